@@ -1,0 +1,22 @@
+"""`health`: whether a worker or dispatcher of this container lives, for its health check."""
+
+from __future__ import annotations
+
+import sys
+from argparse import ArgumentParser, Namespace, _SubParsersAction
+
+from app.settings import Settings
+from workers.heartbeat import FRESH_SECONDS, is_alive
+
+
+def add_parser(commands: _SubParsersAction[ArgumentParser]) -> None:
+    parser = commands.add_parser("health", help="exit 0 if the worker or dispatcher on DATA_DIR shows signs of life")
+    parser.add_argument("process", choices=("worker", "dispatcher"))
+    parser.set_defaults(run=run)
+
+
+def run(args: Namespace, settings: Settings) -> int:
+    if is_alive(settings.data_dir, args.process):
+        return 0
+    sys.stderr.write(f"no sign of life from the {args.process} within {FRESH_SECONDS:.0f} s\n")
+    return 1

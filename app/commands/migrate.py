@@ -1,0 +1,34 @@
+"""`migrate`: bring the database up to date as its owner."""
+
+from __future__ import annotations
+
+import sys
+from argparse import ArgumentParser, Namespace, _SubParsersAction
+
+import psycopg
+
+from app.settings import Settings
+from app.stack.endpoints import resolve
+from app.stack.errors import StackError
+from db.migrate import MigrationError, migrate
+
+
+def add_parser(commands: _SubParsersAction[ArgumentParser]) -> None:
+    parser = commands.add_parser("migrate", help="apply what is missing of db/migrations, as MIGRATION_DATABASE_URL")
+    parser.set_defaults(run=run)
+
+
+def run(_args: Namespace, settings: Settings) -> int:
+    url = settings.migration_database_url or resolve(settings).migration_database_url
+    if url is None:
+        raise StackError("MIGRATION_DATABASE_URL must be set: migrations run as the tables' owner")
+    try:
+        applied = migrate(url)
+    except MigrationError as error:
+        raise StackError(str(error)) from None
+    except psycopg.OperationalError:
+        raise StackError(
+            "MIGRATION_DATABASE_URL can't be reached: is PostgreSQL running, and the password right?"
+        ) from None
+    sys.stdout.write("".join(f"applied {name}\n" for name in applied) or "nothing to apply\n")
+    return 0

@@ -1,0 +1,29 @@
+"""`up`: the whole of Sluice in one terminal."""
+
+from __future__ import annotations
+
+import sys
+from argparse import ArgumentParser, Namespace, _SubParsersAction
+
+from app.logs import configure_logging
+from app.settings import Settings
+from app.stack.errors import StackError
+from app.stack.up import up
+
+
+def add_parser(commands: _SubParsersAction[ArgumentParser]) -> None:
+    parser = commands.add_parser(
+        "up",
+        help="start everything: embedded servers where no URL is set, migrations, API, workers, dispatcher",
+        description="Runs in this terminal until Ctrl-C or SIGTERM, restarts what dies, and leaves nothing behind.",
+    )
+    parser.set_defaults(run=run)
+
+
+def run(_args: Namespace, settings: Settings) -> int:
+    configure_logging(settings.log_level, settings.log_format)
+    try:
+        return up(settings)
+    except StackError as error:
+        sys.stderr.write(f"{error}\n")
+        return 1

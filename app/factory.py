@@ -1,0 +1,67 @@
+"""Builds the Flask application: routes, errors, a request id on every answer, one log line a request."""
+
+from __future__ import annotations
+
+import re
+import time
+from uuid import uuid4
+
+import structlog
+from flask import Flask, Response, g, request
+
+from app.errors import register_errors
+from app.limits import RateLimiter, waiting_room
+from app.logs import get_logger
+from app.routes import health, ingest, jobs, status
+from app.services import EXTENSION, Services
+from app.settings import Settings
+from db.pool import open_pool
+from schemas.privacy import email_hasher
+from workers.queues import WakeUp, connect
+
+REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
+QUIET = ("/healthz", "/readyz")
+
+log = get_logger(__name__)
+
+
+def create_app(settings: Settings, database_url: str, redis_url: str) -> Flask:
+    """The API over the given servers; it connects lazily, so it starts while they are away."""
+    app = Flask("sluice", static_folder=None)
+    app.json.sort_keys = False  # type: ignore[attr-defined]  # the default provider has it
+    wake_up = WakeUp(connect(redis_url))
+    app.extensions[EXTENSION] = Services(
+        settings=settings,
+        pool=open_pool(database_url, settings.db_pool_size, "api"),
+        wake_up=wake_up,
+        limiter=RateLimiter(wake_up, settings.rate_limit_per_minute),
+        waiting_room=waiting_room(settings.max_waiters),
+        hash_email=email_hasher(settings.email_hash_key),
+    )
+    for blueprint in (ingest.blueprint, jobs.blueprint, status.blueprint, health.blueprint):
+        app.register_blueprint(blueprint)
+    register_errors(app)
+    app.before_request(_begin_request)
+    app.after_request(_end_request)
+    return app
+
+
+def _begin_request() -> None:
+    """Take the caller's request id where it is harmless, else make one; it runs through logs and jobs."""
+    given = request.headers.get("X-Request-Id", "")
+    g.request_id = given if REQUEST_ID.fullmatch(given) else uuid4().hex
+    g.began = time.monotonic()
+    structlog.contextvars.clear_contextvars()
+    structlog.contextvars.bind_contextvars(request_id=g.request_id)
+
+
+def _end_request(response: Response) -> Response:
+    response.headers["X-Request-Id"] = g.request_id
+    response.headers.setdefault("Cache-Control", "no-store")
+    response.headers["X-Content-Type-Options"] = "nosniff"
+    if request.path not in QUIET:
+        # The rule and not the path: an unknown path may hold anything.
+        route = request.url_rule.rule if request.url_rule else None
+        seconds = round(time.monotonic() - g.began, 4)
+        log.info("request", method=request.method, route=route, status=response.status_code, seconds=seconds)
+    return response

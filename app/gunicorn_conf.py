@@ -1,0 +1,22 @@
+"""gunicorn's settings. It has no time limit on bodies, so in production a buffering proxy stands before it."""
+
+from __future__ import annotations
+
+import os
+
+from app.logs import SHARED  # noqa: F401 - imported before the fork, so that workers share the pages
+from app.settings import load_settings
+
+_settings = load_settings(os.environ)
+
+bind = f"{_settings.host}:{_settings.port}"
+workers = _settings.web_workers
+threads = _settings.web_threads
+worker_class = "gthread"
+timeout = 60
+graceful_timeout = 35  # longer than the longest Prefer: wait
+keepalive = 30
+preload_app = False  # a connection pool opened before the fork answers one process with another's rows
+control_socket_disable = True
+accesslog = None
+wsgi_app = "app.wsgi:application"

@@ -1,0 +1,102 @@
+"""Structured logs: one processor chain for our own records and for those of gunicorn, rq and psycopg."""
+
+from __future__ import annotations
+
+import logging
+import logging.config
+import re
+import sys
+from typing import Any, cast
+
+import structlog
+from structlog.typing import EventDict, Processor, WrappedLogger
+
+EMAIL = re.compile(r"[^\s@\"'<>()\[\]{},;:=]+@[^\s@\"'<>()\[\]{},;:=]+\.[^\s@\"'<>()\[\]{},;:=]+")
+
+
+def redact(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
+    """Last line of defence: no e-mail address and no exception text reaches a log line.
+
+    Exception text of psycopg carries row values (`DETAIL: Failing row contains …`), so only type and place are kept.
+    """
+    for key, value in event.items():
+        if isinstance(value, str) and "@" in value:
+            event[key] = EMAIL.sub("[email]", value)
+    return event
+
+
+def place_of_exception(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
+    """Replace `exc_info` by the exception's type and its innermost frames, without its text."""
+    info = event.pop("exc_info", None)
+    if info is True:
+        info = sys.exc_info()
+    if isinstance(info, BaseException):
+        info = (type(info), info, info.__traceback__)
+    if not isinstance(info, tuple) or info[0] is None:
+        return event
+    event["exception"] = info[0].__name__
+    event["at"] = " < ".join(reversed(_frames(info[2])))
+    return event
+
+
+def _frames(traceback: Any) -> list[str]:
+    frames = []
+    while traceback is not None:
+        code = traceback.tb_frame.f_code
+        frames.append(f"{code.co_name}:{traceback.tb_lineno}")
+        traceback = traceback.tb_next
+    return frames[-4:]
+
+
+SHARED: list[Processor] = [
+    structlog.contextvars.merge_contextvars,
+    structlog.stdlib.add_log_level,
+    structlog.stdlib.ExtraAdder(allow=()),
+    structlog.processors.TimeStamper(fmt="iso", utc=True),
+    place_of_exception,
+    redact,
+]
+
+
+def configure_logging(level: str, log_format: str) -> None:
+    """Send every record of this process to standard error as one line. `log_format` is `console` or `json`."""
+    renderer: Processor = (
+        structlog.processors.JSONRenderer()
+        if log_format == "json"
+        else structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty(), pad_event_to=24)
+    )
+    structlog.configure(
+        processors=[structlog.stdlib.filter_by_level, *SHARED, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
+        logger_factory=structlog.stdlib.LoggerFactory(),
+        cache_logger_on_first_use=True,
+    )
+    logging.config.dictConfig(logging_dict(level, renderer))
+
+
+def logging_dict(level: str, renderer: Processor) -> dict[str, Any]:
+    """The standard library's side. Foreign loggers are quieter: their facts are ours to log."""
+    return {
+        "version": 1,
+        "disable_existing_loggers": False,
+        "formatters": {
+            "line": {
+                "()": structlog.stdlib.ProcessorFormatter,
+                "processors": [structlog.stdlib.ProcessorFormatter.remove_processors_meta, renderer],
+                "foreign_pre_chain": SHARED,
+            }
+        },
+        "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line"}},
+        "root": {"handlers": ["stderr"], "level": level},
+        "loggers": {
+            "gunicorn.error": {"level": level, "propagate": True, "handlers": []},
+            "gunicorn.access": {"level": "WARNING", "propagate": True, "handlers": []},
+            "rq.worker": {"level": "WARNING", "propagate": True, "handlers": []},
+            "httpx": {"level": "WARNING"},
+            "httpcore": {"level": "WARNING"},
+        },
+    }
+
+
+def get_logger(name: str) -> structlog.stdlib.BoundLogger:
+    """A logger for constant event names with facts as fields: `log.info("batch_accepted", records=12)`."""
+    return cast(structlog.stdlib.BoundLogger, structlog.get_logger(name))

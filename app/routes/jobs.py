@@ -1,0 +1,197 @@
+"""/api/sync/jobs: what became of each batch, why records were skipped, and retry and cancel."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any
+from uuid import UUID
+
+import msgspec
+from flask import Blueprint, Response, jsonify, request, stream_with_context, url_for
+
+from app.answers import log_answer, log_tag, record_error_answer
+from app.auth import current_store_id, store_required
+from app.errors import ApiError, not_found
+from app.paging import read_cursor, read_page_size, write_cursor
+from app.services import services
+from db.sync_logs import LogFilter, LogView, cancel_log, get_log, list_logs, retry_log
+from db.sync_payloads import delete_payload
+from db.sync_record_errors import FROM_THE_START, RecordError, list_record_errors
+from db.tenancy import tenant
+from schemas.entities import ENTITIES
+from schemas.envelope import MODES
+
+blueprint = Blueprint("jobs", __name__)
+
+POLL_AFTER_SECONDS = 1
+FIRST_ERRORS = 10
+DOWNLOAD_PAGE = 1000
+STATUSES = ("running", "completed", "failed", "cancelled")
+SOURCES = ("plugin",)
+COLUMNS = ("index", "id", "field", "code", "reason")
+
+
+@blueprint.get("/api/sync/jobs")
+@store_required
+def list_jobs() -> Response:
+    """Newest first, a page at a time, filtered."""
+    size = read_page_size(request.args)
+    cursor = read_cursor(request.args)
+    wanted = LogFilter(
+        before=int(cursor[0]) if cursor else None,
+        entity=_choice("entity", tuple(ENTITIES)),
+        status=_choice("status", STATUSES),
+        source=_choice("source", SOURCES),
+        mode=_choice("mode", MODES),
+    )
+    with services().pool.connection() as conn, tenant(conn, current_store_id()):
+        logs = list_logs(conn, current_store_id(), wanted, size + 1)
+    more = write_cursor(str(logs[size - 1].accepted_seq)) if len(logs) > size else None
+    data = {"jobs": [{**log_answer(log), "statusUrl": _url(log)} for log in logs[:size]], "nextCursor": more}
+    return jsonify({"success": True, "data": data})
+
+
+@blueprint.get("/api/sync/jobs/<uuid:log_id>")
+@store_required
+def get_job(log_id: UUID) -> Response:
+    """One log with its first record errors; 304 where nothing changed since the client's ETag."""
+    with services().pool.connection() as conn, tenant(conn, current_store_id()):
+        log = _existing(get_log(conn, current_store_id(), log_id))
+        first = list_record_errors(conn, current_store_id(), log_id, FROM_THE_START, FIRST_ERRORS)
+    response = jsonify({"success": True, "data": _job_data(log, first)})
+    response.set_etag(log_tag(log), weak=True)
+    response.headers["Cache-Control"] = "private, no-cache"
+    if log.status == "running":
+        response.headers["Retry-After"] = str(POLL_AFTER_SECONDS)
+    response.make_conditional(request)
+    return response
+
+
+@blueprint.get("/api/sync/jobs/<uuid:log_id>/errors")
+@store_required
+def get_job_errors(log_id: UUID) -> Response:
+    """Skipped records: a JSON page, or all of them as CSV or NDJSON, by the Accept header."""
+    with services().pool.connection() as conn, tenant(conn, current_store_id()):
+        _existing(get_log(conn, current_store_id(), log_id))
+    wanted = request.accept_mimetypes.best_match(["application/json", "text/csv", "application/x-ndjson"])
+    if wanted == "text/csv":
+        return _download(log_id, "text/csv; charset=utf-8", "csv", _csv_lines)
+    if wanted == "application/x-ndjson":
+        return _download(log_id, "application/x-ndjson", "ndjson", _ndjson_lines)
+    return _errors_page(log_id)
+
+
+@blueprint.post("/api/sync/jobs/<uuid:log_id>/retry")
+@store_required
+def retry_job(log_id: UUID) -> tuple[Response, int]:
+    """Run a failed log again. 409 for any other state, and where its payload is gone."""
+    store_id = current_store_id()
+    with services().pool.connection() as conn, tenant(conn, store_id):
+        log = _existing(get_log(conn, store_id, log_id))
+        ticket = retry_log(conn, store_id, log_id)
+        if ticket is None:
+            raise _conflict(log, "only a failed job whose payload is still kept can be retried")
+        log = _existing(get_log(conn, store_id, log_id))
+    services().wake_up.enqueue([ticket])
+    return _changed(log)
+
+
+@blueprint.post("/api/sync/jobs/<uuid:log_id>/cancel")
+@store_required
+def cancel_job(log_id: UUID) -> tuple[Response, int]:
+    """Stop a running log before it takes effect. 409 where it has ended, be it while we waited for it."""
+    store_id = current_store_id()
+    with services().pool.connection() as conn, tenant(conn, store_id):
+        _existing(get_log(conn, store_id, log_id))
+        cancelled = cancel_log(conn, store_id, log_id)
+        log = _existing(get_log(conn, store_id, log_id))
+        if not cancelled:
+            raise _conflict(log, "only a running job can be cancelled")
+        delete_payload(conn, store_id, log_id)
+    return _changed(log)
+
+
+def _existing(log: LogView | None) -> LogView:
+    if log is None:
+        raise not_found()
+    return log
+
+
+def _conflict(log: LogView, message: str) -> ApiError:
+    return ApiError("CONFLICT", message, details={"status": log.status})
+
+
+def _changed(log: LogView) -> tuple[Response, int]:
+    return jsonify({"success": True, "data": _job_data(log, [])}), 202
+
+
+def _url(log: LogView) -> str:
+    return url_for("jobs.get_job", log_id=log.id)
+
+
+def _job_data(log: LogView, first: list[RecordError]) -> dict[str, Any]:
+    return {
+        **log_answer(log),
+        "errors": [record_error_answer(error) for error in first],
+        "errorsUrl": url_for("jobs.get_job_errors", log_id=log.id),
+        "statusUrl": _url(log),
+    }
+
+
+def _choice(name: str, allowed: tuple[str, ...]) -> str | None:
+    value = request.args.get(name)
+    if value is not None and value not in allowed:
+        raise ApiError("VALIDATION_ERROR", f"{name} must be one of " + ", ".join(allowed))
+    return value
+
+
+def _errors_page(log_id: UUID) -> Response:
+    size = read_page_size(request.args)
+    cursor = read_cursor(request.args)
+    after = (int(cursor[0]), cursor[1]) if cursor and len(cursor) == 2 else FROM_THE_START
+    errors = _read_errors(current_store_id(), log_id, after, size + 1)
+    last = errors[size - 1] if len(errors) > size else None
+    more = write_cursor(str(last.record_index), last.field) if last else None
+    data = {"errors": [record_error_answer(error) for error in errors[:size]], "nextCursor": more}
+    return jsonify({"success": True, "data": data})
+
+
+def _read_errors(store_id: UUID, log_id: UUID, after: tuple[int, str], most: int) -> list[RecordError]:
+    """Each page in a transaction of its own: none is open while a client reads."""
+    with services().pool.connection() as conn, tenant(conn, store_id):
+        return list_record_errors(conn, store_id, log_id, after, most)
+
+
+def _all_errors(store_id: UUID, log_id: UUID) -> Iterator[RecordError]:
+    after = FROM_THE_START
+    while page := _read_errors(store_id, log_id, after, DOWNLOAD_PAGE):
+        yield from page
+        after = (page[-1].record_index, page[-1].field)
+
+
+def _download(
+    log_id: UUID, mimetype: str, ending: str, lines: Callable[[Iterable[RecordError]], Iterator[str]]
+) -> Response:
+    errors = _all_errors(current_store_id(), log_id)
+    response = Response(stream_with_context(lines(errors)), content_type=mimetype)
+    response.headers["Content-Disposition"] = f'attachment; filename="errors-{log_id}.{ending}"'
+    return response
+
+
+def _csv_lines(errors: Iterable[RecordError]) -> Iterator[str]:
+    yield _csv_line(COLUMNS)
+    for error in errors:
+        yield _csv_line(record_error_answer(error).values())
+
+
+def _csv_line(values: Iterable[Any]) -> str:
+    line = io.StringIO()
+    csv.writer(line).writerow(values)
+    return line.getvalue()
+
+
+def _ndjson_lines(errors: Iterable[RecordError]) -> Iterator[str]:
+    for error in errors:
+        yield msgspec.json.encode(record_error_answer(error)).decode() + "\n"

@@ -1,0 +1,23 @@
+"""GET /api/sync/status: how much of each entity is here and how fresh it is (specification 5)."""
+
+from __future__ import annotations
+
+from flask import Blueprint, Response, jsonify
+
+from app.answers import stats_answer
+from app.auth import current_store_id, store_required
+from app.services import services
+from db.entity_stats import list_stats
+from db.tenancy import tenant
+from schemas.entities import ENTITIES
+
+blueprint = Blueprint("status", __name__)
+
+
+@blueprint.get("/api/sync/status")
+@store_required
+def get_status() -> Response:
+    """Figures kept beside the rows; nothing is counted for this answer."""
+    with services().pool.connection() as conn, tenant(conn, current_store_id()):
+        stats = list_stats(conn, current_store_id())
+    return jsonify({"success": True, "data": {entity: stats_answer(stats.get(entity)) for entity in ENTITIES}})

@@ -1,0 +1,32 @@
+"""What the API's views share within a process: pool, Redis, limits. Made by the factory, found through the app."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import cast
+
+from flask import current_app
+
+from app.limits import RateLimiter, WaitingRoom
+from app.settings import Settings
+from db.pool import Pool
+from schemas.privacy import Hasher
+from workers.queues import WakeUp
+
+EXTENSION = "sluice"
+
+
+@dataclass(frozen=True, slots=True)
+class Services:
+    """Opened in the process that serves, after any fork."""
+
+    settings: Settings
+    pool: Pool
+    wake_up: WakeUp
+    limiter: RateLimiter
+    waiting_room: WaitingRoom
+    hash_email: Hasher
+
+
+def services() -> Services:
+    return cast(Services, current_app.extensions[EXTENSION])

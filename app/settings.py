@@ -1,0 +1,144 @@
+"""Every setting, read from the environment in this one place; a wrong one refuses to start and names itself."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TypeVar
+from urllib.parse import urlsplit
+
+T = TypeVar("T")
+
+LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR")
+LOG_FORMATS = ("console", "json")
+MIN_SECRET_KEY_CHARACTERS = 32
+
+
+class SettingsError(ValueError):
+    """One or more settings are wrong. The message has one line for each, naming it and what it should be."""
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """The settings of one process. The comment beside each is its row in the README."""
+
+    database_url: str | None  # None: embedded servers under data_dir
+    migration_database_url: str | None
+    redis_url: str | None
+    data_dir: Path
+    host: str
+    port: int
+    web_workers: int
+    web_threads: int
+    workers: int
+    log_level: str
+    log_format: str
+    secret_key: str | None = field(repr=False)
+    email_hash_key: str | None = field(repr=False)
+    max_batch_records: int
+    max_body_bytes: int
+    max_attempts: int
+    retention_days: int
+    rate_limit_per_minute: int
+    max_open_logs_per_store: int
+    queue_window: int
+    db_pool_size: int
+    max_waiters: int
+
+
+def _text(value: str) -> str:
+    return value
+
+
+def _whole(low: int, high: int) -> Callable[[str], int]:
+    def parse(value: str) -> int:
+        if not value.isdecimal() or not low <= int(value) <= high:
+            raise ValueError(f"a whole number from {low} to {high}")
+        return int(value)
+
+    return parse
+
+
+def _one_of(*allowed: str) -> Callable[[str], str]:
+    def parse(value: str) -> str:
+        if value not in allowed:
+            raise ValueError("one of " + ", ".join(allowed))
+        return value
+
+    return parse
+
+
+def _url(*schemes: str) -> Callable[[str], str]:
+    def parse(value: str) -> str:
+        if urlsplit(value).scheme not in schemes:
+            raise ValueError("a URL that starts with " + " or ".join(f"{scheme}://" for scheme in schemes))
+        return value
+
+    return parse
+
+
+def _secret(value: str) -> str:
+    if len(value) < MIN_SECRET_KEY_CHARACTERS:
+        raise ValueError(f"at least {MIN_SECRET_KEY_CHARACTERS} characters, for example from: openssl rand -hex 32")
+    return value
+
+
+def load_settings(environ: Mapping[str, str]) -> Settings:
+    """Read the settings from `environ`, normally `os.environ`; an empty variable counts as unset.
+
+    Raises SettingsError that names every wrong variable at once.
+    """
+    wrong: list[str] = []
+
+    def read(name: str, parse: Callable[[str], T], default: T) -> T:
+        value = environ.get(name, "").strip()
+        if not value:
+            return default
+        try:
+            return parse(value)
+        except ValueError as error:
+            wrong.append(f"{name} must be {error}")
+            return default
+
+    settings = Settings(
+        database_url=read("DATABASE_URL", _url("postgresql", "postgres"), None),
+        migration_database_url=read("MIGRATION_DATABASE_URL", _url("postgresql", "postgres"), None),
+        redis_url=read("REDIS_URL", _url("redis", "rediss", "unix"), None),
+        data_dir=Path(read("DATA_DIR", _text, ".data")).absolute(),
+        host=read("HOST", _text, "127.0.0.1"),
+        port=read("PORT", _whole(1, 65535), 8000),
+        web_workers=read("WEB_WORKERS", _whole(1, 64), 2),
+        web_threads=read("WEB_THREADS", _whole(1, 64), 8),
+        workers=read("WORKERS", _whole(1, 64), 2),
+        log_level=read("LOG_LEVEL", _one_of(*LOG_LEVELS), "INFO"),
+        log_format=read("LOG_FORMAT", _one_of(*LOG_FORMATS), "console"),
+        secret_key=read("SECRET_KEY", _secret, None),
+        email_hash_key=read("EMAIL_HASH_KEY", _secret, None),
+        max_batch_records=read("MAX_BATCH_RECORDS", _whole(1, 100_000), 5000),
+        max_body_bytes=read("MAX_BODY_BYTES", _whole(1024, 256 * 1024 * 1024), 16 * 1024 * 1024),
+        max_attempts=read("MAX_ATTEMPTS", _whole(1, 20), 5),
+        retention_days=read("RETENTION_DAYS", _whole(1, 3650), 30),
+        rate_limit_per_minute=read("RATE_LIMIT_PER_MINUTE", _whole(1, 1_000_000), 1200),
+        max_open_logs_per_store=read("MAX_OPEN_LOGS_PER_STORE", _whole(1, 1_000_000), 2000),
+        queue_window=read("QUEUE_WINDOW", _whole(1, 1000), 8),
+        db_pool_size=read("DB_POOL_SIZE", _whole(1, 100), 8),
+        max_waiters=read("MAX_WAITERS", _whole(0, 64), 4),
+    )
+    wrong += _half_configured(settings)
+    if wrong:
+        raise SettingsError("\n".join(wrong))
+    return settings
+
+
+def _half_configured(settings: Settings) -> list[str]:
+    """Own servers come as a pair, and need an own key: a generated one would be lost with the container."""
+    wrong = []
+    if (settings.database_url is None) != (settings.redis_url is None):
+        missing = "REDIS_URL" if settings.redis_url is None else "DATABASE_URL"
+        wrong.append(
+            f"{missing} must be set too: DATABASE_URL and REDIS_URL are set both, or neither (embedded servers)"
+        )
+    if settings.database_url is not None and settings.secret_key is None:
+        wrong.append("SECRET_KEY must be set when DATABASE_URL is: it encrypts platform credentials")
+    return wrong

@@ -1,0 +1,183 @@
+"""One child process: started in its own session, dies with its parent, stopped with patience and then without."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from app.stack.errors import StackError
+
+LAUNCH = str(Path(__file__).with_name("launch.py"))
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """Whom a child runs as, where that is not the account of its parent."""
+
+    name: str
+    uid: int
+    gid: int
+
+
+@dataclass(frozen=True, slots=True)
+class ChildSpec:
+    """How to start and to stop one child. `env` is its whole environment; it may hold secrets."""
+
+    name: str
+    argv: tuple[str, ...]
+    env: Mapping[str, str] = field(repr=False)
+    stop_signal: signal.Signals = signal.SIGTERM
+    stop_timeout: float = 10.0
+    harder_signal: signal.Signals | None = None  # tried for 5 s before SIGKILL
+    account: Account | None = None
+    log: Path | None = None  # receives standard output and error; None: those of the parent
+    cwd: Path | None = None
+
+
+def bare_environment() -> dict[str, str]:
+    """For the servers: a PGPORT or LC_ALL of the terminal would change them, and our secrets are not theirs."""
+    kept = {name: value for name in ("PATH", "LD_LIBRARY_PATH", "TMPDIR") if (value := os.environ.get(name))}
+    return kept | {"LC_ALL": "C", "TZ": "UTC"}
+
+
+class Child:
+    """A process made from a spec, any number of times."""
+
+    def __init__(self, spec: ChildSpec) -> None:
+        self.spec = spec
+        self._process: subprocess.Popen[bytes] | None = None
+        self._log_start = 0
+        self._group_killed = False
+
+    @property
+    def name(self) -> str:
+        return self.spec.name
+
+    @property
+    def pid(self) -> int | None:
+        """The process id while it runs."""
+        return self._process.pid if self._process is not None and self.exit_code() is None else None
+
+    def start(self) -> None:
+        """Start the process; an earlier one must have ended. Raises StackError where it can't be executed."""
+        self._log_start = self.spec.log.stat().st_size if self.spec.log and self.spec.log.exists() else 0
+        try:
+            self._process = spawn(self.spec)
+            self._group_killed = False
+        except OSError as error:
+            raise StackError(f"{self.name} cannot be started: {error}") from error
+
+    def exit_code(self) -> int | None:
+        """None while it runs (or never ran); its exit code afterwards, a signal's number negated."""
+        if self._process is None:
+            return None
+        code = self._process.poll()
+        if code is not None:
+            self._kill_group()
+        return code
+
+    def ask_to_stop(self) -> None:
+        """Send the stop signal, to the child alone: what it has in hand is its own to finish."""
+        if self.pid is not None:
+            self._send(self.spec.stop_signal)
+
+    def wait_stopped(self) -> None:
+        """Wait for the end; escalate when `stop_timeout` is over. Nothing of its process group survives."""
+        if self._process is None:
+            return
+        if not self._ends_within(self.spec.stop_timeout) and self.spec.harder_signal is not None:
+            self._send(self.spec.harder_signal)
+            self._ends_within(5.0)
+        self._kill_group()
+        self._process.wait()
+        self._process = None
+
+    def stop(self) -> None:
+        self.ask_to_stop()
+        self.wait_stopped()
+
+    def said(self) -> str:
+        """What it gave as its reason to end, for an error message: one line, and where to read on."""
+        if self.spec.log is None or not self.spec.log.exists():
+            return "see above"
+        with self.spec.log.open("rb") as file:
+            file.seek(self._log_start)
+            return f"{reason_in(file.read().decode(errors='replace'))} ({self.spec.log})"
+
+    def _ends_within(self, seconds: float) -> bool:
+        assert self._process is not None
+        try:
+            self._process.wait(seconds)
+        except subprocess.TimeoutExpired:
+            return False
+        return True
+
+    def _send(self, number: signal.Signals) -> None:
+        assert self._process is not None
+        self._process.send_signal(number)
+
+    def _kill_group(self) -> None:
+        """A leader that was killed leaves its own children, e.g. web workers that still hold the port.
+
+        Once per process: later its id may be that of a stranger.
+        """
+        assert self._process is not None
+        if self._group_killed:
+            return
+        self._group_killed = True
+        try:
+            os.killpg(self._process.pid, signal.SIGKILL)
+        except (ProcessLookupError, PermissionError):  # macOS says EPERM for a group of zombies
+            pass
+
+
+def spawn(spec: ChildSpec) -> subprocess.Popen[bytes]:
+    """Start the process in its own session, so that Ctrl-C in the terminal reaches the parent alone."""
+    output = None if spec.log is None else os.open(spec.log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+    try:
+        return subprocess.Popen(  # noqa: S603 - the argument lists are our own
+            launched(spec),
+            env=dict(spec.env),
+            cwd=spec.cwd,
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=output,
+            start_new_session=True,
+        )
+    finally:
+        if output is not None:
+            os.close(output)
+
+
+def launched(spec: ChildSpec) -> tuple[str, ...]:
+    """The arguments with `launch.py` before them; it keeps the process id."""
+    account = f"{spec.account.uid}:{spec.account.gid}" if spec.account else "-"
+    death_signal = str(int(spec.stop_signal))
+    return (sys.executable, "-I", "-S", LAUNCH, str(os.getpid()), death_signal, account, *spec.argv)
+
+
+def reason_in(log: str) -> str:
+    """The last line that tells of a failure, else the last line."""
+    lines = [line.strip() for line in log.splitlines() if line.strip()]
+    failures = [line for line in lines if re.search(r"FATAL|PANIC|rror", line)]
+    return (failures or lines or ["it left no message"])[-1]
+
+
+def wait_ready(child: Child, ready: Callable[[], bool], seconds: float) -> None:
+    """Poll until `ready()`; stop the child and raise StackError if it ends before, or takes too long."""
+    deadline = time.monotonic() + seconds
+    while not ready():
+        code = child.exit_code()
+        if code is None and time.monotonic() < deadline:
+            time.sleep(0.02)
+            continue
+        child.stop()
+        ended = "did not answer in time" if code is None else f"ended with code {code}"
+        raise StackError(f"{child.name} {ended}: {child.said()}")

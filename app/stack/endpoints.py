@@ -1,0 +1,61 @@
+"""Where PostgreSQL and Redis are: as configured, or the embedded ones of a running `up`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from app.settings import Settings
+from app.stack.errors import NotRunning, StackError
+from app.stack.postgres import EmbeddedPostgres
+from app.stack.redis import EmbeddedRedis
+from app.stack.secrets import read_secrets
+from app.stack.state import current
+
+__all__ = ["Endpoints", "NotRunning", "StackError", "of_embedded", "resolve"]
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoints:
+    """URLs with their passwords, and the key that encrypts credentials. None: not configured."""
+
+    database_url: str = field(repr=False)
+    migration_database_url: str | None = field(repr=False)
+    superuser_database_url: str | None = field(repr=False)
+    redis_url: str = field(repr=False)
+    secret_key: str = field(repr=False)
+
+
+def resolve(settings: Settings) -> Endpoints:
+    """Raises NotRunning, whose message is one line, if nothing is configured and no `up` runs on DATA_DIR."""
+    configured = of_configured(settings)
+    if configured is not None:
+        return configured
+    current(settings.data_dir)
+    return of_embedded(settings, EmbeddedPostgres(settings.data_dir), EmbeddedRedis(settings.data_dir))
+
+
+def of_configured(settings: Settings) -> Endpoints | None:
+    """None where the servers are embedded. Settings come in pairs, which `load_settings` has seen to."""
+    if settings.database_url is None or settings.redis_url is None or settings.secret_key is None:
+        return None
+    return Endpoints(
+        database_url=settings.database_url,
+        migration_database_url=settings.migration_database_url,
+        superuser_database_url=None,
+        redis_url=settings.redis_url,
+        secret_key=settings.secret_key,
+    )
+
+
+def of_embedded(settings: Settings, postgres: EmbeddedPostgres, redis: EmbeddedRedis) -> Endpoints:
+    """The endpoints of embedded servers that have been started at least once."""
+    kept = read_secrets(settings.data_dir)
+    if kept is None:
+        raise StackError(f"{settings.data_dir}/secrets.json is missing: restore it, or delete {settings.data_dir}")
+    return Endpoints(
+        database_url=postgres.app_url(),
+        migration_database_url=postgres.owner_url(),
+        superuser_database_url=postgres.superuser_url(),
+        redis_url=redis.url,
+        secret_key=settings.secret_key or kept.secret_key,
+    )

@@ -1,0 +1,72 @@
+"""Ends the PostgreSQL that a killed parent left behind."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import time
+from pathlib import Path
+
+from app.stack.errors import StackError
+
+LEFTOVER_SECONDS = 30.0
+
+
+def stop_leftover(data: Path) -> None:
+    """End the server of a parent that was killed, which may still be closing; forget one that is long gone.
+
+    PostgreSQL refuses to start while the id in its pid file is alive, and after a restart of the machine or the
+    container any process may have that id.
+    """
+    pid_file = data / "postmaster.pid"
+    pid = _pid_in(pid_file)
+    if pid is None:
+        return
+    for number in (signal.SIGINT, signal.SIGQUIT):
+        if _serves(pid, data):
+            os.kill(pid, number)
+            _wait_while_serving(pid, data)
+    if _serves(pid, data):
+        raise StackError(f"an earlier PostgreSQL (process {pid}) still runs on {data} and does not stop: end it")
+    if _exists(pid):
+        pid_file.unlink(missing_ok=True)
+
+
+def _wait_while_serving(pid: int, data: Path) -> None:
+    deadline = time.monotonic() + LEFTOVER_SECONDS
+    while _serves(pid, data) and time.monotonic() < deadline:
+        time.sleep(0.05)
+
+
+def _pid_in(pid_file: Path) -> int | None:
+    try:
+        return int(pid_file.read_text(encoding="ascii").splitlines()[0])
+    except (OSError, ValueError, IndexError):
+        return None
+
+
+def _exists(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True
+
+
+def _serves(pid: int, data: Path) -> bool:
+    """Whether the process is the server of this cluster. A zombie is not: it has no command line any more."""
+    return str(data) in _command_of(pid)
+
+
+def _command_of(pid: int) -> str:
+    proc = Path(f"/proc/{pid}/cmdline")
+    if proc.parent.parent.joinpath("self").exists():
+        try:
+            return proc.read_bytes().replace(b"\0", b" ").decode(errors="replace").strip()
+        except OSError:
+            return ""
+    answer = subprocess.run(["/bin/ps", "-o", "command=", "-p", str(pid)], capture_output=True, text=True)  # noqa: S603
+    return answer.stdout.strip()

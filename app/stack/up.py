@@ -1,0 +1,200 @@
+"""Everything in one terminal: embedded servers where none is configured, migrations, API, workers and dispatcher."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from datetime import UTC, datetime
+from pathlib import Path
+from types import FrameType
+
+import psycopg
+
+from app.logs import get_logger
+from app.settings import Settings
+from app.stack.checks import check_database, check_port, check_redis, first_line, is_healthy, web_url
+from app.stack.endpoints import Endpoints, of_configured, of_embedded
+from app.stack.errors import StackError
+from app.stack.postgres import EmbeddedPostgres
+from app.stack.processes import Child, ChildSpec, Supervisor
+from app.stack.redis import EmbeddedRedis
+from app.stack.state import Running, UpLock, clear_running, read_running, write_running
+from db.migrate import migrate, pending
+
+log = get_logger(__name__)
+
+PREDECESSOR_SECONDS = 30.0  # how long processes of an `up` that was killed may take to finish and free the port
+
+
+class StopRequest:
+    """Set by a signal, read by the supervisor's loop. A second signal changes nothing: the work in hand is finished."""
+
+    def __init__(self) -> None:
+        self.made = False
+
+    def listen(self) -> None:
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, self._make)
+        if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:  # under nohup we outlive the terminal
+            signal.signal(signal.SIGHUP, self._make)
+
+    def _make(self, _number: int, _frame: FrameType | None) -> None:
+        self.made = True
+
+
+def up(settings: Settings) -> int:
+    """Run until SIGINT or SIGTERM; the exit code. Raises StackError, with one line for people, if it can't start."""
+    root = settings.data_dir
+    lock = _lock(root)
+    try:
+        killed = read_running(root) is not None
+        clear_running(root)
+        check_port(settings.host, settings.port, PREDECESSOR_SECONDS if killed else 0.0)
+        return _Up(settings).run()
+    finally:
+        lock.release()
+
+
+def _lock(root: Path) -> UpLock:
+    try:
+        root.mkdir(parents=True, exist_ok=True)
+        lock = UpLock(root)
+        taken = lock.take()
+    except OSError as error:
+        raise StackError(f"DATA_DIR {root} cannot be used ({error.strerror}): set DATA_DIR to another") from error
+    if not taken:
+        raise StackError(_already_running(root, read_running(root)))
+    return lock
+
+
+def _already_running(root: Path, running: Running | None) -> str:
+    who = f"process {running.pid} at {running.url}" if running else "it is just starting"
+    return f"Sluice already runs on DATA_DIR {root} ({who}): stop it first, or set another DATA_DIR"
+
+
+class _Up:
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._stop = StopRequest()
+        self._supervisor = Supervisor(owns_process=True)
+        self._ready = False
+
+    def run(self) -> int:
+        self._stop.listen()
+        self._tell(serving=False)
+        try:
+            self._start()
+            self._supervisor.watch(lambda: self._stop.made, self._announce_when_ready)
+            log.info("stopping", reason="the work in hand is finished first")
+        finally:
+            self._supervisor.stop(stop_order(self._settings.workers))
+            clear_running(self._settings.data_dir)
+        return 0
+
+    def _start(self) -> None:
+        endpoints = self._servers()
+        if endpoints is None:
+            return
+        prepare_schema(endpoints)
+        self._tell(serving=True)
+        for spec in child_specs(self._settings, endpoints, os.environ):
+            if not self._stop.made:
+                self._supervisor.start(Child(spec))
+
+    def _servers(self) -> Endpoints | None:
+        """Servers that answer; None if the stop was requested meanwhile."""
+        configured = of_configured(self._settings)
+        if configured is not None:
+            check_configured(configured)
+            return configured
+        postgres, redis = EmbeddedPostgres(self._settings.data_dir), EmbeddedRedis(self._settings.data_dir)
+        for server in (redis, postgres):
+            if self._stop.made:
+                return None
+            self._supervisor.start(server)
+        return of_embedded(self._settings, postgres, redis)
+
+    def _tell(self, serving: bool) -> None:
+        settings = self._settings
+        running = Running(
+            pid=os.getpid(),
+            url=web_url(settings.host, settings.port),
+            started=datetime.now(UTC).isoformat(timespec="seconds"),
+            embedded=settings.database_url is None,
+            serving=serving,
+        )
+        write_running(settings.data_dir, running)
+
+    def _announce_when_ready(self) -> None:
+        settings = self._settings
+        if self._ready or not is_healthy(settings.host, settings.port):
+            return
+        self._ready = True
+        with suppress(BrokenPipeError):  # whoever waited for the line may be gone
+            sys.stdout.write(f"Sluice is ready at {web_url(settings.host, settings.port)} (Ctrl-C stops it)\n")
+            sys.stdout.flush()
+
+
+def check_configured(endpoints: Endpoints) -> None:
+    """Raises StackError unless both servers answer."""
+    check_database("DATABASE_URL", endpoints.database_url)
+    for warning in check_redis(endpoints.redis_url):
+        log.warning("redis_server", reason=warning)
+
+
+def prepare_schema(endpoints: Endpoints) -> None:
+    """Bring the schema up to date with the owner's rights, or refuse to run on an older one without them."""
+    try:
+        if endpoints.migration_database_url is None:
+            refuse_pending(pending(endpoints.database_url))
+        else:
+            check_database("MIGRATION_DATABASE_URL", endpoints.migration_database_url)
+            for name in migrate(endpoints.migration_database_url):
+                log.info("migration_applied", migration=name)
+    except psycopg.Error as error:
+        log.exception("migration_failed")
+        raise StackError(f"the database could not be migrated: {first_line(error)}") from error
+
+
+def refuse_pending(missing: Sequence[str]) -> None:
+    """Only the owner may migrate, and we don't have its URL."""
+    if missing:
+        raise StackError(
+            f"the database lacks {len(missing)} migrations (first: {missing[0]}): "
+            "set MIGRATION_DATABASE_URL to the owner's URL, or run `python -m app migrate` with it"
+        )
+
+
+def child_specs(settings: Settings, endpoints: Endpoints, environ: Mapping[str, str]) -> list[ChildSpec]:
+    """The API, the workers and the dispatcher, in the order of their start."""
+    env = child_environment(endpoints, environ)
+    app = (sys.executable, "-m", "app")
+    web = (sys.executable, "-m", "gunicorn", "app.wsgi:application", "-c", "app/gunicorn_conf.py")
+    return [
+        ChildSpec("api", web, env, stop_timeout=35.0),
+        *(ChildSpec(name, (*app, "worker"), env, stop_timeout=60.0) for name in worker_names(settings.workers)),
+        ChildSpec("dispatcher", (*app, "dispatcher"), env, stop_timeout=15.0),
+    ]
+
+
+def child_environment(endpoints: Endpoints, environ: Mapping[str, str]) -> dict[str, str]:
+    """Ours, with the servers that were found; the owner's URL is nobody's business but the migrations'."""
+    kept = {name: value for name, value in environ.items() if name != "MIGRATION_DATABASE_URL"}
+    found = {
+        "DATABASE_URL": endpoints.database_url,
+        "REDIS_URL": endpoints.redis_url,
+        "SECRET_KEY": endpoints.secret_key,
+    }
+    return kept | found
+
+
+def worker_names(count: int) -> list[str]:
+    return [f"worker-{number}" for number in range(1, count + 1)]
+
+
+def stop_order(workers: int) -> list[list[str]]:
+    """First what accepts, then what hands out, then what works, at last what all of them need."""
+    return [["api"], ["dispatcher"], worker_names(workers), ["redis"], ["postgres"]]

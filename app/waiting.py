@@ -1,0 +1,54 @@
+"""`Prefer: wait=N`: holds a request until its log ends, for a bounded time and a bounded number of requests."""
+
+from __future__ import annotations
+
+import re
+import time
+from uuid import UUID
+
+from flask import Request
+
+from app.services import services
+from db.sync_logs import LogView, get_log
+from db.tenancy import tenant
+
+LONGEST_WAIT_SECONDS = 30.0
+FIRST_LOOK_SECONDS = 0.004
+LONGEST_PAUSE_SECONDS = 0.1
+WAIT = re.compile(r"(?:^|[,;\s])wait\s*=\s*\"?(\d{1,4})\"?(?=$|[,;\s])", re.IGNORECASE)
+
+
+def wanted_wait(request: Request) -> float:
+    """The seconds a client wants to wait, at most LONGEST_WAIT_SECONDS; 0 where it does not."""
+    found = WAIT.search(request.headers.get("Prefer", ""))
+    return min(float(found[1]), LONGEST_WAIT_SECONDS) if found else 0.0
+
+
+def wait_for_end(store_id: UUID, log_id: UUID, seconds: float) -> LogView | None:
+    """The log once it has ended; None where it has not within `seconds`, or where all seats are taken.
+
+    It looks once in any case that asks for no time: an empty batch has ended already.
+    """
+    if seconds <= 0:
+        return _ended(store_id, log_id)
+    with services().waiting_room.seat() as taken:
+        return _watch(store_id, log_id, seconds) if taken else None
+
+
+def _watch(store_id: UUID, log_id: UUID, seconds: float) -> LogView | None:
+    deadline = time.monotonic() + seconds
+    pause = FIRST_LOOK_SECONDS
+    while (left := deadline - time.monotonic()) > 0:
+        time.sleep(min(pause, left))
+        ended = _ended(store_id, log_id)
+        if ended is not None:
+            return ended
+        pause = min(pause * 1.5, LONGEST_PAUSE_SECONDS)
+    return None
+
+
+def _ended(store_id: UUID, log_id: UUID) -> LogView | None:
+    """Looks in a transaction of its own: none is held, nor a connection, while the request waits."""
+    with services().pool.connection() as conn, tenant(conn, store_id):
+        log = get_log(conn, store_id, log_id)
+    return log if log is not None and log.status != "running" else None

@@ -1,0 +1,20 @@
+"""What gunicorn serves: the application of this process's environment."""
+
+from __future__ import annotations
+
+import os
+import sys
+
+from app.factory import create_app
+from app.logs import configure_logging
+from app.settings import SettingsError, load_settings
+from app.stack.endpoints import resolve
+from app.stack.errors import StackError
+
+try:
+    _settings = load_settings(os.environ)
+    configure_logging(_settings.log_level, _settings.log_format)
+    _endpoints = resolve(_settings)
+except (SettingsError, StackError) as error:
+    sys.exit(str(error))
+application = create_app(_settings, _endpoints.database_url, _endpoints.redis_url)

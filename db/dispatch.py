@@ -1,0 +1,47 @@
+"""What the dispatcher asks across stores: tickets and ids, nothing of a tenant's data."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from psycopg import Connection
+from psycopg.rows import class_row
+
+from db.sql import queries
+from db.sync_logs import Ticket
+
+SQL = queries("dispatch")
+
+
+@dataclass(frozen=True, slots=True)
+class Backlog:
+    """How many logs are open over all stores, and when the oldest was accepted."""
+
+    open_logs: int
+    oldest_accepted_at: datetime | None
+
+
+def list_stranded(conn: Connection, waiting: list[UUID], most_attempts: int, most: int) -> list[Ticket]:
+    """Mark stranded logs as enqueued again and return them; `waiting` are the ids that Redis still holds."""
+    parameters = {"waiting": waiting, "most_attempts": most_attempts, "most": most}
+    with conn.cursor(row_factory=class_row(Ticket)) as cursor:
+        return cursor.execute(SQL["list_stranded"], parameters).fetchall()
+
+
+def admit_waiting(conn: Connection, window: int) -> list[Ticket]:
+    """Fill the windows of all stores that have room."""
+    with conn.cursor(row_factory=class_row(Ticket)) as cursor:
+        return cursor.execute(SQL["admit_waiting"], {"window": window}).fetchall()
+
+
+def give_up(conn: Connection, most_attempts: int, code: str, message: str) -> list[tuple[UUID, UUID]]:
+    """Fail what is out of attempts; returns (store id, log id) of each."""
+    parameters = {"most_attempts": most_attempts, "error_code": code, "error_message": message}
+    return [(row[0], row[1]) for row in conn.execute(SQL["give_up"], parameters).fetchall()]
+
+
+def get_backlog(conn: Connection) -> Backlog:
+    with conn.cursor(row_factory=class_row(Backlog)) as cursor:
+        return cursor.execute(SQL["get_backlog"]).fetchone() or Backlog(0, None)

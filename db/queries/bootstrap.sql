@@ -1,0 +1,12 @@
+-- name: set_passwords
+-- For this session only: bootstrap.sql reads both settings, and they end with the connection.
+SELECT set_config('sluice.owner_password', %(owner_password)s, false),
+       set_config('sluice.app_password', %(app_password)s, false)
+
+-- name: database_exists
+-- One row, true or false.
+SELECT EXISTS (SELECT FROM pg_database WHERE datname = %(name)s)
+
+-- name: ping
+-- Touches no table: says only that the server answers this role in this database.
+SELECT 1

@@ -1,0 +1,16 @@
+-- name: list_stranded
+-- Two dispatchers at once never get the same log (skip locked).
+SELECT store_id, log_id, enqueue_no, entity, received
+  FROM dispatch_stranded(%(waiting)s::uuid[], %(most_attempts)s, %(most)s)
+
+-- name: admit_waiting
+-- No store gets more than its window.
+SELECT store_id, log_id, enqueue_no, entity, received FROM dispatch_admit(%(window)s)
+
+-- name: give_up
+-- Only what is out of attempts, due and locked by nobody.
+SELECT store_id, log_id FROM dispatch_give_up(%(most_attempts)s, %(error_code)s, %(error_message)s)
+
+-- name: get_backlog
+-- Counts and a moment, over all stores.
+SELECT open_logs, oldest_accepted_at FROM count_open_logs()

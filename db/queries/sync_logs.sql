@@ -1,0 +1,137 @@
+-- name: get_admission
+-- How many logs of a store are open, as far as `most` (counting stops there).
+SELECT count(*)
+  FROM (SELECT FROM sync_logs WHERE store_id = %(store_id)s AND status = 'running' LIMIT %(most)s) open_logs
+
+-- name: insert_log
+-- No row where the idempotency key is taken; waits for the one who is taking it. Admitted at once where there is room.
+INSERT INTO sync_logs (store_id, id, entity, source, mode, status, phase, received, next_attempt_at,
+                       enqueues, enqueued_at, idempotency_key, fingerprint, request_id)
+SELECT %(store_id)s, %(log_id)s, %(entity)s, %(source)s, %(mode)s, 'running', 'queued', %(received)s, now(),
+       room.yes::int, CASE WHEN room.yes THEN clock_timestamp() END,
+       %(idempotency_key)s, %(fingerprint)b, %(request_id)s
+  FROM (SELECT count(*) < %(window)s AS yes
+          FROM (SELECT FROM sync_logs
+                 WHERE store_id = %(store_id)s AND status = 'running' AND enqueued_at IS NOT NULL
+                 LIMIT %(window)s) admitted) room
+    ON CONFLICT (store_id, idempotency_key) WHERE idempotency_key IS NOT NULL DO NOTHING
+RETURNING enqueues
+
+-- name: insert_empty_log
+-- An empty batch is complete as it comes; no row where the idempotency key is taken.
+INSERT INTO sync_logs (store_id, id, entity, source, mode, status, received, next_attempt_at, started_at, finished_at,
+                       idempotency_key, fingerprint, request_id)
+VALUES (%(store_id)s, %(log_id)s, %(entity)s, %(source)s, %(mode)s, 'completed', 0, now(), now(), now(),
+        %(idempotency_key)s, %(fingerprint)b, %(request_id)s)
+    ON CONFLICT (store_id, idempotency_key) WHERE idempotency_key IS NOT NULL DO NOTHING
+RETURNING id
+
+-- name: get_log_by_key
+-- The log that holds an idempotency key, with the fingerprint of its body.
+SELECT id, fingerprint FROM sync_logs WHERE store_id = %(store_id)s AND idempotency_key = %(idempotency_key)s
+
+-- name: begin_attempt
+-- Counts an attempt before its work begins, so that one that kills its worker counts too. No row where the log is not
+-- due, is not running, is out of attempts, or is being processed by another. `delays` is indexed by attempt.
+UPDATE sync_logs l
+   SET attempts = l.attempts + 1,
+       phase = 'processing',
+       started_at = coalesce(l.started_at, clock_timestamp()),
+       next_attempt_at = clock_timestamp()
+           + make_interval(secs => (%(delays)s::float8[])[least(l.attempts + 1, cardinality(%(delays)s::float8[]))])
+  FROM (SELECT id FROM sync_logs
+         WHERE store_id = %(store_id)s AND id = %(log_id)s
+           AND status = 'running' AND attempts < %(most_attempts)s AND next_attempt_at <= clock_timestamp()
+           FOR UPDATE SKIP LOCKED) due
+ WHERE l.store_id = %(store_id)s AND l.id = due.id
+RETURNING l.attempts, l.request_id
+
+-- name: claim_log
+-- Locks the log for the rest of the transaction. No row where another holds it, or a later attempt has begun.
+SELECT l.id, l.accepted_seq, l.accepted_at, l.entity, l.mode, l.received, p.body
+  FROM sync_logs l
+  JOIN sync_payloads p ON p.store_id = l.store_id AND p.log_id = l.id
+ WHERE l.store_id = %(store_id)s AND l.id = %(log_id)s AND l.status = 'running' AND l.attempts = %(attempt)s
+   FOR UPDATE OF l SKIP LOCKED
+
+-- name: get_barrier
+-- The newest accepted_seq of an older log of this entity that may still be applied: it is running, or failed and may be
+-- retried. 0 where there is none. Rows last written before it must not be left at their old version. Older is said by
+-- either half of the version, for two posts at the same moment may get time and sequence the other way round.
+SELECT coalesce(max(accepted_seq), 0)
+  FROM sync_logs
+ WHERE store_id = %(store_id)s AND entity = %(entity)s AND status IN ('running', 'failed')
+   AND accepted_seq <> %(accepted_seq)s
+   AND (accepted_seq < %(accepted_seq)s OR accepted_at <= %(accepted_at)s)
+
+-- name: mark_completed
+-- Only from running, and only with counts that balance (a constraint); part of the transaction that wrote the rows.
+UPDATE sync_logs
+   SET status = 'completed', phase = NULL, finished_at = clock_timestamp(), error_code = NULL, error_message = NULL,
+       inserted = %(inserted)s, updated = %(updated)s, unchanged = %(unchanged)s, stale = %(stale)s,
+       invalid = %(invalid)s, existing = %(existing)s
+ WHERE store_id = %(store_id)s AND id = %(log_id)s AND status = 'running'
+
+-- name: mark_retrying
+-- Only where the attempt that failed is still the last one; a log that completed meanwhile stays completed.
+UPDATE sync_logs
+   SET phase = 'retrying', error_code = %(error_code)s, error_message = %(error_message)s
+ WHERE store_id = %(store_id)s AND id = %(log_id)s AND status = 'running' AND attempts = %(attempt)s
+
+-- name: mark_failed
+-- Only where the attempt that failed is still the last one.
+UPDATE sync_logs
+   SET status = 'failed', phase = NULL, finished_at = clock_timestamp(),
+       error_code = %(error_code)s, error_message = %(error_message)s
+ WHERE store_id = %(store_id)s AND id = %(log_id)s AND status = 'running' AND attempts = %(attempt)s
+
+-- name: admit_next
+-- Lets the oldest waiting logs of a store into its window, as many as there is room for.
+UPDATE sync_logs l
+   SET enqueues = l.enqueues + 1, enqueued_at = clock_timestamp()
+  FROM (SELECT id FROM sync_logs
+         WHERE store_id = %(store_id)s AND status = 'running' AND enqueued_at IS NULL
+         ORDER BY accepted_seq
+         LIMIT (SELECT greatest(%(window)s - count(*), 0) FROM sync_logs
+                 WHERE store_id = %(store_id)s AND status = 'running' AND enqueued_at IS NOT NULL)
+           FOR UPDATE SKIP LOCKED) next
+ WHERE l.store_id = %(store_id)s AND l.id = next.id
+RETURNING l.store_id, l.id AS log_id, l.enqueues AS enqueue_no, l.entity, l.received
+
+-- name: retry_log
+-- Only from failed, and only while its payload is kept. Attempts begin anew; its place in time stays.
+UPDATE sync_logs l
+   SET status = 'running', phase = 'queued', attempts = 0, next_attempt_at = clock_timestamp(),
+       enqueues = l.enqueues + 1, enqueued_at = clock_timestamp(), finished_at = NULL, error_code = NULL, error_message = NULL
+  FROM sync_payloads p
+ WHERE l.store_id = %(store_id)s AND l.id = %(log_id)s AND l.status = 'failed'
+   AND p.store_id = l.store_id AND p.log_id = l.id
+RETURNING l.store_id, l.id AS log_id, l.enqueues AS enqueue_no, l.entity, l.received
+
+-- name: cancel_log
+-- Only from running; waits for a transaction that is applying it, and then finds it completed.
+UPDATE sync_logs SET status = 'cancelled', phase = NULL, finished_at = clock_timestamp(), error_code = NULL, error_message = NULL
+ WHERE store_id = %(store_id)s AND id = %(log_id)s AND status = 'running'
+
+-- name: get_log
+-- No row for another tenant's id, as for an unknown one.
+SELECT id, accepted_seq, entity, source, mode, status, phase, received, inserted, updated, unchanged, stale, invalid,
+       existing, records_synced, records_skipped, attempts, next_attempt_at, accepted_at, started_at, finished_at,
+       error_code, error_message, request_id
+  FROM sync_logs
+ WHERE store_id = %(store_id)s AND id = %(log_id)s
+
+-- name: list_logs
+-- Newest first, from below the cursor; a filter that is NULL lets everything through.
+SELECT id, accepted_seq, entity, source, mode, status, phase, received, inserted, updated, unchanged, stale, invalid,
+       existing, records_synced, records_skipped, attempts, next_attempt_at, accepted_at, started_at, finished_at,
+       error_code, error_message, request_id
+  FROM sync_logs
+ WHERE store_id = %(store_id)s
+   AND (%(before)s::bigint IS NULL OR accepted_seq < %(before)s)
+   AND (%(entity)s::text IS NULL OR entity = %(entity)s)
+   AND (%(status)s::text IS NULL OR status = %(status)s)
+   AND (%(source)s::text IS NULL OR source = %(source)s)
+   AND (%(mode)s::text IS NULL OR mode = %(mode)s)
+ ORDER BY accepted_seq DESC
+ LIMIT %(most)s

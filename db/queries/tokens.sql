@@ -1,0 +1,30 @@
+-- name: authenticate_token
+-- No row for an unknown, expired or revoked token.
+SELECT token_id, store_id, role FROM authenticate_token(%(sha256)b)
+
+-- name: insert_token
+-- Row-level security refuses a token for another tenant.
+INSERT INTO api_tokens (id, store_id, token_sha256, role) VALUES (%(token_id)s, %(store_id)s, %(sha256)b, %(role)s)
+
+-- name: insert_operator_token
+-- An operator has no store.
+SELECT create_operator_token(%(token_id)s, %(sha256)b)
+
+-- name: retire_tokens
+-- Leaves at most one live token of the role, and that one with an end.
+WITH live AS (
+    SELECT id, row_number() OVER (ORDER BY created_at DESC, id DESC) AS age
+      FROM api_tokens
+     WHERE store_id = %(store_id)s AND role = %(role)s
+       AND revoked_at IS NULL AND (expires_at IS NULL OR expires_at > now())
+)
+UPDATE api_tokens t
+   SET expires_at = least(t.expires_at, %(expires_at)s),
+       revoked_at = CASE WHEN live.age > 1 THEN now() END
+  FROM live
+ WHERE t.store_id = %(store_id)s AND t.id = live.id
+
+-- name: revoke_tokens
+-- Ends every live token of a store.
+UPDATE api_tokens SET revoked_at = now()
+ WHERE store_id = %(store_id)s AND revoked_at IS NULL AND (expires_at IS NULL OR expires_at > now())

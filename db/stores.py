@@ -1,0 +1,75 @@
+"""Tenants: one row of `stores` each, seen only inside its own wall."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from psycopg import Connection
+from psycopg.rows import class_row
+
+from db.sql import queries
+
+SQL = queries("stores")
+
+
+@dataclass(frozen=True, slots=True)
+class Store:
+    """What may be shown of a store. Its credentials are read by `get_credentials` alone."""
+
+    id: UUID
+    name: str
+    platform: str
+    shop_url: str | None
+    has_credentials: bool
+    last_sync_at: datetime | None
+    created_at: datetime
+
+
+def insert_store(conn: Connection, store_id: UUID, name: str, platform: str, shop_url: str | None) -> None:
+    """Create the tenant whose wall the transaction already stands in."""
+    conn.execute(SQL["insert_store"], {"store_id": store_id, "name": name, "platform": platform, "shop_url": shop_url})
+
+
+def get_store(conn: Connection, store_id: UUID) -> Store | None:
+    with conn.cursor(row_factory=class_row(Store)) as cursor:
+        return cursor.execute(SQL["get_store"], {"store_id": store_id}).fetchone()
+
+
+def list_store_ids(conn: Connection) -> list[UUID]:
+    """The ids of all stores; their facts are read one by one."""
+    return [row[0] for row in conn.execute(SQL["list_store_ids"]).fetchall()]
+
+
+def set_credentials(conn: Connection, store_id: UUID, encrypted: bytes) -> bool:
+    """Replace the encrypted credentials; False where there is no such store."""
+    return conn.execute(SQL["set_credentials"], {"store_id": store_id, "credentials": encrypted}).rowcount == 1
+
+
+def get_credentials(conn: Connection, store_id: UUID) -> bytes | None:
+    row = conn.execute(SQL["get_credentials"], {"store_id": store_id}).fetchone()
+    return row[0] if row else None
+
+
+def mark_store_synced(conn: Connection, store_id: UUID) -> None:
+    """Note the success of a log, in the log's own transaction and as its last statement: the row is a meeting point."""
+    conn.execute(SQL["mark_store_synced"], {"store_id": store_id})
+
+
+def delete_store(conn: Connection, store_id: UUID) -> bool:
+    """Erase a tenant with all its rows; False where there is none."""
+    for query in DELETE_ORDER:
+        conn.execute(SQL[query], {"store_id": store_id})
+    return conn.execute(SQL["delete_store"], {"store_id": store_id}).rowcount == 1
+
+
+# Children before parents, so that no statement waits for a cascade's row-by-row checks.
+DELETE_ORDER = (
+    "delete_store_order_items",
+    "delete_store_orders",
+    "delete_store_customers",
+    "delete_store_products",
+    "delete_store_categories",
+    "delete_store_logs",
+)

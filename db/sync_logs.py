@@ -1,0 +1,261 @@
+"""Sync logs: accepted, claimed, ended. Every change of status is guarded by the status it expects."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from psycopg import Connection
+from psycopg.rows import class_row
+
+from db.sql import queries
+
+SQL = queries("sync_logs")
+
+
+@dataclass(frozen=True, slots=True)
+class NewLog:
+    """A log about to be accepted. `fingerprint` is the SHA-256 of the entity's name and the inflated body."""
+
+    store_id: UUID
+    log_id: UUID
+    entity: str
+    source: str
+    mode: str
+    received: int
+    fingerprint: bytes
+    idempotency_key: str | None
+    request_id: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Ticket:
+    """A log to enqueue: `enqueue_no` counts its entries into Redis, and makes each entry's job id its own."""
+
+    store_id: UUID
+    log_id: UUID
+    enqueue_no: int
+    entity: str
+    received: int
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """An attempt that has been counted. `number` starts at 1."""
+
+    number: int
+    request_id: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class ClaimedLog:
+    """A log whose row is locked by this transaction. `body` is the sanitised batch, a JSON array."""
+
+    id: UUID
+    accepted_seq: int
+    accepted_at: datetime
+    entity: str
+    mode: str
+    received: int
+    body: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Counts:
+    """Where each record of a batch went. They add up to what was received, or the log can't complete."""
+
+    inserted: int = 0
+    updated: int = 0
+    unchanged: int = 0
+    stale: int = 0
+    invalid: int = 0
+    existing: int = 0
+
+    @property
+    def synced(self) -> int:
+        return self.inserted + self.updated + self.unchanged + self.stale
+
+    @property
+    def skipped(self) -> int:
+        return self.invalid + self.existing
+
+
+@dataclass(frozen=True, slots=True)
+class LogView:
+    """One log as its tenant may see it."""
+
+    id: UUID
+    accepted_seq: int
+    entity: str
+    source: str
+    mode: str
+    status: str
+    phase: str | None
+    received: int
+    inserted: int
+    updated: int
+    unchanged: int
+    stale: int
+    invalid: int
+    existing: int
+    records_synced: int
+    records_skipped: int
+    attempts: int
+    next_attempt_at: datetime
+    accepted_at: datetime
+    started_at: datetime | None
+    finished_at: datetime | None
+    error_code: str | None
+    error_message: str | None
+    request_id: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class LogFilter:
+    """Which logs to list; None lets everything through. `before` is the accepted_seq of the last one seen."""
+
+    before: int | None = None
+    entity: str | None = None
+    status: str | None = None
+    source: str | None = None
+    mode: str | None = None
+
+
+def _log_parameters(log: NewLog) -> dict[str, Any]:
+    return {
+        "store_id": log.store_id,
+        "log_id": log.log_id,
+        "entity": log.entity,
+        "source": log.source,
+        "mode": log.mode,
+        "received": log.received,
+        "fingerprint": log.fingerprint,
+        "idempotency_key": log.idempotency_key,
+        "request_id": log.request_id,
+    }
+
+
+def count_open_logs(conn: Connection, store_id: UUID, most: int) -> int:
+    """How many logs of a store run; counting stops at `most`."""
+    row = conn.execute(SQL["get_admission"], {"store_id": store_id, "most": most}).fetchone()
+    return int(row[0]) if row else 0
+
+
+def insert_log(conn: Connection, log: NewLog, window: int) -> int | None:
+    """Create a running log. Returns its enqueue number (0: the store's window in Redis is full), or None where the
+    idempotency key is taken."""
+    row = conn.execute(SQL["insert_log"], {**_log_parameters(log), "window": window}).fetchone()
+    return row[0] if row else None
+
+
+def insert_empty_log(conn: Connection, log: NewLog) -> bool:
+    """Create the completed log of an empty batch; False where the idempotency key is taken."""
+    return conn.execute(SQL["insert_empty_log"], _log_parameters(log)).rowcount == 1
+
+
+def get_log_by_key(conn: Connection, store_id: UUID, idempotency_key: str) -> tuple[UUID, bytes] | None:
+    """The log that holds a key, and its fingerprint."""
+    return conn.execute(SQL["get_log_by_key"], {"store_id": store_id, "idempotency_key": idempotency_key}).fetchone()
+
+
+def begin_attempt(
+    conn: Connection, store_id: UUID, log_id: UUID, most_attempts: int, delays: list[float]
+) -> Attempt | None:
+    """Count an attempt, in a small transaction before the work. None where this log is not to be worked on now.
+
+    `delays[n-1]` is how many seconds after attempt n began the next may begin, should n come to nothing.
+    """
+    parameters = {"store_id": store_id, "log_id": log_id, "most_attempts": most_attempts, "delays": delays}
+    row = conn.execute(SQL["begin_attempt"], parameters).fetchone()
+    return Attempt(*row) if row else None
+
+
+def claim_log(conn: Connection, store_id: UUID, log_id: UUID, attempt: int) -> ClaimedLog | None:
+    """Lock the log's row until the transaction ends. None where somebody else has it, or it has moved on."""
+    parameters = {"store_id": store_id, "log_id": log_id, "attempt": attempt}
+    with conn.cursor(row_factory=class_row(ClaimedLog), binary=True) as cursor:
+        return cursor.execute(SQL["claim_log"], parameters).fetchone()
+
+
+def get_barrier(conn: Connection, store_id: UUID, log: ClaimedLog) -> int:
+    """The newest older log of the entity that may still be applied; 0 for none. Read it before the stored versions."""
+    parameters = {
+        "store_id": store_id,
+        "entity": log.entity,
+        "accepted_seq": log.accepted_seq,
+        "accepted_at": log.accepted_at,
+    }
+    row = conn.execute(SQL["get_barrier"], parameters).fetchone()
+    return int(row[0]) if row else 0
+
+
+def mark_completed(conn: Connection, store_id: UUID, log_id: UUID, counts: Counts) -> bool:
+    parameters = {
+        "store_id": store_id,
+        "log_id": log_id,
+        "inserted": counts.inserted,
+        "updated": counts.updated,
+        "unchanged": counts.unchanged,
+        "stale": counts.stale,
+        "invalid": counts.invalid,
+        "existing": counts.existing,
+    }
+    return conn.execute(SQL["mark_completed"], parameters).rowcount == 1
+
+
+def _verdict(store_id: UUID, log_id: UUID, attempt: int, code: str, message: str) -> dict[str, Any]:
+    return {
+        "store_id": store_id,
+        "log_id": log_id,
+        "attempt": attempt,
+        "error_code": code,
+        "error_message": message,
+    }
+
+
+def mark_retrying(conn: Connection, store_id: UUID, log_id: UUID, attempt: int, code: str, message: str) -> bool:
+    """Note why an attempt failed that will be repeated; the dispatcher enqueues it when it is due."""
+    return conn.execute(SQL["mark_retrying"], _verdict(store_id, log_id, attempt, code, message)).rowcount == 1
+
+
+def mark_failed(conn: Connection, store_id: UUID, log_id: UUID, attempt: int, code: str, message: str) -> bool:
+    """End a log that can't succeed. Its payload stays, for a retry."""
+    return conn.execute(SQL["mark_failed"], _verdict(store_id, log_id, attempt, code, message)).rowcount == 1
+
+
+def admit_next(conn: Connection, store_id: UUID, window: int) -> list[Ticket]:
+    """Let a store's oldest waiting logs into its window. Enqueue them after the commit."""
+    with conn.cursor(row_factory=class_row(Ticket)) as cursor:
+        return cursor.execute(SQL["admit_next"], {"store_id": store_id, "window": window}).fetchall()
+
+
+def retry_log(conn: Connection, store_id: UUID, log_id: UUID) -> Ticket | None:
+    """Run a failed log again. None where it is not failed or its payload is gone."""
+    with conn.cursor(row_factory=class_row(Ticket)) as cursor:
+        return cursor.execute(SQL["retry_log"], {"store_id": store_id, "log_id": log_id}).fetchone()
+
+
+def cancel_log(conn: Connection, store_id: UUID, log_id: UUID) -> bool:
+    return conn.execute(SQL["cancel_log"], {"store_id": store_id, "log_id": log_id}).rowcount == 1
+
+
+def get_log(conn: Connection, store_id: UUID, log_id: UUID) -> LogView | None:
+    with conn.cursor(row_factory=class_row(LogView)) as cursor:
+        return cursor.execute(SQL["get_log"], {"store_id": store_id, "log_id": log_id}).fetchone()
+
+
+def list_logs(conn: Connection, store_id: UUID, wanted: LogFilter, most: int) -> list[LogView]:
+    """At most `most` logs, newest first."""
+    parameters = {
+        "store_id": store_id,
+        "before": wanted.before,
+        "entity": wanted.entity,
+        "status": wanted.status,
+        "source": wanted.source,
+        "mode": wanted.mode,
+        "most": most,
+    }
+    with conn.cursor(row_factory=class_row(LogView)) as cursor:
+        return cursor.execute(SQL["list_logs"], parameters).fetchall()

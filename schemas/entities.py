@@ -1,0 +1,88 @@
+"""The four entities of the plugin contract, and what each is called where."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+from marshmallow import Schema, ValidationError, fields
+
+from schemas.categories import CategorySchema
+from schemas.customers import CustomerSchema
+from schemas.fields import RecordSchema
+from schemas.orders import OrderSchema
+from schemas.products import ProductSchema
+from schemas.reasons import Problem, problems
+from schemas.records import Record
+
+
+@dataclass(frozen=True, slots=True)
+class Entity:
+    """One entity. `name` is the word of the envelope and the URL; `id_field` is the natural key's name in a record."""
+
+    name: str
+    id_field: str
+    schema: RecordSchema
+    known_fields: frozenset[str]
+    lists: dict[str, frozenset[str]]  # a list field's name, and the fields known inside its entries
+    shape: type[msgspec.Struct]  # the known fields and no others, unread: what msgspec drops the rest with
+
+
+def _names(schema: Schema) -> frozenset[str]:
+    return frozenset(field.data_key or name for name, field in schema.fields.items())
+
+
+def _nested(schema: Schema) -> dict[str, Schema]:
+    """The list fields of a schema, and the schema of their entries."""
+    return {
+        field.data_key or name: field.inner.schema
+        for name, field in schema.fields.items()
+        if isinstance(field, fields.List) and isinstance(field.inner, fields.Nested)
+    }
+
+
+def _shape(name: str, schema: Schema) -> type[msgspec.Struct]:
+    nested = _nested(schema)
+    unread: list[tuple[str, Any, Any]] = []
+    for field in sorted(_names(schema)):
+        kind: Any = msgspec.Raw
+        if field in nested:
+            kind = list[_shape(f"{name}_{field}", nested[field])] | None  # type: ignore[misc]  # made at run time
+        unread.append((field, kind | msgspec.UnsetType, msgspec.UNSET))
+    return msgspec.defstruct(name, unread, gc=False)
+
+
+def _entity(name: str, id_field: str, schema: RecordSchema) -> Entity:
+    return Entity(
+        name=name,
+        id_field=id_field,
+        schema=schema,
+        known_fields=_names(schema),
+        lists={field: _names(inner) for field, inner in _nested(schema).items()},
+        shape=_shape(name, schema),
+    )
+
+
+ORDERS = _entity("orders", "wc_order_id", OrderSchema())
+PRODUCTS = _entity("products", "wc_product_id", ProductSchema())
+CUSTOMERS = _entity("customers", "wc_customer_id", CustomerSchema())
+CATEGORIES = _entity("categories", "wc_category_id", CategorySchema())
+ENTITIES = {entity.name: entity for entity in (ORDERS, PRODUCTS, CUSTOMERS, CATEGORIES)}
+
+
+def load_record(entity: Entity, payload: Any) -> Record | list[Problem]:
+    """Validate one record of a batch: the plain record, or what is wrong with it. Never raises for bad input."""
+    try:
+        record: Record = entity.schema.load(payload)
+    except ValidationError as error:
+        return problems({"_schema": error.messages} if isinstance(error.messages, list) else error.messages)
+    return record
+
+
+def external_id(entity: Entity, payload: Any) -> str | None:
+    """The platform's id of a refused record where it is a plain number; other text may be anything, so it is not kept."""
+    value = payload.get(entity.id_field) if isinstance(payload, dict) else None
+    text = str(value).strip() if isinstance(value, int | str) and not isinstance(value, bool) else ""
+    digits = text.removeprefix("-")
+    return text if digits.isascii() and digits.isdecimal() and len(text) <= 30 else None

@@ -1,0 +1,121 @@
+"""Plain records: what a validated payload becomes, and what the database layer takes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+
+
+@dataclass(frozen=True, slots=True)
+class OrderItem:
+    """One line of an order. Amounts in the order's currency."""
+
+    product_name: str
+    sku: str | None
+    quantity: Decimal
+    subtotal: Decimal | None
+    total: Decimal | None
+    wc_product_id: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """The whole state of an order; an optional field left out is None. Moments are UTC."""
+
+    wc_order_id: int
+    date_created: datetime
+    date_modified: datetime | None
+    status: str
+    total: Decimal
+    subtotal: Decimal | None
+    tax_total: Decimal | None
+    shipping_total: Decimal | None
+    discount_total: Decimal | None
+    currency: str | None
+    wc_customer_id: int | None
+    payment_method: str | None
+    coupon_used: str | None
+    items: tuple[OrderItem, ...]
+
+    @property
+    def key(self) -> int:
+        return self.wc_order_id
+
+    @property
+    def own_time(self) -> datetime | None:
+        """When the shop last changed it, if it said so."""
+        return self.date_modified
+
+
+@dataclass(frozen=True, slots=True)
+class Product:
+    """The whole state of a product or variation."""
+
+    wc_product_id: int
+    name: str
+    sku: str | None
+    price: Decimal | None
+    regular_price: Decimal | None
+    sale_price: Decimal | None
+    wc_category_id: int | None
+    category_name: str | None
+    stock_quantity: Decimal | None
+    stock_status: str | None
+    status: str | None
+    type: str | None
+    created_at: datetime | None
+    updated_at: datetime | None
+
+    @property
+    def key(self) -> int:
+        return self.wc_product_id
+
+    @property
+    def own_time(self) -> datetime | None:
+        return self.updated_at
+
+
+@dataclass(frozen=True, slots=True)
+class Customer:
+    """The whole state of a customer; the e-mail address is a hash long before it gets here."""
+
+    wc_customer_id: int
+    email_hash: str | None
+    display_name: str | None
+    total_spent: Decimal | None
+    order_count: int | None
+    first_order_date: datetime | None
+    last_order_date: datetime | None
+    created_at: datetime | None
+
+    @property
+    def key(self) -> int:
+        return self.wc_customer_id
+
+    @property
+    def own_time(self) -> datetime | None:
+        """The contract has no time of change for customers."""
+        return None
+
+
+@dataclass(frozen=True, slots=True)
+class Category:
+    """The whole state of a product category."""
+
+    wc_category_id: int
+    name: str
+    wc_parent_id: int | None
+    product_count: int | None
+
+    @property
+    def key(self) -> int:
+        return self.wc_category_id
+
+    @property
+    def own_time(self) -> datetime | None:
+        """The contract has no time of change for categories."""
+        return None
+
+
+Record = Order | Product | Customer | Category

@@ -1,0 +1,180 @@
+"""`python -m app demo` on a machine where nothing runs: it starts everything, the numbers add up, and nothing stays."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from uuid import uuid4
+
+import pytest
+
+from app.demo.sample_store import batches
+from app.settings import load_settings
+from app.stack.state import read_running
+
+ROOT = Path(__file__).parents[2]
+PATIENCE_SECONDS = 300.0
+MARK = "SLUICE_DEMO_TEST"  # an unknown variable, by which every descendant can be found
+
+
+class Demo:
+    """One DATA_DIR with a free port, and what runs on it."""
+
+    def __init__(self, data_dir: Path) -> None:
+        self.data_dir = data_dir
+        self.port = free_port()
+        self.mark = uuid4().hex
+        cleared = {name: value for name, value in os.environ.items() if name not in configured_names()}
+        self.env = cleared | {"DATA_DIR": str(data_dir), "PORT": str(self.port), MARK: self.mark, "COLUMNS": "160"}
+
+    def start(self) -> subprocess.Popen[str]:
+        argv = [sys.executable, "-m", "app", "demo"]
+        return subprocess.Popen(
+            argv,
+            cwd=ROOT,
+            env=self.env,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            start_new_session=True,
+        )
+
+    def run(self) -> subprocess.CompletedProcess[str]:
+        process = self.start()
+        try:
+            out, err = process.communicate(timeout=PATIENCE_SECONDS)
+        except subprocess.TimeoutExpired:
+            process.terminate()
+            out, err = process.communicate()
+        return subprocess.CompletedProcess(process.args, process.returncode, out, err)
+
+    def left_behind(self) -> list[str]:
+        """The command lines of processes that the demo started, directly or not, and that still run."""
+        return [command for command in processes() if self.mark in command or str(self.data_dir) in command]
+
+
+def processes() -> list[str]:
+    """Command line and environment of each process that we may look at; one that ends meanwhile is left out."""
+    if not Path("/proc/self/environ").exists():  # not Linux
+        listing = subprocess.run(["ps", "-axEww", "-o", "command"], capture_output=True, text=True, check=True)
+        return listing.stdout.splitlines()
+    return [told for entry in Path("/proc").iterdir() if entry.name.isdecimal() and (told := told_of(entry))]
+
+
+def told_of(entry: Path) -> str:
+    if int(entry.name) == os.getpid():
+        return ""
+    try:
+        return " ".join((entry / name).read_bytes().replace(b"\0", b" ").decode() for name in ("cmdline", "environ"))
+    except OSError:
+        return ""
+
+
+def configured_names() -> set[str]:
+    """The settings of this shell, which are not those of a fresh machine."""
+    source = (ROOT / "app" / "settings.py").read_text(encoding="utf-8")
+    return set(re.findall(r'\bread\(\s*"([A-Z_]+)"', source))
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def wait_until_serving(demo: Demo, process: subprocess.Popen[str]) -> None:
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    while time.monotonic() < deadline and process.poll() is None:
+        running = read_running(demo.data_dir)
+        if running is not None and running.serving:
+            return
+        time.sleep(0.05)
+    raise AssertionError("the demo's stack never served")
+
+
+@pytest.fixture(scope="module")
+def demo() -> Iterator[Demo]:
+    """Not pytest's own directory: that is closed to the account which PostgreSQL runs as when we are root."""
+    with tempfile.TemporaryDirectory(prefix="sluice-demo-") as made:
+        Path(made).chmod(0o755)
+        yield Demo(Path(made))
+
+
+@pytest.fixture(scope="module")
+def done(demo: Demo) -> subprocess.CompletedProcess[str]:
+    return demo.run()
+
+
+def test_the_demo_succeeds_on_a_fresh_machine(done: subprocess.CompletedProcess[str]) -> None:
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "WRONG" not in done.stdout
+
+
+def test_every_record_is_synced_or_skipped(done: subprocess.CompletedProcess[str]) -> None:
+    sample = batches()
+    figures = re.search(r"(\d+) records received = (\d+) synced \+ (\d+) skipped, in (\d+) batches", done.stdout)
+    assert figures is not None, done.stdout + done.stderr
+    received, synced, skipped, posted = (int(figure) for figure in figures.groups())
+    assert (received, posted) == (sum(len(batch.records) for batch in sample), len(sample))
+    assert skipped == sum(len(batch.spoiled) for batch in sample)
+    assert received == synced + skipped
+
+
+def test_the_summary_shows_the_tables_and_the_way_on(demo: Demo, done: subprocess.CompletedProcess[str]) -> None:
+    url = f"http://127.0.0.1:{demo.port}"
+    shown = ("Orders by status", "completed", "Orders by month", "items[1].product_name", f"{url}/console")
+    assert [text for text in shown if text not in done.stdout] == []
+    links = ("orders to customers", "items to products", "products to categories", "categories to parents")
+    assert ", ".join(f"0 {link}" for link in links) in done.stdout
+    assert re.search(rf"curl -H 'Authorization: Bearer \S{{20,}}' {url}/api/sync/status\n", done.stdout)
+
+
+def test_no_address_of_a_customer_is_shown_or_logged(demo: Demo, done: subprocess.CompletedProcess[str]) -> None:
+    told = [done.stdout, done.stderr, *(log.read_text(errors="replace") for log in demo.data_dir.rglob("*.log"))]
+    assert len(told) > 2
+    assert not any("example.test" in text for text in told)
+
+
+def test_nothing_stays_behind(demo: Demo, done: subprocess.CompletedProcess[str]) -> None:
+    assert done.returncode == 0
+    assert demo.left_behind() == []
+    with socket.socket() as probe:
+        assert probe.connect_ex(("127.0.0.1", demo.port)) != 0
+
+
+def test_a_demo_that_is_told_to_stop_takes_everything_along(demo: Demo, done: subprocess.CompletedProcess[str]) -> None:
+    process = demo.start()
+    wait_until_serving(demo, process)
+    process.send_signal(signal.SIGTERM)
+    _out, err = process.communicate(timeout=PATIENCE_SECONDS)
+    assert process.returncode == 143, err
+    assert demo.left_behind() == []
+
+
+def test_a_taken_port_is_named(demo: Demo, done: subprocess.CompletedProcess[str]) -> None:
+    with socket.socket() as stranger:
+        stranger.bind(("127.0.0.1", demo.port))
+        stranger.listen()
+        refused = demo.run()
+    assert refused.returncode == 1
+    assert f"PORT {demo.port} is in use" in refused.stderr
+    assert "Traceback" not in refused.stderr
+    assert demo.left_behind() == []
+
+
+def test_the_test_finds_what_it_looks_for(demo: Demo) -> None:
+    """A search that finds nothing because it looks wrong would prove nothing."""
+    assert load_settings({"PORT": str(demo.port)}).port == demo.port
+    with subprocess.Popen([sys.executable, "-c", "input()"], env=demo.env, stdin=subprocess.PIPE) as marked:
+        assert len(demo.left_behind()) == 1
+        assert marked.stdin is not None
+        marked.stdin.close()
+    assert demo.left_behind() == []

@@ -1,0 +1,89 @@
+"""The dispatcher: about once a second, enqueue what is due and stranded, admit what waits, give up on what is spent.
+
+Any number may run: rows are taken with SKIP LOCKED. It holds no state but a pause after Redis failed.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from dataclasses import dataclass
+
+from redis.exceptions import RedisError
+
+from app.logs import get_logger
+from app.settings import Settings
+from db.dispatch import admit_waiting, give_up, list_stranded
+from db.errors import is_retryable, safe_facts
+from db.pool import Pool, open_pool
+from db.sync_logs import Ticket
+from workers.heartbeat import beat
+from workers.inbound.attempts import GAVE_UP, GAVE_UP_MESSAGE
+from workers.queues import WakeUp, connect, waiting_logs
+
+TICK_SECONDS = 1.0
+MOST_A_TICK = 500
+REDIS_TIMEOUT_SECONDS = 2.0
+
+log = get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Dispatcher:
+    """What a tick needs."""
+
+    settings: Settings
+    pool: Pool
+    wake_up: WakeUp
+
+    def tick(self) -> None:
+        """One round. Raises psycopg.Error and PoolTimeout where the database is away."""
+        self._give_up()
+        if self.wake_up.is_resting:
+            return
+        try:
+            waiting = waiting_logs(self.wake_up.redis)
+        except RedisError as error:
+            # Without knowing what waits, enqueueing would only amplify.
+            self.wake_up.rest(error)
+            return
+        with self.pool.connection() as conn:
+            stranded = list_stranded(conn, waiting, self.settings.max_attempts, MOST_A_TICK)
+            admitted = admit_waiting(conn, self.settings.queue_window)
+        self._enqueue(stranded, admitted)
+
+    def _give_up(self) -> None:
+        with self.pool.connection() as conn:
+            spent = give_up(conn, self.settings.max_attempts, GAVE_UP, GAVE_UP_MESSAGE)
+        for store_id, log_id in spent:
+            log.error("batch_given_up", store_id=str(store_id), log_id=str(log_id))
+
+    def _enqueue(self, stranded: list[Ticket], admitted: list[Ticket]) -> None:
+        if stranded or admitted:
+            arrived = self.wake_up.enqueue(stranded + admitted)
+            log.info("logs_enqueued", stranded=len(stranded), admitted=len(admitted), arrived=arrived)
+
+
+def run_dispatcher(settings: Settings, database_url: str, redis_url: str, stop: threading.Event) -> None:
+    """Tick until `stop` is set. A tick that fails because a server is away is logged, and the next one tries again."""
+    pool = open_pool(database_url, 2, "dispatcher", 10.0)
+    dispatcher = Dispatcher(settings, pool, WakeUp(connect(redis_url, REDIS_TIMEOUT_SECONDS)))
+    log.info("dispatcher_started")
+    try:
+        while not stop.is_set():
+            began = time.monotonic()
+            _tick_safely(dispatcher)
+            beat(settings.data_dir, "dispatcher")
+            stop.wait(max(0.05, TICK_SECONDS - (time.monotonic() - began)))
+    finally:
+        pool.close()
+    log.info("dispatcher_stopped")
+
+
+def _tick_safely(dispatcher: Dispatcher) -> None:
+    try:
+        dispatcher.tick()
+    except Exception as error:
+        if not is_retryable(error):
+            raise
+        log.warning("tick_failed", **safe_facts(error))

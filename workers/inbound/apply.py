@@ -1,0 +1,114 @@
+"""Writes a validated batch set-wise inside the caller's transaction, and isolates what only the database refuses."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+from uuid import UUID
+
+from psycopg import Connection
+
+from app.logs import get_logger
+from db.errors import is_about_records, safe_facts
+from db.rows import Versioned
+from db.sync_logs import ClaimedLog, Counts, get_barrier
+from db.sync_record_errors import RecordError
+from schemas.reasons import REASONS
+from workers.inbound.entities import TABLES, EntityTable
+from workers.inbound.plan import Plan, plan_populate, plan_upserts
+
+log = get_logger(__name__)
+REFUSED = "refused_by_database"
+
+
+@dataclass(frozen=True, slots=True)
+class Applied:
+    """The plan that took effect, and the records that the database refused although validation had passed them."""
+
+    counts: Counts
+    errors: list[RecordError]
+
+    def counts_with(self, refused: int) -> Counts:
+        """The whole batch's counts: `refused` records did not pass validation."""
+        return replace(self.counts, invalid=refused + len(self.errors))
+
+
+@dataclass(frozen=True, slots=True)
+class _Batch:
+    """What one log's records are applied with."""
+
+    conn: Connection
+    store_id: UUID
+    log: ClaimedLog
+    table: EntityTable
+
+
+class _TriedOut(Exception):
+    """Rolls a trial back."""
+
+
+def apply_batch(conn: Connection, store_id: UUID, claimed: ClaimedLog, valid: Sequence[Versioned[Any]]) -> Applied:
+    """Write the batch in one go. Only if the database refuses it, find the records at fault by halving, leave them out,
+    and write the others."""
+    batch = _Batch(conn, store_id, claimed, TABLES[claimed.entity])
+    try:
+        with conn.transaction():
+            return Applied(_apply(batch, valid), [])
+    except Exception as error:
+        if not is_about_records(error):
+            raise
+        log.warning("batch_refused_by_database", records=len(valid), **safe_facts(error))
+    at_fault = _find_refused(batch, valid)
+    kept = [record for record in valid if record.index not in at_fault]
+    errors = [_refused(record) for record in valid if record.index in at_fault]
+    return Applied(_apply(batch, kept), errors)
+
+
+def _apply(batch: _Batch, records: Sequence[Versioned[Any]]) -> Counts:
+    plan = _plan(batch, records)
+    seq = batch.log.accepted_seq
+    if plan.touch:
+        batch.table.touch(batch.conn, batch.store_id, seq, plan.touch)
+    if plan.writes:
+        batch.table.upsert(batch.conn, batch.store_id, seq, plan.writes)
+        for link in batch.table.links:
+            link(batch.conn, batch.store_id, plan.writes)
+    return plan.counts
+
+
+def _plan(batch: _Batch, records: Sequence[Versioned[Any]]) -> Plan:
+    """The barrier is read before the versions: a log that ended in between is then seen by one of the two."""
+    barrier = get_barrier(batch.conn, batch.store_id, batch.log)
+    keys = sorted({record.record.key for record in records})
+    stored = batch.table.get_versions(batch.conn, batch.store_id, keys)
+    if batch.log.mode == "populate":
+        return plan_populate(records, stored)
+    return plan_upserts(records, stored, batch.log.accepted_seq, barrier)
+
+
+def _find_refused(batch: _Batch, records: Sequence[Versioned[Any]]) -> set[int]:
+    """The places of the records that the database refuses, each half tried in a savepoint and rolled back."""
+    if not records or _is_accepted(batch, records):
+        return set()
+    if len(records) == 1:
+        return {records[0].index}
+    middle = len(records) // 2
+    return _find_refused(batch, records[:middle]) | _find_refused(batch, records[middle:])
+
+
+def _is_accepted(batch: _Batch, records: Sequence[Versioned[Any]]) -> bool:
+    try:
+        with batch.conn.transaction():
+            _apply(batch, records)
+            raise _TriedOut
+    except _TriedOut:
+        return True
+    except Exception as error:
+        if not is_about_records(error):
+            raise
+        return False
+
+
+def _refused(record: Versioned[Any]) -> RecordError:
+    return RecordError(record.index, str(record.record.key), "*", REFUSED, REASONS[REFUSED])

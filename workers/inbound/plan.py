@@ -1,0 +1,92 @@
+"""Pure decisions about a batch: which records are new, changed, unchanged, stale or existing."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+import msgspec
+
+from db.rows import StoredVersion, Versioned, Write
+from db.sync_logs import Counts
+from schemas.reasons import Problem
+from schemas.records import Record
+from workers.ids import new_ids
+
+CLOCK_TOLERANCE = timedelta(hours=24)
+_canonical = msgspec.json.Encoder(order="deterministic").encode
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What to do with a batch. `touch` holds (natural key, source_updated_at) of unchanged rows whose version must rise."""
+
+    writes: list[Write[Any]]
+    touch: list[tuple[int, datetime]]
+    counts: Counts
+
+
+def versioned(index: int, record: Record, accepted_at: datetime) -> Versioned[Record] | Problem:
+    """Give a record its version: its own time, else the time of acceptance; a time too far ahead would freeze the row."""
+    own_time = record.own_time
+    if own_time is not None and own_time > accepted_at + CLOCK_TOLERANCE:
+        return Problem("date_modified" if hasattr(record, "date_modified") else "updated_at", "too_far_ahead")
+    return Versioned(index, record, own_time or accepted_at, content_hash(record))
+
+
+def content_hash(record: Record) -> bytes:
+    """128 bits over the canonical record; two records are the same state exactly if their hashes agree."""
+    return hashlib.blake2b(_canonical(record), digest_size=16).digest()
+
+
+def newest_of_each(records: Iterable[Versioned[Any]]) -> list[Versioned[Any]]:
+    """One record a key, in key order: the newer, then the later in the batch. The others count as stale."""
+    best: dict[int, Versioned[Any]] = {}
+    for candidate in records:
+        rival = best.get(candidate.record.key)
+        if rival is None or candidate.source_updated_at >= rival.source_updated_at:
+            best[candidate.record.key] = candidate
+    return [best[key] for key in sorted(best)]
+
+
+def plan_upserts(
+    records: Sequence[Versioned[Any]], stored: Mapping[int, StoredVersion], accepted_seq: int, barrier: int
+) -> Plan:
+    """Compare a batch with what is stored: a record applies only if its version is not older.
+
+    `barrier` is the newest older log that may still be applied. An unchanged row last written before it is touched: left
+    alone, it would let that log's record win, though this one confirmed the row later.
+    """
+    candidates = newest_of_each(records)
+    ids = new_ids(len(candidates))
+    writes: list[Write[Any]] = []
+    touch: list[tuple[int, datetime]] = []
+    unchanged = stale = inserted = 0
+    for candidate, fresh_id in zip(candidates, ids, strict=True):
+        known = stored.get(candidate.record.key)
+        if known is None:
+            inserted += 1
+            writes.append(Write(fresh_id, True, candidate))
+        elif (candidate.source_updated_at, accepted_seq) < (known.source_updated_at, known.accepted_seq):
+            stale += 1
+        elif candidate.content_hash == known.content_hash:
+            unchanged += 1
+            if known.accepted_seq < barrier:
+                touch.append((candidate.record.key, candidate.source_updated_at))
+        else:
+            writes.append(Write(known.id, False, candidate))
+    repeated = len(records) - len(candidates)
+    counts = Counts(inserted=inserted, updated=len(writes) - inserted, unchanged=unchanged, stale=stale + repeated)
+    return Plan(writes, touch, counts)
+
+
+def plan_populate(records: Sequence[Versioned[Any]], stored: Mapping[int, StoredVersion]) -> Plan:
+    """POPULATE: new records are written, existing ones skipped, whatever their version (specification 4)."""
+    candidates = newest_of_each(records)
+    new = [candidate for candidate in candidates if candidate.record.key not in stored]
+    writes = [Write(fresh_id, True, candidate) for fresh_id, candidate in zip(new_ids(len(new)), new, strict=True)]
+    counts = Counts(inserted=len(new), existing=len(candidates) - len(new), stale=len(records) - len(candidates))
+    return Plan(writes, [], counts)

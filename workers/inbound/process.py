@@ -1,0 +1,151 @@
+"""From a log to committed rows: the one transaction in which a batch takes effect.
+
+Steps: 1. count the attempt (small transaction); 2. lock the log and read its payload; 3. validate each record; 4. plan against
+what is stored; 5. write rows, links, errors, statistics, the `completed` mark, and drop the payload; 6. commit; 7. enqueue the
+store's next logs.
+"""
+
+from __future__ import annotations
+
+import enum
+import random
+import time
+from uuid import UUID
+
+import psycopg
+import structlog
+from psycopg import Connection
+
+from app.logs import get_logger
+from db.entity_stats import add_to_stats
+from db.errors import is_retryable, safe_facts
+from db.rows import ConcurrentChange, Versioned
+from db.session import set_asynchronous_commit
+from db.stores import mark_store_synced
+from db.sync_logs import (
+    Attempt,
+    ClaimedLog,
+    Counts,
+    Ticket,
+    admit_next,
+    begin_attempt,
+    claim_log,
+    mark_completed,
+    mark_failed,
+    mark_retrying,
+)
+from db.sync_payloads import delete_payload
+from db.sync_record_errors import replace_record_errors
+from db.tenancy import tenant
+from workers.inbound.apply import apply_batch
+from workers.inbound.attempts import retry_delays, verdict_on
+from workers.inbound.validate import validate_batch
+from workers.runtime import Runtime
+
+log = get_logger(__name__)
+REPLANS = 10  # rows changed under the plan: each time somebody else's commit went through, so this ends
+
+
+class Outcome(enum.Enum):
+    """What became of one attempt."""
+
+    COMPLETED = "completed"
+    NOT_NOW = "not_now"  # not due, ended already, or in another worker's hands
+    RETRYING = "retrying"
+    FAILED = "failed"
+
+
+def process(runtime: Runtime, store_id: UUID, log_id: UUID) -> Outcome:
+    """Make one attempt at a log. Raises psycopg.Error only where not even the attempt could be counted."""
+    attempt = _begin(runtime, store_id, log_id)
+    if attempt is None:
+        return Outcome.NOT_NOW
+    with structlog.contextvars.bound_contextvars(
+        store_id=str(store_id), log_id=str(log_id), attempt=attempt.number, request_id=attempt.request_id
+    ):
+        return _attempt(runtime, store_id, log_id, attempt)
+
+
+def _begin(runtime: Runtime, store_id: UUID, log_id: UUID) -> Attempt | None:
+    most = runtime.settings.max_attempts
+    with runtime.pool.connection() as conn, tenant(conn, store_id):
+        # Losing this commit in a crash of the server costs one attempt's count, and saves a disk flush a batch.
+        set_asynchronous_commit(conn)
+        return begin_attempt(conn, store_id, log_id, most, retry_delays(most, random.random))
+
+
+def _attempt(runtime: Runtime, store_id: UUID, log_id: UUID, attempt: Attempt) -> Outcome:
+    """The adapter around the work: every failure becomes a verdict in the log, and none is decided by RQ."""
+    started = time.monotonic()
+    try:
+        done = _apply(runtime, store_id, log_id, attempt.number)
+    except Exception as error:
+        return _record_failure(runtime, store_id, log_id, attempt.number, error)
+    if done is None:
+        return Outcome.NOT_NOW
+    counts, next_tickets = done
+    runtime.wake_up.enqueue(next_tickets)
+    log.info(
+        "batch_completed",
+        inserted=counts.inserted,
+        updated=counts.updated,
+        unchanged=counts.unchanged,
+        stale=counts.stale,
+        invalid=counts.invalid,
+        existing=counts.existing,
+        seconds=round(time.monotonic() - started, 4),
+    )
+    return Outcome.COMPLETED
+
+
+def _apply(runtime: Runtime, store_id: UUID, log_id: UUID, attempt: int) -> tuple[Counts, list[Ticket]] | None:
+    """Apply the batch; where rows change under the plan, roll back and plan anew on what is there now."""
+    for _ in range(REPLANS):
+        try:
+            with runtime.pool.connection() as conn, tenant(conn, store_id):
+                return _apply_in_transaction(conn, runtime, store_id, log_id, attempt)
+        except ConcurrentChange:
+            log.info("batch_replanned")
+    raise psycopg.errors.SerializationFailure
+
+
+def _apply_in_transaction(
+    conn: Connection, runtime: Runtime, store_id: UUID, log_id: UUID, attempt: int
+) -> tuple[Counts, list[Ticket]] | None:
+    claimed = claim_log(conn, store_id, log_id, attempt)
+    if claimed is None:
+        return None
+    valid, errors = validate_batch(claimed)
+    applied = apply_batch(conn, store_id, claimed, valid)
+    refused = len({error.record_index for error in errors})
+    counts = applied.counts_with(refused)
+    replace_record_errors(conn, store_id, log_id, errors + applied.errors)
+    _finish(conn, store_id, claimed, counts, valid)
+    return counts, admit_next(conn, store_id, runtime.settings.queue_window)
+
+
+def _finish(
+    conn: Connection, store_id: UUID, claimed: ClaimedLog, counts: Counts, valid: list[Versioned[object]]
+) -> None:
+    newest = max((record.source_updated_at for record in valid), default=None)
+    delete_payload(conn, store_id, claimed.id)
+    if not mark_completed(conn, store_id, claimed.id, counts):
+        raise RuntimeError("a locked running log can't have moved on")
+    add_to_stats(conn, store_id, claimed.entity, counts.inserted, counts.synced, newest)
+    mark_store_synced(conn, store_id)
+
+
+def _record_failure(runtime: Runtime, store_id: UUID, log_id: UUID, attempt: int, error: Exception) -> Outcome:
+    """Write the verdict, guarded by status and attempt: a commit whose answer was lost stays completed."""
+    verdict = verdict_on(error)
+    log.warning("attempt_failed", code=verdict.code, retry=verdict.retry, exc_info=error, **safe_facts(error))
+    mark = mark_retrying if verdict.retry else mark_failed
+    try:
+        with runtime.pool.connection() as conn, tenant(conn, store_id):
+            mark(conn, store_id, log_id, attempt, verdict.code, verdict.message)
+    except Exception as second:
+        if not is_retryable(second):
+            raise
+        # The database is away: the log stays running, becomes due, and the dispatcher finds it.
+        log.warning("verdict_not_written", **safe_facts(second))
+    return Outcome.RETRYING if verdict.retry else Outcome.FAILED

@@ -1,0 +1,35 @@
+"""Each record of a claimed batch, validated on its own: versioned records on one side, reasons on the other."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from db.rows import Versioned
+from db.sync_logs import ClaimedLog
+from db.sync_record_errors import RecordError
+from schemas.entities import ENTITIES, Entity, external_id, load_record
+from schemas.reasons import Problem
+from schemas.strict_json import loads
+from workers.inbound.plan import versioned
+
+
+def validate_batch(claimed: ClaimedLog) -> tuple[list[Versioned[Any]], list[RecordError]]:
+    """One bad record never fails the others (promise 5)."""
+    entity = ENTITIES[claimed.entity]
+    valid: list[Versioned[Any]] = []
+    errors: list[RecordError] = []
+    for index, payload in enumerate(loads(claimed.body)):
+        record = load_record(entity, payload)
+        result = [*record] if isinstance(record, list) else versioned(index, record, claimed.accepted_at)
+        if isinstance(result, Versioned):
+            valid.append(result)
+        else:
+            found = result if isinstance(result, list) else [result]
+            errors += record_errors(entity, index, payload, found)
+    return valid, errors
+
+
+def record_errors(entity: Entity, index: int, payload: Any, found: list[Problem]) -> list[RecordError]:
+    """The rows that tell a tenant what was wrong with one record."""
+    known_id = external_id(entity, payload)
+    return [RecordError(index, known_id, problem.field, problem.code, problem.reason) for problem in found]

@@ -1,0 +1,13 @@
+"""What RQ may run, a few lines each: ids in, a word about the outcome out."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+from workers.inbound.process import process
+from workers.runtime import current_runtime
+
+
+def process_log(store_id: str, log_id: str) -> str:
+    """Work on one log, if it is to be worked on now. The log says how it went; RQ is told only for its own display."""
+    return process(current_runtime(), UUID(store_id), UUID(log_id)).value

@@ -1,0 +1,103 @@
+"""Redis as the wake-up: queue names, job ids, and the client with time-outs tight enough for a request."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from uuid import UUID
+
+from redis import Redis
+from redis.backoff import NoBackoff
+from redis.exceptions import RedisError
+from redis.retry import Retry
+from rq import Queue
+from rq.serializers import JSONSerializer
+
+from app.logs import get_logger
+from db.sync_logs import Ticket
+
+INGEST = "ingest"
+QUEUES = (INGEST,)
+PROCESS_LOG = "workers.jobs.process_log"
+ALLOWED_FUNCTIONS = frozenset({PROCESS_LOG})
+
+NO_TIME_LIMIT = -1  # PostgreSQL's statement_timeout ends what hangs; a signal in the middle of a commit would lie
+FAILED_JOB_SECONDS = 3600
+BREAK_SECONDS = 2.0
+
+log = get_logger(__name__)
+
+
+def connect(redis_url: str, timeout: float = 0.5) -> Redis:
+    """A client that gives up after `timeout` seconds and does not try again: the dispatcher does."""
+    return Redis.from_url(
+        redis_url, socket_timeout=timeout, socket_connect_timeout=timeout, retry=Retry(NoBackoff(), 0)
+    )
+
+
+@dataclass(slots=True)
+class WakeUp:
+    """The way into Redis for a process that must not depend on it.
+
+    After a failure it leaves Redis alone for BREAK_SECONDS, so that a frozen server costs one time-out and not one a request.
+    """
+
+    redis: Redis
+    closed_until: float = 0.0
+
+    @property
+    def is_resting(self) -> bool:
+        return time.monotonic() < self.closed_until
+
+    def enqueue(self, tickets: list[Ticket]) -> bool:
+        """Enqueue what has been committed, best effort; what does not arrive is stranded, and found by the dispatcher."""
+        if not tickets or self.is_resting:
+            return not tickets
+        try:
+            enqueue_all(self.redis, tickets)
+        except RedisError as error:
+            self.rest(error)
+            return False
+        return True
+
+    def rest(self, error: RedisError) -> None:
+        self.closed_until = time.monotonic() + BREAK_SECONDS
+        log.warning("redis_unavailable", error=type(error).__name__)
+
+
+def job_id(ticket: Ticket) -> str:
+    """The log's id and the number of this entry: no two entries share a job, so none deletes another's."""
+    return f"{ticket.log_id}-{ticket.enqueue_no}"
+
+
+def log_id_of(waiting_job_id: str) -> UUID | None:
+    """The log behind a job id; None for a job that is not ours."""
+    try:
+        return UUID(waiting_job_id[:36])
+    except ValueError:
+        return None
+
+
+def enqueue_all(redis: Redis, tickets: list[Ticket]) -> None:
+    """Push one job for each ticket in one round trip. Raises RedisError."""
+    queue = Queue(INGEST, connection=redis, serializer=JSONSerializer)
+    jobs = [
+        Queue.prepare_data(
+            PROCESS_LOG,
+            args=(str(ticket.store_id), str(ticket.log_id)),
+            job_id=job_id(ticket),
+            timeout=NO_TIME_LIMIT,
+            result_ttl=0,
+            failure_ttl=FAILED_JOB_SECONDS,
+            description=f"{ticket.entity} batch {ticket.received:,} records store {str(ticket.store_id)[-4:]}",
+        )
+        for ticket in tickets
+    ]
+    queue.enqueue_many(jobs)
+
+
+def waiting_logs(redis: Redis) -> list[UUID]:
+    """The logs whose jobs wait in Redis, read raw: RQ's own accessors clean up as a side effect. Raises RedisError."""
+    ids = redis.lrange(f"rq:queue:{INGEST}", 0, -1)
+    found = (log_id_of(raw.decode() if isinstance(raw, bytes) else str(raw)) for raw in ids)
+    return [log_id for log_id in found if log_id is not None]

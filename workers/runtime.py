@@ -1,0 +1,38 @@
+"""What a worker process holds: settings, a pool opened in this very process, and the way into Redis."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from app.settings import Settings
+from db.pool import Pool, open_pool
+from workers.queues import WakeUp, connect
+
+WORKER_POOL_SIZE = 2
+WORKER_ACQUIRE_SECONDS = 10.0
+
+
+@dataclass(frozen=True, slots=True)
+class Runtime:
+    """Set up once a process, before its first job."""
+
+    settings: Settings
+    pool: Pool
+    wake_up: WakeUp
+
+
+_current: list[Runtime] = []
+
+
+def start_runtime(settings: Settings, database_url: str, redis_url: str) -> Runtime:
+    """Open what the jobs of this process need; RQ gives a job nothing but its arguments."""
+    pool = open_pool(database_url, WORKER_POOL_SIZE, "worker", WORKER_ACQUIRE_SECONDS)
+    runtime = Runtime(settings, pool, WakeUp(connect(redis_url)))
+    _current[:] = [runtime]
+    return runtime
+
+
+def current_runtime() -> Runtime:
+    if not _current:
+        raise RuntimeError("no runtime: a job runs only in a process that called start_runtime")
+    return _current[0]
