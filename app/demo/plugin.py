@@ -49,7 +49,11 @@ def plugin_item(line: Resource) -> Resource:
 
 
 def plugin_product(woo: Resource) -> Resource:
-    """A product or variation with the first of its categories; a variation has none of its own."""
+    """A product or variation with the first of its categories; a variation has none of its own.
+
+    WordPress dates the last change of a scheduled product to the day it will be published, which nobody can know yet:
+    it is left out, and the time of acceptance takes its place.
+    """
     category = next(iter(woo.get("categories", ())), None)
     return {
         "wc_product_id": woo["id"],
@@ -65,7 +69,7 @@ def plugin_product(woo: Resource) -> Resource:
         "status": woo["status"],
         "type": woo["type"],
         "created_at": utc(woo["date_created_gmt"]),
-        "updated_at": utc(woo["date_modified_gmt"]),
+        "updated_at": utc(woo["date_modified_gmt"]) if woo["status"] != "future" else None,
     }
 
 

@@ -253,6 +253,12 @@ def test_roots_are_read_only_where_compose_allows_it() -> None:
         assert service.get("read_only", False) is not inline, name
 
 
+@pytest.mark.parametrize("service", SERVING)
+def test_signs_of_life_can_be_written_where_the_root_is_read_only(service: str) -> None:
+    writable = [Path(mount.split(":")[0]) for mount in SERVICES[service]["tmpfs"]]
+    assert load_settings(environment(service)).data_dir.is_relative_to(writable[0])
+
+
 def test_every_config_in_use_exists_and_every_config_is_used() -> None:
     used = {config["source"] for service in SERVICES.values() for config in service.get("configs", [])}
     assert used == set(COMPOSE["configs"])

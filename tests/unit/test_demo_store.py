@@ -116,6 +116,12 @@ def test_recorded_coupon_order_keeps_its_amounts_as_text() -> None:
     }
 
 
+def test_a_scheduled_product_claims_no_change_in_the_future() -> None:
+    scheduled = next(resource for resource in recorded("products") if resource["status"] == "future")
+    assert scheduled["date_modified_gmt"] > "2027"
+    assert plugin_product(scheduled)["updated_at"] is None
+
+
 def test_a_line_whose_product_is_gone_refers_to_none() -> None:
     order = plugin_order(next(resource for resource in recorded("orders") if resource["id"] == 155))
     assert order["items"][0]["wc_product_id"] is None

@@ -1,0 +1,135 @@
+"""Real servers for whoever asks: one embedded PostgreSQL and Redis a test process, a fresh database a module."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+from uuid import UUID, uuid4
+
+import psycopg
+import pytest
+from flask.testing import FlaskClient
+from psycopg import Connection, sql
+from redis import Redis
+
+from app.factory import create_app
+from app.services import EXTENSION
+from app.settings import Settings, load_settings
+from app.stack.postgres import EmbeddedPostgres
+from app.stack.redis import EmbeddedRedis
+from app.tenants import CreatedStore, create_store
+from db.migrate import migrate
+from db.pool import open_pool
+from tests.data_dirs import data_dir
+from workers.queues import WakeUp, connect
+from workers.runtime import Runtime
+
+OUR_SETTINGS = ("DATABASE_URL", "MIGRATION_DATABASE_URL", "REDIS_URL", "SECRET_KEY", "DATA_DIR", "EMAIL_HASH_KEY")
+for name in OUR_SETTINGS:  # a developer's own settings must not steer a test
+    os.environ.pop(name, None)
+
+
+@dataclass(frozen=True)
+class Servers:
+    """The embedded servers of this test process."""
+
+    postgres: EmbeddedPostgres
+    redis: EmbeddedRedis
+    root: Path
+
+
+@dataclass(frozen=True)
+class Database:
+    """A migrated database of its own. `url` is the application's role."""
+
+    url: str
+    owner_url: str
+    superuser_url: str
+
+
+@pytest.fixture(scope="session")
+def servers() -> Iterator[Servers]:
+    with data_dir() as root:
+        postgres, redis = EmbeddedPostgres(root), EmbeddedRedis(root)
+        postgres.start()
+        try:
+            redis.start()
+            migrate(postgres.owner_url())
+            yield Servers(postgres, redis, root)
+        finally:
+            redis.stop()
+            postgres.stop()
+
+
+@pytest.fixture(scope="module")
+def database(servers: Servers) -> Iterator[Database]:
+    """A copy of the migrated template, dropped after the module's tests."""
+    name = f"t_{uuid4().hex[:12]}"
+    postgres = servers.postgres
+    with psycopg.connect(postgres.superuser_url(), autocommit=True) as conn:
+        make = "CREATE DATABASE {} TEMPLATE sluice OWNER sluice_owner"
+        conn.execute(sql.SQL(make).format(sql.Identifier(name)))
+        yield Database(postgres.app_url(name), postgres.owner_url(name), postgres.superuser_url(name))
+        conn.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
+
+
+@pytest.fixture
+def conn(database: Database) -> Iterator[Connection]:
+    """The application's role, as API and workers connect."""
+    with psycopg.connect(database.url, autocommit=True) as connection:
+        yield connection
+
+
+@pytest.fixture
+def root_conn(database: Database) -> Iterator[Connection]:
+    """The superuser: sees every row of every store. For looking, not for acting."""
+    with psycopg.connect(database.superuser_url, autocommit=True) as connection:
+        yield connection
+
+
+@pytest.fixture
+def redis(servers: Servers) -> Iterator[Redis]:
+    with Redis.from_url(servers.redis.url) as client:
+        client.flushall()
+        yield client
+
+
+@pytest.fixture
+def store(conn: Connection) -> CreatedStore:
+    return create_store(conn, "Test shop", "woocommerce")
+
+
+@pytest.fixture
+def other_store(conn: Connection) -> CreatedStore:
+    return create_store(conn, "Other shop", "woocommerce")
+
+
+@pytest.fixture
+def store_id(store: CreatedStore) -> UUID:
+    return store.store_id
+
+
+@pytest.fixture
+def settings(servers: Servers) -> Settings:
+    return replace(load_settings({}), data_dir=servers.root, rate_limit_per_minute=1_000_000)
+
+
+@pytest.fixture
+def runtime(settings: Settings, database: Database, redis: Redis, servers: Servers) -> Iterator[Runtime]:
+    """What a worker process holds, here in the test's own process."""
+    pool = open_pool(database.url, 4, "test")
+    with connect(servers.redis.url) as client:
+        yield Runtime(settings, pool, WakeUp(client))
+    pool.close()
+
+
+@pytest.fixture
+def client(settings: Settings, database: Database, redis: Redis, servers: Servers) -> Iterator[FlaskClient]:
+    """The application without a server before it."""
+    app = create_app(settings, database.url, servers.redis.url)
+    with app.test_client() as test_client:
+        yield test_client
+    app.extensions[EXTENSION].pool.close()
+    app.extensions[EXTENSION].wake_up.redis.close()

@@ -1,0 +1,79 @@
+"""Records as the plugin posts them, whole and valid; a test names what it cares about."""
+
+from __future__ import annotations
+
+from typing import Any
+
+WHEN = "2026-01-15T10:30:00Z"
+
+
+def make_item(**overrides: Any) -> dict[str, Any]:
+    item = {"product_name": "Blue Widget", "sku": "BW-001", "quantity": 2, "subtotal": 44.99, "total": 49.99}
+    return item | {"wc_product_id": 501} | overrides
+
+
+def make_order(**overrides: Any) -> dict[str, Any]:
+    order = {
+        "wc_order_id": 1001,
+        "date_created": WHEN,
+        "date_modified": WHEN,
+        "status": "completed",
+        "total": 99.99,
+        "subtotal": 89.99,
+        "tax_total": 5.00,
+        "shipping_total": 5.00,
+        "discount_total": 0,
+        "currency": "USD",
+        "customer_id": 42,
+        "payment_method": "stripe",
+        "coupon_used": "",
+        "items": [make_item()],
+    }
+    return order | overrides
+
+
+def make_product(**overrides: Any) -> dict[str, Any]:
+    product = {
+        "wc_product_id": 501,
+        "name": "Blue Widget",
+        "sku": "BW-001",
+        "price": 24.99,
+        "regular_price": 29.99,
+        "sale_price": 24.99,
+        "category_id": 10,
+        "category_name": "Widgets",
+        "stock_quantity": 50,
+        "stock_status": "instock",
+        "status": "publish",
+        "type": "simple",
+        "created_at": "2026-01-01T00:00:00Z",
+        "updated_at": WHEN,
+    }
+    return product | overrides
+
+
+def make_customer(**overrides: Any) -> dict[str, Any]:
+    customer = {
+        "wc_customer_id": 42,
+        "email": "john@example.com",
+        "display_name": "John D.",
+        "total_spent": 499.95,
+        "order_count": 5,
+        "first_order_date": "2025-06-01T00:00:00Z",
+        "last_order_date": WHEN,
+        "created_at": "2025-05-20T00:00:00Z",
+    }
+    return customer | overrides
+
+
+def make_category(**overrides: Any) -> dict[str, Any]:
+    return {"wc_category_id": 10, "name": "Widgets", "parent_id": None, "product_count": 25} | overrides
+
+
+MAKERS = {"orders": make_order, "products": make_product, "customers": make_customer, "categories": make_category}
+ID_FIELDS = {
+    "orders": "wc_order_id",
+    "products": "wc_product_id",
+    "customers": "wc_customer_id",
+    "categories": "wc_category_id",
+}
