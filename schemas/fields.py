@@ -181,9 +181,11 @@ class Records(fields.List[Any]):
 
     default_error_messages = {**COMMON_MESSAGES, "invalid": "not_a_list"}  # noqa: RUF012 - marshmallow's own shape
 
-    def __init__(self, schema: type[RecordSchema], *, most: int, **kwargs: Any) -> None:
+    def __init__(self, schema: type[RecordSchema], record: type[Any], *, most: int, **kwargs: Any) -> None:
         nested = fields.Nested(schema, required=True, error_messages={**COMMON_MESSAGES, "type": "not_an_object"})
         super().__init__(nested, **kwargs)
+        self.entry_schema = schema()
+        self.entry_record = record
         self.most = most
 
     def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> list[Any]:

@@ -49,7 +49,7 @@ class OrderSchema(RecordSchema):
     wc_customer_id = Reference(load_default=None, allow_none=True, data_key="customer_id")
     payment_method = Text(load_default=None, allow_none=True)
     coupon_used = Text(load_default=None, allow_none=True)
-    items = Records(OrderItemSchema, most=MOST_ITEMS, load_default=(), allow_none=True)
+    items = Records(OrderItemSchema, OrderItem, most=MOST_ITEMS, load_default=(), allow_none=True)
 
     @post_load
     def make(self, data: dict[str, Any], **_kwargs: Any) -> Order:

@@ -1,0 +1,88 @@
+"""Whole worker time per order, payload to commit, against plain COPY of the same rows into the same tables."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from statistics import median
+from uuid import UUID
+
+from psycopg import Connection, sql
+
+from tests.bench.world import World, orders
+from tests.pipeline import accept_batch
+from workers.inbound.process import Outcome, process
+
+BATCH = 1000
+TABLES = ("orders", "order_items")
+
+
+@dataclass(frozen=True)
+class WorkerFigures:
+    """Microseconds per order, medians over the runs; WAL in bytes per batch of unchanged records."""
+
+    floor: float
+    new: float
+    changed: float
+    unchanged: float
+    unchanged_wal: float
+
+
+def measure(world: World, runs: int) -> WorkerFigures:
+    """Interleaved: each run measures all four, so that a slow minute of the machine hits them alike."""
+    figures: list[tuple[float, float, float, float, float]] = []
+    with world.superuser() as conn:
+        _floor(world, conn, _work(world, world.new_store(), 0))  # warms caches and prepared statements
+        for _ in range(runs):
+            store_id = world.new_store()
+            new = _work(world, store_id, 0)
+            changed = _work(world, store_id, 1)
+            before = _wal(conn)
+            unchanged = _work(world, store_id, 1)
+            wal = _wal(conn) - before
+            floor = _floor(world, conn, store_id)
+            figures.append((floor, new[1], changed[1], unchanged[1], float(wal)))
+    return WorkerFigures(*(median(column) for column in zip(*figures, strict=True)))
+
+
+def _work(world: World, store_id: UUID, version: int) -> tuple[UUID, float]:
+    log_id = accept_batch(world.runtime, store_id, "orders", orders(BATCH, version=version))
+    began = time.perf_counter()
+    outcome = process(world.runtime, store_id, log_id)
+    seconds = time.perf_counter() - began
+    assert outcome is Outcome.COMPLETED
+    return store_id, seconds / BATCH * 1e6
+
+
+def _floor(world: World, conn: Connection, done: UUID | tuple[UUID, float]) -> float:
+    """COPY the rows of a store into a new store: same tables, same indexes and keys, no conflict handling."""
+    source = done if isinstance(done, UUID) else done[0]
+    target = world.new_store()
+    texts = {table: _rows_of(conn, table, source, target) for table in TABLES}
+    began = time.perf_counter()
+    with conn.transaction():
+        for table, (columns, text) in texts.items():
+            statement = sql.SQL("COPY {} ({}) FROM STDIN").format(sql.Identifier(table), columns)
+            with conn.cursor() as cursor, cursor.copy(statement) as copy:
+                copy.write(text)
+    return (time.perf_counter() - began) / BATCH * 1e6
+
+
+def _rows_of(conn: Connection, table: str, source: UUID, target: UUID) -> tuple[sql.Composed, bytes]:
+    query = "SELECT attname FROM pg_attribute WHERE attrelid = %s::regclass AND attnum > 0 AND NOT attisdropped"
+    names = [row[0] for row in conn.execute(query, (table,))]
+    columns = sql.SQL(", ").join(map(sql.Identifier, names))
+    picked = sql.SQL(", ").join(
+        sql.Literal(str(target)) if name == "store_id" else sql.Identifier(name) for name in names
+    )
+    select = sql.SQL("COPY (SELECT {} FROM {} WHERE store_id = {}) TO STDOUT").format(
+        picked, sql.Identifier(table), sql.Literal(str(source))
+    )
+    with conn.cursor() as cursor, cursor.copy(select) as copy:
+        return columns, b"".join(bytes(part) for part in copy)
+
+
+def _wal(conn: Connection) -> int:
+    row = conn.execute("SELECT pg_current_wal_insert_lsn() - '0/0'::pg_lsn").fetchone()
+    assert row is not None
+    return int(row[0])
