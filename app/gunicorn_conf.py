@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 
-from app.logs import SHARED  # noqa: F401 - imported before the fork, so that workers share the pages
+from app.logs import logging_dict
 from app.settings import load_settings
 
 _settings = load_settings(os.environ)
@@ -19,4 +19,5 @@ keepalive = 30
 preload_app = False  # a connection pool opened before the fork answers one process with another's rows
 control_socket_disable = True
 accesslog = None
+logconfig_dict = logging_dict(_settings.log_level, _settings.log_format)
 wsgi_app = "app.wsgi:application"

@@ -60,20 +60,23 @@ SHARED: list[Processor] = [
 
 def configure_logging(level: str, log_format: str) -> None:
     """Send every record of this process to standard error as one line. `log_format` is `console` or `json`."""
-    renderer: Processor = (
-        structlog.processors.JSONRenderer()
-        if log_format == "json"
-        else structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty(), pad_event_to=24)
-    )
     structlog.configure(
         processors=[structlog.stdlib.filter_by_level, *SHARED, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
         logger_factory=structlog.stdlib.LoggerFactory(),
         cache_logger_on_first_use=True,
     )
-    logging.config.dictConfig(logging_dict(level, renderer))
+    logging.config.dictConfig(logging_dict(level, log_format))
 
 
-def logging_dict(level: str, renderer: Processor) -> dict[str, Any]:
+def _renderer(log_format: str) -> Processor:
+    return (
+        structlog.processors.JSONRenderer()
+        if log_format == "json"
+        else structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty(), pad_event_to=24)
+    )
+
+
+def logging_dict(level: str, log_format: str) -> dict[str, Any]:
     """The standard library's side. Foreign loggers are quieter: their facts are ours to log."""
     return {
         "version": 1,
@@ -81,7 +84,7 @@ def logging_dict(level: str, renderer: Processor) -> dict[str, Any]:
         "formatters": {
             "line": {
                 "()": structlog.stdlib.ProcessorFormatter,
-                "processors": [structlog.stdlib.ProcessorFormatter.remove_processors_meta, renderer],
+                "processors": [structlog.stdlib.ProcessorFormatter.remove_processors_meta, _renderer(log_format)],
                 "foreign_pre_chain": SHARED,
             }
         },

@@ -30,6 +30,11 @@ def create_database(conn: Connection, name: str) -> None:
         conn.execute(statement.format(Identifier(name), Identifier(OWNER)))
 
 
+def own_schema(conn: Connection) -> None:
+    """Give the connection's database to the owner's role down to its schema. Needs a superuser."""
+    conn.execute(SQL["own_schema"])
+
+
 def database_exists(conn: Connection, name: str) -> bool:
     row = conn.execute(SQL["database_exists"], {"name": name}).fetchone()
     return row is not None and bool(row[0])

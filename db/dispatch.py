@@ -45,3 +45,9 @@ def give_up(conn: Connection, most_attempts: int, code: str, message: str) -> li
 def get_backlog(conn: Connection) -> Backlog:
     with conn.cursor(row_factory=class_row(Backlog)) as cursor:
         return cursor.execute(SQL["get_backlog"]).fetchone() or Backlog(0, None)
+
+
+def prune_logs(conn: Connection, days: int, most: int) -> int:
+    """Delete at most `most` ended logs that were accepted more than `days` days ago; returns how many."""
+    row = conn.execute(SQL["prune_logs"], {"days": days, "most": most}).fetchone()
+    return int(row[0]) if row else 0

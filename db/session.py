@@ -12,8 +12,3 @@ SQL = queries("session")
 def set_asynchronous_commit(conn: Connection) -> None:
     """Let this transaction's commit return before it is on disk: for facts that may be lost with a crash."""
     conn.execute(SQL["set_asynchronous_commit"])
-
-
-def select_one(conn: Connection) -> None:
-    """Ask the server for a sign of life. Raises psycopg.Error where there is none."""
-    conn.execute(SQL["select_one"])

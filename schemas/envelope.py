@@ -70,19 +70,23 @@ def _read_unread(entity: Entity, body: bytes, most_records: int, hasher: Hasher)
     records = envelope.records
     mode = _mode(envelope.mode)
     _check_size(len(records), most_records, entity)
-    if entity is CUSTOMERS:
-        _hash_unread(records, hasher)
+    if entity is CUSTOMERS and not _hash_unread(records, hasher):
+        return None
     kept = _encode(records)
     if not _is_plain(entity, kept, len(records) + _list_entries(entity, records)):
         return None
     return Batch(len(records), mode, kept)
 
 
-def _hash_unread(records: list[Any], hasher: Hasher) -> None:
-    """Put the hash in each address's place. `email` holds the raw JSON value."""
-    for record in records:
-        if record.email is not msgspec.UNSET:
-            record.email = msgspec.Raw(_encode(hidden_email(loads(bytes(record.email)), hasher)))
+def _hash_unread(records: list[Any], hasher: Hasher) -> bool:
+    """Put the hash in each address's place. `email` holds the raw JSON value; False where one can't be read."""
+    try:
+        for record in records:
+            if record.email is not msgspec.UNSET:
+                record.email = msgspec.Raw(_encode(hidden_email(loads(bytes(record.email)), hasher)))
+    except NotJson:
+        return False
+    return True
 
 
 def _list_entries(entity: Entity, records: list[Any]) -> int:

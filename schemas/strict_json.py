@@ -7,12 +7,23 @@ kept for the validation of its record, so that it costs one record and not the b
 from __future__ import annotations
 
 import json
-from decimal import Decimal
+from decimal import Decimal, InvalidOperation
 from typing import Any, NoReturn
 
 import msgspec
 
-_decoder = msgspec.json.Decoder(float_hook=Decimal)
+TOO_LARGE = Decimal("9E+9999")
+
+
+def _decimal(digits: str) -> Decimal:
+    """The number by its digits. An exponent beyond Decimal's own stands for a number that no field takes."""
+    try:
+        return Decimal(digits)
+    except InvalidOperation:
+        return TOO_LARGE
+
+
+_decoder = msgspec.json.Decoder(float_hook=_decimal)
 _encoder = msgspec.json.Encoder(decimal_format="number")
 
 
@@ -35,7 +46,7 @@ def loads(body: bytes) -> Any:
 def _loads_slowly(body: bytes) -> Any:
     """The standard library reads lone surrogates, which msgspec refuses; it is kept from reading what nobody should."""
     try:
-        return json.loads(body.decode("utf-8"), parse_float=Decimal, parse_constant=_refuse_constant)
+        return json.loads(body.decode("utf-8"), parse_float=_decimal, parse_constant=_refuse_constant)
     except UnicodeDecodeError:
         raise NotJson("the body is not UTF-8") from None
     except RecursionError:
@@ -55,11 +66,13 @@ def dumps(value: Any) -> bytes:
     try:
         return _encoder.encode(value)
     except UnicodeEncodeError:
-        return json.dumps(value, ensure_ascii=True, default=_plain_decimal).encode("ascii")
+        return _encoder.encode(_escaped(value))
 
 
-def _plain_decimal(value: Any) -> Any:
-    """The standard library has no numbers of our kind; their text means the same to every field that takes a number."""
-    if isinstance(value, Decimal):
-        return str(value)
-    raise TypeError
+def _escaped(value: Any) -> Any:
+    """The same with each text in ASCII; names are ours, and numbers must stay numbers."""
+    if isinstance(value, str):
+        return msgspec.Raw(json.dumps(value).encode("ascii"))
+    if isinstance(value, list):
+        return [_escaped(entry) for entry in value]
+    return {name: _escaped(entry) for name, entry in value.items()} if isinstance(value, dict) else value

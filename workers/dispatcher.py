@@ -13,7 +13,7 @@ from redis.exceptions import RedisError
 
 from app.logs import get_logger
 from app.settings import Settings
-from db.dispatch import admit_waiting, give_up, list_stranded
+from db.dispatch import admit_waiting, give_up, list_stranded, prune_logs
 from db.errors import is_retryable, safe_facts
 from db.pool import Pool, open_pool
 from db.sync_logs import Ticket
@@ -23,22 +23,26 @@ from workers.queues import WakeUp, connect, waiting_logs
 
 TICK_SECONDS = 1.0
 MOST_A_TICK = 500
+PRUNE_EVERY_SECONDS = 600.0
+PRUNED_AT_ONCE = 1000
 REDIS_TIMEOUT_SECONDS = 2.0
 
 log = get_logger(__name__)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Dispatcher:
-    """What a tick needs."""
+    """What a tick needs, and when it pruned last."""
 
     settings: Settings
     pool: Pool
     wake_up: WakeUp
+    pruned_at: float = float("-inf")
 
     def tick(self) -> None:
         """One round. Raises psycopg.Error and PoolTimeout where the database is away."""
         self._give_up()
+        self._prune()
         if self.wake_up.is_resting:
             return
         try:
@@ -57,6 +61,17 @@ class Dispatcher:
             spent = give_up(conn, self.settings.max_attempts, GAVE_UP, GAVE_UP_MESSAGE)
         for store_id, log_id in spent:
             log.error("batch_given_up", store_id=str(store_id), log_id=str(log_id))
+
+    def _prune(self) -> None:
+        """Delete old logs, a bounded number a tick, until none is left; then rest."""
+        if time.monotonic() < self.pruned_at + PRUNE_EVERY_SECONDS:
+            return
+        with self.pool.connection() as conn:
+            pruned = prune_logs(conn, self.settings.retention_days, PRUNED_AT_ONCE)
+        if pruned:
+            log.info("logs_pruned", logs=pruned)
+        if pruned < PRUNED_AT_ONCE:
+            self.pruned_at = time.monotonic()
 
     def _enqueue(self, stranded: list[Ticket], admitted: list[Ticket]) -> None:
         if stranded or admitted:

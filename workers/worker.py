@@ -80,7 +80,7 @@ def run_worker(settings: Settings, database_url: str, redis_url: str, queue_name
         worker = build_worker(Redis.from_url(redis_url), (queue_name,))
         worker.data_dir = settings.data_dir
         log.info("worker_started", queue=queue_name)
-        worker.work(with_scheduler=False, logging_level=settings.log_level)
+        worker.work(with_scheduler=False, logging_level="WARNING")
     finally:
         runtime.pool.close()
     log.info("worker_stopped", queue=queue_name)

@@ -8,7 +8,7 @@ from psycopg_pool import PoolTimeout
 from redis.exceptions import RedisError
 
 from app.services import services
-from db.session import select_one
+from db.bootstrap import ping
 
 blueprint = Blueprint("health", __name__)
 
@@ -31,7 +31,7 @@ def readyz() -> tuple[Response, int]:
 def _postgres() -> bool:
     try:
         with services().pool.connection() as conn:
-            select_one(conn)
+            ping(conn)
     except (Error, PoolTimeout):
         return False
     return True

@@ -82,8 +82,9 @@ CREATE FUNCTION list_store_ids() RETURNS TABLE (store_id uuid)
         SELECT s.id FROM stores s ORDER BY s.created_at, s.id;
     END;
 
+-- Before the change of owner: afterwards these privileges are no longer ours to take or give.
+REVOKE ALL ON FUNCTION authenticate_token(bytea), create_operator_token(uuid, bytea), list_store_ids() FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION authenticate_token(bytea), create_operator_token(uuid, bytea), list_store_ids() TO sluice_app;
 ALTER FUNCTION authenticate_token(bytea) OWNER TO sluice_system;
 ALTER FUNCTION create_operator_token(uuid, bytea) OWNER TO sluice_system;
 ALTER FUNCTION list_store_ids() OWNER TO sluice_system;
-REVOKE ALL ON FUNCTION authenticate_token(bytea), create_operator_token(uuid, bytea), list_store_ids() FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION authenticate_token(bytea), create_operator_token(uuid, bytea), list_store_ids() TO sluice_app;

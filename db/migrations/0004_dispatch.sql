@@ -1,5 +1,9 @@
 -- What the dispatcher must do across stores. These functions return ids and counts only.
 
+-- Logs stand in the table in the order of their acceptance, so a block range index finds the old ones.
+CREATE INDEX sync_logs_by_age ON sync_logs USING brin (accepted_at);
+GRANT DELETE ON sync_logs TO sluice_system;
+
 CREATE INDEX sync_logs_not_admitted ON sync_logs (store_id, accepted_seq) WHERE status = 'running' AND enqueued_at IS NULL;
 
 -- Stranded logs: running, due, admitted, not waiting in Redis and locked by nobody. A locked row is being processed.
@@ -71,6 +75,23 @@ CREATE FUNCTION dispatch_give_up(most_attempts integer, error_code text, error_m
         RETURNING l.store_id, l.id;
     END;
 
+-- Ended logs of long ago, with their payloads and record errors (by cascade); idempotency keys go with them.
+CREATE FUNCTION dispatch_prune(older_than interval, most integer) RETURNS bigint
+    LANGUAGE sql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, public
+    BEGIN ATOMIC
+        WITH gone AS (
+            DELETE FROM sync_logs l
+             USING (SELECT s.store_id, s.id
+                      FROM sync_logs s
+                     WHERE s.accepted_at < now() - older_than AND s.status <> 'running'
+                     LIMIT most
+                       FOR UPDATE SKIP LOCKED) old
+             WHERE l.store_id = old.store_id AND l.id = old.id
+            RETURNING 1
+        )
+        SELECT count(*) FROM gone;
+    END;
+
 -- How much is open, and since when: for health and metrics.
 CREATE FUNCTION count_open_logs() RETURNS TABLE (open_logs bigint, oldest_accepted_at timestamptz)
     LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, public
@@ -78,11 +99,13 @@ CREATE FUNCTION count_open_logs() RETURNS TABLE (open_logs bigint, oldest_accept
         SELECT count(*), min(s.accepted_at) FROM sync_logs s WHERE s.status = 'running';
     END;
 
+-- Before the change of owner, as in 0001.
+REVOKE ALL ON FUNCTION dispatch_stranded(uuid[], integer, integer), dispatch_admit(integer),
+    dispatch_give_up(integer, text, text), dispatch_prune(interval, integer), count_open_logs() FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION dispatch_stranded(uuid[], integer, integer), dispatch_admit(integer),
+    dispatch_give_up(integer, text, text), dispatch_prune(interval, integer), count_open_logs() TO sluice_app;
 ALTER FUNCTION dispatch_stranded(uuid[], integer, integer) OWNER TO sluice_system;
 ALTER FUNCTION dispatch_admit(integer) OWNER TO sluice_system;
 ALTER FUNCTION dispatch_give_up(integer, text, text) OWNER TO sluice_system;
+ALTER FUNCTION dispatch_prune(interval, integer) OWNER TO sluice_system;
 ALTER FUNCTION count_open_logs() OWNER TO sluice_system;
-REVOKE ALL ON FUNCTION dispatch_stranded(uuid[], integer, integer), dispatch_admit(integer),
-    dispatch_give_up(integer, text, text), count_open_logs() FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION dispatch_stranded(uuid[], integer, integer), dispatch_admit(integer),
-    dispatch_give_up(integer, text, text), count_open_logs() TO sluice_app;

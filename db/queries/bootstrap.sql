@@ -10,3 +10,7 @@ SELECT EXISTS (SELECT FROM pg_database WHERE datname = %(name)s)
 -- name: ping
 -- Touches no table: says only that the server answers this role in this database.
 SELECT 1
+
+-- name: own_schema
+-- PostgreSQL 15 to 17 do not let a role that inherits nothing create in the schema of a database it owns.
+ALTER SCHEMA public OWNER TO sluice_owner

@@ -14,3 +14,7 @@ SELECT store_id, log_id FROM dispatch_give_up(%(most_attempts)s, %(error_code)s,
 -- name: get_backlog
 -- Counts and a moment, over all stores.
 SELECT open_logs, oldest_accepted_at FROM count_open_logs()
+
+-- name: prune_logs
+-- Never a running log; a failed one goes with its payload.
+SELECT dispatch_prune(make_interval(days => %(days)s), %(most)s)
