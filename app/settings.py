@@ -125,20 +125,20 @@ def load_settings(environ: Mapping[str, str]) -> Settings:
         db_pool_size=read("DB_POOL_SIZE", _whole(1, 100), 8),
         max_waiters=read("MAX_WAITERS", _whole(0, 64), 4),
     )
-    wrong += _half_configured(settings)
+    wrong += _half_configured({name for name, value in environ.items() if value.strip()})
     if wrong:
         raise SettingsError("\n".join(wrong))
     return settings
 
 
-def _half_configured(settings: Settings) -> list[str]:
+def _half_configured(given: set[str]) -> list[str]:
     """Own servers come as a pair, and need an own key: a generated one would be lost with the container."""
     wrong = []
-    if (settings.database_url is None) != (settings.redis_url is None):
-        missing = "REDIS_URL" if settings.redis_url is None else "DATABASE_URL"
+    missing = {"DATABASE_URL", "REDIS_URL"} - given
+    if len(missing) == 1:
         wrong.append(
-            f"{missing} must be set too: DATABASE_URL and REDIS_URL are set both, or neither (embedded servers)"
+            f"{missing.pop()} must be set too: DATABASE_URL and REDIS_URL are set both, or neither (embedded servers)"
         )
-    if settings.database_url is not None and settings.secret_key is None:
+    if "DATABASE_URL" in given and "SECRET_KEY" not in given:
         wrong.append("SECRET_KEY must be set when DATABASE_URL is: it encrypts platform credentials")
     return wrong

@@ -25,12 +25,7 @@ def wanted_wait(request: Request) -> float:
 
 
 def wait_for_end(store_id: UUID, log_id: UUID, seconds: float) -> LogView | None:
-    """The log once it has ended; None where it has not within `seconds`, or where all seats are taken.
-
-    It looks once in any case that asks for no time: an empty batch has ended already.
-    """
-    if seconds <= 0:
-        return _ended(store_id, log_id)
+    """The log once it has ended; None where it has not within `seconds`, or where all seats are taken."""
     with services().waiting_room.seat() as taken:
         return _watch(store_id, log_id, seconds) if taken else None
 
@@ -40,15 +35,15 @@ def _watch(store_id: UUID, log_id: UUID, seconds: float) -> LogView | None:
     pause = FIRST_LOOK_SECONDS
     while (left := deadline - time.monotonic()) > 0:
         time.sleep(min(pause, left))
-        ended = _ended(store_id, log_id)
+        ended = look(store_id, log_id)
         if ended is not None:
             return ended
         pause = min(pause * 1.5, LONGEST_PAUSE_SECONDS)
     return None
 
 
-def _ended(store_id: UUID, log_id: UUID) -> LogView | None:
-    """Looks in a transaction of its own: none is held, nor a connection, while the request waits."""
+def look(store_id: UUID, log_id: UUID) -> LogView | None:
+    """The log if it has ended. Looked up in a transaction of its own: none is held, nor a connection, between two looks."""
     with services().pool.connection() as conn, tenant(conn, store_id):
         log = get_log(conn, store_id, log_id)
     return log if log is not None and log.status != "running" else None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import Any
 
 from psycopg import Connection
@@ -17,7 +18,25 @@ KEEPALIVES: dict[str, Any] = {
 }
 ACQUIRE_TIMEOUT_SECONDS = 2.0  # the API answers 503 within this time
 
-Pool = ConnectionPool[Connection[tuple[Any, ...]]]
+
+FRESH_SECONDS = 1.0
+
+
+class SluiceConnection(Connection[tuple[Any, ...]]):
+    """Knows when it was last seen alive."""
+
+    seen_alive: float = float("-inf")
+
+
+def check_if_idle(conn: SluiceConnection) -> None:
+    """A round trip to see whether the server is there, at most once a second: a busy connection tells by itself."""
+    now = time.monotonic()
+    if now - conn.seen_alive > FRESH_SECONDS:
+        ConnectionPool.check_connection(conn)
+        conn.seen_alive = now
+
+
+Pool = ConnectionPool[SluiceConnection]
 
 
 def open_pool(database_url: str, size: int, name: str, acquire_timeout: float = ACQUIRE_TIMEOUT_SECONDS) -> Pool:
@@ -34,7 +53,8 @@ def open_pool(database_url: str, size: int, name: str, acquire_timeout: float = 
         timeout=acquire_timeout,
         max_idle=300.0,
         reconnect_timeout=5.0,
-        check=ConnectionPool.check_connection,
+        check=check_if_idle,
+        connection_class=SluiceConnection,
         kwargs={"application_name": f"sluice {name}", "autocommit": True, **KEEPALIVES},
     )
     pool.open(wait=False)

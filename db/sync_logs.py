@@ -17,7 +17,10 @@ SQL = queries("sync_logs")
 
 @dataclass(frozen=True, slots=True)
 class NewLog:
-    """A log about to be accepted. `fingerprint` is the SHA-256 of the entity's name and the inflated body."""
+    """A log about to be accepted, with its sanitised batch; one of no records is complete as it comes.
+
+    `fingerprint` is the SHA-256 of the entity's name and the inflated body, wherever there is an idempotency key.
+    """
 
     store_id: UUID
     log_id: UUID
@@ -25,9 +28,20 @@ class NewLog:
     source: str
     mode: str
     received: int
-    fingerprint: bytes
+    body: bytes
+    fingerprint: bytes | None
     idempotency_key: str | None
     request_id: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Accepted:
+    """The answer to a NewLog. `verdict`: accepted, replayed (the same key and body made `log_id` before), reused (the key
+    came with another body), or full (too many open logs). `enqueue_no` is 0 where the store's window in Redis is full."""
+
+    verdict: str
+    log_id: UUID
+    enqueue_no: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,41 +137,26 @@ class LogFilter:
     mode: str | None = None
 
 
-def _log_parameters(log: NewLog) -> dict[str, Any]:
-    return {
+def accept_log(conn: Connection, log: NewLog, window: int, most_open: int) -> Accepted:
+    """Create a log with its payload in a statement that is its own transaction: the connection must be in autocommit."""
+    parameters = {
         "store_id": log.store_id,
         "log_id": log.log_id,
         "entity": log.entity,
         "source": log.source,
         "mode": log.mode,
         "received": log.received,
+        "body": log.body,
         "fingerprint": log.fingerprint,
         "idempotency_key": log.idempotency_key,
         "request_id": log.request_id,
+        "window": window,
+        "most_open": most_open,
     }
-
-
-def count_open_logs(conn: Connection, store_id: UUID, most: int) -> int:
-    """How many logs of a store run; counting stops at `most`."""
-    row = conn.execute(SQL["get_admission"], {"store_id": store_id, "most": most}).fetchone()
-    return int(row[0]) if row else 0
-
-
-def insert_log(conn: Connection, log: NewLog, window: int) -> int | None:
-    """Create a running log. Returns its enqueue number (0: the store's window in Redis is full), or None where the
-    idempotency key is taken."""
-    row = conn.execute(SQL["insert_log"], {**_log_parameters(log), "window": window}).fetchone()
-    return row[0] if row else None
-
-
-def insert_empty_log(conn: Connection, log: NewLog) -> bool:
-    """Create the completed log of an empty batch; False where the idempotency key is taken."""
-    return conn.execute(SQL["insert_empty_log"], _log_parameters(log)).rowcount == 1
-
-
-def get_log_by_key(conn: Connection, store_id: UUID, idempotency_key: str) -> tuple[UUID, bytes] | None:
-    """The log that holds a key, and its fingerprint."""
-    return conn.execute(SQL["get_log_by_key"], {"store_id": store_id, "idempotency_key": idempotency_key}).fetchone()
+    row = conn.execute(SQL["accept_log"], parameters).fetchone()
+    if row is None:
+        raise RuntimeError("accept_log answers with one row")
+    return Accepted(*row)
 
 
 def begin_attempt(

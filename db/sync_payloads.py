@@ -11,9 +11,5 @@ from db.sql import queries
 SQL = queries("sync_payloads")
 
 
-def insert_payload(conn: Connection, store_id: UUID, log_id: UUID, body: bytes) -> None:
-    conn.execute(SQL["insert_payload"], {"store_id": store_id, "log_id": log_id, "body": body})
-
-
 def delete_payload(conn: Connection, store_id: UUID, log_id: UUID) -> None:
     conn.execute(SQL["delete_payload"], {"store_id": store_id, "log_id": log_id})

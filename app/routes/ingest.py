@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import re
 
-from flask import Blueprint, Response, g, jsonify, request, url_for
+from flask import Blueprint, Response, g, jsonify, request
 
 from app.auth import current_store_id, store_required
 from app.body import read_json_body
 from app.errors import ApiError
 from app.services import services
-from app.waiting import wait_for_end, wanted_wait
+from app.waiting import look, wait_for_end, wanted_wait
 from db.sync_logs import LogView
 from schemas.entities import ENTITIES
 from schemas.envelope import Batch, EnvelopeError, read_batch
@@ -31,10 +31,18 @@ def post_batch(entity: str) -> tuple[Response, int, dict[str, str]] | Response:
     key = _idempotency_key()
     body = read_json_body(request, settings.max_body_bytes)
     batch = _read(entity, body)
-    wanted = Acceptance(current_store_id(), entity, batch, key, fingerprint_of(entity, body), g.request_id)
+    fingerprint = fingerprint_of(entity, body) if key else None
+    wanted = Acceptance(current_store_id(), entity, batch, key, fingerprint, g.request_id)
     receipt = _accept(wanted, Limits(settings.max_open_logs_per_store, settings.queue_window))
-    ended = wait_for_end(current_store_id(), receipt.log_id, 0.0 if batch.received == 0 else wanted_wait(request))
-    return _answer(receipt, batch, ended)
+    return _answer(receipt, batch, _ended(receipt, batch))
+
+
+def _ended(receipt: Receipt, batch: Batch) -> LogView | None:
+    """The log if it has ended as the client hoped: an empty one has, another is waited for where that was asked."""
+    if batch.received == 0:
+        return look(current_store_id(), receipt.log_id)
+    seconds = wanted_wait(request)
+    return wait_for_end(current_store_id(), receipt.log_id, seconds) if seconds else None
 
 
 def _idempotency_key() -> str | None:
@@ -83,7 +91,7 @@ def _answer(receipt: Receipt, batch: Batch, ended: LogView | None) -> tuple[Resp
 
 
 def _accepted(receipt: Receipt, batch: Batch, headers: dict[str, str]) -> tuple[Response, int, dict[str, str]]:
-    status_url = url_for("jobs.get_job", log_id=receipt.log_id)
+    status_url = f"/api/sync/jobs/{receipt.log_id}"
     data = {
         "syncLogId": str(receipt.log_id),
         "jobId": str(receipt.log_id),

@@ -28,18 +28,24 @@ CREATE TABLE sync_logs (
     error_code        text,
     error_message     text,                 -- plain words for the tenant; never exception text
     idempotency_key   text,
-    fingerprint       bytea NOT NULL,
+    fingerprint       bytea,                -- of the body that came with the idempotency key
     request_id        text,
     PRIMARY KEY (store_id, id),
     -- Counts balance, or the log can't complete.
     CONSTRAINT counts_balance CHECK (
         status <> 'completed' OR received = inserted + updated + unchanged + stale + invalid + existing),
     CONSTRAINT failed_says_why CHECK (status <> 'failed' OR error_code IS NOT NULL),
+    CONSTRAINT key_has_fingerprint CHECK (idempotency_key IS NULL OR fingerprint IS NOT NULL),
     CONSTRAINT phase_only_while_running CHECK ((status = 'running') = (phase IS NOT NULL))
 ) WITH (fillfactor = 70);
 CREATE UNIQUE INDEX sync_logs_idempotency ON sync_logs (store_id, idempotency_key) WHERE idempotency_key IS NOT NULL;
 CREATE UNIQUE INDEX sync_logs_newest ON sync_logs (store_id, accepted_seq DESC);
-CREATE INDEX sync_logs_open ON sync_logs (store_id, accepted_seq) WHERE status = 'running';
+-- A running log stands in one of these two: waiting in or on its way through Redis (a window of them a store), or not yet.
+CREATE INDEX sync_logs_admitted ON sync_logs (store_id, next_attempt_at)
+    WHERE status = 'running' AND enqueued_at IS NOT NULL;
+CREATE INDEX sync_logs_not_admitted ON sync_logs (store_id, accepted_seq)
+    WHERE status = 'running' AND enqueued_at IS NULL;
+-- What may still be applied, for the barrier.
 CREATE INDEX sync_logs_unfinished ON sync_logs (store_id, entity, accepted_seq) WHERE status IN ('running', 'failed');
 
 -- The sanitised batch; gone in the transaction that completes its log.
@@ -81,4 +87,3 @@ $$;
 
 CREATE POLICY across_stores ON sync_logs TO sluice_system USING (true);
 GRANT SELECT, UPDATE ON sync_logs TO sluice_system;
-CREATE INDEX sync_logs_due ON sync_logs (next_attempt_at) WHERE status = 'running';

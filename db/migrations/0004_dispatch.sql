@@ -4,8 +4,6 @@
 CREATE INDEX sync_logs_by_age ON sync_logs USING brin (accepted_at);
 GRANT DELETE ON sync_logs TO sluice_system;
 
-CREATE INDEX sync_logs_not_admitted ON sync_logs (store_id, accepted_seq) WHERE status = 'running' AND enqueued_at IS NULL;
-
 -- Stranded logs: running, due, admitted, not waiting in Redis and locked by nobody. A locked row is being processed.
 -- Each enqueue that led to no attempt doubles the pause before the next (2, 4, 8 s), so a sweep never amplifies.
 CREATE FUNCTION dispatch_stranded(waiting uuid[], most_attempts integer, most integer)
@@ -19,7 +17,7 @@ CREATE FUNCTION dispatch_stranded(waiting uuid[], most_attempts integer, most in
           FROM (
                 SELECT s.store_id, s.id
                   FROM sync_logs s
-                 WHERE s.status = 'running'
+                 WHERE s.status = 'running' AND s.enqueued_at IS NOT NULL
                    AND s.next_attempt_at <= clock_timestamp()
                    AND s.attempts < most_attempts
                    AND s.enqueued_at < clock_timestamp()
@@ -68,7 +66,8 @@ CREATE FUNCTION dispatch_give_up(most_attempts integer, error_code text, error_m
           FROM (
                 SELECT s.store_id, s.id
                   FROM sync_logs s
-                 WHERE s.status = 'running' AND s.next_attempt_at <= clock_timestamp() AND s.attempts >= most_attempts
+                 WHERE s.status = 'running' AND s.enqueued_at IS NOT NULL
+                   AND s.next_attempt_at <= clock_timestamp() AND s.attempts >= most_attempts
                    FOR UPDATE SKIP LOCKED
                ) spent
          WHERE l.store_id = spent.store_id AND l.id = spent.id
@@ -96,7 +95,10 @@ CREATE FUNCTION dispatch_prune(older_than interval, most integer) RETURNS bigint
 CREATE FUNCTION count_open_logs() RETURNS TABLE (open_logs bigint, oldest_accepted_at timestamptz)
     LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, public
     BEGIN ATOMIC
-        SELECT count(*), min(s.accepted_at) FROM sync_logs s WHERE s.status = 'running';
+        SELECT count(*), min(o.accepted_at)
+          FROM (SELECT s.accepted_at FROM sync_logs s WHERE s.status = 'running' AND s.enqueued_at IS NOT NULL
+                 UNION ALL
+                SELECT s.accepted_at FROM sync_logs s WHERE s.status = 'running' AND s.enqueued_at IS NULL) o;
     END;
 
 -- Before the change of owner, as in 0001.

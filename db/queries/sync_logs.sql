@@ -1,34 +1,8 @@
--- name: get_admission
--- How many logs of a store are open, as far as `most` (counting stops there).
-SELECT count(*)
-  FROM (SELECT FROM sync_logs WHERE store_id = %(store_id)s AND status = 'running' LIMIT %(most)s) open_logs
-
--- name: insert_log
--- No row where the idempotency key is taken; waits for the one who is taking it. Admitted at once where there is room.
-INSERT INTO sync_logs (store_id, id, entity, source, mode, status, phase, received, next_attempt_at,
-                       enqueues, enqueued_at, idempotency_key, fingerprint, request_id)
-SELECT %(store_id)s, %(log_id)s, %(entity)s, %(source)s, %(mode)s, 'running', 'queued', %(received)s, now(),
-       room.yes::int, CASE WHEN room.yes THEN clock_timestamp() END,
-       %(idempotency_key)s, %(fingerprint)b, %(request_id)s
-  FROM (SELECT count(*) < %(window)s AS yes
-          FROM (SELECT FROM sync_logs
-                 WHERE store_id = %(store_id)s AND status = 'running' AND enqueued_at IS NOT NULL
-                 LIMIT %(window)s) admitted) room
-    ON CONFLICT (store_id, idempotency_key) WHERE idempotency_key IS NOT NULL DO NOTHING
-RETURNING enqueues
-
--- name: insert_empty_log
--- An empty batch is complete as it comes; no row where the idempotency key is taken.
-INSERT INTO sync_logs (store_id, id, entity, source, mode, status, received, next_attempt_at, started_at, finished_at,
-                       idempotency_key, fingerprint, request_id)
-VALUES (%(store_id)s, %(log_id)s, %(entity)s, %(source)s, %(mode)s, 'completed', 0, now(), now(), now(),
-        %(idempotency_key)s, %(fingerprint)b, %(request_id)s)
-    ON CONFLICT (store_id, idempotency_key) WHERE idempotency_key IS NOT NULL DO NOTHING
-RETURNING id
-
--- name: get_log_by_key
--- The log that holds an idempotency key, with the fingerprint of its body.
-SELECT id, fingerprint FROM sync_logs WHERE store_id = %(store_id)s AND idempotency_key = %(idempotency_key)s
+-- name: accept_log
+-- Log and payload, committed together before the answer; or why not. Twenty at once with one key make one log.
+SELECT verdict, log_id, enqueue_no
+  FROM accept_log(%(store_id)s, %(log_id)s, %(entity)s, %(source)s, %(mode)s, %(received)s, %(body)b,
+                  %(idempotency_key)s, %(fingerprint)b, %(request_id)s, %(window)s, %(most_open)s)
 
 -- name: begin_attempt
 -- Counts an attempt before its work begins, so that one that kills its worker counts too. No row where the log is not

@@ -7,9 +7,7 @@ from dataclasses import dataclass
 from uuid import UUID
 
 from db.pool import Pool
-from db.sync_logs import NewLog, Ticket, count_open_logs, get_log_by_key, insert_empty_log, insert_log
-from db.sync_payloads import insert_payload
-from db.tenancy import tenant
+from db.sync_logs import NewLog, Ticket, accept_log
 from schemas.envelope import Batch
 from workers.ids import new_id
 from workers.queues import WakeUp
@@ -17,13 +15,13 @@ from workers.queues import WakeUp
 
 @dataclass(frozen=True, slots=True)
 class Acceptance:
-    """What the plugin brought: `key` is its Idempotency-Key, `fingerprint` the SHA-256 of entity and inflated body."""
+    """What the plugin brought: `key` is its Idempotency-Key, `fingerprint` goes with it."""
 
     store_id: UUID
     entity: str
     batch: Batch
     key: str | None
-    fingerprint: bytes
+    fingerprint: bytes | None
     request_id: str | None
 
 
@@ -52,7 +50,7 @@ class TooManyOpen(Exception):
 
 
 def fingerprint_of(entity: str, body: bytes) -> bytes:
-    """What tells two batches apart that come with one idempotency key."""
+    """What tells two batches apart that come with one idempotency key: SHA-256 of entity and inflated body."""
     return hashlib.sha256(entity.encode() + b"\0" + body).digest()
 
 
@@ -62,20 +60,15 @@ def accept(pool: Pool, wake_up: WakeUp, wanted: Acceptance, limits: Limits) -> R
     Between commit and enqueue lies the crash window: a log that falls into it is stranded, and the dispatcher finds it.
     """
     log = _new_log(wanted)
-    with pool.connection() as conn, tenant(conn, wanted.store_id):
-        if wanted.batch.received == 0:
-            enqueue_no = 0 if insert_empty_log(conn, log) else None
-        else:
-            if count_open_logs(conn, wanted.store_id, limits.most_open) >= limits.most_open:
-                raise TooManyOpen
-            enqueue_no = insert_log(conn, log, limits.window)
-        if enqueue_no is None:
-            return _replay(get_log_by_key(conn, wanted.store_id, wanted.key or ""), wanted)
-        if wanted.batch.received:
-            insert_payload(conn, wanted.store_id, log.log_id, wanted.batch.body)
-    if enqueue_no:
-        wake_up.enqueue([Ticket(log.store_id, log.log_id, enqueue_no, log.entity, log.received)])
-    return Receipt(log.log_id, replayed=False)
+    with pool.connection() as conn:
+        accepted = accept_log(conn, log, limits.window, limits.most_open)
+    if accepted.verdict == "full":
+        raise TooManyOpen
+    if accepted.verdict == "reused":
+        raise KeyReused
+    if accepted.enqueue_no:
+        wake_up.enqueue([Ticket(log.store_id, log.log_id, accepted.enqueue_no, log.entity, log.received)])
+    return Receipt(accepted.log_id, replayed=accepted.verdict == "replayed")
 
 
 def _new_log(wanted: Acceptance) -> NewLog:
@@ -86,13 +79,8 @@ def _new_log(wanted: Acceptance) -> NewLog:
         source="plugin",
         mode=wanted.batch.mode,
         received=wanted.batch.received,
+        body=wanted.batch.body,
         fingerprint=wanted.fingerprint,
         idempotency_key=wanted.key,
         request_id=wanted.request_id,
     )
-
-
-def _replay(holder: tuple[UUID, bytes] | None, wanted: Acceptance) -> Receipt:
-    if holder is None or holder[1] != wanted.fingerprint:
-        raise KeyReused
-    return Receipt(holder[0], replayed=True)
