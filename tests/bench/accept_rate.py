@@ -47,7 +47,10 @@ def measure(world: World, runs: int, clients: tuple[int, ...], requests: int) ->
     (folder / "gzip.body").write_bytes(gzip.compress(plain, 6))
     tokens = [world.new_token() for _ in range(STORES)]
     found = []
-    with _gunicorn(world, "app.wsgi:application") as api, _gunicorn(world, "tests.bench.floor_app:application") as floor:
+    with (
+        _gunicorn(world, "app.wsgi:application") as api,
+        _gunicorn(world, "tests.bench.floor_app:application") as floor,
+    ):
         for encoding in ("plain", "gzip"):
             body = str(folder / f"{encoding}.body")
             for count in clients:

@@ -32,31 +32,40 @@ def measure(world: World, runs: int) -> WorkerFigures:
     """Interleaved: each run measures all four, so that a slow minute of the machine hits them alike."""
     figures: list[tuple[float, float, float, float, float]] = []
     with world.superuser() as conn:
-        _floor(world, conn, _work(world, world.new_store(), 0))  # warms caches and prepared statements
+        warm = world.new_store()  # caches and prepared statements
+        _work(world, warm, 0)
+        _floor(world, conn, warm)
         for _ in range(runs):
             store_id = world.new_store()
             new = _work(world, store_id, 0)
             changed = _work(world, store_id, 1)
-            before = _wal(conn)
             unchanged = _work(world, store_id, 1)
-            wal = _wal(conn) - before
             floor = _floor(world, conn, store_id)
-            figures.append((floor, new[1], changed[1], unchanged[1], float(wal)))
+            figures.append((floor, new.microseconds, changed.microseconds, unchanged.microseconds, unchanged.wal))
     return WorkerFigures(*(median(column) for column in zip(*figures, strict=True)))
 
 
-def _work(world: World, store_id: UUID, version: int) -> tuple[UUID, float]:
+@dataclass(frozen=True)
+class Work:
+    """One batch, processed: per order, and in bytes of WAL from claim to commit."""
+
+    microseconds: float
+    wal: float
+
+
+def _work(world: World, store_id: UUID, version: int) -> Work:
     log_id = accept_batch(world.runtime, store_id, "orders", orders(BATCH, version=version))
-    began = time.perf_counter()
-    outcome = process(world.runtime, store_id, log_id)
-    seconds = time.perf_counter() - began
-    assert outcome is Outcome.COMPLETED
-    return store_id, seconds / BATCH * 1e6
+    with world.superuser() as conn:
+        before = _wal(conn)
+        began = time.perf_counter()
+        outcome = process(world.runtime, store_id, log_id)
+        seconds = time.perf_counter() - began
+        assert outcome is Outcome.COMPLETED
+        return Work(seconds / BATCH * 1e6, float(_wal(conn) - before))
 
 
-def _floor(world: World, conn: Connection, done: UUID | tuple[UUID, float]) -> float:
+def _floor(world: World, conn: Connection, source: UUID) -> float:
     """COPY the rows of a store into a new store: same tables, same indexes and keys, no conflict handling."""
-    source = done if isinstance(done, UUID) else done[0]
     target = world.new_store()
     texts = {table: _rows_of(conn, table, source, target) for table in TABLES}
     began = time.perf_counter()
