@@ -52,11 +52,15 @@ def authenticate() -> Caller:
     scheme, _, token = request.headers.get("Authorization", "").partition(" ")
     if scheme.lower() != "bearer" or not token.strip():
         raise _unauthorized()
-    with services().pool.connection() as conn:
-        caller = authenticate_token(conn, token_sha256(token.strip()))
+    caller = services().callers.get(token_sha256(token.strip()), _look_up)
     if caller is None:
         raise _unauthorized()
     return caller
+
+
+def _look_up(sha256: bytes) -> Caller | None:
+    with services().pool.connection() as conn:
+        return authenticate_token(conn, sha256)
 
 
 def _unauthorized() -> ApiError:

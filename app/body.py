@@ -9,6 +9,7 @@ import zlib
 from typing import IO
 
 from flask import Request
+from gunicorn.http.errors import ParseException  # type: ignore[import-untyped]  # it has no stubs
 
 from app.errors import ApiError
 
@@ -41,7 +42,7 @@ def read_bounded(request: Request, most_bytes: int) -> bytes:
         raise ApiError("LENGTH_REQUIRED", "send Content-Length, or chunked")
     if request.content_length > most_bytes:
         raise _too_large(most_bytes)
-    body = stream.read(request.content_length)
+    body = _read(stream, request.content_length)
     if len(body) != request.content_length:
         raise ApiError("VALIDATION_ERROR", "the body ended before its Content-Length")
     return body
@@ -50,12 +51,20 @@ def read_bounded(request: Request, most_bytes: int) -> bytes:
 def _read_to_end(stream: IO[bytes], most_bytes: int) -> bytes:
     parts: list[bytes] = []
     left = most_bytes + 1
-    while left > 0 and (part := stream.read(min(left, CHUNK_BYTES))):
+    while left > 0 and (part := _read(stream, min(left, CHUNK_BYTES))):
         parts.append(part)
         left -= len(part)
     if left <= 0:
         raise _too_large(most_bytes)
     return b"".join(parts)
+
+
+def _read(stream: IO[bytes], most_bytes: int) -> bytes:
+    """Reading fails where chunks are malformed, and where the client goes away in mid-body."""
+    try:
+        return stream.read(most_bytes)
+    except (OSError, ParseException):
+        raise ApiError("VALIDATION_ERROR", "the body broke off, or its chunks are malformed") from None
 
 
 def inflate(raw: bytes, most_bytes: int) -> bytes:

@@ -9,6 +9,7 @@ from uuid import uuid4
 import structlog
 from flask import Flask, Response, g, request
 
+from app.callers import Callers
 from app.errors import register_errors
 from app.limits import RateLimiter, waiting_room
 from app.logs import get_logger
@@ -35,6 +36,7 @@ def create_app(settings: Settings, database_url: str, redis_url: str) -> Flask:
         pool=open_pool(database_url, settings.db_pool_size, "api"),
         wake_up=wake_up,
         limiter=RateLimiter(wake_up, settings.rate_limit_per_minute),
+        callers=Callers(),
         waiting_room=waiting_room(settings.max_waiters),
         hash_email=email_hasher(settings.email_hash_key),
     )

@@ -7,6 +7,7 @@ from typing import cast
 
 from flask import current_app
 
+from app.callers import Callers
 from app.limits import RateLimiter, WaitingRoom
 from app.settings import Settings
 from db.pool import Pool
@@ -24,6 +25,7 @@ class Services:
     pool: Pool
     wake_up: WakeUp
     limiter: RateLimiter
+    callers: Callers
     waiting_room: WaitingRoom
     hash_email: Hasher
 

@@ -64,7 +64,8 @@ def read_batch(entity: Entity, body: bytes, most_records: int, hasher: Hasher) -
 def _read_unread(entity: Entity, body: bytes, most_records: int, hasher: Hasher) -> Batch | None:
     """The fast path, or None where it can't vouch for the result."""
     try:
-        body.decode("utf-8")  # msgspec does not look inside what it skips
+        if not body.isascii():
+            body.decode("utf-8")  # msgspec does not look inside what it skips
         envelope = _DECODERS[entity.name].decode(body)
     except (msgspec.DecodeError, msgspec.ValidationError, UnicodeDecodeError, RecursionError):
         return None

@@ -4,11 +4,16 @@ from __future__ import annotations
 
 from argparse import ArgumentParser, Namespace, _SubParsersAction
 
-from app.logs import configure_logging
+from redis.exceptions import RedisError
+
+from app.logs import configure_logging, get_logger
 from app.settings import Settings
 from app.stack.endpoints import resolve
-from workers.queues import INGEST, QUEUES
+from app.stack.redis import server_warnings
+from workers.queues import INGEST, QUEUES, connect
 from workers.worker import run_worker
+
+log = get_logger(__name__)
 
 
 def add_parser(commands: _SubParsersAction[ArgumentParser]) -> None:
@@ -20,5 +25,21 @@ def add_parser(commands: _SubParsersAction[ArgumentParser]) -> None:
 def run(args: Namespace, settings: Settings) -> int:
     configure_logging(settings.log_level, settings.log_format)
     endpoints = resolve(settings)
+    _warn_about(endpoints.redis_url)
     run_worker(settings, endpoints.database_url, endpoints.redis_url, args.queue)
     return 0
+
+
+def _warn_about(redis_url: str) -> None:
+    """Say what is wrong with a server on the network; one that is away is waited for by the worker itself.
+
+    Behind a Unix socket only local accounts that own it can reach it: the embedded one, for example.
+    """
+    if redis_url.startswith("unix:"):
+        return
+    try:
+        with connect(redis_url) as client:
+            for warning in server_warnings(client):
+                log.warning("redis_needs_attention", warning=warning)
+    except RedisError as error:
+        log.warning("redis_unavailable", error=type(error).__name__)
