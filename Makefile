@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: help setup demo run test test-faults lint format bench clean
+.PHONY: help setup demo run test test-faults chaos lint format bench clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -31,6 +31,11 @@ test: setup ## all tests but the slow proof, with the coverage gate
 
 test-faults: setup ## the slow proof: servers and processes killed, frozen, emptied
 	@$(BIN)/python -m pytest -q -m slow tests
+
+SECONDS ?= 150
+SEED ?= 1
+chaos: setup ## random faults under load, and an oracle that knows every row: make chaos SECONDS=150 SEED=1
+	@$(BIN)/python -m tests.chaos --seconds $(SECONDS) --seed $(SEED)
 
 lint: setup ## ruff, mypy --strict, and the direction of imports
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy && $(BIN)/python -m pytest -q tests/unit/test_architecture.py
