@@ -6,6 +6,9 @@ import json
 from typing import Any
 from uuid import UUID
 
+from flask.testing import FlaskClient
+from werkzeug.test import TestResponse
+
 from db.sync_logs import LogView, get_log
 from db.tenancy import tenant
 from schemas.entities import ENTITIES
@@ -43,3 +46,14 @@ def read_log(runtime: Runtime, store_id: UUID, log_id: UUID) -> LogView:
         log = get_log(conn, store_id, log_id)
     assert log is not None
     return log
+
+
+def bearer(token: str) -> dict[str, str]:
+    return {"Authorization": f"Bearer {token}"}
+
+
+def post(
+    client: FlaskClient, token: str, entity: str, records: Any, headers: dict[str, str] | None = None
+) -> TestResponse:
+    """Post a batch as the plugin does."""
+    return client.post(f"/api/sync/{entity}", json={entity: records}, headers=bearer(token) | (headers or {}))

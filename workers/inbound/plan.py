@@ -13,7 +13,7 @@ import msgspec
 from db.rows import StoredVersion, Versioned, Write
 from db.sync_logs import Counts
 from schemas.reasons import Problem
-from schemas.records import Record
+from schemas.records import Order, Product, Record
 from workers.ids import new_ids
 
 CLOCK_TOLERANCE = timedelta(hours=24)
@@ -74,13 +74,24 @@ def plan_upserts(
             stale += 1
         elif candidate.content_hash == known.content_hash:
             unchanged += 1
-            if known.accepted_seq < barrier:
+            if _must_rise(candidate, known, barrier):
                 touch.append((candidate.record.key, candidate.source_updated_at))
         else:
             writes.append(Write(known.id, False, candidate))
     repeated = len(records) - len(candidates)
     counts = Counts(inserted=inserted, updated=len(writes) - inserted, unchanged=unchanged, stale=stale + repeated)
     return Plan(writes, touch, counts)
+
+
+def _must_rise(candidate: Versioned[Any], known: StoredVersion, barrier: int) -> bool:
+    """Whether an unchanged row's version must rise all the same.
+
+    Below the barrier, or where a record that might have had a time of its own came without one: the time of its acceptance
+    must then outdo a time of its own that came in between.
+    """
+    if known.accepted_seq < barrier:
+        return True
+    return isinstance(candidate.record, Order | Product) and candidate.source_updated_at > known.source_updated_at
 
 
 def plan_populate(records: Sequence[Versioned[Any]], stored: Mapping[int, StoredVersion]) -> Plan:

@@ -1,0 +1,231 @@
+"""The rooms keep their walls: who may import whom, where SQL stands, and that whatever is named has exactly one user."""
+
+from __future__ import annotations
+
+import ast
+import re
+import sys
+from argparse import Namespace
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import yaml
+
+from app.__main__ import build_parser
+from app.settings import load_settings
+from app.stack.endpoints import Endpoints
+from app.stack.up import child_specs
+from workers.queues import QUEUES
+
+ROOT = Path(__file__).parents[2]
+ROOMS = ("app", "workers", "schemas", "db")
+SOURCES = sorted(path for room in ROOMS for path in (ROOT / room).rglob("*.py"))
+SQL_FILES = sorted((ROOT / "db").rglob("*.sql"))
+QUERY_FILES = sorted((ROOT / "db" / "queries").glob("*.sql"))
+FRONT_DOORS = ("inbound.accept", "queues", "credentials", "ids", "worker", "dispatcher", "heartbeat", "runtime")
+SQL_TEXT = re.compile(
+    r"\bSELECT\b.+\bFROM\b|\bINSERT INTO\b|\bUPDATE\b.+\bSET\b|\bDELETE FROM\b|\b(CREATE|ALTER|DROP) (TABLE|ROLE|DATABASE)\b",
+    re.DOTALL,
+)
+HEADER = re.compile(r"^-- name: (\w+)$", re.MULTILINE)
+
+
+def name_of(path: Path) -> str:
+    """The module's dotted name."""
+    return ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")
+
+
+MODULES = {name_of(path): ast.parse(path.read_text(encoding="utf-8")) for path in SOURCES}
+
+
+def imports_of(tree: ast.AST) -> Iterator[str]:
+    """The dotted name of each module imported anywhere in the tree."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0 and node.module, "relative imports hide the direction"
+            yield from _modules_named(node.module, [alias.name for alias in node.names])
+
+
+def _modules_named(package: str, names: list[str]) -> Iterator[str]:
+    """`from db import stores` imports db.stores; `from db.pool import Pool` imports db.pool."""
+    inner = [f"{package}.{name}" for name in names if f"{package}.{name}" in MODULES]
+    yield from inner
+    if len(inner) < len(names):
+        yield package
+
+
+def is_inside(module: str, allowed: tuple[str, ...]) -> bool:
+    return any(module == name or module.startswith(f"{name}.") for name in allowed)
+
+
+def strangers(room: str, allowed: tuple[str, ...]) -> list[str]:
+    """Imports of a room that are neither the standard library's nor allowed."""
+    return [
+        f"{module} imports {imported}"
+        for module, tree in MODULES.items()
+        if is_inside(module, (room,))
+        for imported in imports_of(tree)
+        if imported.split(".")[0] not in sys.stdlib_module_names and not is_inside(imported, allowed)
+    ]
+
+
+def test_schemas_know_nothing_but_marshmallow_and_msgspec() -> None:
+    assert strangers("schemas", ("marshmallow", "msgspec", "schemas")) == []
+
+
+def test_db_knows_nothing_but_psycopg_and_plain_records() -> None:
+    assert strangers("db", ("psycopg", "psycopg_pool", "schemas.records", "db")) == []
+
+
+def test_workers_know_no_web() -> None:
+    ours = ("db", "schemas", "workers", "app.settings", "app.logs")
+    third_party = ("rq", "redis", "psycopg", "psycopg_pool", "msgspec", "structlog", "cryptography")
+    assert strangers("workers", (*ours, *third_party)) == []
+
+
+def test_app_enters_workers_by_the_front_doors_alone() -> None:
+    doors = tuple(f"workers.{name}" for name in FRONT_DOORS)
+    inner = [
+        f"{module} imports {imported}"
+        for module, tree in MODULES.items()
+        if is_inside(module, ("app",))
+        for imported in imports_of(tree)
+        if is_inside(imported, ("workers",)) and not is_inside(imported, doors)
+    ]
+    assert inner == []
+
+
+def test_app_init_is_empty() -> None:
+    assert (ROOT / "app" / "__init__.py").read_text(encoding="utf-8") == ""
+
+
+def test_no_import_stands_inside_a_function() -> None:
+    functions = (
+        (module, node)
+        for module, tree in MODULES.items()
+        for node in ast.walk(tree)
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
+    )
+    assert [f"{module}.{node.name}" for module, node in functions if any(imports_of(node))] == []
+
+
+def test_no_module_imports_itself_by_a_detour() -> None:
+    edges = {module: {name for name in imports_of(tree) if name in MODULES} for module, tree in MODULES.items()}
+    while leaves := [module for module, needed in edges.items() if not needed & edges.keys()]:
+        for leaf in leaves:
+            del edges[leaf]
+    assert edges == {}, "these modules form a cycle"
+
+
+def docstrings(tree: ast.AST) -> set[int]:
+    """The ids of the nodes that are docstrings."""
+    owners = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
+    bodies = [node.body for node in ast.walk(tree) if isinstance(node, owners) and node.body]
+    return {id(body[0].value) for body in bodies if isinstance(body[0], ast.Expr)}
+
+
+def test_no_sql_stands_outside_db() -> None:
+    found = [
+        f"{module}: {node.value[:60]}"
+        for module, tree in MODULES.items()
+        if not is_inside(module, ("db",))
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in docstrings(tree)
+        if SQL_TEXT.search(node.value)
+    ]
+    assert found == []
+
+
+def test_no_statement_is_written_by_hand_in_db() -> None:
+    """All but the one that can't be a parameterised query: CREATE DATABASE takes no parameters."""
+    found = [
+        module
+        for module, tree in MODULES.items()
+        if is_inside(module, ("db",))
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in docstrings(tree)
+        if SQL_TEXT.search(node.value)
+    ]
+    assert found == ["db.bootstrap"]
+
+
+def uses_of(tree: ast.AST, known: set[str]) -> list[str]:
+    """Each `SQL["name"]` of a module, and each name of its file that stands there as a plain text."""
+    plain = [node.value for node in ast.walk(tree) if isinstance(node, ast.Constant) and isinstance(node.value, str)]
+    return [text for text in plain if text in known]
+
+
+@pytest.mark.parametrize("path", QUERY_FILES, ids=lambda path: path.stem)
+def test_every_named_query_has_exactly_one_user(path: Path) -> None:
+    names = HEADER.findall(path.read_text(encoding="utf-8"))
+    uses = uses_of(MODULES[f"db.{path.stem}"], set(names))
+    assert sorted(uses) == sorted(set(names)) == sorted(names)
+
+
+@pytest.mark.parametrize("path", QUERY_FILES, ids=lambda path: path.stem)
+def test_every_used_query_exists(path: Path) -> None:
+    names = set(HEADER.findall(path.read_text(encoding="utf-8")))
+    source = (ROOT / "db" / f"{path.stem}.py").read_text(encoding="utf-8")
+    assert f'queries("{path.stem}")' in source
+    assert set(re.findall(r'SQL\["(\w+)"\]', source)) <= names
+
+
+def test_every_module_with_queries_reads_its_own_file() -> None:
+    asked = {
+        module: re.findall(r'\bqueries\("(\w+)"\)', (ROOT / f"{module.replace('.', '/')}.py").read_text())
+        for module in MODULES
+        if is_inside(module, ("db",)) and module != "db"
+    }
+    assert all(names in ([], [module.removeprefix("db.")]) for module, names in asked.items())
+
+
+@pytest.mark.parametrize("path", QUERY_FILES, ids=lambda path: path.stem)
+def test_every_query_states_its_guarantee(path: Path) -> None:
+    texts = HEADER.split(path.read_text(encoding="utf-8"))[2::2]
+    assert all(re.match(r"\n-- \S.*[.:)]\n", text) or re.match(r"\n-- \S.*\n-- \S", text) for text in texts)
+
+
+def test_migrations_are_numbered_without_gaps() -> None:
+    names = sorted(path.name for path in (ROOT / "db" / "migrations").iterdir() if path.is_file())
+    assert all(re.fullmatch(r"\d{4}_[a-z0-9_]+\.sql", name) for name in names)
+    assert [int(name[:4]) for name in names] == list(range(1, len(names) + 1))
+
+
+def test_every_setting_has_its_row_in_the_readme() -> None:
+    source = (ROOT / "app" / "settings.py").read_text(encoding="utf-8")
+    read = set(re.findall(r'\bread\(\s*"([A-Z_]+)"', source))
+    rows = re.findall(r"^\|\s*`([A-Z_]+)`", (ROOT / "README.md").read_text(encoding="utf-8"), re.MULTILINE)
+    assert len(read) > 15
+    assert read - set(rows) == set()
+
+
+def queue_of(command: list[str]) -> str | None:
+    """The queue that `python -m app worker …` works on; None for another command."""
+    if command[1:4] != ["-m", "app", "worker"]:
+        return None
+    args: Namespace = build_parser().parse_args(command[3:])
+    queue: str = args.queue
+    return queue
+
+
+def test_each_queue_has_a_worker_under_up() -> None:
+    endpoints = Endpoints("postgresql://x/y", None, None, "redis://x", "k" * 32)
+    commands = [list(spec.argv) for spec in child_specs(load_settings({}), endpoints, {})]
+    assert {queue_of(command) for command in commands} - {None} == set(QUEUES)
+
+
+def test_each_queue_has_a_worker_in_compose() -> None:
+    services = yaml.safe_load((ROOT / "docker-compose.yml").read_text(encoding="utf-8"))["services"].values()
+    commands = [service["command"] for service in services if "command" in service]
+    assert {queue_of(command) for command in commands} - {None} == set(QUEUES)
+
+
+@pytest.mark.parametrize("path", [*SOURCES, *SQL_FILES], ids=lambda path: str(path.relative_to(ROOT)))
+def test_every_file_says_what_it_is(path: Path) -> None:
+    first = path.read_text(encoding="utf-8").partition("\n")[0]
+    if path.name == "__init__.py" and not first:
+        return
+    assert first.startswith('"""' if path.suffix == ".py" else "--")
