@@ -11,6 +11,7 @@ from werkzeug.exceptions import HTTPException
 
 from app.logs import get_logger
 from db.errors import is_retryable, safe_facts
+from db.pool import Pool
 
 log = get_logger(__name__)
 RETRY_AFTER_SECONDS = 5
@@ -69,24 +70,25 @@ def error_response(error: ApiError) -> Response:
     return response
 
 
-def register_errors(app: Flask) -> None:
+def register_errors(app: Flask, pool: Pool) -> None:
     """One handler for each kind of failure, the last for whatever is left."""
+
+    def database_failed(error: DatabaseError) -> Response:
+        if not is_retryable(error):
+            return _unexpected(error)
+        log.warning("database_unavailable", **safe_facts(error))
+        pool.check()  # one dead connection is seldom alone
+        return error_response(unavailable())
+
     app.register_error_handler(ApiError, error_response)
     app.register_error_handler(PoolTimeout, _database_away)
-    app.register_error_handler(DatabaseError, _database_failed)
+    app.register_error_handler(DatabaseError, database_failed)
     app.register_error_handler(HTTPException, _http_error)
     app.register_error_handler(Exception, _unexpected)
 
 
 def _database_away(error: PoolTimeout) -> Response:
     log.warning("database_unavailable", error=type(error).__name__)
-    return error_response(unavailable())
-
-
-def _database_failed(error: DatabaseError) -> Response:
-    if not is_retryable(error):
-        return _unexpected(error)
-    log.warning("database_unavailable", **safe_facts(error))
     return error_response(unavailable())
 
 

@@ -31,9 +31,10 @@ def create_app(settings: Settings, database_url: str, redis_url: str) -> Flask:
     app = Flask("sluice", static_folder=None)
     app.json.sort_keys = False  # type: ignore[attr-defined]  # the default provider has it
     wake_up = WakeUp(connect(redis_url))
+    pool = open_pool(database_url, settings.db_pool_size, "api")
     app.extensions[EXTENSION] = Services(
         settings=settings,
-        pool=open_pool(database_url, settings.db_pool_size, "api"),
+        pool=pool,
         wake_up=wake_up,
         limiter=RateLimiter(wake_up, settings.rate_limit_per_minute),
         callers=Callers(),
@@ -42,7 +43,7 @@ def create_app(settings: Settings, database_url: str, redis_url: str) -> Flask:
     )
     for blueprint in (ingest.blueprint, jobs.blueprint, status.blueprint, health.blueprint):
         app.register_blueprint(blueprint)
-    register_errors(app)
+    register_errors(app, pool)
     app.before_request(_begin_request)
     app.after_request(_end_request)
     return app

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from typing import Any
 
-from psycopg import Connection
+from psycopg import Connection, Error
 from psycopg_pool import ConnectionPool
 
 # A vanished server is noticed by the client within about a minute; libpq's own defaults are hours.
@@ -39,6 +39,15 @@ def check_if_idle(conn: SluiceConnection) -> None:
 Pool = ConnectionPool[SluiceConnection]
 
 
+def check(conn: SluiceConnection, pool: Pool) -> None:
+    """Refuse a dead connection, and with it all others that died: a restarted server kills every one of them at once."""
+    try:
+        check_if_idle(conn)
+    except Error:
+        pool.check()
+        raise
+
+
 def open_pool(database_url: str, size: int, name: str, acquire_timeout: float = ACQUIRE_TIMEOUT_SECONDS) -> Pool:
     """A pool of at most `size` connections as the application's role. It connects lazily: no server is needed yet.
 
@@ -53,7 +62,7 @@ def open_pool(database_url: str, size: int, name: str, acquire_timeout: float = 
         timeout=acquire_timeout,
         max_idle=300.0,
         reconnect_timeout=5.0,
-        check=check_if_idle,
+        check=lambda conn: check(conn, pool),
         connection_class=SluiceConnection,
         kwargs={"application_name": f"sluice {name}", "autocommit": True, **KEEPALIVES},
     )

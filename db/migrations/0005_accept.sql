@@ -5,7 +5,7 @@ CREATE FUNCTION accept_log(
     of_store uuid, new_log uuid, of_entity text, of_source text, of_mode text, record_count integer, batch bytea,
     idem_key text, body_fingerprint bytea, request text, window_size integer, most_open integer
 ) RETURNS TABLE (verdict text, log_id uuid, enqueue_no integer)
-    LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, public
+    LANGUAGE plpgsql VOLATILE -- and no SET: it runs with its caller's rights, and a setting a call costs a fifth of its time
 AS $$
 DECLARE
     admitted integer;

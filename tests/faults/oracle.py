@@ -1,0 +1,115 @@
+"""What must be true after any fault: every accepted batch took effect, once, with the right rows. Nothing else did."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from decimal import Decimal
+from typing import Any
+from uuid import UUID, uuid4
+
+import httpx
+
+from tests.factories import make_item, make_order
+from tests.stack import RECOVERY_SECONDS, Answer, Shop, Stack
+from tests.waiting import wait_until
+
+ROWS = """
+    SELECT o.wc_order_id, o.total, o.wc_customer_id,
+           (SELECT array_agg(i.product_name ORDER BY i.position) FROM order_items i
+             WHERE i.store_id = o.store_id AND i.order_id = o.id)
+      FROM orders o WHERE o.store_id = %s
+"""
+BUSY = "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'sluice worker' AND wait_event_type = 'Lock'"
+
+
+def make_orders(first: int, count: int) -> list[dict[str, Any]]:
+    """Orders that differ from each other in every column that the oracle reads."""
+    return [make_order_numbered(number) for number in range(first, first + count)]
+
+
+def make_order_numbered(number: int) -> dict[str, Any]:
+    lines = [make_item(product_name=f"Thing {number}.{line}") for line in range(1 + number % 3)]
+    return make_order(wc_order_id=number, total=number / 100, customer_id=number % 97 + 1, items=lines)
+
+
+def assert_applied_once(shop: Shop, posted: Sequence[Sequence[dict[str, Any]]], jobs: Sequence[Answer]) -> None:
+    """Order batches, disjoint and all accepted by this one store: the rows are those posted, and each came in once."""
+    assert [(job["status"], job["error"]) for job in jobs] == [("completed", None)] * len(posted)
+    assert [job["counts"]["inserted"] for job in jobs] == [len(batch) for batch in posted]
+    assert [job["syncedCount"] for job in jobs] == [len(batch) for batch in posted]
+    assert stored(shop) == expected(posted)
+    stats = shop.stack.one("SELECT sum(record_count) FROM entity_stats WHERE store_id = %s", shop.id)
+    assert stats == sum(map(len, posted))
+    assert leftovers(shop.stack, shop.id) == (0, len(posted))
+
+
+def stored(shop: Shop) -> dict[int, tuple[Any, ...]]:
+    return {row[0]: tuple(row[1:]) for row in shop.stack.sql(ROWS, shop.id)}
+
+
+def expected(posted: Sequence[Sequence[dict[str, Any]]]) -> dict[int, tuple[Any, ...]]:
+    return {
+        order["wc_order_id"]: (
+            Decimal(str(order["total"])),
+            order["customer_id"],
+            [item["product_name"] for item in order["items"]],
+        )
+        for batch in posted
+        for order in batch
+    }
+
+
+def leftovers(stack: Stack, store_id: UUID) -> tuple[int, int]:
+    """Payloads that are still kept, and logs of the store."""
+    payloads = stack.one("SELECT count(*) FROM sync_payloads WHERE store_id = %s", store_id)
+    return payloads, stack.one("SELECT count(*) FROM sync_logs WHERE store_id = %s", store_id)
+
+
+@contextmanager
+def held(shop: Shop) -> Iterator[None]:
+    """Within the block no batch of the store can commit: the last row that each one writes is locked.
+
+    Accepting is not disturbed. Workers wait at most their lock_timeout of 10 s.
+    """
+    with shop.stack.superuser() as conn, conn.transaction():
+        conn.execute("SELECT FROM stores WHERE id = %s FOR NO KEY UPDATE", (shop.id,))
+        yield
+
+
+def wait_in_the_middle(stack: Stack, workers: int = 1) -> None:
+    """Until so many workers have written all rows of their batches and wait, uncommitted, for a lock that is `held`."""
+    wait_until(lambda: stack.one(BUSY) == workers, 20.0, "a worker in the middle of its batch")
+
+
+def worker_of(stack: Stack, job_id: str) -> int:
+    """The process id of the living worker that has the job in hand, as RQ tells."""
+    return wait_until(lambda: find_worker_of(stack, job_id), 10.0, f"the worker of {job_id}") or 0
+
+
+def find_worker_of(stack: Stack, job_id: str) -> int | None:
+    alive = stack.pids("worker")
+    for key in stack.redis.scan_iter("rq:worker:*"):
+        pid, current = stack.redis.hmget(key, "pid", "current_job")
+        if pid and int(pid) in alive and isinstance(current, bytes) and current.decode().startswith(job_id):
+            return int(pid)
+    return None
+
+
+def accept_in_the_end(shop: Shop, batch: list[dict[str, Any]]) -> str:
+    """Post as a careful client does: with the same key again until there is a receipt; the job id."""
+    key = uuid4().hex
+    answer = wait_until(lambda: receipt(shop, batch, key), RECOVERY_SECONDS, "a receipt")
+    assert answer is not None
+    return str(answer.json()["data"]["jobId"])
+
+
+def receipt(shop: Shop, batch: list[dict[str, Any]], key: str) -> httpx.Response | None:
+    """None where the client is to try again: told so, or cut off."""
+    try:
+        answer = shop.post("orders", batch, Idempotency_Key=key)
+    except httpx.TransportError:
+        return None
+    assert answer.status_code in (202, 503), answer.text
+    assert answer.status_code == 202 or "Retry-After" in answer.headers
+    return answer if answer.status_code == 202 else None
