@@ -1,4 +1,5 @@
 -- What the dispatcher must do across stores. These functions return ids and counts only.
+-- Rows are picked in materialised steps: a join may run a subquery with LIMIT and SKIP LOCKED again, and then it picks others.
 
 -- Logs stand in the table in the order of their acceptance, so a block range index finds the old ones.
 CREATE INDEX sync_logs_by_age ON sync_logs USING brin (accepted_at);
@@ -10,11 +11,7 @@ CREATE FUNCTION dispatch_stranded(waiting uuid[], most_attempts integer, most in
     RETURNS TABLE (store_id uuid, log_id uuid, enqueue_no integer, entity text, received integer)
     LANGUAGE sql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, public
     BEGIN ATOMIC
-        UPDATE sync_logs l
-           SET enqueues = l.enqueues + 1,
-               enqueued_at = clock_timestamp(),
-               phase = CASE WHEN l.attempts > 0 THEN 'retrying' ELSE 'queued' END
-          FROM (
+        WITH stranded AS MATERIALIZED (
                 SELECT s.store_id, s.id
                   FROM sync_logs s
                  WHERE s.status = 'running' AND s.enqueued_at IS NOT NULL
@@ -26,7 +23,12 @@ CREATE FUNCTION dispatch_stranded(waiting uuid[], most_attempts integer, most in
                  ORDER BY s.next_attempt_at
                  LIMIT most
                    FOR UPDATE SKIP LOCKED
-               ) stranded
+        )
+        UPDATE sync_logs l
+           SET enqueues = l.enqueues + 1,
+               enqueued_at = clock_timestamp(),
+               phase = CASE WHEN l.attempts > 0 THEN 'retrying' ELSE 'queued' END
+          FROM stranded
          WHERE l.store_id = stranded.store_id AND l.id = stranded.id
         RETURNING l.store_id, l.id, l.enqueues, l.entity, l.received;
     END;
@@ -36,9 +38,7 @@ CREATE FUNCTION dispatch_admit(window_size integer)
     RETURNS TABLE (store_id uuid, log_id uuid, enqueue_no integer, entity text, received integer)
     LANGUAGE sql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, public
     BEGIN ATOMIC
-        UPDATE sync_logs l
-           SET enqueues = l.enqueues + 1, enqueued_at = clock_timestamp()
-          FROM (
+        WITH admitted AS MATERIALIZED (
                 SELECT w.store_id, next.id
                   FROM (SELECT DISTINCT s.store_id FROM sync_logs s WHERE s.status = 'running' AND s.enqueued_at IS NULL) w,
                LATERAL (SELECT greatest(window_size - count(*), 0) AS room
@@ -50,7 +50,10 @@ CREATE FUNCTION dispatch_admit(window_size integer)
                          ORDER BY n.accepted_seq
                          LIMIT r.room
                            FOR UPDATE SKIP LOCKED) next
-               ) admitted
+        )
+        UPDATE sync_logs l
+           SET enqueues = l.enqueues + 1, enqueued_at = clock_timestamp()
+          FROM admitted
          WHERE l.store_id = admitted.store_id AND l.id = admitted.id
         RETURNING l.store_id, l.id, l.enqueues, l.entity, l.received;
     END;
@@ -60,16 +63,17 @@ CREATE FUNCTION dispatch_give_up(most_attempts integer, error_code text, error_m
     RETURNS TABLE (store_id uuid, log_id uuid)
     LANGUAGE sql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, public
     BEGIN ATOMIC
-        UPDATE sync_logs l
-           SET status = 'failed', phase = NULL, finished_at = clock_timestamp(),
-               error_code = dispatch_give_up.error_code, error_message = dispatch_give_up.error_message
-          FROM (
+        WITH spent AS MATERIALIZED (
                 SELECT s.store_id, s.id
                   FROM sync_logs s
                  WHERE s.status = 'running' AND s.enqueued_at IS NOT NULL
                    AND s.next_attempt_at <= clock_timestamp() AND s.attempts >= most_attempts
                    FOR UPDATE SKIP LOCKED
-               ) spent
+        )
+        UPDATE sync_logs l
+           SET status = 'failed', phase = NULL, finished_at = clock_timestamp(),
+               error_code = dispatch_give_up.error_code, error_message = dispatch_give_up.error_message
+          FROM spent
          WHERE l.store_id = spent.store_id AND l.id = spent.id
         RETURNING l.store_id, l.id;
     END;
@@ -78,13 +82,15 @@ CREATE FUNCTION dispatch_give_up(most_attempts integer, error_code text, error_m
 CREATE FUNCTION dispatch_prune(older_than interval, most integer) RETURNS bigint
     LANGUAGE sql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, public
     BEGIN ATOMIC
-        WITH gone AS (
+        WITH old AS MATERIALIZED (
+            SELECT s.store_id, s.id
+              FROM sync_logs s
+             WHERE s.accepted_at < now() - older_than AND s.status <> 'running'
+             LIMIT most
+               FOR UPDATE SKIP LOCKED
+        ), gone AS (
             DELETE FROM sync_logs l
-             USING (SELECT s.store_id, s.id
-                      FROM sync_logs s
-                     WHERE s.accepted_at < now() - older_than AND s.status <> 'running'
-                     LIMIT most
-                       FOR UPDATE SKIP LOCKED) old
+             USING old
              WHERE l.store_id = old.store_id AND l.id = old.id
             RETURNING 1
         )

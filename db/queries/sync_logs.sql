@@ -60,15 +60,19 @@ UPDATE sync_logs
  WHERE store_id = %(store_id)s AND id = %(log_id)s AND status = 'running' AND attempts = %(attempt)s
 
 -- name: admit_next
--- Lets the oldest waiting logs of a store into its window, as many as there is room for.
+-- Lets the oldest waiting logs of a store into its window, as many as there is room for, and not one more: picked in a
+-- materialised step, for a join may run a subquery with LIMIT and SKIP LOCKED again, and then it picks others.
+WITH next AS MATERIALIZED (
+    SELECT id FROM sync_logs
+     WHERE store_id = %(store_id)s AND status = 'running' AND enqueued_at IS NULL
+     ORDER BY accepted_seq
+     LIMIT (SELECT greatest(%(window)s - count(*), 0) FROM sync_logs
+             WHERE store_id = %(store_id)s AND status = 'running' AND enqueued_at IS NOT NULL)
+       FOR UPDATE SKIP LOCKED
+)
 UPDATE sync_logs l
    SET enqueues = l.enqueues + 1, enqueued_at = clock_timestamp()
-  FROM (SELECT id FROM sync_logs
-         WHERE store_id = %(store_id)s AND status = 'running' AND enqueued_at IS NULL
-         ORDER BY accepted_seq
-         LIMIT (SELECT greatest(%(window)s - count(*), 0) FROM sync_logs
-                 WHERE store_id = %(store_id)s AND status = 'running' AND enqueued_at IS NOT NULL)
-           FOR UPDATE SKIP LOCKED) next
+  FROM next
  WHERE l.store_id = %(store_id)s AND l.id = next.id
 RETURNING l.store_id, l.id AS log_id, l.enqueues AS enqueue_no, l.entity, l.received
 
