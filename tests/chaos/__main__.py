@@ -105,10 +105,7 @@ def main() -> int:
 
 
 def chaos(stack: Stack, seconds: float, draw: random.Random) -> Report:
-    clients = [
-        Client(stack.create_store(f"Shop {n}"), Truth(random.Random(draw.random())))
-        for n in range(STORES)
-    ]
+    clients = [Client(stack.create_store(f"Shop {n}"), Truth(random.Random(draw.random()))) for n in range(STORES)]
     stop = threading.Event()
     threads = [threading.Thread(target=client.run, args=(stop, random.Random(n))) for n, client in enumerate(clients)]
     for thread in threads:
