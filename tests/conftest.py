@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from uuid import UUID, uuid4
 
+import hypothesis
 import psycopg
 import pytest
 from flask.testing import FlaskClient
@@ -25,6 +26,10 @@ from db.pool import open_pool
 from tests.data_dirs import data_dir
 from workers.queues import WakeUp, connect
 from workers.runtime import Runtime
+
+# A loaded machine is no defect: no test fails because an example took long.
+hypothesis.settings.register_profile("sluice", deadline=None)
+hypothesis.settings.load_profile("sluice")
 
 OUR_SETTINGS = ("DATABASE_URL", "MIGRATION_DATABASE_URL", "REDIS_URL", "SECRET_KEY", "DATA_DIR", "EMAIL_HASH_KEY")
 for name in OUR_SETTINGS:  # a developer's own settings must not steer a test

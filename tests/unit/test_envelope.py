@@ -162,7 +162,7 @@ def mutated(draw: st.DrawFn, entity: str) -> Any:
 
 
 @pytest.mark.parametrize("entity", ENTITIES)
-@settings(max_examples=250)
+@settings(max_examples=120)
 @given(data=st.data())
 def test_both_paths_mean_the_same(entity: str, data: st.DataObject) -> None:
     records = data.draw(st.lists(mutated(entity) | VALUES, max_size=6) | VALUES)
