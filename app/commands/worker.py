@@ -26,7 +26,12 @@ def run(args: Namespace, settings: Settings) -> int:
     configure_logging(settings.log_level, settings.log_format)
     endpoints = resolve(settings)
     _warn_about(endpoints.redis_url)
-    run_worker(settings, endpoints.database_url, endpoints.redis_url, args.queue)
+    try:
+        run_worker(settings, endpoints.database_url, endpoints.redis_url, args.queue)
+    except RedisError as error:
+        # RQ gives up where Redis is away for too long or full; the supervisor starts a new worker.
+        log.error("worker_lost_redis", error=type(error).__name__)
+        return 1
     return 0
 
 

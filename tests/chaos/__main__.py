@@ -12,6 +12,8 @@ import threading
 import time
 from collections import Counter
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
 from uuid import uuid4
 
 import httpx
@@ -26,6 +28,8 @@ from tests.stack import Shop, Stack, running_stack
 from tests.waiting import wait_until
 
 STORES = 4
+PAUSE_SECONDS = (0.1, 0.8)  # of each client between posts: below what two workers that keep dying can take
+EVIDENCE = Path("bench-results")
 END_SECONDS = 30.0  # promise 3
 SLACK_SECONDS = 60.0  # how long the loop waits before it calls a batch lost
 MOST_REENQUEUES = 1.5
@@ -45,7 +49,7 @@ class Client:
         while not stop.is_set() and not self.failure:
             batch = self.truth.next_batch()
             self._post(batch)
-            time.sleep(pause.uniform(0.02, 0.2))
+            time.sleep(pause.uniform(*PAUSE_SECONDS))
 
     def _post(self, batch: Posted) -> None:
         key = uuid4().hex
@@ -100,8 +104,24 @@ def main() -> int:
     configure_logging("ERROR", "console")
     with running_stack(WORKERS="2", WEB_WORKERS="2", MAX_ATTEMPTS="10") as stack:
         report = chaos(stack, args.seconds, random.Random(args.seed))
+        if not report.is_good:
+            keep_evidence(stack, report, args.seed)
     show(report, args.seed, args.seconds)
     return 0 if report.is_good else 1
+
+
+def keep_evidence(stack: Stack, report: Report, seed: int) -> None:
+    """The stack's log, and faults beside the slowest batches on one time line, for whoever looks into it."""
+    EVIDENCE.mkdir(exist_ok=True)
+    (EVIDENCE / f"chaos-{seed}.log").write_text(stack.log)
+    events = [(done.began, f"fault {done.name}, {done.ended - done.began:.1f} s") for done in report.faults]
+    slowest = stack.sql(
+        "SELECT extract(epoch FROM accepted_at)::float8, id, attempts, enqueues,"
+        " extract(epoch FROM finished_at - accepted_at)::float8 FROM sync_logs ORDER BY 5 DESC NULLS FIRST LIMIT 20"
+    )
+    events += [(row[0], f"batch {row[1]}, attempts {row[2]}, enqueues {row[3]}, took {row[4]} s") for row in slowest]
+    lines = (f"{datetime.fromtimestamp(when, UTC).isoformat()} {what}\n" for when, what in sorted(events))
+    (EVIDENCE / f"chaos-{seed}.txt").write_text("".join(lines))
 
 
 def chaos(stack: Stack, seconds: float, draw: random.Random) -> Report:
