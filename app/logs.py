@@ -34,7 +34,7 @@ def place_of_exception(_logger: WrappedLogger, _method: str, event: EventDict) -
         info = (type(info), info, info.__traceback__)
     if not isinstance(info, tuple) or info[0] is None:
         return event
-    event["exception"] = info[0].__name__
+    event["raised"] = info[0].__name__
     event["at"] = " < ".join(reversed(_frames(info[2])))
     return event
 
@@ -60,6 +60,7 @@ SHARED: list[Processor] = [
 
 def configure_logging(level: str, log_format: str) -> None:
     """Send every record of this process to standard error as one line. `log_format` is `console` or `json`."""
+    logging.raiseExceptions = False  # a handler that fails would print the record, exception text and all
     structlog.configure(
         processors=[structlog.stdlib.filter_by_level, *SHARED, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
         logger_factory=structlog.stdlib.LoggerFactory(),

@@ -10,6 +10,7 @@ from dataclasses import replace
 from typing import Any
 from uuid import UUID
 
+import psycopg
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
@@ -20,6 +21,9 @@ from app.factory import create_app
 from app.services import EXTENSION
 from app.settings import Settings
 from app.tenants import CreatedStore
+from db.dispatch import admit_waiting
+from db.sync_logs import admit_next
+from db.tenancy import tenant
 from tests.conftest import Database, Servers
 from tests.factories import make_customer, make_order
 from tests.pipeline import accept_batch, bearer, post
@@ -210,3 +214,24 @@ def test_one_stores_flood_leaves_anothers_window_alone(
     theirs = accept_batch(runtime, other_store.store_id, "customers", [make_customer()])
     assert waiting_logs(redis)[-1] == theirs
     assert len(waiting_logs(redis)) == 9
+
+
+PLANS = [
+    "",
+    "-c enable_hashjoin=off -c enable_mergejoin=off -c enable_material=off -c enable_indexscan=off -c enable_bitmapscan=off",
+]
+
+
+@pytest.mark.parametrize("options", PLANS, ids=["planned freely", "nested loops"])
+def test_no_plan_of_the_database_admits_more_than_there_is_room_for(
+    runtime: Runtime, store_id: UUID, database: Database, root_conn: Connection, options: str
+) -> None:
+    for _ in range(30):
+        accept_batch(runtime, store_id, "orders", ORDERS)
+    root_conn.execute("UPDATE sync_logs SET enqueued_at = NULL WHERE store_id = %s", (store_id,))
+    with psycopg.connect(database.url, autocommit=True, options=options) as conn:
+        with tenant(conn, store_id):
+            admitted = admit_next(conn, store_id, 3)
+        assert len({ticket.log_id for ticket in admitted}) == len(admitted) == 3
+        of_store = [ticket for ticket in admit_waiting(conn, 5) if ticket.store_id == store_id]
+        assert len(of_store) == 2

@@ -68,7 +68,7 @@ def test_what_the_store_masks_the_log_redacts(text: str) -> None:
 
 def test_an_exception_is_logged_by_type_and_place_and_never_by_its_text() -> None:
     event = through({"event": "attempt_failed", "exc_info": raised()})
-    assert event["exception"] == "CheckViolation"
+    assert event["raised"] == "CheckViolation"
     assert event["at"].startswith("raised:")
     assert "secret" not in repr(event) and "Failing row" not in repr(event)
 
@@ -83,7 +83,7 @@ def test_a_foreign_records_exception_text_is_not_logged(lines: io.StringIO) -> N
     logging.getLogger("foreign").error("it failed for %s", ADDRESS, exc_info=error)
     line = json.loads(lines.getvalue())
     assert line["event"] == "it failed for [email]"
-    assert line["exception"] == "CheckViolation"
+    assert line["raised"] == "CheckViolation"
     assert "Failing row" not in lines.getvalue()
 
 
