@@ -17,6 +17,8 @@ from schemas.products import ProductSchema
 from schemas.reasons import Problem, problems
 from schemas.records import Category, Customer, Order, Product, Record
 
+Scalar = str | int | float | bool | None
+
 
 @dataclass(frozen=True, slots=True)
 class Entity:
@@ -29,6 +31,7 @@ class Entity:
     fast_load: FastLoad
     lists: dict[str, frozenset[str]]  # a list field's name, and the fields known inside its entries
     shape: type[msgspec.Struct]  # the known fields and no others, unread: what msgspec drops the rest with
+    known_shape: type[msgspec.Struct]  # the known fields, each a scalar of any kind: refuses a record that holds others
 
 
 def _names(schema: Schema) -> frozenset[str]:
@@ -55,6 +58,17 @@ def _shape(name: str, schema: Schema) -> type[msgspec.Struct]:
     return msgspec.defstruct(name, unread, gc=False)
 
 
+def _known_shape(name: str, schema: Schema) -> type[msgspec.Struct]:
+    nested = _nested(schema)
+    scalars: list[tuple[str, Any, Any]] = []
+    for field in sorted(_names(schema)):
+        kind: Any = Scalar
+        if field in nested:
+            kind = list[_known_shape(f"{name}_{field}", nested[field])] | None  # type: ignore[misc]  # made at run time
+        scalars.append((field, kind, None))
+    return msgspec.defstruct(name, scalars, gc=False, forbid_unknown_fields=True)
+
+
 def _entity(name: str, id_field: str, schema: RecordSchema, record: type[Record]) -> Entity:
     return Entity(
         name=name,
@@ -64,6 +78,7 @@ def _entity(name: str, id_field: str, schema: RecordSchema, record: type[Record]
         known_fields=_names(schema),
         lists={field: _names(inner) for field, inner in _nested(schema).items()},
         shape=_shape(name, schema),
+        known_shape=_known_shape(name, schema),
     )
 
 

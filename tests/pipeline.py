@@ -7,6 +7,7 @@ from typing import Any
 from uuid import UUID
 
 from flask.testing import FlaskClient
+from psycopg import Connection
 from werkzeug.test import TestResponse
 
 from db.sync_logs import LogView, get_log
@@ -15,6 +16,7 @@ from schemas.entities import ENTITIES
 from schemas.envelope import read_batch
 from schemas.privacy import email_hasher
 from workers.inbound.accept import Acceptance, Limits, accept, fingerprint_of
+from workers.inbound.payload import unpack
 from workers.inbound.process import Outcome, process
 from workers.runtime import Runtime
 
@@ -46,6 +48,13 @@ def read_log(runtime: Runtime, store_id: UUID, log_id: UUID) -> LogView:
         log = get_log(conn, store_id, log_id)
     assert log is not None
     return log
+
+
+def kept_batch(root_conn: Connection, store_id: UUID) -> bytes:
+    """The one batch of a store that waits, as the worker will read it."""
+    rows = root_conn.execute("SELECT body FROM sync_payloads WHERE store_id = %s", (store_id,)).fetchall()
+    (row,) = rows
+    return unpack(row[0])
 
 
 def bearer(token: str) -> dict[str, str]:

@@ -8,17 +8,19 @@ import json
 import signal
 import zlib
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import pytest
+import zstandard
 from redis import Redis
 
 from app.stack.homes import current_directory
 from tests.factories import MAKERS, make_customer, make_item, make_order, make_product
 from tests.stack import Shop, Stack, run, running_stack
+from workers.inbound.payload import FRAME
 
 LOCAL, DOMAIN = "qkanarie7781vogel", "piepmail4419.example"
 CANARY = f"{LOCAL}@{DOMAIN}"
@@ -36,6 +38,7 @@ IN_TEXT = (
 )
 IN_ANY_PLACE: tuple[Any, ...] = (*IN_TEXT, [CANARY], {CANARY: CANARY}, {"a": [{"b": CANARY}]}, [[CANARY]])
 FIRST_ID = 1000
+LONGEST_PIECE = 8192  # of a compressed batch: no longer than a page of PostgreSQL
 
 
 @dataclass
@@ -230,6 +233,17 @@ def files_below(stack: Stack) -> list[Path]:
     return [path for place in places for path in place.rglob("*") if path.is_file() and not path.is_symlink()]
 
 
+def kept_batches(data: bytes) -> list[bytes]:
+    """Each batch that stands compressed somewhere in a file, inflated as far as it stands in one piece."""
+    found = []
+    at = data.find(FRAME)
+    while at >= 0:
+        with suppress(zstandard.ZstdError):
+            found.append(zstandard.ZstdDecompressor().decompressobj().decompress(data[at : at + LONGEST_PIECE]))
+        at = data.find(FRAME, at + 1)
+    return found
+
+
 def holds(data: bytes) -> bool:
     lowered = data.lower()
     return any(needle in lowered for needle in NEEDLES)
@@ -239,6 +253,15 @@ def test_no_file_holds_it(traces: Traces) -> None:
     files = files_below(traces.stack)
     assert any("pg_wal" in path.parts for path in files)
     assert [str(path) for path in files if holds(path.read_bytes())] == []
+
+
+def test_no_kept_batch_holds_it(traces: Traces) -> None:
+    """Batches wait compressed, in tables and in the write-ahead log, so that a plain search would not see into them."""
+    files = files_below(traces.stack)
+    batches = [(path, batch) for path in files for batch in kept_batches(path.read_bytes())]
+    for room in ("base", "pg_wal"):
+        assert any(room in path.parts and CONTROL.encode() in batch for path, batch in batches), room
+    assert [str(path) for path, batch in batches if holds(batch)] == []
 
 
 def test_the_hunt_finds_what_is_there(traces: Traces) -> None:

@@ -14,7 +14,7 @@ from werkzeug.test import TestResponse
 from app.services import EXTENSION
 from app.tenants import CreatedStore
 from tests.factories import make_category, make_order
-from tests.pipeline import bearer, post
+from tests.pipeline import bearer, kept_batch, post
 
 MOST = 16 * 1024 * 1024
 JSON = {"Content-Type": "application/json"}
@@ -122,14 +122,12 @@ def test_an_integer_of_5000_digits_in_an_unknown_field_is_taken_and_dropped(
     client: FlaskClient, store: CreatedStore, root_conn: Connection
 ) -> None:
     assert send(client, store, b'{"orders":[{"zz":' + b"9" * 5000 + b"}]}").status_code == 202
-    kept = root_conn.execute("SELECT body FROM sync_payloads WHERE store_id = %s", (store.store_id,)).fetchone()
-    assert kept == (b"[{}]",)
+    assert kept_batch(root_conn, store.store_id) == b"[{}]"
 
 
 def test_of_duplicate_names_the_last_is_taken(client: FlaskClient, store: CreatedStore, root_conn: Connection) -> None:
     assert send(client, store, b'{"orders":[],"orders":[{"status":"a","status":"b"}]}').status_code == 202
-    kept = root_conn.execute("SELECT body FROM sync_payloads WHERE store_id = %s", (store.store_id,)).fetchone()
-    assert kept is not None and json.loads(kept[0]) == [{"status": "b"}]
+    assert json.loads(kept_batch(root_conn, store.store_id)) == [{"status": "b"}]
 
 
 @pytest.mark.parametrize("kind", ["text/plain", "multipart/form-data", "application/json; charset=latin-1"])

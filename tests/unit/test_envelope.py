@@ -57,6 +57,17 @@ def test_a_usual_batch_takes_the_fast_path(entity: str) -> None:
     assert assert_paths_agree(entity, json.dumps({entity: [record] * 3}).encode()) is not None
 
 
+@pytest.mark.parametrize("entity", ["orders", "products", "categories"])
+@pytest.mark.parametrize(
+    "envelope", ['{{"{}":{}}}', ' {{ "{}" : {} ,"syncMode":"populate"}} ', '{{"{}":{},"syncMode":null}}\n']
+)
+def test_a_batch_of_known_fields_is_kept_as_it_came(entity: str, envelope: str) -> None:
+    records = json.dumps([MAKERS[entity](), MAKERS[entity](name="Caf\u00e9 /")], ensure_ascii=True)
+    records = records.replace('"name"', '"name" ') if entity != "orders" else json.dumps([make_order()] * 2)
+    batch = assert_paths_agree(entity, envelope.format(entity, records).encode())
+    assert batch is not None and batch.body == records.encode()
+
+
 @pytest.mark.parametrize("entity", ENTITIES)
 @pytest.mark.parametrize("value", [None, 5, "x", {}, True])
 def test_records_must_be_an_array(entity: str, value: Any) -> None:

@@ -10,6 +10,7 @@ from db.pool import Pool
 from db.sync_logs import NewLog, Ticket, accept_log
 from schemas.envelope import Batch
 from workers.ids import new_id
+from workers.inbound.payload import pack
 from workers.queues import WakeUp
 
 
@@ -79,7 +80,7 @@ def _new_log(wanted: Acceptance) -> NewLog:
         source="plugin",
         mode=wanted.batch.mode,
         received=wanted.batch.received,
-        body=wanted.batch.body,
+        body=pack(wanted.batch.body),
         fingerprint=wanted.fingerprint,
         idempotency_key=wanted.key,
         request_id=wanted.request_id,

@@ -10,6 +10,7 @@ from db.sync_record_errors import RecordError
 from schemas.entities import ENTITIES, Entity, external_id, load_record
 from schemas.reasons import Problem
 from schemas.strict_json import loads
+from workers.inbound.payload import unpack
 from workers.inbound.plan import versioned
 
 
@@ -18,7 +19,7 @@ def validate_batch(claimed: ClaimedLog) -> tuple[list[Versioned[Any]], list[Reco
     entity = ENTITIES[claimed.entity]
     valid: list[Versioned[Any]] = []
     errors: list[RecordError] = []
-    for index, payload in enumerate(loads(claimed.body)):
+    for index, payload in enumerate(loads(unpack(claimed.body))):
         record = load_record(entity, payload)
         result = [*record] if isinstance(record, list) else versioned(index, record, claimed.accepted_at)
         if isinstance(result, Versioned):
