@@ -23,24 +23,24 @@ SETTLE_SECONDS = 0.25
 class _Tally:
     """Requests of one store in one minute: `total` as Redis last knew it, `unsettled` counted here since."""
 
-    minute: int
     total: int = 0
     unsettled: int = 0
-    settled_at: float = float("-inf")
 
 
 @dataclass(slots=True)
 class RateLimiter:
     """Requests of a store in the running minute over all processes; of this process alone while Redis is away.
 
-    Counts are settled with Redis four times a second at most, so a store may exceed its limit by what a quarter of a second
-    brings; a request in between costs no round trip.
+    The counts of all stores are settled with Redis in one round trip, four times a second at most. A store may so exceed its
+    limit by what a quarter of a second brings; the requests in between cost no round trip.
     """
 
     wake_up: WakeUp
     per_minute: int
     clock: Callable[[], float] = time.time
+    _minute: int = -1
     _tallies: dict[UUID, _Tally] = field(default_factory=dict)
+    _settled_at: float = float("-inf")
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def check(self, store_id: UUID) -> None:
@@ -55,37 +55,45 @@ class RateLimiter:
         with self._lock:
             tally = self._tally(store_id, int(now // WINDOW_SECONDS))
             tally.unsettled += 1
-            if now - tally.settled_at < SETTLE_SECONDS:
+            if 0 <= now - self._settled_at < SETTLE_SECONDS:
                 return tally.total + tally.unsettled
-            tally.settled_at = now
-            delta, tally.unsettled = tally.unsettled, 0
-        total = self._settle(store_id, tally.minute, delta)  # outside the lock: Redis may be slow
+            self._settled_at = now
+            minute, brought = self._minute, self._take_unsettled()
+        totals = self._settle(
+            minute, {store: delta for store, (_, delta) in brought.items()}
+        )  # unlocked: Redis may be slow
         with self._lock:
-            tally.total = tally.total + delta if total is None else total
+            for store, (settled, delta) in brought.items():
+                settled.total = totals.get(store, settled.total + delta)
             return tally.total + tally.unsettled
 
     def _tally(self, store_id: UUID, minute: int) -> _Tally:
         """This minute's tally. A new minute forgets the stores of the last, so the table stays as small as the traffic."""
-        tally = self._tallies.get(store_id)
-        if tally is None or tally.minute != minute:
-            if tally is not None:
-                self._tallies = {key: kept for key, kept in self._tallies.items() if kept.minute == minute}
-            tally = self._tallies[store_id] = _Tally(minute)
-        return tally
+        if minute != self._minute:
+            self._minute, self._tallies = minute, {}
+        return self._tallies.setdefault(store_id, _Tally())
 
-    def _settle(self, store_id: UUID, minute: int, delta: int) -> int | None:
-        """Add to the count in Redis; the count of all processes, or None while Redis is away."""
+    def _take_unsettled(self) -> dict[UUID, tuple[_Tally, int]]:
+        """What is to be added to Redis' counts, store by store; from now on it counts as brought."""
+        brought = {store: (tally, tally.unsettled) for store, tally in self._tallies.items() if tally.unsettled}
+        for tally, _ in brought.values():
+            tally.unsettled = 0
+        return brought
+
+    def _settle(self, minute: int, deltas: dict[UUID, int]) -> dict[UUID, int]:
+        """Add to the counts in Redis; the counts of all processes, or none while Redis is away."""
         if self.wake_up.is_resting:
-            return None
-        key = f"sluice:rate:{store_id}:{minute}"
+            return {}
         try:
             with self.wake_up.redis.pipeline(transaction=False) as pipe:
-                pipe.incrby(key, delta)
-                pipe.expire(key, 2 * WINDOW_SECONDS)
-                return int(pipe.execute()[0])
+                for store, delta in deltas.items():
+                    key = f"sluice:rate:{store}:{minute}"
+                    pipe.incrby(key, delta)
+                    pipe.expire(key, 2 * WINDOW_SECONDS)
+                return dict(zip(deltas, map(int, pipe.execute()[::2]), strict=True))
         except RedisError as error:
             self.wake_up.rest(error)
-            return None
+            return {}
 
 
 @dataclass(frozen=True, slots=True)
