@@ -7,7 +7,8 @@ RUN ["/venv/bin/pip", "install", "--requirement", "/build/requirements.txt"]
 
 # Beside the application, never in it: see the service `dashboard` in docker-compose.yml.
 FROM build AS build-dashboard
-RUN ["/venv/bin/pip", "install", "rq-dashboard==0.9.0", "six==1.17.0"]
+COPY requirements-dashboard.txt /build/requirements-dashboard.txt
+RUN ["/venv/bin/pip", "install", "--requirement", "/build/requirements-dashboard.txt"]
 
 FROM python:3.11-slim AS base
 ENV PATH=/venv/bin:$PATH PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1

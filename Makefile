@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: help setup demo run test test-faults chaos lint format bench clean
+.PHONY: help setup demo run test test-faults chaos lint format bench dashboard clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -23,6 +23,14 @@ demo: setup ## post a sample shop through the real API, and look at what arrived
 
 run: setup ## everything in this terminal: PostgreSQL, Redis, API, workers, dispatcher; Ctrl-C stops it
 	@$(BIN)/python -m app up
+
+dashboard: setup .venv-dashboard/.installed ## rq-dashboard on http://127.0.0.1:9181, beside a running stack
+	@$(BIN)/python -m app dashboard
+
+.venv-dashboard/.installed: requirements-dashboard.txt
+	@test -x .venv-dashboard/bin/python || $(PYTHON) -m venv .venv-dashboard
+	@.venv-dashboard/bin/python -m pip install --quiet --disable-pip-version-check -r requirements-dashboard.txt
+	@touch $@
 
 test: setup ## all tests but the slow proof, with the coverage gate
 	@$(BIN)/python -m coverage erase
@@ -47,4 +55,4 @@ bench: setup ## speed, as ratios measured side by side in one run
 	@$(BIN)/python -m tests.bench
 
 clean: ## remove what make made, except .data
-	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage* htmlcov bench-results
+	rm -rf $(VENV) .venv-dashboard .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage* htmlcov bench-results

@@ -209,7 +209,7 @@ def test_the_build_sees_what_it_copies_and_nothing_else() -> None:
 
 
 def test_the_image_holds_every_package_and_what_they_need() -> None:
-    assert set(copied()) == {"app", "db", "schemas", "workers", "requirements.txt"}
+    assert set(copied()) == {"app", "db", "schemas", "workers", "requirements.txt", "requirements-dashboard.txt"}
     assert ["/venv/bin/pip", "install", "--requirement", "/build/requirements.txt"] in runs("build")
     assert "requirements-dev" not in (ROOT / "Dockerfile").read_text(encoding="utf-8")
 
@@ -333,4 +333,6 @@ def test_nginx_takes_bodies_whole_and_one_size_above_the_apis_own_bound() -> Non
 def test_the_dashboard_is_locked() -> None:
     assert SERVICES["dashboard"]["environment"]["RQ_DASHBOARD_USERNAME"].startswith("${DASHBOARD_USERNAME:?")
     assert SERVICES["dashboard"]["environment"]["RQ_DASHBOARD_PASSWORD"].startswith("${DASHBOARD_PASSWORD:?")
-    assert any("rq-dashboard==0.9.0" in run for run in runs("build-dashboard"))
+    pins = (ROOT / "requirements-dashboard.txt").read_text(encoding="utf-8")
+    assert ["/venv/bin/pip", "install", "--requirement", "/build/requirements-dashboard.txt"] in runs("build-dashboard")
+    assert "rq-dashboard==0.9.0\n" in pins
