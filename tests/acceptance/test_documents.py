@@ -1,9 +1,10 @@
-"""The README's session with curl, run as it stands there: what we promise to a reader works when typed."""
+"""The README's session and the guide's examples, run as they stand there: what we promise to a reader works when typed."""
 
 from __future__ import annotations
 
 import json
 import re
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -15,6 +16,8 @@ import pytest
 from tests.stack import REPOSITORY, Stack, running_stack
 
 README = REPOSITORY / "README.md"
+GUIDE = REPOSITORY / "docs" / "plugin-guide.md"
+WORDPRESS = REPOSITORY / "tests" / "fixtures" / "php" / "wordpress.php"
 HEADING = "## A session with curl"
 BLOCK = re.compile(r"^```(sh|console)\n(.*?)^```$", re.DOTALL | re.MULTILINE)
 SESSION_SECONDS = 120.0
@@ -107,6 +110,58 @@ def test_the_session_with_curl_works_as_printed(stack: Stack, checkout: Path) ->
     assert answers, f"no answer was printed: {session.stdout}"
     assert [answer for answer in answers if answer["success"] is not True] == []
     assert "completed" in statuses_in(answers), session.stdout
+
+
+def example(language: str) -> str:
+    """The guide's program in a language."""
+    (code,) = re.findall(rf"^```{language}\n(.*?)^```$", GUIDE.read_text(encoding="utf-8"), re.DOTALL | re.MULTILINE)
+    return str(code)
+
+
+def run_example(stack: Stack, command: list[str]) -> str:
+    given = {"SLUICE_URL": stack.url, "SLUICE_TOKEN": stack.create_store().token}
+    done = subprocess.run(
+        command, env=stack.up.env | given, capture_output=True, text=True, timeout=SESSION_SECONDS, check=False
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+def test_the_guides_example_in_python_works_as_printed(stack: Stack, tmp_path: Path) -> None:
+    program = tmp_path / "example.py"
+    program.write_text(example("python"), encoding="utf-8")
+    told = run_example(stack, [sys.executable, str(program)]).splitlines()
+    assert told[0] == "completed 1 synced, 1 skipped"
+    assert told[1].startswith("1 wc_category_id ")
+
+
+PHP_SESSION = """
+$records = [['wc_order_id' => 7, 'date_created' => '2026-01-15T10:30:00Z', 'status' => 'completed', 'total' => '9.99'], []];
+$job = sluice_send('orders', $records, 'batch-1');
+if (sluice_send('orders', $records, 'batch-1') !== $job) { throw new Exception('a second log'); }
+for ($i = 0; $i < 200 && sluice_job($job)['status'] === 'running'; $i++) { usleep(100000); }
+echo sluice_job($job)['status'], ' ', count(sluice_skipped($job)) > 0 ? 'skipped' : 'nothing skipped', "\n";
+try { sluice_send('orders', [], 'batch-1'); } catch (RuntimeException $e) { echo $e->getMessage(), "\n"; }
+update_option('sluice_url', 'http://127.0.0.1:1');
+var_export(sluice_send('orders', [], 'batch-2'));
+echo get_option('sluice_not_before') > time() ? ' waits' : ' does not wait', "\n";
+"""
+
+
+def test_the_guides_example_in_php_is_short() -> None:
+    assert len(example("php").splitlines()) <= 60
+
+
+def test_the_guides_example_in_php_works_as_printed(stack: Stack, tmp_path: Path) -> None:
+    php = shutil.which("php")
+    if php is None:
+        pytest.skip("there is no php on this machine")
+    program = tmp_path / "session.php"
+    program.write_text(f"{example('php')}\nrequire '{WORDPRESS}';\n{PHP_SESSION}", encoding="utf-8")
+    told = run_example(stack, [php, str(program)]).splitlines()
+    assert told[0] == "completed skipped"
+    assert told[1].startswith("IDEMPOTENCY_KEY_REUSED: ")
+    assert told[2] == "NULL waits"
 
 
 def test_a_console_block_gives_its_commands_and_not_their_output() -> None:
