@@ -24,33 +24,32 @@ SQL = queries("pull_runs")
 
 @dataclass(frozen=True, slots=True)
 class NewPull:
-    """A run about to start. `rest` is what an earlier run left unread, if this one goes on with it."""
+    """A run about to start, whose log has its place already."""
 
-    store_id: UUID
-    log_id: UUID
-    entity: str
-    platform: Platform
-    mode: str
     windows: list[dict[str, Any]]
     options: dict[str, Any]
     max_records: int | None
     base_watermark: datetime | None
-    rest: Rest | None
-    request_id: str | None
+    start: Start
 
 
 @dataclass(frozen=True, slots=True)
-class Rest:
-    """What a run that reached max_records leaves for the next one: its place, and a page that it has fetched but not used."""
+class Start:
+    """Where a run begins that goes on with another's: `page` waits to be applied, `rest` is for yet another."""
 
     window_no: int
     cursor: str | None
     is_fetched: bool
     in_order: bool
-    watermark: datetime
+    watermark: datetime | None
     read_to: datetime | None
     page: bytes | None
     page_records: int
+    rest: dict[str, Any] | None
+    rest_page: bytes | None
+
+
+FROM_THE_BEGIN = Start(0, None, False, True, None, None, None, 0, None, None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,7 +120,6 @@ class AppliedPage:
     lowest_id: int | None
     highest_id: int | None
     late_by: timedelta | None
-    seconds: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,37 +162,43 @@ class Progress:
     watermark: datetime | None
 
 
-def insert_pull(conn: Connection, new: NewPull) -> bool:
-    """Create a run with its log; False where one of the same store and entity has its place."""
-    log = {
-        "store_id": new.store_id,
-        "log_id": new.log_id,
-        "entity": new.entity,
-        "source": new.platform,
-        "mode": new.mode,
-        "request_id": new.request_id,
+def insert_pull_log(
+    conn: Connection, store_id: UUID, log_id: UUID, entity: str, platform: Platform, mode: str, request_id: str | None
+) -> bool:
+    """Take the place of a store's and entity's one run; False where another has it. Waits for one that is just ending."""
+    parameters = {
+        "store_id": store_id,
+        "log_id": log_id,
+        "entity": entity,
+        "source": platform,
+        "mode": mode,
+        "request_id": request_id,
     }
-    if conn.execute(SQL["insert_pull_log"], log).fetchone() is None:
-        return False
-    rest = new.rest
-    run = {
-        "store_id": new.store_id,
-        "log_id": new.log_id,
+    return conn.execute(SQL["insert_pull_log"], parameters).fetchone() is not None
+
+
+def insert_pull_run(conn: Connection, store_id: UUID, log_id: UUID, new: NewPull) -> None:
+    """Say what the run reads and where it begins, in the transaction that made its log."""
+    start = new.start
+    parameters = {
+        "store_id": store_id,
+        "log_id": log_id,
         "windows": Jsonb(new.windows),
         "options": Jsonb(new.options),
         "max_records": new.max_records,
         "base_watermark": new.base_watermark,
-        "window_no": rest.window_no if rest else 0,
-        "cursor": rest.cursor if rest else None,
-        "is_fetched": rest.is_fetched if rest else False,
-        "fetched": rest.page_records if rest else 0,
-        "page": rest.page if rest else None,
-        "watermark": rest.watermark if rest else None,
-        "read_to": rest.read_to if rest else None,
-        "in_order": rest.in_order if rest else True,
+        "window_no": start.window_no,
+        "cursor": start.cursor,
+        "is_fetched": start.is_fetched,
+        "fetched": start.page_records,
+        "page": start.page,
+        "watermark": start.watermark,
+        "read_to": start.read_to,
+        "in_order": start.in_order,
+        "rest": Jsonb(start.rest) if start.rest is not None else None,
+        "rest_page": start.rest_page,
     }
-    conn.execute(SQL["insert_pull_run"], run)
-    return True
+    conn.execute(SQL["insert_pull_run"], parameters)
 
 
 def get_active_pull(conn: Connection, store_id: UUID, entity: str) -> UUID | None:
@@ -266,7 +270,6 @@ def finish_page(conn: Connection, worker: Worker, applied: AppliedPage, lease: f
         "lowest_id": applied.lowest_id,
         "highest_id": applied.highest_id,
         "late_by": applied.late_by,
-        "seconds": applied.seconds,
     }
     page = {"page_no": applied.page_no, "accepted_seq": applied.accepted_seq, "records": applied.received}
     conn.execute(SQL["count_page"], where | counted)

@@ -26,7 +26,7 @@ def queries(table: str) -> dict[str, LiteralString]:
 
 
 def by_platform(texts: dict[str, LiteralString], record: LiteralString) -> dict[Platform, dict[str, LiteralString]]:
-    """The queries for each platform, `{key}` being the column that holds its id of a `record`: wc_order_id, shopify_order_id …"""
+    """The queries for each platform, `{key}` being the column of its ids of a `record`: wc_order_id, shopify_order_id …"""
     return {
         platform: {name: text.replace("{key}", f"{prefix}_{record}_id") for name, text in texts.items()}
         for platform, prefix in KEY_PREFIX.items()

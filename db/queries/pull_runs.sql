@@ -10,9 +10,9 @@ RETURNING id
 -- name: insert_pull_run
 -- Together with its log, in one transaction.
 INSERT INTO pull_runs (store_id, log_id, windows, options, max_records, base_watermark, window_no, cursor, is_fetched, fetched,
-                       page, watermark, read_to, in_order)
+                       page, watermark, read_to, in_order, rest, rest_page)
 VALUES (%(store_id)s, %(log_id)s, %(windows)s, %(options)s, %(max_records)s, %(base_watermark)s, %(window_no)s, %(cursor)s,
-        %(is_fetched)s, %(fetched)s, %(page)b, %(watermark)s, %(read_to)s, %(in_order)s)
+        %(is_fetched)s, %(fetched)s, %(page)b, %(watermark)s, %(read_to)s, %(in_order)s, %(rest)s, %(rest_page)b)
 
 -- name: get_active_pull
 -- The run that has the place of its store and entity, if any.
@@ -96,7 +96,7 @@ UPDATE sync_logs
 UPDATE pull_runs
    SET page = NULL, read_to = greatest(read_to, %(newest)s), in_order = in_order AND %(in_order)s,
        lowest_id = least(lowest_id, %(lowest_id)s), highest_id = greatest(highest_id, %(highest_id)s),
-       late_by = greatest(late_by, %(late_by)s), work_seconds = work_seconds + %(seconds)s
+       late_by = greatest(late_by, %(late_by)s)
  WHERE store_id = %(store_id)s AND log_id = %(log_id)s
 
 -- name: insert_pull_page

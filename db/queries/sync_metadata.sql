@@ -38,7 +38,8 @@ VALUES (%(store_id)s, %(sync_type)s, %(last_sync_time)s, %(last_record_time)s, %
        overlap = greatest(m.overlap, EXCLUDED.overlap),
        lateness = coalesce(EXCLUDED.lateness, m.lateness),
        worst_lateness = greatest(m.worst_lateness, EXCLUDED.lateness),
-       rest = EXCLUDED.rest, rest_page = EXCLUDED.rest_page
+       rest = coalesce(EXCLUDED.rest, m.rest),
+       rest_page = CASE WHEN EXCLUDED.rest IS NULL THEN m.rest_page ELSE EXCLUDED.rest_page END
 
 -- name: mark_populated
 -- Where the next populate may resume; part of the transaction that completes one.

@@ -31,8 +31,6 @@ class EntityTable:
     links: tuple[Link, ...]
 
 
-
-
 def _tables(platform: Platform) -> dict[str, EntityTable]:
     """The tables of one platform's records: the same, but for the column that holds the platform's id."""
     return {
