@@ -48,6 +48,7 @@ class Settings:
     pull_workers: int
     pull_turn_seconds: int
     allow_http_shops: bool
+    tiktok_calls_per_second: int
 
 
 def _text(value: str) -> str:
@@ -136,6 +137,7 @@ def load_settings(environ: Mapping[str, str]) -> Settings:
         pull_workers=read("PULL_WORKERS", _whole(1, 64), 1),
         pull_turn_seconds=read("PULL_TURN_SECONDS", _whole(1, 3600), 60),
         allow_http_shops=read("ALLOW_HTTP_SHOPS", _yes_or_no, False),
+        tiktok_calls_per_second=read("TIKTOK_CALLS_PER_SECOND", _whole(1, 1000), 20),
     )
     wrong += _half_configured({name for name, value in environ.items() if value.strip()})
     if wrong:
