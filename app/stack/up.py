@@ -90,7 +90,7 @@ class _Up:
             self._supervisor.watch(lambda: self._stop.made, self._announce_when_ready)
             log.info("stopping", reason="the work in hand is finished first")
         finally:
-            self._supervisor.stop(stop_order(self._settings.workers))
+            self._supervisor.stop(stop_order(self._settings.workers, self._settings.pull_workers))
             clear_running(self._settings.data_dir)
         return 0
 
@@ -176,6 +176,10 @@ def child_specs(settings: Settings, endpoints: Endpoints, environ: Mapping[str, 
     return [
         ChildSpec("api", web, env, stop_timeout=35.0),
         *(ChildSpec(name, (*app, "worker"), env, stop_timeout=60.0) for name in worker_names(settings.workers)),
+        *(
+            ChildSpec(name, (*app, "worker", "pull"), env, stop_timeout=60.0)
+            for name in puller_names(settings.pull_workers)
+        ),
         ChildSpec("dispatcher", (*app, "dispatcher"), env, stop_timeout=15.0),
     ]
 
@@ -195,6 +199,10 @@ def worker_names(count: int) -> list[str]:
     return [f"worker-{number}" for number in range(1, count + 1)]
 
 
-def stop_order(workers: int) -> list[list[str]]:
+def puller_names(count: int) -> list[str]:
+    return [f"puller-{number}" for number in range(1, count + 1)]
+
+
+def stop_order(workers: int, pull_workers: int) -> list[list[str]]:
     """First what accepts, then what hands out, then what works, at last what all of them need."""
-    return [["api"], ["dispatcher"], worker_names(workers), ["redis"], ["postgres"]]
+    return [["api"], ["dispatcher"], worker_names(workers) + puller_names(pull_workers), ["redis"], ["postgres"]]

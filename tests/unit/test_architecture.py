@@ -23,7 +23,10 @@ ROOMS = ("app", "workers", "schemas", "db")
 SOURCES = sorted(path for room in ROOMS for path in (ROOT / room).rglob("*.py"))
 SQL_FILES = sorted((ROOT / "db").rglob("*.sql"))
 QUERY_FILES = sorted((ROOT / "db" / "queries").glob("*.sql"))
-FRONT_DOORS = ("inbound.accept", "queues", "credentials", "ids", "worker", "dispatcher", "heartbeat", "runtime")
+FRONT_DOORS = (
+    *("inbound.accept", "inbound.pull_start", "inbound.watermark", "schedules"),
+    *("queues", "credentials", "ids", "worker", "dispatcher", "heartbeat", "runtime"),
+)
 SQL_TEXT = re.compile(
     r"\bSELECT\b.+\bFROM\b|\bINSERT INTO\b|\bUPDATE\b.+\bSET\b|\bDELETE FROM\b|\b(CREATE|ALTER|DROP) (TABLE|ROLE|DATABASE)\b",
     re.DOTALL,
@@ -82,7 +85,18 @@ def test_db_knows_nothing_but_psycopg_and_plain_records() -> None:
 
 def test_workers_know_no_web() -> None:
     ours = ("db", "schemas", "workers", "app.settings", "app.logs")
-    third_party = ("rq", "redis", "psycopg", "psycopg_pool", "msgspec", "structlog", "cryptography", "zstandard")
+    third_party = (
+        "rq",
+        "redis",
+        "psycopg",
+        "psycopg_pool",
+        "msgspec",
+        "structlog",
+        "cryptography",
+        "httpx",
+        "httpcore",
+        "zstandard",
+    )
     assert strangers("workers", (*ours, *third_party)) == []
 
 
