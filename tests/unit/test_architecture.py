@@ -96,6 +96,7 @@ def test_workers_know_no_web() -> None:
         "httpx",
         "httpcore",
         "zstandard",
+        "croniter",
     )
     assert strangers("workers", (*ours, *third_party)) == []
 
