@@ -6,26 +6,39 @@ import os
 import sys
 from argparse import ArgumentParser
 from collections.abc import Sequence
+from importlib import import_module
 
-from app.commands import dashboard, demo, dispatcher, embedded, health, jobs, migrate, operators, stores, up, worker
 from app.settings import SettingsError, load_settings
 from app.stack.errors import StackError
 
-COMMANDS = (up, demo, migrate, stores, operators, jobs, worker, dispatcher, health, embedded, dashboard)
+COMMANDS = (
+    "up",
+    "demo",
+    "migrate",
+    "stores",
+    "operators",
+    "jobs",
+    "worker",
+    "dispatcher",
+    "health",
+    "embedded",
+    "dashboard",
+)
 
 
-def build_parser() -> ArgumentParser:
-    """One subcommand a module of app/commands."""
+def build_parser(names: Sequence[str] = COMMANDS) -> ArgumentParser:
+    """One subcommand a module of app/commands; only those named are loaded, as a worker needs none of the others' imports."""
     parser = ArgumentParser(prog="python -m app", description="Sluice takes commerce data in, and loses none of it.")
     commands = parser.add_subparsers(metavar="command", required=True)
-    for command in COMMANDS:
-        command.add_parser(commands)
+    for name in names:
+        import_module(f"app.commands.{name}").add_parser(commands)
     return parser
 
 
 def main(argv: Sequence[str]) -> int:
     """Exit codes: 0 done, 1 could not be done (one line on standard error says why), 2 called wrongly."""
-    args = build_parser().parse_args(argv)
+    known = argv[:1] if argv[:1] and argv[0] in COMMANDS else COMMANDS
+    args = build_parser(known).parse_args(argv)
     try:
         code: int = args.run(args, load_settings(os.environ))
     except (SettingsError, StackError) as error:
