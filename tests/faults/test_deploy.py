@@ -41,6 +41,7 @@ def test_a_stop_of_whole_process_groups_fails_no_batch(stack: Stack, shop: Shop)
 
 @pytest.mark.slow
 def test_workers_restarted_one_a_second_under_load_lose_and_double_nothing(stack: Stack, shop: Shop) -> None:
+    """Many of them before they have begun: a worker takes a second or two to start."""
     with posting_all_the_time(shop) as posted:
         for _ in range(ROLLING_SECONDS):
             for pid in stack.pids("worker")[:1]:
@@ -53,12 +54,12 @@ def test_workers_restarted_one_a_second_under_load_lose_and_double_nothing(stack
 
 @contextmanager
 def posting_all_the_time(shop: Shop) -> Iterator[list[tuple[str, list[dict[str, Any]]]]]:
-    """Four clients that post small batches one after the other; yields (job id, batch) of each."""
+    """Four clients that post a small batch about every second each; yields (job id, batch) of each."""
     numbers, over = count(), threading.Event()
     posted: list[tuple[str, list[dict[str, Any]]]] = []
 
     def post() -> None:
-        while not over.wait(0.2):
+        while not over.wait(1.0):
             batch = make_orders(1 + 20 * next(numbers), 20)
             posted.append((accept_in_the_end(shop, batch), batch))
 

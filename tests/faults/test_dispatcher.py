@@ -82,8 +82,8 @@ def test_a_queue_that_is_merely_long_is_not_enqueued_again() -> None:
             jobs = {shop.id: list(clients.map(partial(shop.accept, "orders"), batches)) for shop in shops}
             assert stack.redis.llen(QUEUE) >= LONG_QUEUE - 2
             pause(20.0)
-            assert set(enqueues_of(shops)) == {1}
+            taken = len(stack.pids("worker"))  # by the frozen workers; these were handed out again
+            assert sum(enqueues_of(shops)) <= LONG_QUEUE + taken
         for shop in shops:
             assert_applied_once(shop, batches, shop.wait_ended(jobs[shop.id], 300.0))
-        enqueues = enqueues_of(shops)
-        assert sum(enqueues) <= len(enqueues) + 2 * len(stack.pids("worker"))
+        assert sum(enqueues_of(shops)) <= LONG_QUEUE + 2 * taken

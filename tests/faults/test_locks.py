@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from tests.factories import make_order
-from tests.faults.oracle import assert_applied_once, make_orders, stored, wait_in_the_middle
+from tests.factories import make_customer, make_order
+from tests.faults.oracle import assert_applied_once, held, make_orders, stored, wait_in_the_middle
 from tests.stack import Shop, Stack
 from tests.waiting import wait_until
 
@@ -67,3 +67,19 @@ def shuffled(number: int) -> list[dict[str, Any]]:
     orders = [make_order(wc_order_id=key, total=number, date_modified=when) for key in range(1, ORDERS + 1)]
     random.Random(number).shuffle(orders)
     return orders
+
+
+@pytest.mark.parametrize("entities", [("customers", "orders"), ("orders", "customers")], ids=" first, then ".join)
+def test_an_order_and_its_customer_that_cannot_see_each_other_are_linked(
+    stack: Stack, shop: Shop, entities: tuple[str, str]
+) -> None:
+    """Neither has committed when the other begins."""
+    records = {"orders": [make_order(customer_id=7)], "customers": [make_customer(wc_customer_id=7)]}
+    with held(shop):
+        jobs = []
+        for workers, entity in enumerate(entities, 1):
+            jobs.append(shop.accept(entity, records[entity]))
+            wait_in_the_middle(stack, workers)
+    assert {job["attempts"] for job in shop.wait_completed(jobs)} == {1}
+    linked = "SELECT count(*) FROM orders o JOIN customers c ON (c.store_id, c.id) = (o.store_id, o.customer_id)"
+    assert stack.one(f"{linked} WHERE o.store_id = %s", shop.id) == 1

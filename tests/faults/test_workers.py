@@ -8,7 +8,7 @@ import signal
 import pytest
 
 from tests.data_dirs import is_running
-from tests.faults.harm import frozen, pause
+from tests.faults.harm import frozen, is_whole, pause
 from tests.faults.oracle import (
     assert_applied_once,
     find_worker_of,
@@ -18,10 +18,23 @@ from tests.faults.oracle import (
     wait_in_the_middle,
     worker_of,
 )
-from tests.stack import Shop, Stack
+from tests.stack import Shop, Stack, send
 from tests.waiting import wait_until
 
 IMPATIENT_SECONDS = 1.5  # RQ takes a second signal within one second for the first
+
+
+@pytest.fixture(autouse=True)
+def known_workers(stack: Stack, shop: Shop) -> None:
+    """A worker whose Redis was emptied is no longer known there by its process id; a new one is."""
+    for pid in set(stack.pids("worker")) - known(stack):
+        send(pid, signal.SIGTERM)
+    wait_until(lambda: set(stack.pids("worker")) <= known(stack) and is_whole(stack), 30.0, "workers that are known")
+
+
+def known(stack: Stack) -> set[int]:
+    pids = (stack.redis.hget(key, "pid") for key in stack.redis.scan_iter("rq:worker:*"))
+    return {int(pid) for pid in pids if pid}
 
 
 def test_a_worker_killed_in_mid_batch_leaves_nothing_and_the_batch_is_applied_once(stack: Stack, shop: Shop) -> None:
