@@ -21,6 +21,7 @@ ROLLING_SECONDS = 60
 AWAY_SECONDS = 60.0
 
 
+@pytest.mark.slow
 def test_a_stop_of_whole_process_groups_fails_no_batch(stack: Stack, shop: Shop) -> None:
     """As systemd does it unless told otherwise: SIGTERM to everyone in the group, children included."""
     batches = [make_orders(first, 100) for first in range(1, 1001, 100)]

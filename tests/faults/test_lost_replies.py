@@ -60,7 +60,7 @@ def test_a_batch_cut_off_at_its_commit_is_applied_once(stack: Stack, shop: Shop,
     assert ended[0]["attempts"] == attempts
 
 
-@pytest.mark.parametrize("act", [Act.CUT_REPLY, Act.CUT_REQUEST], ids=["answer lost", "never arrived"])
+@pytest.mark.parametrize("act", [Act.CUT_REPLY, pytest.param(Act.CUT_REQUEST, marks=pytest.mark.slow)])
 def test_an_enqueue_that_was_cut_off_costs_no_receipt_and_has_one_effect(stack: Stack, shop: Shop, act: Act) -> None:
     batches = [make_orders(first, 10) for first in range(1, 51, 10)]
     with redis_through(stack, Trap(ENQUEUE, act)) as trap:

@@ -25,7 +25,9 @@ def test_what_a_frozen_idle_worker_took_is_done_by_another(stack: Stack, shop: S
     assert {job["attempts"] for job in ended} == {1}
 
 
-@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM], ids=["killed", "told to stop"])
+@pytest.mark.parametrize(
+    "number", [signal.SIGKILL, pytest.param(signal.SIGTERM, marks=pytest.mark.slow)], ids=["killed", "told to stop"]
+)
 def test_what_a_worker_took_and_never_began_is_done_by_another(
     stack: Stack, shop: Shop, number: signal.Signals
 ) -> None:

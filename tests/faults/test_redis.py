@@ -35,7 +35,7 @@ def delete_queue(redis: Redis) -> None:
     redis.delete(QUEUE)
 
 
-@pytest.mark.parametrize("harm", [flush, delete_jobs, delete_queue])
+@pytest.mark.parametrize("harm", [flush, delete_jobs, pytest.param(delete_queue, marks=pytest.mark.slow)])
 def test_batches_complete_whatever_is_deleted_from_redis(stack: Stack, shop: Shop, harm: Any) -> None:
     batches = make_batches(20)
     with stack.frozen("worker"):
@@ -53,7 +53,7 @@ def shut_down(stack: Stack) -> None:
     stack.redis.shutdown(nosave=True)
 
 
-@pytest.mark.parametrize("end", [kill, shut_down])
+@pytest.mark.parametrize("end", [kill, pytest.param(shut_down, marks=pytest.mark.slow)])
 def test_batches_complete_after_redis_ended_and_kept_nothing(stack: Stack, shop: Shop, end: Any) -> None:
     batches = make_batches(20)
     (ended,) = stack.pids("redis")

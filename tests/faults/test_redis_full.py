@@ -43,6 +43,7 @@ def test_a_full_redis_refuses_no_batch_and_the_backlog_drains_when_it_has_room(s
     assert_applied_once(shop, batches, shop.wait_ended(jobs))
 
 
+@pytest.mark.slow
 def test_batches_complete_although_redis_evicted_their_jobs(stack: Stack, shop: Shop) -> None:
     """A policy that `up` refuses at its start, set behind its back: what is evicted is handed out again."""
     batches = make_batches(20)
