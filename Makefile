@@ -37,8 +37,8 @@ test: setup ## all tests but the slow proof, with the coverage gate
 	@$(BIN)/python -m coverage run -m pytest -q -n 2 -m "not slow" tests && $(BIN)/python -m coverage combine -q \
 	  && $(BIN)/python -m coverage report --format=total > .coverage-total && $(BIN)/python tests/coverage_gate.py
 
-test-faults: setup ## the slow proof: servers and processes killed, frozen, emptied
-	@$(BIN)/python -m pytest -q -m slow tests
+test-faults: setup ## every fault that has a test, the slow ones too: a quarter of an hour
+	@$(BIN)/python -m pytest -q -m slow tests && $(BIN)/python -m pytest -q -m "not slow" tests/faults
 
 SECONDS ?= 150
 SEED ?= 1

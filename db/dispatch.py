@@ -51,3 +51,9 @@ def prune_logs(conn: Connection, days: int, most: int) -> int:
     """Delete at most `most` ended logs that were accepted more than `days` days ago; returns how many."""
     row = conn.execute(SQL["prune_logs"], {"days": days, "most": most}).fetchone()
     return int(row[0]) if row else 0
+
+
+def mend_times(conn: Connection) -> int:
+    """After the clock was set back: bring times that are still to come to now; returns of how many logs."""
+    row = conn.execute(SQL["mend_times"]).fetchone()
+    return int(row[0]) if row else 0

@@ -21,6 +21,7 @@ import httpx
 import psycopg
 from redis import Redis
 
+from app.stack.homes import current_directory
 from app.stack.postgres import DATABASE, EmbeddedPostgres
 from app.stack.redis import EmbeddedRedis
 from app.tenants import create_store
@@ -285,6 +286,11 @@ class Stack:
     def log(self) -> str:
         return self.up.text("err")
 
+    def files(self) -> list[Path]:
+        """Of DATA_DIR, of the cluster where it is kept elsewhere, and the output of `up`."""
+        places = {self.root.parent, current_directory(self.root).resolve()}
+        return [path for place in places for path in place.rglob("*") if path.is_file() and not path.is_symlink()]
+
     def thaw(self) -> None:
         for pid in [self.up.pid, *self.up.family()]:
             send(pid, signal.SIGCONT)
@@ -301,17 +307,23 @@ def send(pid: int, number: signal.Signals) -> None:
 @contextmanager
 def running_stack(**settings: str) -> Iterator[Stack]:
     """A stack that serves, with these settings; at the end it is stopped, and nothing of it may be left behind."""
-    with data_dir() as root:
-        up = Up(root, settings=WITHOUT_LIMITS | settings)
+    with data_dir() as root, running_on(root, **settings) as stack:
+        yield stack
+
+
+@contextmanager
+def running_on(root: Path, **settings: str) -> Iterator[Stack]:
+    """The same on a DATA_DIR of the caller's."""
+    up = Up(root, settings=WITHOUT_LIMITS | settings)
+    try:
+        stack = Stack(up.start().ready())
         try:
-            stack = Stack(up.start().ready())
-            try:
-                yield stack
-            finally:
-                stack.close()
-                stack.thaw()
+            yield stack
         finally:
-            family = up.family()
-            up.end()
-        assert up.ended() == 0
-        assert gone(family), "a process was left behind"
+            stack.close()
+            stack.thaw()
+    finally:
+        family = up.family()
+        up.end()
+    assert up.ended() == 0
+    assert gone(family), "a process was left behind"

@@ -14,7 +14,7 @@ from redis.exceptions import RedisError
 
 from app.logs import get_logger
 from app.settings import Settings
-from db.dispatch import admit_waiting, give_up, list_stranded, prune_logs
+from db.dispatch import admit_waiting, give_up, list_stranded, mend_times, prune_logs
 from db.errors import is_retryable, safe_facts
 from db.pool import Pool, open_pool
 from db.sync_logs import Ticket
@@ -43,6 +43,7 @@ class Dispatcher:
 
     def tick(self) -> None:
         """One round. Raises psycopg.Error and PoolTimeout where the database is away."""
+        self._mend_times()
         self._give_up()
         self._prune()
         self.wake_up.enqueue(run_due(self.pool))
@@ -58,6 +59,12 @@ class Dispatcher:
             stranded = list_stranded(conn, waiting, self.settings.max_attempts, MOST_A_TICK)
             admitted = admit_waiting(conn, self.settings.queue_window)
         self._enqueue(stranded, admitted)
+
+    def _mend_times(self) -> None:
+        with self.pool.connection() as conn:
+            mended = mend_times(conn)
+        if mended:
+            log.warning("clock_set_back", logs=mended)
 
     def _give_up(self) -> None:
         with self.pool.connection() as conn:

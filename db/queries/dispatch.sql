@@ -18,3 +18,7 @@ SELECT open_logs, oldest_accepted_at FROM count_open_logs()
 -- name: prune_logs
 -- Never a running log; a failed one goes with its payload.
 SELECT dispatch_prune(make_interval(days => %(days)s), %(most)s)
+
+-- name: mend_times
+-- Changes nothing but times that are still to come, which only a clock that was set back can make.
+SELECT dispatch_mend_times()

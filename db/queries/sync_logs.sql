@@ -6,7 +6,8 @@ SELECT verdict, log_id, enqueue_no
 
 -- name: begin_attempt
 -- Counts an attempt before its work begins, so that one that kills its worker counts too. No row where the log is not
--- due, is not running, is out of attempts, or is being processed by another. `delays` is indexed by attempt.
+-- due, is not running, is out of attempts, or is being processed by another. One that seems to be accepted in the future is
+-- due: the clock was set back since. `delays` is indexed by attempt.
 UPDATE sync_logs l
    SET attempts = l.attempts + 1,
        phase = 'processing',
@@ -15,7 +16,8 @@ UPDATE sync_logs l
            + make_interval(secs => (%(delays)s::float8[])[least(l.attempts + 1, cardinality(%(delays)s::float8[]))])
   FROM (SELECT id FROM sync_logs
          WHERE store_id = %(store_id)s AND id = %(log_id)s
-           AND status = 'running' AND attempts < %(most_attempts)s AND next_attempt_at <= clock_timestamp()
+           AND status = 'running' AND attempts < %(most_attempts)s
+           AND (next_attempt_at <= clock_timestamp() OR (attempts = 0 AND accepted_at > clock_timestamp()))
            FOR UPDATE SKIP LOCKED) due
  WHERE l.store_id = %(store_id)s AND l.id = due.id
 RETURNING l.attempts, l.request_id

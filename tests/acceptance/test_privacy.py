@@ -10,14 +10,12 @@ import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 import pytest
 import zstandard
 from redis import Redis
 
-from app.stack.homes import current_directory
 from tests.factories import MAKERS, make_customer, make_item, make_order, make_product
 from tests.stack import Shop, Stack, run, running_stack
 from workers.inbound.payload import FRAME
@@ -227,12 +225,6 @@ def inflated(value: bytes) -> bytes:
         return b""
 
 
-def files_below(stack: Stack) -> list[Path]:
-    """Of DATA_DIR, of the cluster where it is kept elsewhere, and the output of `up`."""
-    places = {stack.root.parent, current_directory(stack.root).resolve()}
-    return [path for place in places for path in place.rglob("*") if path.is_file() and not path.is_symlink()]
-
-
 def kept_batches(data: bytes) -> list[bytes]:
     """Each batch that stands compressed somewhere in a file, inflated as far as it stands in one piece."""
     found = []
@@ -250,14 +242,14 @@ def holds(data: bytes) -> bool:
 
 
 def test_no_file_holds_it(traces: Traces) -> None:
-    files = files_below(traces.stack)
+    files = traces.stack.files()
     assert any("pg_wal" in path.parts for path in files)
     assert [str(path) for path in files if holds(path.read_bytes())] == []
 
 
 def test_no_kept_batch_holds_it(traces: Traces) -> None:
     """Batches wait compressed, in tables and in the write-ahead log, so that a plain search would not see into them."""
-    files = files_below(traces.stack)
+    files = traces.stack.files()
     batches = [(path, batch) for path in files for batch in kept_batches(path.read_bytes())]
     for room in ("base", "pg_wal"):
         assert any(room in path.parts and CONTROL.encode() in batch for path, batch in batches), room
@@ -267,7 +259,7 @@ def test_no_kept_batch_holds_it(traces: Traces) -> None:
 def test_the_hunt_finds_what_is_there(traces: Traces) -> None:
     digest = hashlib.sha256(CANARY.encode()).hexdigest()
     for wanted in (CONTROL.encode(), digest.encode()):
-        found = [path for path in files_below(traces.stack) if wanted in path.read_bytes()]
+        found = [path for path in traces.stack.files() if wanted in path.read_bytes()]
         assert any("base" in path.parts for path in found), "tables"
         assert any("pg_wal" in path.parts for path in found), "write-ahead log"
     assert any(traces.jobs[0].encode() in value for value in traces.redis)

@@ -10,90 +10,22 @@ import random
 import sys
 import threading
 import time
-from collections import Counter
-from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from uuid import uuid4
 
-import httpx
 from rich.console import Console
-from rich.table import Table
 
 from app.logs import configure_logging
-from tests.chaos.check import applied_twice, wrong_rows
+from tests.chaos.client import Client
 from tests.chaos.harm import Done, one_fault
-from tests.chaos.truth import Posted, Truth
-from tests.stack import Shop, Stack, running_stack
+from tests.chaos.judge import judge
+from tests.chaos.report import Report, show
+from tests.chaos.truth import Truth
+from tests.stack import Stack, running_stack
 from tests.waiting import wait_until
 
 STORES = 4
-PAUSE_SECONDS = (0.1, 0.8)  # of each client between posts: below what two workers that keep dying can take
 EVIDENCE = Path("bench-results")
-END_SECONDS = 30.0  # promise 3
-SLACK_SECONDS = 60.0  # how long the loop waits before it calls a batch lost
-MOST_REENQUEUES = 1.5
-SLOWEST_ANSWER_SECONDS = 2.0
-
-
-@dataclass
-class Client:
-    """A plugin: posts one batch after the other, with the same key again until there is a receipt."""
-
-    shop: Shop
-    truth: Truth
-    answers: list[tuple[float, float]] = field(default_factory=list)  # (when, seconds) of each 202
-    failure: str = ""
-
-    def run(self, stop: threading.Event, pause: random.Random) -> None:
-        while not stop.is_set() and not self.failure:
-            batch = self.truth.next_batch()
-            self._post(batch)
-            time.sleep(pause.uniform(*PAUSE_SECONDS))
-
-    def _post(self, batch: Posted) -> None:
-        key = uuid4().hex
-        while not self.failure:
-            began = time.time()
-            try:
-                answer = self.shop.post(batch.entity, batch.records, Idempotency_Key=key)
-            except httpx.TransportError:
-                time.sleep(0.2)
-                continue
-            if answer.status_code == 202:
-                self.answers.append((began, time.time() - began))
-                batch.job_id = answer.json()["data"]["jobId"]
-                self.truth.accepted.append(batch)
-                return
-            if answer.status_code not in (429, 503):
-                self.failure = f"{answer.status_code} {answer.text}"
-            time.sleep(0.2)
-
-
-@dataclass
-class Report:
-    """The figures of one run."""
-
-    faults: list[Done]
-    accepted: int = 0
-    ended: int = 0
-    lost: int = 0
-    failed: int = 0
-    miscounted: int = 0
-    twice: int = 0
-    wrong: list[str] = field(default_factory=list)
-    worst_seconds: float = 0.0
-    p99_seconds: float = 0.0
-    worst_beside_faults: float = 0.0
-    reenqueues: float = 0.0
-    slowest_frozen_p99: float = 0.0
-    failures: list[str] = field(default_factory=list)
-
-    @property
-    def is_good(self) -> bool:
-        clean = not (self.lost or self.failed or self.miscounted or self.twice or self.wrong or self.failures)
-        timely = self.worst_beside_faults <= END_SECONDS and self.slowest_frozen_p99 < SLOWEST_ANSWER_SECONDS
-        return clean and timely and self.reenqueues < MOST_REENQUEUES
 
 
 def main() -> int:
@@ -136,7 +68,7 @@ def chaos(stack: Stack, seconds: float, draw: random.Random) -> Report:
         thread.join(90)
     stack.thaw()
     wait_until(lambda: stack.answers_sql() and stack.up.health() == 200, 60, "the stack to be back")
-    return _judge(stack, clients, faults)
+    return judge(stack, clients, faults)
 
 
 def _harm(stack: Stack, seconds: float, draw: random.Random) -> list[Done]:
@@ -148,84 +80,6 @@ def _harm(stack: Stack, seconds: float, draw: random.Random) -> list[Done]:
             faults.append(one_fault(stack, draw))
             status.update(f"{len(faults)} faults, {end - time.monotonic():.0f} s to go; last: {faults[-1].name}")
     return faults
-
-
-def _judge(stack: Stack, clients: list[Client], faults: list[Done]) -> Report:
-    report = Report(faults, failures=[client.failure for client in clients if client.failure])
-    _wait_for_ends(stack)
-    logs = {
-        str(row[0]): row[1:]
-        for row in stack.sql(
-            "SELECT id, status, received, records_synced, records_skipped, enqueues,"
-            " extract(epoch FROM accepted_at)::float8, extract(epoch FROM finished_at)::float8 FROM sync_logs"
-        )
-    }
-    batches = [batch for client in clients for batch in client.truth.accepted]
-    report.accepted = len(batches)
-    report.reenqueues = (sum(row[4] for row in logs.values()) - len(logs)) / max(len(logs), 1)
-    seconds: list[float] = []
-    for batch in batches:
-        status, received, synced, skipped, _, accepted, finished = logs.get(batch.job_id, (None,) * 7)
-        report.lost += status is None or status == "running"
-        report.failed += status in ("failed", "cancelled")
-        if status != "completed":
-            continue
-        report.ended += 1
-        report.miscounted += (received, synced + skipped, skipped) != (len(batch.records), received, batch.spoiled)
-        seconds.append(finished - accepted)
-        beside = finished - accepted - _overlap(faults, accepted, finished)
-        report.worst_beside_faults = max(report.worst_beside_faults, beside)
-    # A log that no receipt names would be a batch that came twice.
-    report.twice += len(logs) - len(batches)
-    for client in clients:
-        report.twice += applied_twice(stack, client.shop.id)
-        report.wrong += wrong_rows(stack, client.shop.id, client.truth)
-    report.worst_seconds, report.p99_seconds = max(seconds, default=0.0), _p99(seconds)
-    frozen = [done for done in faults if done.name == "redis freeze"]
-    slow = [
-        taken for client in clients for when, taken in client.answers if any(d.began <= when <= d.ended for d in frozen)
-    ]
-    report.slowest_frozen_p99 = _p99(slow)
-    return report
-
-
-def _wait_for_ends(stack: Stack) -> None:
-    """Until no log runs; one that still does after SLACK_SECONDS is lost, and counted so."""
-    try:
-        wait_until(lambda: not stack.one("SELECT count(*) FROM sync_logs WHERE status = 'running'"), SLACK_SECONDS)
-    except AssertionError:
-        return
-
-
-def _overlap(faults: list[Done], began: float, ended: float) -> float:
-    return sum(max(0.0, min(done.ended, ended) - max(done.began, began)) for done in faults)
-
-
-def _p99(values: list[float]) -> float:
-    return sorted(values)[int(len(values) * 0.99)] if values else 0.0
-
-
-def show(report: Report, seed: int, seconds: float) -> None:
-    console = Console()
-    table = Table("what", "figure", "must be", title=f"chaos, seed {seed}, {seconds:.0f} s")
-    table.add_row("faults", str(len(report.faults)), "")
-    table.add_row("batches accepted / completed", f"{report.accepted} / {report.ended}", "equal")
-    table.add_row("lost / failed / miscounted", f"{report.lost} / {report.failed} / {report.miscounted}", "0 / 0 / 0")
-    table.add_row("applied twice", str(report.twice), "0")
-    table.add_row("rows wrong", str(len(report.wrong)), "0")
-    table.add_row("accept to end, p99 / worst", f"{report.p99_seconds:.1f} s / {report.worst_seconds:.1f} s", "")
-    table.add_row("worst beside the faults' own time", f"{report.worst_beside_faults:.1f} s", f"≤ {END_SECONDS:.0f} s")
-    table.add_row("re-enqueues per batch", f"{report.reenqueues:.2f}", f"< {MOST_REENQUEUES}")
-    table.add_row(
-        "answer, p99 while Redis is frozen", f"{report.slowest_frozen_p99:.2f} s", f"< {SLOWEST_ANSWER_SECONDS:.0f} s"
-    )
-    console.print(table)
-    console.print(
-        "faults: "
-        + ", ".join(f"{name} {count}" for name, count in sorted(Counter(d.name for d in report.faults).items()))
-    )
-    for line in [*report.failures, *report.wrong[:10]]:
-        console.print(f"WRONG: {line}", markup=False)
 
 
 if __name__ == "__main__":

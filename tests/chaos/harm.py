@@ -12,6 +12,8 @@ from redis import Redis
 from redis.exceptions import RedisError
 
 from app.stack.redis import EmbeddedRedis
+from tests.faults.harm import COMMIT, postgres_through
+from tests.faults.proxy import Act, Trap
 from tests.stack import Stack, processes, send
 
 Fault = Callable[[Stack, random.Random], None]
@@ -89,6 +91,14 @@ def _terminate_at_commit(stack: Stack, draw: random.Random) -> None:
             )
 
 
+def _cut_at_commit(stack: Stack, draw: random.Random) -> None:
+    """For a while all go through a proxy, which breaks the next few connections that commit, before or after it."""
+    words = draw.choice([(COMMIT,), (b"sluice api", b"accept_log")])  # the API's one statement is its own transaction
+    trap = Trap(words, draw.choice([Act.CUT_REPLY, Act.CUT_REPLY, Act.CUT_REQUEST]), left=draw.randint(1, 6))
+    with postgres_through(stack, trap):
+        time.sleep(draw.uniform(0.5, 2))
+
+
 FAULTS: dict[str, Fault] = {
     "worker kill": _signal("worker", signal.SIGKILL),
     "worker term": _signal("worker", signal.SIGTERM),
@@ -106,6 +116,7 @@ FAULTS: dict[str, Fault] = {
     "postgres immediate stop": _signal("postgres", signal.SIGQUIT),
     "postgres backends ended": _terminate_backends,
     "postgres ended at commit": _terminate_at_commit,
+    "postgres cut at commit": _cut_at_commit,
 }
 WEIGHTS = {"worker kill": 4, "redis freeze": 2, "postgres immediate stop": 1}
 

@@ -4,25 +4,15 @@ from __future__ import annotations
 
 import os
 import signal
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 
-import pytest
-
 from tests.faults.oracle import accept_in_the_end, assert_applied_once, make_orders
-from tests.stack import Stack, running_stack
+from tests.stack import Shop, Stack
 from tests.waiting import wait_until
 
 
-@pytest.fixture(scope="module")
-def stack() -> Iterator[Stack]:
-    with running_stack(WORKERS="2") as running:
-        yield running
-
-
-def test_batches_posted_while_the_api_is_killed_take_effect_once(stack: Stack) -> None:
-    shop = stack.create_store()
+def test_batches_posted_while_the_api_is_killed_take_effect_once(stack: Stack, shop: Shop) -> None:
     batches = [make_orders(first, 100) for first in range(1, 4001, 100)]
     killed: list[int] = []
     jobs: list[str] = []

@@ -1,36 +1,19 @@
-"""PostgreSQL stopped at once, its connections cut, away, and locked by an administrator."""
+"""PostgreSQL stopped at once, its connections cut, and away."""
 
 from __future__ import annotations
 
 import signal
 import time
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from functools import partial
 
 import psycopg
 import pytest
 
+from tests.faults.harm import CUT, away
 from tests.faults.oracle import accept_in_the_end, assert_applied_once, held, leftovers, make_orders, wait_in_the_middle
-from tests.stack import Shop, Stack, running_stack, send
+from tests.stack import Shop, Stack, send
 from tests.waiting import wait_until
-
-CUT = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name LIKE 'sluice %'"
-LOCK_SECONDS = 12.0
-
-
-@pytest.fixture(scope="module")
-def stack() -> Iterator[Stack]:
-    with running_stack(WORKERS="2") as running:
-        yield running
-
-
-@pytest.fixture
-def shop(stack: Stack) -> Iterator[Shop]:
-    wait_until(stack.answers_sql, 30.0, "PostgreSQL")
-    yield stack.create_store()
-    stack.thaw()
 
 
 def test_an_immediate_stop_in_mid_batch_loses_and_doubles_nothing(stack: Stack, shop: Shop) -> None:
@@ -57,14 +40,13 @@ def test_connections_cut_under_load_lose_and_double_nothing(stack: Stack, shop: 
                 cut += len(stack.sql(CUT))
     assert cut >= 20
     assert_applied_once(shop, batches, shop.wait_ended(jobs))
-    assert "Traceback" not in stack.log
 
 
 def test_without_postgres_a_batch_is_refused_for_the_moment_and_never_accepted(stack: Stack, shop: Shop) -> None:
     before = make_orders(1, 10)
     jobs = [shop.accept("orders", before)]
     shop.wait_ended(jobs)
-    with postgres_away(stack):
+    with away(stack, "postgres", signal.SIGQUIT):
         for _ in range(2):
             began = time.monotonic()
             answer = shop.post("orders", make_orders(5001, 10), Idempotency_Key="later")
@@ -78,29 +60,3 @@ def test_without_postgres_a_batch_is_refused_for_the_moment_and_never_accepted(s
     after = make_orders(5001, 10)
     jobs.append(accept_in_the_end(shop, after))
     assert_applied_once(shop, [before, after], shop.wait_ended(jobs))
-
-
-@contextmanager
-def postgres_away(stack: Stack) -> Iterator[None]:
-    """PostgreSQL is down within the block; whoever would start it again is frozen meanwhile."""
-    send(stack.up.pid, signal.SIGSTOP)
-    try:
-        stack.kill("postgres", signal.SIGQUIT)
-        wait_until(lambda: not stack.pids("postgres"), 20.0, "the end of PostgreSQL")
-        yield
-    finally:
-        send(stack.up.pid, signal.SIGCONT)
-
-
-@pytest.mark.slow
-def test_a_table_locked_for_longer_than_workers_wait_only_delays(stack: Stack, shop: Shop) -> None:
-    batches = [make_orders(first, 100) for first in range(1, 501, 100)]
-    with stack.superuser() as conn, conn.transaction():
-        conn.execute("LOCK TABLE orders IN ACCESS EXCLUSIVE MODE")
-        end = time.monotonic() + LOCK_SECONDS
-        jobs = [shop.accept("orders", batch) for batch in batches]
-        wait_in_the_middle(stack, workers=2)
-        wait_until(lambda: time.monotonic() >= end, LOCK_SECONDS, "the administrator")
-    ended = shop.wait_ended(jobs)
-    assert_applied_once(shop, batches, ended)
-    assert max(job["attempts"] for job in ended) > 1, "nobody ran into the lock"

@@ -1,163 +1,115 @@
-"""Redis emptied, frozen, killed, full, and written to by somebody else: nothing accepted is lost, doubled or run for him."""
+"""Redis emptied, killed, frozen, away: nothing accepted is lost or doubled, and no answer waits for it."""
 
 from __future__ import annotations
 
-import json
-import os
-import pickle
 import signal
 import time
-import zlib
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
 from redis import Redis
 
-from db.sync_logs import Ticket
-from tests.faults.oracle import assert_applied_once, make_orders
-from tests.stack import Shop, Stack, running_stack
-from tests.waiting import wait_until
-from workers.queues import enqueue_all
+from tests.faults.harm import QUEUE, away, pause
+from tests.faults.oracle import assert_applied_once, held, make_orders, wait_in_the_middle
+from tests.stack import Shop, Stack
 
-QUEUE = "rq:queue:ingest"
 FREEZE_SECONDS = 20.0
+AWAY_SECONDS = 60.0
 ACCEPT_SECONDS = 2.0
-
-
-@pytest.fixture(scope="module")
-def stack() -> Iterator[Stack]:
-    with running_stack(WORKERS="2") as running:
-        yield running
-
-
-@pytest.fixture
-def shop(stack: Stack) -> Iterator[Shop]:
-    wait_until(lambda: len(stack.pids("worker")) == 2, 10.0, "two workers")
-    yield stack.create_store()
-    stack.thaw()
 
 
 def make_batches(count: int) -> list[list[dict[str, Any]]]:
     return [make_orders(first, 20) for first in range(1, 20 * count + 1, 20)]
 
 
-def test_batches_that_waited_when_redis_was_emptied_complete(stack: Stack, shop: Shop) -> None:
+def flush(redis: Redis) -> None:
+    redis.flushall()
+
+
+def delete_jobs(redis: Redis) -> None:
+    """What waits stays in the queue, as ids of jobs that are no more."""
+    redis.delete(*redis.scan_iter("rq:job:*"))
+
+
+def delete_queue(redis: Redis) -> None:
+    redis.delete(QUEUE)
+
+
+@pytest.mark.parametrize("harm", [flush, delete_jobs, pytest.param(delete_queue, marks=pytest.mark.slow)])
+def test_batches_complete_whatever_is_deleted_from_redis(stack: Stack, shop: Shop, harm: Any) -> None:
     batches = make_batches(20)
     with stack.frozen("worker"):
         jobs = [shop.accept("orders", batch) for batch in batches]
         assert stack.redis.llen(QUEUE) > 0
-        stack.redis.flushall()
+        harm(stack.redis)
     assert_applied_once(shop, batches, shop.wait_ended(jobs))
 
 
-def test_batches_complete_after_redis_was_killed(stack: Stack, shop: Shop) -> None:
+def kill(stack: Stack) -> None:
+    stack.kill("redis", signal.SIGKILL)
+
+
+def shut_down(stack: Stack) -> None:
+    stack.redis.shutdown(nosave=True)
+
+
+@pytest.mark.parametrize("end", [kill, pytest.param(shut_down, marks=pytest.mark.slow)])
+def test_batches_complete_after_redis_ended_and_kept_nothing(stack: Stack, shop: Shop, end: Any) -> None:
     batches = make_batches(20)
+    (ended,) = stack.pids("redis")
     with stack.frozen("worker"):
         jobs = [shop.accept("orders", batch) for batch in batches[:10]]
-        (killed,) = stack.kill("redis", signal.SIGKILL)
+        end(stack)
         jobs += [shop.accept("orders", batch) for batch in batches[10:]]
     assert_applied_once(shop, batches, shop.wait_ended(jobs))
-    assert stack.pids("redis") != [killed]
+    assert ended not in stack.pids("redis")
+
+
+def test_a_batch_that_commits_while_redis_dies_is_completed_and_not_done_again(stack: Stack, shop: Shop) -> None:
+    batch = make_orders(1, 200)
+    with held(shop):
+        job = shop.accept("orders", batch)
+        wait_in_the_middle(stack)
+        stack.kill("redis", signal.SIGKILL)
+    ended = shop.wait_ended([job])
+    assert_applied_once(shop, [batch], ended)
+    assert ended[0]["attempts"] == 1
+    second = make_orders(1001, 10)
+    assert_applied_once(shop, [batch, second], [shop.job(job), *shop.wait_ended([shop.accept("orders", second)])])
+    assert shop.job(job) == ended[0]
+
+
+def test_without_redis_batches_are_accepted_and_wait(stack: Stack, shop: Shop) -> None:
+    batches = make_batches(5)
+    with away(stack, "redis", signal.SIGKILL):
+        jobs = [shop.accept("orders", batch) for batch in batches]
+        ready = shop.call("GET", "/readyz")
+        assert (ready.status_code, ready.json()["status"]) == (200, "degraded")
+        assert {shop.job(job)["status"] for job in jobs} == {"running"}
+    assert_applied_once(shop, batches, shop.wait_ended(jobs))
+
+
+@pytest.mark.slow
+def test_a_redis_that_is_away_for_a_minute_delays_no_answer_and_loses_nothing(stack: Stack, shop: Shop) -> None:
+    with away(stack, "redis", signal.SIGKILL):
+        batches, jobs = accept_at_leisure(shop, AWAY_SECONDS)
+    assert_applied_once(shop, batches, shop.wait_ended(jobs))
 
 
 @pytest.mark.slow
 def test_a_frozen_redis_delays_no_answer_and_loses_nothing(stack: Stack, shop: Shop) -> None:
-    batches = make_batches(20)
-    jobs, seconds = [], []
     with stack.frozen("redis"):
-        end = time.monotonic() + FREEZE_SECONDS
-        for number, batch in enumerate(batches, 1):
-            began = time.monotonic()
-            jobs.append(shop.accept("orders", batch))
-            seconds.append(time.monotonic() - began)
-            due = end - FREEZE_SECONDS * (1 - number / len(batches))
-            wait_until(lambda due=due: time.monotonic() >= due, FREEZE_SECONDS, "its turn")  # type: ignore[misc]
-    assert max(seconds) < ACCEPT_SECONDS
+        batches, jobs = accept_at_leisure(shop, FREEZE_SECONDS)
     assert_applied_once(shop, batches, shop.wait_ended(jobs))
 
 
-def test_a_full_redis_refuses_no_batch_and_the_backlog_drains_when_it_has_room(stack: Stack, shop: Shop) -> None:
-    batches = make_batches(10)
-    stack.redis.config_set("maxmemory", 1)
-    try:
-        jobs = [shop.accept("orders", batch) for batch in batches]
-        assert shop.call("GET", "/readyz").status_code == 200
-    finally:
-        wait_until(lambda: stack.redis.config_set("maxmemory", 0), 5.0, "room in Redis")
-    assert_applied_once(shop, batches, shop.wait_ended(jobs))
-
-
-class Evil:
-    """Runs a command when it is unpickled."""
-
-    def __init__(self, target: Path) -> None:
-        self.target = target
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        return os.system, (f"touch {self.target}",)
-
-
-def push(redis: Redis, job_id: str, data: bytes) -> None:
-    fields: dict[Any, Any] = {
-        "data": data,
-        "origin": "ingest",
-        "status": "queued",
-        "created_at": "2026-01-01T00:00:00.000000Z",
-    }
-    redis.hset(f"rq:job:{job_id}", mapping=fields)
-    redis.rpush(QUEUE, job_id)
-
-
-def call_of(function: str, *arguments: str) -> bytes:
-    return zlib.compress(json.dumps([function, None, arguments, {}]).encode())
-
-
-def test_jobs_that_somebody_else_wrote_are_refused_and_later_batches_work(
-    stack: Stack, shop: Shop, tmp_path: Path
-) -> None:
-    ran = tmp_path / "ran"
-    calls = {
-        "system": call_of("os.system", f"touch {ran}"),
-        "neighbour": call_of("subprocess.getoutput", f"touch {ran}"),
-        "method": zlib.compress(json.dumps(["touch", "pathlib.Path", [str(ran)], {}]).encode()),
-        "pickle": zlib.compress(pickle.dumps(Evil(ran))),
-        "bare-pickle": pickle.dumps(Evil(ran)),
-        "arguments": call_of("workers.jobs.process_log", "no", "id"),
-        "nothing": b"",
-    }
-    for job_id, data in calls.items():
-        push(stack.redis, job_id, data)
-    stack.redis.rpush(QUEUE, "without-a-job")
-    wait_until(lambda: stack.redis.llen(QUEUE) == 0, 20.0, "all of them to be taken")
-    batches = make_batches(5)
-    assert_applied_once(shop, batches, shop.wait_ended([shop.accept("orders", batch) for batch in batches]))
-    assert not ran.exists()
-    assert {"system", "neighbour", "method"} <= {str(line["job_id"]) for line in stack.up.logged("job_forbidden")}
-    assert str(ran) not in stack.log
-
-
-def test_a_forged_job_under_the_id_of_a_waiting_batch_only_delays_it(stack: Stack, shop: Shop, tmp_path: Path) -> None:
-    ran = tmp_path / "ran"
-    batch = make_orders(1, 10)
-    with stack.frozen("worker"):
-        job = shop.accept("orders", batch)
-        stack.redis.flushall()
-        push(stack.redis, f"{job}-1", call_of("os.system", f"touch {ran}"))
-    assert_applied_once(shop, [batch], shop.wait_ended([job]))
-    assert not ran.exists()
-
-
-def test_a_batch_that_is_queued_several_times_has_one_effect(stack: Stack, shop: Shop) -> None:
-    batch = make_orders(1, 200)
-    with stack.frozen("worker"):
-        job = shop.accept("orders", batch)
-        for waiting in stack.redis.lrange(QUEUE, 0, -1):
-            stack.redis.rpush(QUEUE, waiting, waiting)
-        (log_id,) = stack.sql("SELECT id FROM sync_logs WHERE store_id = %s", shop.id)[0]
-        enqueue_all(stack.redis, [Ticket(shop.id, log_id, number, "orders", 200) for number in (90, 91, 92)])
-    ended = shop.wait_ended([job])
-    wait_until(lambda: stack.redis.llen(QUEUE) == 0, 10.0, "the copies to be taken")
-    assert_applied_once(shop, [batch], ended)
-    assert shop.job(job)["attempts"] == 1
+def accept_at_leisure(shop: Shop, seconds: float) -> tuple[list[list[dict[str, Any]]], list[str]]:
+    """A batch about every second, each accepted in time whatever Redis does."""
+    batches, jobs = make_batches(int(seconds)), []
+    for batch in batches:
+        began = time.monotonic()
+        jobs.append(shop.accept("orders", batch))
+        taken = time.monotonic() - began
+        assert taken < ACCEPT_SECONDS
+        pause(max(0.0, 1.0 - taken))
+    return batches, jobs

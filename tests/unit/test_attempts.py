@@ -42,10 +42,15 @@ def test_what_passes_is_tried_again(error: Exception) -> None:
 
 
 @pytest.mark.parametrize(
-    "error", [psycopg.errors.CheckViolation(), psycopg.errors.UndefinedTable(), ValueError(), MemoryError()], ids=repr
+    "error", [psycopg.errors.CheckViolation(), psycopg.errors.UndefinedTable(), ValueError()], ids=repr
 )
 def test_what_would_fail_again_is_not(error: BaseException) -> None:
     assert verdict_on(error) is INTERNAL
+
+
+def test_want_of_memory_passes_and_is_named() -> None:
+    verdict = verdict_on(MemoryError())
+    assert (verdict.retry, verdict.code) == (True, "OUT_OF_MEMORY")
 
 
 def test_a_verdict_tells_nothing_of_the_exception() -> None:

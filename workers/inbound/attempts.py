@@ -25,6 +25,7 @@ class Verdict:
 
 
 UNAVAILABLE = Verdict(True, "TEMPORARILY_UNAVAILABLE", "The database was not available. The batch will be tried again.")
+OUT_OF_MEMORY = Verdict(True, "OUT_OF_MEMORY", "The batch needs more memory than was free. It will be tried again.")
 INTERNAL = Verdict(False, "INTERNAL", "The batch could not be processed. It is kept, and can be retried.")
 
 
@@ -38,5 +39,10 @@ def retry_delays(most_attempts: int, random: Callable[[], float]) -> list[float]
 
 
 def verdict_on(error: BaseException) -> Verdict:
-    """Transient errors are tried again; anything else would fail the same way each time."""
+    """Transient errors are tried again; anything else would fail the same way each time.
+
+    Want of memory is one: another worker, or this one beside less work, may have enough.
+    """
+    if isinstance(error, MemoryError):
+        return OUT_OF_MEMORY
     return UNAVAILABLE if is_retryable(error) else INTERNAL
