@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 
-from tests.bench import accept_rate, job_overhead, latency, worker_time
+from tests.bench import accept_rate, job_overhead, latency, memory, resident, scale, two_workers, worker_time
 from tests.bench.accept_rate import AcceptFigures
 from tests.bench.peers import compare
 from tests.bench.report import Row, save
@@ -62,6 +62,21 @@ def _latency(_: Options) -> list[Row]:
     return latency.rows(figures)
 
 
+def _memory(_: Options) -> list[Row]:
+    if not resident.IS_TOLD:
+        return [Row("memory", "not measured: only Linux tells it")]
+    figures = memory.measure()
+    save("memory", asdict(figures))
+    return memory.rows(figures)
+
+
+def _workers(options: Options) -> list[Row]:
+    with world() as bench:
+        figures = two_workers.measure(bench, options.runs)
+    save("workers", asdict(figures))
+    return two_workers.rows(figures)
+
+
 def _peers(options: Options) -> list[Row]:
     with world() as bench:
         figures = compare.measure(bench, options.runs)
@@ -69,11 +84,21 @@ def _peers(options: Options) -> list[Row]:
     return compare.rows(figures)
 
 
+def _scale(options: Options) -> list[Row]:
+    with world() as bench:
+        figures = scale.measure(bench, options.orders, options.runs)
+    save("scale", asdict(figures))
+    return scale.rows(figures)
+
+
 PARTS: dict[str, Callable[[Options], list[Row]]] = {
     "worker": _worker,
     "job": _job,
     "accept": _accept,
     "latency": _latency,
+    "memory": _memory,
+    "workers": _workers,
     "peers": _peers,
+    "scale": _scale,
 }
-DEFAULT_PARTS = ["worker", "job", "accept", "latency"]
+DEFAULT_PARTS = ["worker", "job", "accept", "latency", "memory", "workers"]
