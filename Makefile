@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: help setup demo run test test-faults chaos lint format bench dashboard clean
+.PHONY: help setup demo run test test-faults chaos lint format bench bench-peers bench-scale dashboard clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -54,5 +54,20 @@ format: setup ## let ruff lay the code out
 bench: setup ## speed, as ratios measured side by side in one run
 	@$(BIN)/python -m tests.bench
 
+PEERS := .bench-peers
+
+$(PEERS)/%/.installed: tests/bench/peers/requirements-%.txt
+	@echo "Installing $* into an environment of its own …"
+	@test -x $(PEERS)/$*/bin/python || $(PYTHON) -m venv $(PEERS)/$*
+	@$(PEERS)/$*/bin/python -m pip install --quiet --disable-pip-version-check -r $<
+	@touch $@
+
+bench-peers: setup $(PEERS)/dlt/.installed $(PEERS)/target-postgres/.installed ## dlt and target-postgres on the same orders
+	@$(BIN)/python -m tests.bench peers
+
+ORDERS ?= 5000000
+bench-scale: setup ## what an order costs beside 5,000,000 stored ones (some GB of disk): make bench-scale ORDERS=500000
+	@$(BIN)/python -m tests.bench scale --orders $(ORDERS)
+
 clean: ## remove what make made, except .data
-	rm -rf $(VENV) .venv-dashboard .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage* htmlcov bench-results
+	rm -rf $(VENV) .venv-dashboard .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage* htmlcov bench-results $(PEERS)

@@ -11,7 +11,9 @@ T = TypeVar("T")
 POLL_SECONDS = 0.02
 
 
-def wait_until(condition: Callable[[], T], deadline: float = 10.0, what: str = "") -> T:
+def wait_until(
+    condition: Callable[[], T], deadline: float = 10.0, what: str = "", poll_seconds: float = POLL_SECONDS
+) -> T:
     """The first true value of `condition`. Fails after `deadline` seconds, saying what was waited for."""
     end = time.monotonic() + deadline
     while True:
@@ -20,4 +22,4 @@ def wait_until(condition: Callable[[], T], deadline: float = 10.0, what: str = "
             return value
         if time.monotonic() > end:
             raise AssertionError(f"waited {deadline} s for {what or 'a condition'}; last value: {value!r}")
-        time.sleep(POLL_SECONDS)
+        time.sleep(poll_seconds)

@@ -1,74 +1,39 @@
-"""`make bench`: every figure a ratio to a floor measured in the same run, in a table and as JSON."""
+"""`make bench`: every figure a ratio to something measured in the same run, in a table and as JSON."""
 
 from __future__ import annotations
 
 import argparse
-import json
 import sys
-from dataclasses import asdict
-from pathlib import Path
-from typing import Any
 
 from rich.console import Console
-from rich.table import Table
 
 from app.logs import configure_logging
-from tests.bench import accept_rate, job_overhead, worker_time
-from tests.bench.world import World, machine, world
-
-RUNS = 5
-CLIENTS = (1, 8, 32)
-REQUESTS = 960
-JOBS = 100
-RESULTS = Path("bench-results")
+from tests.bench.parts import DEFAULT_PARTS, PARTS, Options
+from tests.bench.report import Row, show
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(prog="make bench", description=__doc__)
-    parser.add_argument("--runs", type=int, default=RUNS)
-    parser.add_argument("--requests", type=int, default=REQUESTS)
+    parser = argparse.ArgumentParser(prog="python -m tests.bench", description=__doc__)
+    parser.add_argument("parts", nargs="*", help=f"any of {', '.join(PARTS)}; without: {', '.join(DEFAULT_PARTS)}")
+    parser.add_argument("--runs", type=int, default=5, help="interleaved runs, of which the median counts")
+    parser.add_argument("--requests", type=int, default=960, help="requests of a run of the accept rate")
+    parser.add_argument("--orders", type=int, default=5_000_000, help="stored orders of the scale part")
     args = parser.parse_args()
+    unknown = [name for name in args.parts if name not in PARTS]
+    if unknown:
+        parser.error(f"no such part: {', '.join(unknown)}")
     configure_logging("ERROR", "console")
-    console = Console(stderr=True)
-    with world() as bench:
-        results = _measure(bench, args.runs, args.requests, console)
-    RESULTS.mkdir(exist_ok=True)
-    (RESULTS / "results.json").write_text(json.dumps({"machine": machine(), **results}, indent=2) + "\n")
-    _show(results)
+    show(_measure(args.parts or DEFAULT_PARTS, Options(args.runs, args.requests, args.orders)))
     return 0
 
 
-def _measure(bench: World, runs: int, requests: int, console: Console) -> dict[str, Any]:
-    with console.status("worker time per order …"):
-        worker = worker_time.measure(bench, runs)
-    with console.status("one job …"):
-        job = job_overhead.measure(bench, JOBS)
-    with console.status("accept rate …"):
-        accepts = accept_rate.measure(bench, runs, CLIENTS, requests)
-    return {"worker": asdict(worker), "job_ms": job, "accept": [asdict(figures) for figures in accepts]}
-
-
-def _show(results: dict[str, Any]) -> None:
-    worker, console = results["worker"], Console()
-    table = Table("what", "measured", "floor", "ratio", title=f"Sluice on {machine()}")
-    for kind in ("new", "changed", "unchanged"):
-        table.add_row(
-            f"worker, {kind} orders (1,000 with 3 items)",
-            f"{worker[kind]:.0f} µs/order",
-            f"{worker['floor']:.0f} µs/order",
-            f"{worker[kind] / worker['floor']:.2f}",
-        )
-    table.add_row("unchanged against first sync", "", "", f"{worker['unchanged'] / worker['new']:.2f}")
-    table.add_row("WAL of processing 1,000 unchanged orders", f"{worker['unchanged_wal']:.0f} bytes", "", "")
-    table.add_row("one job of one record", f"{results['job_ms']:.1f} ms", "", "")
-    for row in results["accept"]:
-        table.add_row(
-            f"accept, {row['clients']} clients, {row['encoding']}",
-            f"{row['rate']:.0f}/s, p99 {row['p99']:.0f} ms",
-            f"{row['floor_rate']:.0f}/s, p99 {row['floor_p99']:.0f} ms",
-            f"{row['rate'] / row['floor_rate']:.2f}",
-        )
-    console.print(table)
+def _measure(parts: list[str], options: Options) -> list[Row]:
+    rows = []
+    with Console(stderr=True).status("") as status:
+        for name in parts:
+            status.update(f"{name} …")
+            rows += PARTS[name](options)
+    return rows
 
 
 if __name__ == "__main__":

@@ -2,13 +2,7 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
-from pathlib import Path
 from statistics import median
 from uuid import UUID
 
@@ -16,13 +10,11 @@ from tests.bench.world import World, orders
 from tests.pipeline import accept_batch, read_log
 from tests.waiting import wait_until
 
-REPOSITORY = Path(__file__).parents[2]
-
 
 def measure(world: World, jobs: int) -> float:
     """Median milliseconds from before the accept to the moment of completion that the log itself notes."""
     store_id = world.new_store()
-    with _worker(world):
+    with world.worker():
         _one(world, store_id, 0)  # the first job warms the worker
         return median(_one(world, store_id, number) for number in range(1, jobs + 1))
 
@@ -34,20 +26,3 @@ def _one(world: World, store_id: UUID, number: int) -> float:
     finished = read_log(world.runtime, store_id, log_id).finished_at
     assert finished is not None
     return (finished.timestamp() - began) * 1000
-
-
-@contextmanager
-def _worker(world: World) -> Iterator[None]:
-    environment = os.environ | {
-        "DATABASE_URL": world.postgres.app_url(),
-        "REDIS_URL": world.redis_url,
-        "SECRET_KEY": "b" * 32,
-        "LOG_LEVEL": "WARNING",
-        "DATA_DIR": str(world.runtime.settings.data_dir),
-    }
-    process = subprocess.Popen([sys.executable, "-m", "app", "worker"], cwd=REPOSITORY, env=environment)
-    try:
-        yield
-    finally:
-        process.terminate()
-        process.wait(30)

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import os
 import platform
+import subprocess
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 from uuid import UUID
 
@@ -14,15 +17,18 @@ import psycopg
 from psycopg import Connection
 
 from app.settings import load_settings
-from app.stack.postgres import EmbeddedPostgres
+from app.stack.postgres import DATABASE, EmbeddedPostgres
 from app.stack.redis import EmbeddedRedis
-from app.tenants import create_store
+from app.tenants import CreatedStore, create_store
+from db.bootstrap import create_database, own_schema
 from db.migrate import migrate
 from db.pool import open_pool
 from tests.data_dirs import data_dir
 from tests.factories import make_item, make_order
 from workers.queues import WakeUp, connect
 from workers.runtime import Runtime
+
+REPOSITORY = Path(__file__).parents[2]
 
 
 @dataclass(frozen=True)
@@ -32,19 +38,53 @@ class World:
     runtime: Runtime
     postgres: EmbeddedPostgres
     redis_url: str
+    database: str = DATABASE
+
+    def create_store(self) -> CreatedStore:
+        with psycopg.connect(self.postgres.app_url(self.database), autocommit=True) as conn:
+            return create_store(conn, "bench", "woocommerce")
 
     def new_store(self) -> UUID:
-        with psycopg.connect(self.postgres.app_url(), autocommit=True) as conn:
-            return create_store(conn, "bench", "woocommerce").store_id
+        return self.create_store().store_id
 
     def new_token(self) -> str:
-        with psycopg.connect(self.postgres.app_url(), autocommit=True) as conn:
-            return create_store(conn, "bench", "woocommerce").token
+        return self.create_store().token
 
     @contextmanager
     def superuser(self) -> Iterator[Connection]:
-        with psycopg.connect(self.postgres.superuser_url("sluice"), autocommit=True) as conn:
+        with psycopg.connect(self.postgres.superuser_url(self.database), autocommit=True) as conn:
             yield conn
+
+    @contextmanager
+    def beside(self, database: str) -> Iterator[World]:
+        """An empty migrated database of its own on the same servers."""
+        with psycopg.connect(self.postgres.superuser_url(), autocommit=True) as conn:
+            create_database(conn, database)
+        with psycopg.connect(self.postgres.superuser_url(database), autocommit=True) as conn:
+            own_schema(conn)
+        migrate(self.postgres.owner_url(database))
+        pool = open_pool(self.postgres.app_url(database), 2, "bench")
+        try:
+            yield replace(self, database=database, runtime=replace(self.runtime, pool=pool))
+        finally:
+            pool.close()
+
+    @contextmanager
+    def worker(self) -> Iterator[subprocess.Popen[bytes]]:
+        """A real worker process on this database."""
+        environment = os.environ | {
+            "DATABASE_URL": self.postgres.app_url(self.database),
+            "REDIS_URL": self.redis_url,
+            "SECRET_KEY": "b" * 32,
+            "LOG_LEVEL": "WARNING",
+            "DATA_DIR": str(self.runtime.settings.data_dir),
+        }
+        process = subprocess.Popen([sys.executable, "-m", "app", "worker"], cwd=REPOSITORY, env=environment)
+        try:
+            yield process
+        finally:
+            process.terminate()
+            process.wait(30)
 
 
 @contextmanager
