@@ -18,6 +18,7 @@ COMMANDS = (
     "stores",
     "operators",
     "jobs",
+    "schedules",
     "worker",
     "dispatcher",
     "health",

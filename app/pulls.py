@@ -11,6 +11,7 @@ from psycopg import Connection
 from app.answers import log_answer, moment
 from app.auth import current_store_id
 from app.errors import ApiError
+from app.pulled import PULLED
 from app.services import services
 from db.pull_runs import Progress, list_progress
 from db.sql import Platform
@@ -20,7 +21,6 @@ from db.tenancy import tenant
 from workers.inbound.pull_start import AlreadyRunning, NothingToFill, Wanted, start_pull
 
 POLL_AFTER_SECONDS = 2
-PULLED: dict[str, tuple[str, ...]] = {"shopify": ("orders", "products", "customers"), "tiktok": ("orders", "products")}
 
 
 def pulled_store(conn: Connection, platform: str | None = None) -> Store:

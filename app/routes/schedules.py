@@ -7,7 +7,8 @@ from flask import Blueprint, Response, jsonify, request
 from app.auth import current_store_id, store_required
 from app.body import read_json_body
 from app.errors import ApiError, not_found
-from app.pulls import PULLED, pulled_store
+from app.pulled import PULLED
+from app.pulls import pulled_store
 from app.schedules import make_schedule, schedule_answer
 from app.services import services
 from db.schedules import delete_schedule, list_schedules, put_schedule

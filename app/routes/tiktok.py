@@ -7,7 +7,8 @@ from flask import Blueprint, Response, jsonify, request
 from app.answers import stats_answer
 from app.auth import current_store_id, store_required
 from app.errors import ApiError
-from app.pulls import PULLED, pulled_store, start_run, started
+from app.pulled import PULLED
+from app.pulls import pulled_store, start_run, started
 from app.services import services
 from db.entity_stats import list_stats
 from db.sync_metadata import list_metadata
