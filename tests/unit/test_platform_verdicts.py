@@ -29,7 +29,7 @@ TIKTOK_VERDICTS = {
     "invalid_token": ("PLATFORM_TOKEN_EXPIRED", False),
     "stale_timestamp": ("PLATFORM_CLOCK_REFUSED", False),
     "future_timestamp": ("PLATFORM_CLOCK_REFUSED", False),
-    "unexpected_shop_cipher": ("SHOP_UNKNOWN", False),
+    "unexpected_shop_cipher": ("PLATFORM_REFUSED_CALL", False),
     "missing_body_param": ("PLATFORM_REFUSED_CALL", False),
     "missing_shop_cipher": ("SHOP_UNKNOWN", False),
     "cipher_token_mismatch": ("SHOP_UNKNOWN", False),

@@ -36,6 +36,7 @@ MOST_BODY_BYTES = 64 * 1024 * 1024
 FIRST_DELAY_SECONDS = 0.5
 LONGEST_DELAY_SECONDS = 16.0
 JITTER = 0.5
+LONGEST_WAIT_SECONDS = 86400.0
 USER_AGENT = "sluice"
 
 
@@ -73,6 +74,12 @@ class Answer:
         return http_date(self.headers.get("date", ""))
 
 
+def shortened(timeout: httpx.Timeout, left: float) -> httpx.Timeout:
+    """The time limits of one attempt, none of them longer than what is left of the call, or a second."""
+    parts = {name: min(value, max(1.0, left)) for name, value in timeout.as_dict().items() if value is not None}
+    return httpx.Timeout(**parts)
+
+
 Judge = Callable[[Answer], PlatformError | None]
 
 
@@ -80,18 +87,21 @@ def http_date(text: str) -> datetime | None:
     """A moment as HTTP writes it, or None."""
     try:
         moment = parsedate_to_datetime(text)
-    except ValueError:
+        return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+    except (ValueError, OverflowError):
         return None
-    return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
 
 
 def retry_after(answer: Answer, now: float) -> float | None:
-    """Seconds that the platform asks to wait: a number, with decimals at Shopify, or a date. `now` is unix time."""
+    """Seconds that the platform asks to wait, a day at most: a number, with decimals at Shopify, or a date.
+
+    `now` is unix time.
+    """
     text = answer.headers.get("retry-after", "").strip()
     if text.replace(".", "", 1).isdecimal() and text.isascii():
-        return float(text)
+        return min(float(text), LONGEST_WAIT_SECONDS)
     moment = http_date(text)
-    return max(0.0, moment.timestamp() - now) if moment else None
+    return min(max(0.0, moment.timestamp() - now), LONGEST_WAIT_SECONDS) if moment else None
 
 
 def judge_by_status(answer: Answer, now: float) -> PlatformError | None:
@@ -179,7 +189,10 @@ class PlatformHttp:
 
     def _exchange(self, request: Request, deadline: float) -> Answer:
         headers = {"Accept": "application/json", "User-Agent": USER_AGENT, **request.headers}
-        with self._client.stream(request.method, request.url, headers=headers, content=request.content) as response:
+        limits = shortened(TIMEOUT, deadline - self._clock.monotonic())
+        with self._client.stream(
+            request.method, request.url, headers=headers, content=request.content, timeout=limits
+        ) as response:
             body = self._body(response, deadline)
             return Answer(response.status_code, response.headers, _document(body))
 

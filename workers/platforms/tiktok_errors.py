@@ -78,7 +78,6 @@ OVERLOADED_MESSAGES: tuple[tuple[str, Callable[[], PlatformError]], ...] = (
     ("timestamp", clock_refused),
     ("x-tts-access-token", token_expired),
     ("access_token", token_expired),
-    ("shop_cipher", unknown_shop),
     ("signature", signature_refused),
     ("app_key", signature_refused),
 )
