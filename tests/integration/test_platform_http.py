@@ -23,18 +23,9 @@ from tests.fakes.clock import FakeClock, pages_of
 from tests.fakes.server import FAULTS, Call, FakeServer, Reply
 from tests.fakes.shopify import FakeShopify
 from workers.platforms.address import ShopAddress, read_shop_url
+from workers.platforms.answers import Answer, http_date, judge_by_status, retry_after
 from workers.platforms.base import PlatformError, Window
-from workers.platforms.http import (
-    TIMEOUT,
-    Answer,
-    PlatformHttp,
-    Request,
-    backoff,
-    http_date,
-    judge_by_status,
-    retry_after,
-    shortened,
-)
+from workers.platforms.http import TIMEOUT, PlatformHttp, Request, backoff, shortened
 from workers.platforms.pacing import CallLimitBucket
 from workers.platforms.shopify import ShopifyRest
 
@@ -191,18 +182,18 @@ def test_a_private_address_is_refused_before_anything_is_sent(stack: ExitStack) 
 
 def test_a_500_in_every_tenth_answer_costs_a_call_each_and_no_record(stack: ExitStack) -> None:
     time = FakeClock()
-    fake = stack.enter_context(FakeShopify(orders=250 * 20, clock=time, monotonic=time))
+    fake = stack.enter_context(FakeShopify(orders=250 * 11, clock=time, monotonic=time))
     fake.server.faults.every(10, "500")
     shop = ShopifyRest(read_shop_url(fake.url, allow_http=False), fake.token, time.clock)
     stack.callback(shop.close)
     found = [record["id"] for page in pages_of(shop.source("orders", Window())) for record in page.records]
     assert found == fake.tables["orders"].ids
-    assert sum(fake.server.calls.values()) == 22
+    assert sum(fake.server.calls.values()) == 12
 
 
 def test_random_faults_lose_nothing(stack: ExitStack) -> None:
     time = FakeClock()
-    fake = stack.enter_context(FakeShopify(orders=250 * 20, clock=time, monotonic=time))
+    fake = stack.enter_context(FakeShopify(orders=250 * 11, clock=time, monotonic=time))
     fake.server.faults.at_random(0.3, seed=7)
     shop = ShopifyRest(read_shop_url(fake.url, allow_http=False), fake.token, time.clock)
     stack.callback(shop.close)

@@ -13,8 +13,8 @@ import pytest
 
 from tests.fakes.clock import FakeClock
 from workers.platforms import failures, shopify, tiktok_errors
+from workers.platforms.answers import Answer
 from workers.platforms.base import PlatformError
-from workers.platforms.http import Answer
 from workers.platforms.shops import CallLimits, ShopAccess, open_shop
 from workers.platforms.tiktok_tokens import TokenDesk, tokens_of
 

@@ -20,6 +20,7 @@ from urllib.parse import parse_qs, urlencode, urljoin, urlsplit
 from app.logs import get_logger
 from schemas.natives import NATIVES
 from workers.platforms.address import ShopAddress
+from workers.platforms.answers import Answer, judge_by_status
 from workers.platforms.base import Page, PlatformError, Source, Window
 from workers.platforms.failures import (
     bad_request,
@@ -30,7 +31,7 @@ from workers.platforms.failures import (
     unknown_shop,
     unreadable,
 )
-from workers.platforms.http import Answer, Clock, PlatformHttp, Request, judge_by_status
+from workers.platforms.http import Clock, PlatformHttp, Request
 from workers.platforms.pacing import CallLimitBucket
 
 log = get_logger(__name__)
