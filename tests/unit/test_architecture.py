@@ -95,6 +95,7 @@ def test_workers_know_no_web() -> None:
         "cryptography",
         "httpx",
         "httpcore",
+        "croniter",
     )
     assert strangers("workers", (*ours, *third_party)) == []
 
