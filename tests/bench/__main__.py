@@ -18,12 +18,13 @@ def main() -> int:
     parser.add_argument("--runs", type=int, default=5, help="interleaved runs, of which the median counts")
     parser.add_argument("--requests", type=int, default=960, help="requests of a run of the accept rate")
     parser.add_argument("--orders", type=int, default=5_000_000, help="stored orders of the scale part")
+    parser.add_argument("--share", type=float, default=1.0, help="of the shops that the pulls part pulls")
     args = parser.parse_args()
     unknown = [name for name in args.parts if name not in PARTS]
     if unknown:
         parser.error(f"no such part: {', '.join(unknown)}")
     configure_logging("ERROR", "console")
-    show(_measure(args.parts or DEFAULT_PARTS, Options(args.runs, args.requests, args.orders)))
+    show(_measure(args.parts or DEFAULT_PARTS, Options(args.runs, args.requests, args.orders, args.share)))
     return 0
 
 

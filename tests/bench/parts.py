@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 
-from tests.bench import accept_rate, job_overhead, latency, memory, resident, scale, two_workers, worker_time
+from tests.bench import accept_rate, job_overhead, latency, memory, pulls, resident, scale, two_workers, worker_time
 from tests.bench.accept_rate import AcceptFigures
 from tests.bench.peers import compare
 from tests.bench.report import Row, save
@@ -14,15 +14,17 @@ from tests.bench.world import world
 CLIENTS = (1, 8, 32)
 JOBS = 100
 LATENCY_BATCHES = 100
+SHOPIFY_ORDERS, TIKTOK_ORDERS = 60_000, 276_000
 
 
 @dataclass(frozen=True)
 class Options:
-    """`orders`: how many are stored where the cost at scale is measured."""
+    """`orders`: how many are stored where the cost at scale is measured. `share`: how much of a whole shop is pulled."""
 
     runs: int
     requests: int
     orders: int
+    share: float
 
 
 def _worker(options: Options) -> list[Row]:
@@ -77,6 +79,13 @@ def _workers(options: Options) -> list[Row]:
     return two_workers.rows(figures)
 
 
+def _pulls(options: Options) -> list[Row]:
+    with world() as bench:
+        figures = pulls.measure(bench, int(SHOPIFY_ORDERS * options.share), int(TIKTOK_ORDERS * options.share))
+    save("pulls", [asdict(found) for found in figures])
+    return [pulls.row(found) for found in figures]
+
+
 def _peers(options: Options) -> list[Row]:
     with world() as bench:
         figures = compare.measure(bench, options.runs)
@@ -98,7 +107,8 @@ PARTS: dict[str, Callable[[Options], list[Row]]] = {
     "latency": _latency,
     "memory": _memory,
     "workers": _workers,
+    "pulls": _pulls,
     "peers": _peers,
     "scale": _scale,
 }
-DEFAULT_PARTS = ["worker", "job", "accept", "latency", "memory", "workers"]
+DEFAULT_PARTS = ["worker", "job", "accept", "latency", "memory", "workers", "pulls"]

@@ -19,7 +19,7 @@ from psycopg import Connection
 from app.settings import load_settings
 from app.stack.postgres import DATABASE, EmbeddedPostgres
 from app.stack.redis import EmbeddedRedis
-from app.tenants import CreatedStore, create_store
+from app.tenants import CreatedStore, create_store, set_credentials
 from db.bootstrap import create_database, own_schema
 from db.migrate import migrate
 from db.pool import open_pool
@@ -29,6 +29,7 @@ from workers.queues import WakeUp, connect
 from workers.runtime import Runtime
 
 REPOSITORY = Path(__file__).parents[2]
+SECRET_KEY = "b" * 32
 
 
 @dataclass(frozen=True)
@@ -46,6 +47,13 @@ class World:
 
     def new_store(self) -> UUID:
         return self.create_store().store_id
+
+    def connect_store(self, platform: str, url: str, credentials: dict[str, str]) -> UUID:
+        """A store that is pulled."""
+        with psycopg.connect(self.postgres.app_url(), autocommit=True) as conn:
+            store_id = create_store(conn, "bench", platform, url).store_id
+            set_credentials(conn, SECRET_KEY, store_id, credentials)
+        return store_id
 
     def new_token(self) -> str:
         return self.create_store().token
@@ -94,7 +102,7 @@ def world() -> Iterator[World]:
         postgres.start()
         redis.start()
         migrate(postgres.owner_url())
-        settings = replace(load_settings({}), data_dir=root)
+        settings = replace(load_settings({}), data_dir=root, secret_key=SECRET_KEY)
         pool = open_pool(postgres.app_url(), 2, "bench")
         try:
             with connect(redis.url) as client:
