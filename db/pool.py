@@ -8,6 +8,8 @@ from typing import Any
 from psycopg import Connection, Error
 from psycopg_pool import ConnectionPool
 
+from db.session import discard_plans
+
 # A vanished server is noticed by the client within about a minute; libpq's own defaults are hours.
 KEEPALIVES: dict[str, Any] = {
     "connect_timeout": 5,
@@ -20,12 +22,14 @@ ACQUIRE_TIMEOUT_SECONDS = 2.0  # the API answers 503 within this time
 
 
 FRESH_SECONDS = 1.0
+PLANS_SECONDS = 5.0
 
 
 class SluiceConnection(Connection[tuple[Any, ...]]):
-    """Knows when it was last seen alive."""
+    """Knows when it was last seen alive, and since when it has kept its plans."""
 
     seen_alive: float = float("-inf")
+    plans_since: float = float("-inf")
 
 
 def check_if_idle(conn: SluiceConnection) -> None:
@@ -34,6 +38,15 @@ def check_if_idle(conn: SluiceConnection) -> None:
     if now - conn.seen_alive > FRESH_SECONDS:
         ConnectionPool.check_connection(conn)
         conn.seen_alive = now
+    if now - conn.plans_since > PLANS_SECONDS:
+        forget_plans(conn, now)
+
+
+def forget_plans(conn: SluiceConnection, now: float) -> None:
+    """A plan made while a table was nearly empty reads all rows of the store for each one it looks for, and is kept until
+    the table is analysed: minutes in which the first sync of a new installation would get slower with every batch."""
+    discard_plans(conn)
+    conn.plans_since = now
 
 
 Pool = ConnectionPool[SluiceConnection]

@@ -1,4 +1,4 @@
-"""Settings of one transaction."""
+"""What concerns a session or one transaction, not a table."""
 
 from __future__ import annotations
 
@@ -12,3 +12,8 @@ SQL = queries("session")
 def set_asynchronous_commit(conn: Connection) -> None:
     """Let this transaction's commit return before it is on disk: for facts that may be lost with a crash."""
     conn.execute(SQL["set_asynchronous_commit"])
+
+
+def discard_plans(conn: Connection) -> None:
+    """Have every statement planned anew at its next use, the checks of foreign keys too; they stay prepared."""
+    conn.execute(SQL["discard_plans"])

@@ -1,3 +1,7 @@
 -- name: set_asynchronous_commit
 -- Local to the transaction.
 SET LOCAL synchronous_commit = off
+
+-- name: discard_plans
+-- Changes no result; costs the planning of what runs next.
+DISCARD PLANS

@@ -49,6 +49,7 @@ def measure(world: World, runs: int) -> PeerFigures:
     figures: dict[str, dict[int, list[float]]] = {}
     with _loaders(world) as loaders:
         stored = _load_all(loaders, 0, figures)
+        _analyze(world)
         figures = {name: {load: [] for load in LOADS} for name in loaders}
         for _ in range(runs):
             stored = _load_all(loaders, stored, figures)
@@ -115,6 +116,13 @@ def _peer(peer: Peer, folder: Path) -> Loader:
         return peer.load(payload)
 
     return load
+
+
+def _analyze(world: World) -> None:
+    """What PostgreSQL does by itself within a minute or two of a table's first rows; by chance, it would favour some."""
+    for database in ("sluice", DATABASE):
+        with psycopg.connect(world.postgres.superuser_url(database), autocommit=True) as conn:
+            conn.execute("ANALYZE")
 
 
 def _check(world: World, name: str, stored: int) -> None:
