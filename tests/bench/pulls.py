@@ -43,7 +43,9 @@ class PullFigures:
 def row(found: PullFigures) -> Row:
     """A line of the table; memory can only be told of a run that goes on after fifty pages."""
     grown = f", {found.grown_kib / 1024:.1f} MiB more after page 50" if found.pages > 50 else ""
-    return Row(f"pull: {found.name}", f"{found.pages} calls, {found.seconds:.1f} s{grown}", "answers", f"{found.ratio:.2f}")
+    return Row(
+        f"pull: {found.name}", f"{found.pages} calls, {found.seconds:.1f} s{grown}", "answers", f"{found.ratio:.2f}"
+    )
 
 
 @dataclass
