@@ -92,6 +92,7 @@ def test_workers_know_no_web() -> None:
         "cryptography",
         "httpx",
         "httpcore",
+        "oauthlib",
     )
     assert strangers("workers", (*ours, *third_party)) == []
 
