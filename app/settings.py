@@ -46,6 +46,7 @@ class Settings:
     db_pool_size: int
     max_waiters: int
     allow_http_shops: bool
+    tiktok_calls_per_second: int
 
 
 def _text(value: str) -> str:
@@ -132,6 +133,7 @@ def load_settings(environ: Mapping[str, str]) -> Settings:
         db_pool_size=read("DB_POOL_SIZE", _whole(1, 100), 8),
         max_waiters=read("MAX_WAITERS", _whole(0, 64), 4),
         allow_http_shops=read("ALLOW_HTTP_SHOPS", _yes_or_no, False),
+        tiktok_calls_per_second=read("TIKTOK_CALLS_PER_SECOND", _whole(1, 1000), 20),
     )
     wrong += _half_configured({name for name, value in environ.items() if value.strip()})
     if wrong:

@@ -90,6 +90,7 @@ def test_plain_http_elsewhere_needs_the_setting() -> None:
         "https://shop.test/#a",
         "https://shop.test:99999",
         "https://[::1",
+        "https://shop test",
     ],
 )
 def test_other_urls_are_refused(url: str) -> None:

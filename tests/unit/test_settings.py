@@ -37,6 +37,7 @@ WRONG = [
     ("DB_POOL_SIZE", "101"),
     ("MAX_WAITERS", "65"),
     ("ALLOW_HTTP_SHOPS", "1"),
+    ("TIKTOK_CALLS_PER_SECOND", "0"),
 ]
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import functools
 import ipaddress
+import re
 import socket
 import ssl
 from collections.abc import Iterable
@@ -22,6 +23,7 @@ from workers.platforms.base import PlatformError
 
 REFUSED = "SHOP_ADDRESS_REFUSED"
 DEFAULT_PORTS = {"http": 80, "https": 443}
+HOST = re.compile(r"[\w.:-]+")  # letters of any script: names may be international
 NAT64 = ipaddress.ip_network("64:ff9b::/96")
 
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
@@ -53,7 +55,7 @@ def read_shop_url(url: str, *, allow_http: bool) -> ShopAddress:
         host, port = parts.hostname or "", parts.port
     except ValueError:
         raise refused("The address of the shop is not a URL.") from None
-    if parts.scheme not in DEFAULT_PORTS or not host:
+    if parts.scheme not in DEFAULT_PORTS or not HOST.fullmatch(host):
         raise refused("The address of the shop must start with https:// and name a host.")
     if parts.username is not None or parts.query or parts.fragment:
         raise refused("The address of the shop must hold no user name, no ? and no #.")
