@@ -40,14 +40,37 @@ class Resource:
     delete: Callable[..., JsonObject] | None = None
     check: Callable[[JsonObject], None] = lambda payload: None
     forgets_totals: bool = False
+    shown: Callable[[JsonObject], JsonObject] = lambda row: row
+
+
+def _rename(shop: ShopState, wc_id: int, payload: JsonObject) -> JsonObject:
+    category = categories.update(shop, wc_id, payload)
+    products.rename_category(shop, category)
+    return category
 
 
 RESOURCES = (
-    Resource("products/categories", categories.listed, categories.get, categories.create, categories.update, categories.delete),
-    Resource("products", product_list.listed, products.get, products.create, products.update, products.delete, check_product),
+    Resource(
+        "products/categories",
+        categories.listed,
+        categories.get,
+        categories.create,
+        _rename,
+        categories.delete,
+    ),
+    Resource(
+        "products",
+        product_list.listed,
+        products.get,
+        products.create,
+        products.update,
+        products.delete,
+        check=check_product,
+        shown=products.shown,
+    ),
     Resource("orders", orders.listed, orders.get, forgets_totals=True),
     Resource("customers", customers.listed, customers.get),
-)  # fmt: skip
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,10 +100,7 @@ def answer(shop: ShopState, call: Call, route: str) -> Outcome:
         try:
             return _serve(shop, call, route)
         except ApiError as error:
-            headers = (
-                {"WWW-Authenticate": 'Basic realm="WooCommerce API"'} if "secret is invalid" in error.message else {}
-            )
-            return Outcome(error.status, error.body(), headers)
+            return Outcome(error.status, error.body())
         except (TypeError, AttributeError, ValueError, KeyError):
             return Outcome(500, Crash().body())
 
@@ -144,12 +164,12 @@ def _page(shop: ShopState, resource: Resource, asked: Asked) -> Outcome:
         pairs = [pair for pair in parse_qsl(asked.raw_query) if pair[0] != "page"]
         address = shop.url(f"/{resource.path}") + "?" + urlencode([*pairs, ("page", str(page + 1))])
         headers["Link"] = f'<{address}>; rel="next"'
-    return Outcome(200, [only_fields(asked.query, row) for row in found.rows], headers)
+    return Outcome(200, [only_fields(asked.query, resource.shown(row)) for row in found.rows], headers)
 
 
 def _one(shop: ShopState, resource: Resource, wc_id: int, asked: Asked) -> Outcome:
     if asked.method == "GET":
-        document = resource.get(shop, wc_id)
+        document = resource.shown(resource.get(shop, wc_id))
         _permit(asked, "view")
     elif asked.method in WRITES and resource.update is not None:
         resource.check(asked.payload)
@@ -160,7 +180,8 @@ def _one(shop: ShopState, resource: Resource, wc_id: int, asked: Asked) -> Outco
         document = resource.delete(shop, wc_id, force=_is_forced(asked.query))
     else:
         raise no_route()
-    return Outcome(200, only_fields(asked.query, document))
+    links = {"_links": document["_links"]} if "_links" in document else {}  # one object alone shows them in any case
+    return Outcome(200, only_fields(asked.query, document) | links)
 
 
 def _is_forced(query: PhpQuery) -> bool:

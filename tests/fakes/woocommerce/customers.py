@@ -12,7 +12,7 @@ ROLES = ("all", "administrator", "editor", "author", "contributor", "subscriber"
 
 def get(shop: ShopState, user_id: int) -> JsonObject:
     if user_id not in shop.customers:
-        raise ApiError(404, "wc_user_invalid_id", "Invalid resource ID.")
+        raise ApiError(404, "wc_user_invalid_id", "Invalid user ID.")
     return shop.customers[user_id]
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from decimal import Decimal
 from typing import Any
@@ -29,13 +30,20 @@ def listed(shop: ShopState, query: PhpQuery) -> Rows:
     status = one_of(query, "status", STATUSES, "any")
     rows = [row for row in _candidates(shop, query) if _has_status(row, status)]
     if query.get("search"):
-        rows = [row for row in rows if str(query["search"]).casefold() in row["name"].casefold()]
+        words = _words(str(query["search"]))
+        rows = [row for row in rows if all(word in row["name"].casefold() for word in words)]
     if query.get("search_sku"):
         rows = [row for row in rows if folded(str(query["search_sku"])) in folded(row["sku"])]
     if query.get("category"):
         rows = [row for row in rows if query["category"] in {str(one["id"]) for one in row["categories"]}]
     rows = within_dates(shop, query, rows, loses_fractions=False)
     return ordered(query, rows, KEYS, "desc")
+
+
+def _words(search: str) -> list[str]:
+    """What is looked for: each word, without what looks percent-encoded or has no letter or digit."""
+    words = re.sub(r"%[0-9a-fA-F]{2}", "", search).casefold().split()
+    return [word for word in words if any(char.isalnum() for char in word)]
 
 
 def _candidates(shop: ShopState, query: PhpQuery) -> Rows:

@@ -33,6 +33,7 @@ PLAIN_FIELDS = (
     "purchase_note",
     "menu_order",
 )
+EDITOR_FIELDS = ("permalink_template", "generated_slug")
 DEFAULTS: JsonObject = {
     "type": "simple",
     "status": "publish",
@@ -131,6 +132,14 @@ def get(shop: ShopState, product_id: int) -> JsonObject:
     if product_id not in shop.products:
         raise invalid_product(404)
     return shop.products[product_id]
+
+
+def rename_category(shop: ShopState, category: JsonObject) -> None:
+    """Products show a category's name as it is now; their dates stay."""
+    for product in shop.products.values():
+        for entry in product.get("categories", ()):  # variations have none
+            if entry["id"] == category["id"]:
+                entry["name"] = category["name"]
 
 
 def delete(shop: ShopState, product_id: int, *, force: bool) -> JsonObject:
@@ -294,7 +303,7 @@ def _finish(shop: ShopState, product: JsonObject) -> None:
     home, product_id = shop.settings.home, product["id"]
     generated = slug_of(product["name"]) or str(product_id)
     if not product["slug"] and product["status"] in ("publish", "private", "future", "trash"):
-        product["slug"] = generated
+        product["slug"] = _free_slug(shop, generated)
     is_public = product["status"] in ("publish", "private") and "__trashed" not in product["slug"]
     address = f"/product/{product['slug']}/" if is_public else f"/?post_type=product&p={product_id}"
     product |= {"permalink": home + address, "generated_slug": generated}
@@ -308,15 +317,32 @@ def _finish(shop: ShopState, product: JsonObject) -> None:
     product["_links"] = shop.links("/products", product_id)
 
 
+def _free_slug(shop: ShopState, slug: str) -> str:
+    free, suffix = slug, 2
+    while free in shop.slugs:
+        free, suffix = f"{slug}-{suffix}", suffix + 1
+    shop.slugs.add(free)
+    return free
+
+
+def shown(product: JsonObject) -> JsonObject:
+    """A product as reading shows it: texts in paragraphs, and without what only its editor needs."""
+    texts = {name: _in_paragraphs(product[name]) for name in ("description", "short_description")}
+    return {name: value for name, value in (product | texts).items() if name not in EDITOR_FIELDS}
+
+
+def _in_paragraphs(text: str) -> str:
+    lines = [line if line.startswith("<p") else f"<p>{line}</p>" for line in text.split("\n") if line.strip()]
+    return "".join(f"{line}\n" for line in lines)
+
+
 def _finish_price(shop: ShopState, product: JsonObject) -> None:
     now = shop.now().strftime("%Y-%m-%dT%H:%M:%S")
     begins, ends = product["date_on_sale_from_gmt"], product["date_on_sale_to_gmt"]
     is_on = product["sale_price"] != "" and (not begins or begins <= now) and (not ends or now <= ends)
     product["on_sale"] = is_on
     product["price"] = product["sale_price"] if is_on else product["regular_price"]
-    product["purchasable"] = (
-        product["price"] != "" and product["type"] == "simple" and product["status"] in ("publish", "private", "trash")
-    )
+    product["purchasable"] = product["price"] != "" and product["type"] == "simple"
     amount = f'<span class="woocommerce-Price-amount amount">{product["price"]}</span>'
     product["price_html"] = amount if product["price"] != "" else ""
 

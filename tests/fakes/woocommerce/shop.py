@@ -17,7 +17,7 @@ from urllib.parse import parse_qsl
 
 from tests.fakes.server import Call, FakeServer, Reply
 from tests.fakes.woocommerce import api, categories, orders, products
-from tests.fakes.woocommerce.errors import Crash, wp_die
+from tests.fakes.woocommerce.errors import Crash, no_route, wp_die
 from tests.fakes.woocommerce.faults import Fault, Faults
 from tests.fakes.woocommerce.state import ApiKey, JsonObject, Settings, ShopState
 
@@ -133,8 +133,8 @@ class FakeWooCommerce:
     def _site(self, call: Call) -> Reply:
         """What is not the API: its index, a page, or the redirect to where a page would be."""
         home = self.state.settings.home
-        if not self.state.settings.plain_permalinks and call.path.rstrip("/") == "/wp-json":
-            return _json(200, {"name": "A shop", "namespaces": ["wp/v2", "wc/v3"]}, {})
+        if not self.state.settings.plain_permalinks:
+            return _index(call)
         if call.method == "GET" and not call.path.endswith("/"):
             query = f"?{call.query}" if call.query else ""
             return Reply(301, b"", {"Content-Type": "text/html", "Location": f"{home}{call.path}/{query}"})
@@ -147,6 +147,15 @@ class FakeWooCommerce:
         if fault.kind == "hang":
             self._closing.wait(fault.seconds)
         return replace(reply, is_lost=fault.kind == "lost_answer")
+
+
+def _index(call: Call) -> Reply:
+    """What a shop has beside WooCommerce: the API's index, and pages that do not exist."""
+    if call.path.rstrip("/") == "/wp-json":
+        return _json(200, {"name": "A shop", "namespaces": ["wp/v2", "wc/v3"]}, {})
+    if call.path.startswith("/wp-json/"):
+        return _json(404, no_route().body(), {})
+    return Reply(404, PAGE, {"Content-Type": "text/html; charset=UTF-8"})
 
 
 def _before_work(fault: Fault, method: str) -> Reply | None:
@@ -162,7 +171,9 @@ def _before_work(fault: Fault, method: str) -> Reply | None:
         return Reply(503, PAGE, {"Content-Type": "text/html; charset=UTF-8", **wait})
     if fault.kind == "database_down":
         dead = wp_die("<h1>Error establishing a database connection</h1>", 500)
-        return _json(500, dead, {}) if method != "GET" else Reply(500, PAGE, {"Content-Type": "text/html; charset=UTF-8"})
+        return (
+            _json(500, dead, {}) if method != "GET" else Reply(500, PAGE, {"Content-Type": "text/html; charset=UTF-8"})
+        )
     if fault.kind == "crash":
         return _json(500, Crash().body(), {})
     return Reply(0, b"", is_lost=True) if fault.kind == "drop" else None

@@ -53,6 +53,7 @@ class ShopState:
         self.lock = threading.RLock()
         self.products: dict[int, JsonObject] = {}
         self.skus: dict[str, int] = {}  # trashed products keep theirs
+        self.slugs: set[str] = set()
         self.trashed_from: dict[int, str] = {}  # a trashed product's id, and the status it had
         self.images: dict[int, JsonObject] = {}
         self.categories: dict[int, JsonObject] = {}
@@ -105,7 +106,7 @@ class ShopState:
 
 def slug_of(name: str) -> str:
     """A name as part of an address: ASCII letters and digits, all else in between a hyphen or an escape."""
-    plain = unicodedata.normalize("NFKD", re.sub(r"<[^>]*>|&\w+;", "", name))
+    plain = unicodedata.normalize("NFD", re.sub(r"<[^>]*>|&\w+;", "", name))
     kept = "".join(char for char in plain if not unicodedata.combining(char)).lower()
     kept = re.sub(r"[“”„‘’\"'.,;:!?()&/+]", "", kept)
     return quote(re.sub(r"[\s_-]+", "-", kept).strip("-"), safe="-").lower()
