@@ -118,6 +118,10 @@ class FakeServer:
     def url(self) -> str:
         return f"{self._scheme}://127.0.0.1:{self._http.server_port}"
 
+    def listen_with(self, context: ssl.SSLContext) -> None:
+        """Speak TLS from now on."""
+        self._http.socket = context.wrap_socket(self._http.socket, server_side=True)
+
     def __enter__(self) -> Self:
         self._thread.start()
         return self
