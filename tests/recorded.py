@@ -55,9 +55,9 @@ def differences(step: Step, got: Got) -> Iterator[str]:
         if recorded != ours and not (name == "WWW-Authenticate" and recorded and ours):
             yield f"header {name} {recorded} is {ours}"
     if "ids" in step and isinstance(got.document, list):
-        ours = [entry.get("id") for entry in got.document]
-        if ours[: len(step["ids"])] != step["ids"]:
-            yield f"ids {step['ids']} are {ours}"
+        ids = [entry.get("id") for entry in got.document]
+        if ids != step["ids"]:
+            yield f"ids {step['ids']} are {ids}"
     if "count" in step and isinstance(got.document, list) and len(got.document) != step["count"]:
         yield f"count {step['count']} is {len(got.document)}"
     yield from dict.fromkeys(_unlike(step["answer"], got.document, "body"))

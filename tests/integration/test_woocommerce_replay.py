@@ -61,9 +61,10 @@ class Replay:
             state.skus |= {folded(row["sku"]): row["id"] for row in rows if row["sku"]}
         if what == "customers":
             state.customers |= {row["id"]: row for row in rows}
-        if what == "no order":
-            state.orders = {order_id: order for order_id, order in state.orders.items() if order_id not in rows}
-        if what.startswith("orders"):
+        if what == "no orders":
+            for row in rows:
+                del state.orders[row["id"]]
+        elif what.startswith("orders"):
             state.orders = {} if what.endswith("!") else state.orders
             state.orders |= {row["id"]: row for row in rows}
 

@@ -41,9 +41,9 @@ def listed(shop: ShopState, query: PhpQuery) -> Rows:
 
 
 def _words(search: str) -> list[str]:
-    """What is looked for: each word, without what looks percent-encoded or has no letter or digit."""
+    """What is looked for: each word, without what looks percent-encoded or is a lone sign."""
     words = re.sub(r"%[0-9a-fA-F]{2}", "", search).casefold().split()
-    return [word for word in words if any(char.isalnum() for char in word)]
+    return [word for word in words if len(word) > 1 or word.isalnum()]
 
 
 def _candidates(shop: ShopState, query: PhpQuery) -> Rows:
