@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import re
 from datetime import datetime
 from decimal import Decimal, InvalidOperation
@@ -104,7 +103,7 @@ def create(shop: ShopState, payload: JsonObject) -> JsonObject:
     """A new product; nothing is kept of one that is refused."""
     if "id" in payload:
         raise ApiError(400, "woocommerce_rest_product_exists", "Cannot create existing product.")
-    product = {"id": 0, "name": UNTYPED, "slug": "", "permalink": "", **copy.deepcopy(DEFAULTS)}
+    product = {"id": 0, "name": UNTYPED, "slug": "", "permalink": "", **DEFAULTS}
     now = shop.now()
     product |= shop.dates("date_created", now) | shop.dates("date_modified", now)
     product = _changed(shop, product, payload)
@@ -121,7 +120,7 @@ def update(shop: ShopState, product_id: int, payload: JsonObject) -> JsonObject:
     if before is None:
         raise invalid_product(400)
     _refuse_variation(before)
-    product = _changed(shop, copy.deepcopy(before), payload)
+    product = _changed(shop, dict(before), payload)
     product |= shop.dates("date_modified", shop.now())
     _finish(shop, product)
     _keep(shop, product, before)
@@ -174,7 +173,10 @@ def folded(sku: str) -> str:
 
 
 def _changed(shop: ShopState, product: JsonObject, payload: JsonObject) -> JsonObject:
-    """The product with the payload's fields set. Raises ApiError for what is refused."""
+    """The product with the payload's fields set. Raises ApiError for what is refused.
+
+    Values inside are replaced, never changed in place: `product` shares them with the defaults, or with what it was before.
+    """
     _set_texts(product, payload)
     if "sku" in payload:
         product["sku"] = _free_sku(shop, product["id"], str(payload["sku"] or "").strip())
@@ -186,7 +188,7 @@ def _changed(shop: ShopState, product: JsonObject, payload: JsonObject) -> JsonO
         if name in payload:
             product[name] = payload[name]
     if "dimensions" in payload:
-        product["dimensions"] |= payload["dimensions"]
+        product["dimensions"] = product["dimensions"] | payload["dimensions"]
     parts.set_parts(shop, product, payload)
     return product
 
@@ -327,8 +329,13 @@ def _free_slug(shop: ShopState, slug: str) -> str:
 
 def shown(product: JsonObject) -> JsonObject:
     """A product as reading shows it: texts in paragraphs, and without what only its editor needs."""
-    texts = {name: _in_paragraphs(product[name]) for name in ("description", "short_description")}
-    return {name: value for name, value in (product | texts).items() if name not in EDITOR_FIELDS}
+    seen = dict(product)
+    for name in EDITOR_FIELDS:
+        seen.pop(name, None)
+    for name in ("description", "short_description"):
+        if seen[name]:
+            seen[name] = _in_paragraphs(seen[name])
+    return seen
 
 
 def _in_paragraphs(text: str) -> str:
