@@ -37,7 +37,7 @@ FastLoad = Callable[[Any], Any]
 USUAL_NUMBER = re.compile(r"-?[0-9]{1,13}(\.[0-9]{1,6})?").fullmatch
 USUAL_ID = re.compile(r"[1-9][0-9]{0,18}").fullmatch
 USUAL_MOMENT = re.compile(
-    r"[1-9][0-9]{3}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(Z|[+-][0-9]{2}:[0-9]{2})"
+    r"[1-9][0-9]{3}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(Z|[+-][0-9]{2}:[0-9]{2})?"
 ).fullmatch
 SAFE_MONEY = MONEY_BOUND - 1  # rounding can't carry an amount below it over the bound
 
@@ -57,7 +57,8 @@ def usual_moment(value: Any) -> datetime | None:
     if type(value) is not str or not USUAL_MOMENT(value):
         return None
     try:
-        moment = datetime.fromisoformat(value).astimezone(UTC)
+        moment = datetime.fromisoformat(value)
+        moment = moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
     except (ValueError, OverflowError):
         return None
     return moment if moment.year >= 1000 else None

@@ -97,6 +97,7 @@ def test_workers_know_no_web() -> None:
         "httpcore",
         "zstandard",
         "croniter",
+        "oauthlib",
     )
     assert strangers("workers", (*ours, *third_party)) == []
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
@@ -12,14 +13,26 @@ from marshmallow import ValidationError
 
 from schemas.natives import NATIVES, Native
 from tests.fakes import shopify_records, tiktok_records
+from tests.fakes.woocommerce import Settings, orders
+from tests.fakes.woocommerce.state import ShopState
 
 HASH = "0" * 64
 MOMENTS = (1_700_000_000, 1_700_000_060)
+
+
+def woocommerce_order() -> dict[str, Any]:
+    """An order as the fake shop shows it, with a coupon and a refund."""
+    shop = ShopState(Settings(home="http://shop.test"), {})
+    extra: dict[str, Any] = {"coupon_lines": [{"code": "spring10"}], "refunds": [{"total": "-1.00"}], "customer_id": 7}
+    return orders.add(shop, datetime(2026, 11, 20, 23, 50, 18, tzinfo=UTC), **extra)
+
+
 USUAL: dict[tuple[str, str], Any] = {
     ("shopify", "orders"): shopify_records.order(12, *MOMENTS) | {"payment_gateway_names": ["a", "b"]},
     ("shopify", "products"): shopify_records.product(12, *MOMENTS),
     ("shopify", "customers"): shopify_records.customer(12, *MOMENTS) | {"email": HASH},
     ("tiktok", "orders"): tiktok_records.order(tiktok_records.FIRST_ORDER + 2, *MOMENTS),
+    ("woocommerce", "orders"): woocommerce_order(),
     ("tiktok", "products"): tiktok_records.product(tiktok_records.FIRST_PRODUCT, *MOMENTS),
 }
 HOSTILE = st.one_of(

@@ -143,7 +143,9 @@ def desk() -> TokenDesk:
 @pytest.mark.parametrize(
     ("platform", "url", "without", "code"),
     [
-        ("woocommerce", "https://x.test", "", "PLATFORM_NOT_PULLED"),
+        ("woocommerce", "https://x.test", "", "SHOP_CREDENTIALS_INCOMPLETE"),
+        ("woocommerce", "http://x.test", "", "SHOP_ADDRESS_REFUSED"),
+        ("elsewhere", "https://x.test", "", "PLATFORM_NOT_PULLED"),
         ("shopify", None, "", "SHOP_ADDRESS_REFUSED"),
         ("shopify", "http://x.test", "", "SHOP_ADDRESS_REFUSED"),
         ("shopify", "https://x.test", "access_token", "SHOP_CREDENTIALS_INCOMPLETE"),

@@ -12,15 +12,15 @@ How the pull engine uses it, for one run:
   process, with a source of the same entity and window; `None` ends the walk. A page may be empty and yet not the last.
 - A PlatformError that is retryable: the same cursor again later, after `retry_after` seconds if told. One that is not: the run
   fails with its code and message.
-- Totals: TikTok Shop tells them on each page (`page.total`). At Shopify `shop.count(entity, window)` asks, for one call more;
-  it answers None without a call where the platform has no such question.
+- Totals: TikTok Shop tells them on each page (`page.total`), WooCommerce on the first. At Shopify `shop.count(entity, window)`
+  asks, for one call more; it answers None without a call where the platform has no such question.
 - The watermark is a moment of the platform's clock, `page.server_time` of the first page at the latest: what changed before
   it, and lies in the window, is on this page or a later one.
 - Who stops early best keeps the cursor and goes on from it with the same window, in another run too: one second may hold more
   records than a run may read. Order: TikTok orders with `updated_from` ascend in `update_time`, so that everything before the
   last record's second has been read. Walks by id (Shopify, no `updated_from`) may also go on with `after_id`.
   Nothing else comes in the order of updates. A full pull of TikTok orders that may be stopped early should therefore set
-  `updated_from` to a moment before the shop was; without it the walk is by creation.
+  `updated_from` to a moment before the shop was; without it the walk is by creation. WooCommerce's orders come by id.
 """
 
 from __future__ import annotations
@@ -35,6 +35,8 @@ from workers.platforms.http import Clock
 from workers.platforms.shopify import ShopifyRest
 from workers.platforms.tiktok import API_URL, AUTH_URL, App, Hosts, TiktokShop
 from workers.platforms.tiktok_tokens import TokenDesk
+from workers.platforms.woocommerce.client import open_client
+from workers.platforms.woocommerce.orders import WooCommerceShop
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +65,9 @@ def open_shop(access: ShopAccess, limits: CallLimits, desk: TokenDesk, clock: Cl
         return _shopify(access, limits, clock)
     if access.platform == "tiktok":
         return _tiktok(access, limits, desk, clock)
+    if access.platform == "woocommerce":
+        client = open_client(access.url or "", access.credentials, clock, allow_http=limits.allow_http)
+        return WooCommerceShop(client)
     raise PlatformError("PLATFORM_NOT_PULLED", "Records of this platform are posted, not pulled.", retryable=False)
 
 
