@@ -45,6 +45,8 @@ class Settings:
     queue_window: int
     db_pool_size: int
     max_waiters: int
+    allow_http_shops: bool
+    tiktok_calls_per_second: int
 
 
 def _text(value: str) -> str:
@@ -67,6 +69,12 @@ def _one_of(*allowed: str) -> Callable[[str], str]:
         return value
 
     return parse
+
+
+def _yes_or_no(value: str) -> bool:
+    if value.lower() not in ("true", "false"):
+        raise ValueError("true or false")
+    return value.lower() == "true"
 
 
 def _url(*schemes: str) -> Callable[[str], str]:
@@ -124,6 +132,8 @@ def load_settings(environ: Mapping[str, str]) -> Settings:
         queue_window=read("QUEUE_WINDOW", _whole(1, 1000), 8),
         db_pool_size=read("DB_POOL_SIZE", _whole(1, 100), 8),
         max_waiters=read("MAX_WAITERS", _whole(0, 64), 4),
+        allow_http_shops=read("ALLOW_HTTP_SHOPS", _yes_or_no, False),
+        tiktok_calls_per_second=read("TIKTOK_CALLS_PER_SECOND", _whole(1, 1000), 20),
     )
     wrong += _half_configured({name for name, value in environ.items() if value.strip()})
     if wrong:

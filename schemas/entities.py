@@ -90,8 +90,12 @@ def load_strictly(entity: Entity, payload: Any) -> Record | list[Problem]:
 
 
 def external_id(entity: Entity, payload: Any) -> str | None:
-    """The platform's id of a refused record where it is a plain number; other text may be anything, so it is not kept."""
-    value = payload.get(entity.id_field) if isinstance(payload, dict) else None
+    """The platform's id of a refused record, where it has one that may be shown."""
+    return plain_id(payload.get(entity.id_field)) if isinstance(payload, dict) else None
+
+
+def plain_id(value: Any) -> str | None:
+    """An id's text where it is a plain number; other text may be anything, so it is not kept."""
     text = str(value).strip() if isinstance(value, int | str) and not isinstance(value, bool) else ""
     digits = text.removeprefix("-")
     return text if digits.isascii() and digits.isdecimal() and len(text) <= 30 else None

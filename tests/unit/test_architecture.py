@@ -82,7 +82,18 @@ def test_db_knows_nothing_but_psycopg_and_plain_records() -> None:
 
 def test_workers_know_no_web() -> None:
     ours = ("db", "schemas", "workers", "app.settings", "app.logs")
-    third_party = ("rq", "redis", "psycopg", "psycopg_pool", "msgspec", "structlog", "cryptography")
+    third_party = (
+        "rq",
+        "redis",
+        "psycopg",
+        "psycopg_pool",
+        "msgspec",
+        "structlog",
+        "cryptography",
+        "httpx",
+        "httpcore",
+        "oauthlib",
+    )
     assert strangers("workers", (*ours, *third_party)) == []
 
 

@@ -36,6 +36,8 @@ WRONG = [
     ("QUEUE_WINDOW", "1001"),
     ("DB_POOL_SIZE", "101"),
     ("MAX_WAITERS", "65"),
+    ("ALLOW_HTTP_SHOPS", "1"),
+    ("TIKTOK_CALLS_PER_SECOND", "0"),
 ]
 
 

@@ -57,3 +57,19 @@ class Source(Protocol):
     def fetch(self, cursor: str | None) -> Page:
         """The page at the cursor, the first one for None. Raises PlatformError."""
         ...
+
+
+class Shop(Protocol):
+    """One shop's client. It holds connections and the shop's rate limit: one for a run, closed at its end."""
+
+    def source(self, entity: str, window: Window) -> Source:
+        """The records of an entity in a window. Costs no call. Raises PlatformError ENTITY_NOT_AVAILABLE."""
+        ...
+
+    def count(self, entity: str, window: Window) -> int | None:
+        """How many records the window holds, for one call; None, without a call, where the platform can't tell."""
+        ...
+
+    def close(self) -> None:
+        """Give the connections back."""
+        ...

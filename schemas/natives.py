@@ -1,0 +1,68 @@
+"""What the platforms' own payloads are read with: one reader for each platform and entity.
+
+The pull engine calls `NATIVES[platform][entity].read(payload, hasher)` for each record of a page, with the payload as the
+source gave it and the hasher of `email_hasher(EMAIL_HASH_KEY)`; `native_id(payload)` names a refused record.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from marshmallow import ValidationError
+
+from schemas import shopify, shopify_catalogue, tiktok, tiktok_products
+from schemas.entities import plain_id
+from schemas.fields import RecordSchema
+from schemas.privacy import Hasher, hidden_email
+from schemas.reasons import Problem, problems
+from schemas.records import Record
+
+
+@dataclass(frozen=True, slots=True)
+class Native:
+    """One entity as one platform writes it. `fields` are the names that are read of a payload: no others need be fetched.
+
+    A record's key is the platform's own id.
+    """
+
+    schema: RecordSchema
+    convert: Callable[[Any], Record]
+    fields: tuple[str, ...]
+
+    def read(self, payload: Any, hasher: Hasher) -> Record | list[Problem]:
+        """The plain record, in which no e-mail address stands in clear, or what is wrong. Never raises for bad input."""
+        try:
+            return self.convert(self.schema.load(_without_address(payload, hasher)))
+        except ValidationError as error:
+            return problems({"_schema": error.messages} if isinstance(error.messages, list) else error.messages)
+
+
+def _without_address(payload: Any, hasher: Hasher) -> Any:
+    """The payload with the hash in the place of its `email`; other texts are masked by their fields."""
+    if not isinstance(payload, dict) or "email" not in payload:
+        return payload
+    return payload | {"email": hidden_email(payload["email"], hasher)}
+
+
+def native_id(payload: Any) -> str | None:
+    """The platform's id of a refused record where it is a plain number."""
+    return plain_id(payload.get("id")) if isinstance(payload, dict) else None
+
+
+def _native(schema: RecordSchema, convert: Callable[[Any], Record]) -> Native:
+    return Native(schema, convert, tuple(schema.fields))
+
+
+NATIVES: dict[str, dict[str, Native]] = {
+    "shopify": {
+        "orders": _native(shopify.ShopifyOrderSchema(), shopify.to_order),
+        "products": _native(shopify_catalogue.ShopifyProductSchema(), shopify_catalogue.to_product),
+        "customers": _native(shopify_catalogue.ShopifyCustomerSchema(), shopify_catalogue.to_customer),
+    },
+    "tiktok": {
+        "orders": _native(tiktok.TiktokOrderSchema(), tiktok.to_order),
+        "products": _native(tiktok_products.TiktokProductSchema(), tiktok_products.to_product),
+    },
+}

@@ -1,0 +1,113 @@
+"""How fast one shop may be called: pure bookkeeping on a clock that is handed in. Waiting is the caller's."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from typing import Protocol
+
+Monotonic = Callable[[], float]
+
+
+class Pacer(Protocol):
+    """The limit of one shop, as one client sees it."""
+
+    def delay(self) -> float:
+        """Seconds to wait before the next call, which counts as made then."""
+        ...
+
+    def heard(self, headers: Mapping[str, str]) -> None:
+        """Learn from an answer."""
+        ...
+
+    def throttled(self) -> None:
+        """Learn that a call was one too many."""
+        ...
+
+
+class CallLimitBucket:
+    """Shopify's leaky bucket, as `X-Shopify-Shop-Api-Call-Limit: 32/40` tells its level.
+
+    A bucket empties in 20 seconds on every plan (40 at 2/s, 400 at 20/s). `SPARE` places are left to others: the merchant's own
+    apps share nothing with us, but another run of ours does.
+    """
+
+    HEADER = "x-shopify-shop-api-call-limit"
+    EMPTIES_IN_SECONDS = 20.0
+    SPARE = 2
+
+    def __init__(self, monotonic: Monotonic) -> None:
+        self._monotonic = monotonic
+        self._capacity = 40.0
+        self._level = 0.0
+        self._as_of = monotonic()
+
+    def delay(self) -> float:
+        """Zero while there is room; else until enough has leaked out."""
+        self._leak()
+        self._level += 1
+        over = self._level - (self._capacity - self.SPARE)
+        return max(0.0, over / self._leak_per_second)
+
+    def heard(self, headers: Mapping[str, str]) -> None:
+        """Take the platform's word for level and capacity."""
+        told = re.fullmatch(r"\s*([0-9]{1,6})\s*/\s*([0-9]{1,6})\s*", headers.get(self.HEADER, ""))
+        if told and int(told[2]) > self.SPARE:
+            self._level, self._capacity, self._as_of = float(told[1]), float(told[2]), self._monotonic()
+
+    def throttled(self) -> None:
+        """The bucket is full."""
+        self._level, self._as_of = self._capacity, self._monotonic()
+
+    @property
+    def _leak_per_second(self) -> float:
+        return self._capacity / self.EMPTIES_IN_SECONDS
+
+    def _leak(self) -> None:
+        now = self._monotonic()
+        self._level = max(0.0, self._level - (now - self._as_of) * self._leak_per_second)
+        self._as_of = now
+
+
+class AdaptiveRate:
+    """A rate that nobody publishes, as TikTok Shop's: halved after a call too many, raised by a tenth after 20 good ones.
+
+    A second's worth of calls may be made at once, so that a short run is never slowed.
+    """
+
+    SLOWEST_PER_SECOND = 0.5
+    GOOD_CALLS = 20
+    RAISE = 1.1
+
+    def __init__(self, per_second: float, monotonic: Monotonic) -> None:
+        self._most = per_second
+        self._rate = per_second
+        self._monotonic = monotonic
+        self._ready = max(1.0, per_second)
+        self._as_of = monotonic()
+        self._good = 0
+
+    @property
+    def per_second(self) -> float:
+        """The rate now."""
+        return self._rate
+
+    def delay(self) -> float:
+        """Zero while calls are ready; else until the next one is."""
+        now = self._monotonic()
+        self._ready = min(max(1.0, self._rate), self._ready + (now - self._as_of) * self._rate) - 1
+        self._as_of = now
+        return max(0.0, -self._ready / self._rate)
+
+    def heard(self, headers: Mapping[str, str]) -> None:
+        """Count a good call."""
+        self._good += 1
+        if self._good >= self.GOOD_CALLS:
+            self._good = 0
+            self._rate = min(self._most, self._rate * self.RAISE)
+
+    def throttled(self) -> None:
+        """Slow down at once."""
+        self._good = 0
+        self._ready = min(self._ready, 0.0)
+        self._rate = max(self.SLOWEST_PER_SECOND, self._rate / 2)

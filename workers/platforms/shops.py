@@ -1,0 +1,79 @@
+"""The door to the platforms: a shop's client from its row and its credentials.
+
+How the pull engine uses it, for one run:
+
+    shop = open_shop(access, limits, desk, Clock())
+    source = shop.source("orders", Window(updated_from=...))
+    page = source.fetch(cursor)           # outside of any transaction; ends within about a minute
+    ... read each of page.records with schemas.natives, write, keep page.cursor: one transaction ...
+    shop.close()
+
+`source` and `open_shop` cost no call. `fetch(None)` is the first page; the cursor of a page may be stored and used by another
+process, with a source of the same entity and window. A PlatformError that is retryable means: try the same cursor again later,
+after `retry_after` seconds if told; one that is not: fail the run with its code and message.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from workers.platforms.address import read_shop_url
+from workers.platforms.base import PlatformError, Shop
+from workers.platforms.failures import bad_credentials
+from workers.platforms.http import Clock
+from workers.platforms.shopify import ShopifyRest
+from workers.platforms.tiktok import API_URL, AUTH_URL, App, Hosts, TiktokShop
+from workers.platforms.tiktok_tokens import TokenDesk
+
+
+@dataclass(frozen=True, slots=True)
+class ShopAccess:
+    """What the store's row and its decrypted credentials say. `url` None: the platform's own address."""
+
+    platform: str
+    url: str | None
+    credentials: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class CallLimits:
+    """Settings: ALLOW_HTTP_SHOPS and TIKTOK_CALLS_PER_SECOND."""
+
+    allow_http: bool
+    tiktok_per_second: float
+
+
+def open_shop(access: ShopAccess, limits: CallLimits, desk: TokenDesk, clock: Clock) -> Shop:
+    """A client for one shop. `desk` keeps the tokens of a TikTok shop; others have no use for it.
+
+    Raises PlatformError, permanent, for a refused address, incomplete credentials or a platform that can't be pulled.
+    """
+    if access.platform == "shopify":
+        return _shopify(access, limits, clock)
+    if access.platform == "tiktok":
+        return _tiktok(access, limits, desk, clock)
+    raise PlatformError("PLATFORM_NOT_PULLED", "Records of this platform are posted, not pulled.", retryable=False)
+
+
+def _shopify(access: ShopAccess, limits: CallLimits, clock: Clock) -> ShopifyRest:
+    address = read_shop_url(access.url or "", allow_http=limits.allow_http)
+    return ShopifyRest(address, _required(access, "access_token"), clock)
+
+
+def _tiktok(access: ShopAccess, limits: CallLimits, desk: TokenDesk, clock: Clock) -> TiktokShop:
+    hosts = Hosts(
+        api=read_shop_url(access.url or API_URL, allow_http=limits.allow_http),
+        auth=read_shop_url(access.credentials.get("auth_url") or AUTH_URL, allow_http=limits.allow_http),
+    )
+    app = App(
+        _required(access, "app_key"), _required(access, "app_secret"), access.credentials.get("shop_cipher") or None
+    )
+    return TiktokShop(hosts, app, desk, limits.tiktok_per_second, clock)
+
+
+def _required(access: ShopAccess, name: str) -> str:
+    value = access.credentials.get(name)
+    if not value:
+        raise bad_credentials()
+    return value

@@ -1,0 +1,261 @@
+"""WooCommerce's REST API v3 as specification 3 uses it: products, orders, categories of one shop.
+
+A call is made once: the caller decides by the error's verdict whether to retry, and when. One client serves several threads.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import httpx
+
+from workers.platforms.address import guarded_client, read_shop_url
+from workers.platforms.woocommerce import errors
+from workers.platforms.woocommerce.answers import Answer, count_of, error_of, server_time
+from workers.platforms.woocommerce.auth import Param, ShopKey
+from workers.platforms.woocommerce.calls import TIMEOUT_SECONDS, ShopCalls
+from workers.platforms.woocommerce.errors import ValidationError, WooCommerceApiError
+
+Payload = Mapping[str, Any]
+Native = dict[str, Any]
+BATCH_LIMIT = 100
+PAGE_SIZE = 100
+LONGEST_SKU_LIST = 1500  # characters: servers refuse addresses of more than some 8,000 bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """One page of a list. The totals are None where the shop left them out, and mean nothing on a page past the end."""
+
+    records: list[Native]
+    total: int | None
+    total_pages: int | None
+    server_time: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class BatchItem:
+    """What became of one item of a batch: the product as the shop has it now, or the error. Exactly one is set."""
+
+    product: Native | None
+    error: WooCommerceApiError | None
+
+
+@dataclass(frozen=True, slots=True)
+class BatchAnswer:
+    """The items of a batch, each list in the order of what was sent."""
+
+    created: list[BatchItem]
+    updated: list[BatchItem]
+
+
+def open_client(url: str, credentials: Mapping[str, str], *, allow_http: bool) -> WooCommerceClient:
+    """A client for a shop as a store's row describes it; `allow_http` is the setting ALLOW_HTTP_SHOPS. No call is made.
+
+    `credentials` hold `consumer_key` and `consumer_secret`. Raises PlatformError SHOP_ADDRESS_REFUSED, ValidationError
+    SHOP_REFUSED_KEY.
+    """
+    address = read_shop_url(url, allow_http=allow_http)
+    try:
+        key = ShopKey(credentials["consumer_key"].strip(), credentials["consumer_secret"].strip())
+    except (KeyError, AttributeError):
+        raise ValidationError(
+            "The store has no consumer_key and consumer_secret.", code=errors.SHOP_REFUSED_KEY
+        ) from None
+    http = guarded_client(address, httpx.Timeout(TIMEOUT_SECONDS))
+    return WooCommerceClient(ShopCalls(address, key, http))
+
+
+class WooCommerceClient:
+    """One shop. Every method raises WooCommerceError with its verdict, and PlatformError for an address that is not called."""
+
+    def __init__(self, calls: ShopCalls) -> None:
+        self._calls = calls
+
+    def close(self) -> None:
+        """Give the connections back."""
+        self._calls.close()
+
+    def get_product(self, wc_product_id: int) -> Native:
+        """One product, also from the trash (`status` "trash"). Raises NOT_IN_SHOP."""
+        return self._object("GET", f"/products/{_id(wc_product_id)}")
+
+    def get_products(self, wc_product_ids: Collection[int], fields: Sequence[str] = ()) -> dict[int, Native]:
+        """Products by id, a call per 100; trashed and unknown ones are missing. `fields` limits each to these (id always)."""
+        found: list[Native] = []
+        for ids in _chunks([str(_id(wc_id)) for wc_id in wc_product_ids]):
+            found += self._list("/products", {"include": ",".join(ids), "per_page": PAGE_SIZE, **_only(fields)}).records
+        return {product["id"]: product for product in found}
+
+    def find_product_by_sku(self, sku: str) -> Native | None:
+        """The product with this SKU, letter case ignored as the shop does; None also for one in the trash or a variation's."""
+        return self.find_products_by_sku([sku]).get(sku)
+
+    def find_products_by_sku(self, skus: Collection[str]) -> dict[str, Native]:
+        """Products by SKU, about a call per 100; those not found are missing. The lowest id where a shop has one SKU twice."""
+        found: dict[str, Native] = {}
+        for several in _sku_lists(skus):
+            found |= self._matches(several)
+        return found
+
+    def _matches(self, skus: Sequence[str]) -> dict[str, Native]:
+        wanted = {_folded(sku): sku for sku in skus}
+        params: dict[str, Param] = {"sku": ",".join(skus), "orderby": "id", "order": "desc", "per_page": PAGE_SIZE}
+        products = self._list("/products", params).records
+        return {
+            wanted[_folded(product["sku"])]: product
+            for product in products
+            if product.get("type") != "variation" and _folded(product.get("sku")) in wanted
+        }
+
+    def create_product(self, payload: Payload) -> Native:
+        """Create a product. Raises DUPLICATE_SKU with `resource_id` (product or variation), SKU_IN_TRASH, SHOP_REFUSED_VALUE.
+
+        There is no idempotency key: after a NetworkError look the SKU up before trying again.
+        """
+        return self._object("POST", "/products", _filled(payload))
+
+    def update_product(self, wc_product_id: int, payload: Payload) -> Native:
+        """Change the fields of the payload. Raises NOT_IN_SHOP for a product that was deleted, DUPLICATE_SKU and as above.
+
+        An empty payload is refused (ValidationError): the shop would only mark the product as modified.
+        """
+        return self._object("PUT", f"/products/{_id(wc_product_id)}", _filled(payload))
+
+    def batch_update_products(self, create: Sequence[Payload] = (), update: Sequence[Payload] = ()) -> BatchAnswer:
+        """Create and change up to 100 products at once; each update carries its `id`. The call succeeds though items fail.
+
+        Raises for the call as a whole only. SHOP_CRASHED, SHOP_TIMED_OUT and NetworkError leave it open which items were done.
+        """
+        body = _batch(create, update)
+        document, _ = self._calls.call("POST", "/products/batch", {}, body)
+        answers = document if isinstance(document, dict) else {}
+        return BatchAnswer(_items(answers.get("create"), len(create)), _items(answers.get("update"), len(update)))
+
+    def get_orders(self, params: Mapping[str, Param]) -> Listing:
+        """One page of orders; parameters are WooCommerce's own, lists are sent as `name[0]`, booleans as words."""
+        return self._list("/orders", params)
+
+    def get_categories(self) -> list[Native]:
+        """All product categories, in the order of their ids. Names come HTML-escaped."""
+        found: list[Native] = []
+        for page in range(1, 10_000):
+            listing = self._list(
+                "/products/categories", {"orderby": "id", "order": "asc", "per_page": PAGE_SIZE, "page": page}
+            )
+            found += listing.records
+            if len(listing.records) < PAGE_SIZE:
+                return found
+        raise unreadable()
+
+    def create_category(self, payload: Payload) -> Native:
+        """Create a category, or answer the one that has this name at this place: to have it is what was asked."""
+        try:
+            return self._object("POST", "/products/categories", _filled(payload))
+        except WooCommerceApiError as error:
+            if error.code != errors.TERM_EXISTS or error.resource_id is None:
+                raise
+            existing = error.resource_id
+        return self._object("GET", f"/products/categories/{existing}")
+
+    def update_category(self, wc_category_id: int, payload: Payload) -> Native:
+        """Change a category. Raises NOT_IN_SHOP for one that was deleted."""
+        return self._object("PUT", f"/products/categories/{_id(wc_category_id)}", _filled(payload))
+
+    def _object(self, method: str, path: str, payload: Payload | None = None) -> Native:
+        document, _ = self._calls.call(method, path, {}, payload)
+        if not isinstance(document, dict) or type(document.get("id")) is not int:
+            raise unreadable()
+        return document
+
+    def _list(self, path: str, params: Mapping[str, Param]) -> Listing:
+        document, answer = self._calls.call("GET", path, params)
+        if not isinstance(document, list) or not all(isinstance(record, dict) for record in document):
+            raise unreadable()
+        return listing_of(document, answer)
+
+
+def listing_of(records: list[Native], answer: Answer) -> Listing:
+    """A page of records with what the headers say about the list."""
+    total, pages = count_of(answer, "x-wp-total"), count_of(answer, "x-wp-totalpages")
+    return Listing(records, total, pages, server_time(answer))
+
+
+def unreadable() -> WooCommerceApiError:
+    """JSON, but not of the shape that this call answers."""
+    return WooCommerceApiError(errors.SHOP_ANSWER_UNREADABLE, status=200, retryable=True)
+
+
+def _batch(create: Sequence[Payload], update: Sequence[Payload]) -> dict[str, list[Payload]]:
+    """The body of a batch. Raises ValidationError for what must never be sent."""
+    if not 0 < len(create) + len(update) <= BATCH_LIMIT:
+        raise ValidationError(f"A batch holds 1 to {BATCH_LIMIT} products.", code=errors.BATCH_TOO_LARGE)
+    for payload in create:
+        _filled(payload)
+    for payload in update:
+        _id(payload.get("id"))
+        _filled({name: value for name, value in payload.items() if name != "id"})
+    lists = {"create": list(create), "update": list(update)}
+    return {name: payloads for name, payloads in lists.items() if payloads}
+
+
+def _items(entries: Any, sent: int) -> list[BatchItem]:
+    """The items of an answer by their place. Raises if there are more or fewer than were sent: then no place is sure."""
+    entries = [] if entries is None else entries
+    if not isinstance(entries, list) or len(entries) != sent:
+        raise unreadable()
+    return [_item(entry) for entry in entries]
+
+
+def _item(entry: Any) -> BatchItem:
+    if not isinstance(entry, dict):
+        raise unreadable()
+    if "error" in entry:
+        failure = error_of([entry["error"]], 400)
+        return BatchItem(None, failure or unreadable())
+    if type(entry.get("id")) is not int:
+        raise unreadable()
+    return BatchItem(entry, None)
+
+
+def _filled(payload: Payload) -> Payload:
+    """The payload, if there is anything in it."""
+    if not payload:
+        raise ValidationError("There is nothing to send.")
+    return payload
+
+
+def _id(value: Any) -> int:
+    """An id that names one object: `/products/0` and `/products/` would name a list."""
+    if type(value) is not int or value <= 0:
+        raise ValidationError("The id of an object of a shop is a positive whole number.")
+    return value
+
+
+def _only(fields: Sequence[str]) -> dict[str, Param]:
+    return {"_fields": ",".join(dict.fromkeys(("id", *fields)))} if fields else {}
+
+
+def _chunks(values: Sequence[str]) -> Iterator[Sequence[str]]:
+    return (values[start : start + PAGE_SIZE] for start in range(0, len(values), PAGE_SIZE))
+
+
+def _sku_lists(skus: Collection[str]) -> Iterator[list[str]]:
+    """The SKUs in lists short enough for an address. One with a comma can't be looked up: the shop splits there."""
+    several: list[str] = []
+    for sku in skus:
+        if not sku.strip() or "," in sku:
+            continue
+        if len(several) == PAGE_SIZE or sum(map(len, several)) + len(sku) > LONGEST_SKU_LIST:
+            yield several
+            several = []
+        several.append(sku)
+    if several:
+        yield several
+
+
+def _folded(sku: Any) -> str:
+    return str(sku or "").strip().casefold()

@@ -1,0 +1,132 @@
+"""What can go wrong with a WooCommerce shop: the error classes of specification 3, each with a verdict and a tenant-safe code.
+
+Every error is a PlatformError: `code` and `message` may be shown, `retryable` is the verdict, `retry_after` is in seconds.
+What a shop wrote stays out of the message: `wc_code` is kept for the log only.
+"""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+from workers.platforms.base import PlatformError
+
+SHOP_UNREACHABLE = "SHOP_UNREACHABLE"
+SHOP_TIMED_OUT = "SHOP_TIMED_OUT"
+SHOP_RATE_LIMITED = "SHOP_RATE_LIMITED"
+SHOP_UNAVAILABLE = "SHOP_UNAVAILABLE"
+SHOP_FAILED = "SHOP_FAILED"
+SHOP_CRASHED = "SHOP_CRASHED"
+SHOP_ANSWER_UNREADABLE = "SHOP_ANSWER_UNREADABLE"
+SHOP_ANSWER_TOO_LARGE = "SHOP_ANSWER_TOO_LARGE"
+SHOP_REDIRECTS = "SHOP_REDIRECTS"
+SHOP_REFUSED_KEY = "SHOP_REFUSED_KEY"
+SHOP_CLOCK_DIFFERS = "SHOP_CLOCK_DIFFERS"
+SHOP_REFUSED_NONCE = "SHOP_REFUSED_NONCE"
+SHOP_REFUSED_VALUE = "SHOP_REFUSED_VALUE"
+PLAIN_PERMALINKS = "PLAIN_PERMALINKS"
+WOOCOMMERCE_MISSING = "WOOCOMMERCE_MISSING"
+NOT_IN_SHOP = "NOT_IN_SHOP"
+DUPLICATE_SKU = "DUPLICATE_SKU"
+SKU_IN_TRASH = "SKU_IN_TRASH"
+TERM_EXISTS = "TERM_EXISTS"
+IMAGE_REFUSED = "IMAGE_REFUSED"
+BATCH_TOO_LARGE = "BATCH_TOO_LARGE"
+MAPPING_NOT_FOUND = "MAPPING_NOT_FOUND"
+
+MESSAGES = {
+    SHOP_UNREACHABLE: "The shop could not be reached, or closed the connection before it answered.",
+    SHOP_TIMED_OUT: "The shop did not answer in time.",
+    SHOP_RATE_LIMITED: "The shop, or its host, asked us to slow down.",
+    SHOP_UNAVAILABLE: "The shop is in maintenance or overloaded.",
+    SHOP_FAILED: "The shop answered with an error of its own.",
+    SHOP_CRASHED: "A PHP error stopped the shop at the request; its log (WooCommerce > Status > Logs) names the error.",
+    SHOP_ANSWER_UNREADABLE: "The shop answered with something else than data, such as a web page of a firewall or a cache.",
+    SHOP_ANSWER_TOO_LARGE: "The shop's answer is larger than accepted.",
+    SHOP_REDIRECTS: "The shop redirects to another address. Store the address that it redirects to as the shop's URL.",
+    SHOP_REFUSED_KEY: "The shop refused the consumer key, or what the key asked for. Make one with read/write permission.",
+    SHOP_CLOCK_DIFFERS: "The shop's clock and ours differ by more than 15 minutes, so that it refuses signed requests.",
+    SHOP_REFUSED_NONCE: "The shop took a signed request for a repetition.",
+    SHOP_REFUSED_VALUE: "The shop refused a value.",
+    PLAIN_PERMALINKS: (
+        "The shop does not answer under /wp-json/, and nothing was written. "
+        "Choose any structure but Plain under Settings > Permalinks."
+    ),
+    WOOCOMMERCE_MISSING: "The address answers as WordPress, but WooCommerce is not active there.",
+    NOT_IN_SHOP: "The shop no longer has this object.",
+    DUPLICATE_SKU: "Another product of the shop has this SKU.",
+    SKU_IN_TRASH: "A product in the shop's trash holds this SKU. Restore it, or delete it permanently.",
+    TERM_EXISTS: "The shop has a category of this name at this place.",
+    IMAGE_REFUSED: "The shop could not download an image, or does not know its id.",
+    BATCH_TOO_LARGE: "The shop takes fewer items in one request than were sent.",
+    MAPPING_NOT_FOUND: "The product has not been in this shop yet.",
+}
+
+
+class WooCommerceError(PlatformError):
+    """The base of all errors of this package."""
+
+    def __init__(self, code: str, *, retryable: bool, retry_after: float | None = None, message: str = "") -> None:
+        super().__init__(code, message or MESSAGES[code], retryable=retryable, retry_after=retry_after)
+
+
+class WooCommerceApiError(WooCommerceError):
+    """The shop answered with an error: of the whole call, or of one item of a batch (`status` is then the item's).
+
+    `wc_code` is WooCommerce's own code or "". `resource_id`: the object in the way, for DUPLICATE_SKU and TERM_EXISTS.
+    `fields`: the names of what was refused, where the shop names them.
+    """
+
+    fields: tuple[str, ...] = ()
+
+    def __init__(
+        self,
+        code: str,
+        *,
+        status: int,
+        wc_code: str = "",
+        resource_id: int | None = None,
+        retryable: bool,
+        retry_after: float | None = None,
+    ) -> None:
+        super().__init__(code, retryable=retryable, retry_after=retry_after)
+        self.status = status
+        self.wc_code = wc_code
+        self.resource_id = resource_id
+
+
+class RateLimitError(WooCommerceApiError):
+    """429. `retry_after` is None where the shop names no time; waiting it out spends no attempt."""
+
+    def __init__(self, retry_after: float | None) -> None:
+        super().__init__(SHOP_RATE_LIMITED, status=429, retryable=True, retry_after=retry_after)
+
+
+class NetworkError(WooCommerceError):
+    """No answer: no connection, a broken one, or none in time. A write may have been done all the same."""
+
+    def __init__(self, code: str = SHOP_UNREACHABLE) -> None:
+        super().__init__(code, retryable=True)
+
+
+class ValidationError(WooCommerceError):
+    """We refuse to send it: what is asked makes no sense to the shop. `message` says why, in plain words."""
+
+    def __init__(self, message: str, *, code: str = SHOP_REFUSED_VALUE) -> None:
+        super().__init__(code, retryable=False, message=message)
+
+
+class SyncError(WooCommerceError):
+    """One product's sync failed for a reason of ours. `code` and `message` are the caller's."""
+
+    def __init__(self, product_id: UUID, sync_type: str, code: str, message: str, *, retryable: bool) -> None:
+        super().__init__(code, retryable=retryable, message=message)
+        self.product_id = product_id
+        self.sync_type = sync_type
+
+
+class MappingNotFoundError(WooCommerceError):
+    """A stock or price is to be sent for a product that this shop has never had: sync the product first."""
+
+    def __init__(self, product_id: UUID) -> None:
+        super().__init__(MAPPING_NOT_FOUND, retryable=False)
+        self.product_id = product_id
