@@ -45,6 +45,8 @@ class Settings:
     queue_window: int
     db_pool_size: int
     max_waiters: int
+    pull_workers: int
+    pull_turn_seconds: int
     allow_http_shops: bool
     tiktok_calls_per_second: int
 
@@ -132,6 +134,8 @@ def load_settings(environ: Mapping[str, str]) -> Settings:
         queue_window=read("QUEUE_WINDOW", _whole(1, 1000), 8),
         db_pool_size=read("DB_POOL_SIZE", _whole(1, 100), 8),
         max_waiters=read("MAX_WAITERS", _whole(0, 64), 4),
+        pull_workers=read("PULL_WORKERS", _whole(1, 64), 1),
+        pull_turn_seconds=read("PULL_TURN_SECONDS", _whole(1, 3600), 60),
         allow_http_shops=read("ALLOW_HTTP_SHOPS", _yes_or_no, False),
         tiktok_calls_per_second=read("TIKTOK_CALLS_PER_SECOND", _whole(1, 1000), 20),
     )

@@ -19,26 +19,43 @@ from db.rows import (
     touch_versions,
     write_staged,
 )
-from db.sql import queries
+from db.sql import Platform, by_platform, queries
 from schemas.records import Customer
 
 SQL = queries("customers")
+KEYED = by_platform(SQL, "customer")
 
 
-def get_customer_versions(conn: Connection, store_id: UUID, keys: Sequence[int]) -> dict[int, StoredVersion]:
-    return read_versions(conn, SQL["get_customer_versions"], store_id, keys)
+def get_customer_versions(
+    conn: Connection, store_id: UUID, keys: Sequence[int], platform: Platform = "woocommerce"
+) -> dict[int, StoredVersion]:
+    return read_versions(conn, KEYED[platform]["get_customer_versions"], store_id, keys)
 
 
-def get_customer_ids(conn: Connection, store_id: UUID, keys: Iterable[int | None]) -> dict[int | None, UUID]:
+def get_customer_ids(
+    conn: Connection, store_id: UUID, keys: Iterable[int | None], platform: Platform = "woocommerce"
+) -> dict[int | None, UUID]:
     """The ids of those customers that are stored."""
-    return read_ids(conn, SQL["get_customer_ids"], store_id, keys)
+    return read_ids(conn, KEYED[platform]["get_customer_ids"], store_id, keys)
 
 
-def touch_customers(conn: Connection, store_id: UUID, accepted_seq: int, rows: Sequence[tuple[int, datetime]]) -> None:
-    touch_versions(conn, SQL["touch_customers"], store_id, accepted_seq, rows)
+def touch_customers(
+    conn: Connection,
+    store_id: UUID,
+    accepted_seq: int,
+    rows: Sequence[tuple[int, datetime]],
+    platform: Platform = "woocommerce",
+) -> None:
+    touch_versions(conn, KEYED[platform]["touch_customers"], store_id, accepted_seq, rows)
 
 
-def upsert_customers(conn: Connection, store_id: UUID, accepted_seq: int, writes: Sequence[Write[Customer]]) -> None:
+def upsert_customers(
+    conn: Connection,
+    store_id: UUID,
+    accepted_seq: int,
+    writes: Sequence[Write[Customer]],
+    platform: Platform = "woocommerce",
+) -> None:
     """Write customers; orders that waited for them are linked by `link_orders`.
 
     Raises ConcurrentChange where the plan no longer fits.
@@ -47,7 +64,7 @@ def upsert_customers(conn: Connection, store_id: UUID, accepted_seq: int, writes
         lock_exclusive(conn, store_id, "customers")
     conn.execute(SQL["create_customer_stage"])
     copy_rows(conn, SQL["copy_customer_stage"], _rows(writes, accepted_seq))
-    write_staged(conn, SQL["upsert_customers"], store_id, writes)
+    write_staged(conn, KEYED[platform]["upsert_customers"], store_id, writes)
 
 
 def _rows(writes: Sequence[Write[Customer]], accepted_seq: int) -> Iterator[tuple[Any, ...]]:

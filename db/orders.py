@@ -21,31 +21,48 @@ from db.rows import (
     touch_versions,
     write_staged,
 )
-from db.sql import queries
+from db.sql import Platform, by_platform, queries
 from schemas.records import Order
 
 SQL = queries("orders")
+KEYED = by_platform(SQL, "order")
 Ids = Mapping[int | None, UUID]
 
 
-def get_order_versions(conn: Connection, store_id: UUID, keys: Sequence[int]) -> dict[int, StoredVersion]:
-    return read_versions(conn, SQL["get_order_versions"], store_id, keys)
+def get_order_versions(
+    conn: Connection, store_id: UUID, keys: Sequence[int], platform: Platform = "woocommerce"
+) -> dict[int, StoredVersion]:
+    return read_versions(conn, KEYED[platform]["get_order_versions"], store_id, keys)
 
 
-def touch_orders(conn: Connection, store_id: UUID, accepted_seq: int, rows: Sequence[tuple[int, datetime]]) -> None:
-    touch_versions(conn, SQL["touch_orders"], store_id, accepted_seq, rows)
+def touch_orders(
+    conn: Connection,
+    store_id: UUID,
+    accepted_seq: int,
+    rows: Sequence[tuple[int, datetime]],
+    platform: Platform = "woocommerce",
+) -> None:
+    touch_versions(conn, KEYED[platform]["touch_orders"], store_id, accepted_seq, rows)
 
 
-def upsert_orders(conn: Connection, store_id: UUID, accepted_seq: int, writes: Sequence[Write[Order]]) -> None:
+def upsert_orders(
+    conn: Connection,
+    store_id: UUID,
+    accepted_seq: int,
+    writes: Sequence[Write[Order]],
+    platform: Platform = "woocommerce",
+) -> None:
     """Write orders with their lines. Raises ConcurrentChange where the plan no longer fits."""
     lock_shared(conn, store_id, "products")
     lock_shared(conn, store_id, "customers")
     orders = [write.versioned.record for write in writes]
-    customers = get_customer_ids(conn, store_id, (order.wc_customer_id for order in orders))
-    products = get_product_ids(conn, store_id, (item.wc_product_id for order in orders for item in order.items))
+    customers = get_customer_ids(conn, store_id, (order.wc_customer_id for order in orders), platform)
+    products = get_product_ids(
+        conn, store_id, (item.wc_product_id for order in orders for item in order.items), platform
+    )
     conn.execute(SQL["create_order_stage"])
     copy_rows(conn, SQL["copy_order_stage"], _order_rows(writes, accepted_seq, customers))
-    write_staged(conn, SQL["upsert_orders"], store_id, writes)
+    write_staged(conn, KEYED[platform]["upsert_orders"], store_id, writes)
     _replace_items(conn, store_id, writes, products)
 
 

@@ -22,26 +22,43 @@ from db.rows import (
     touch_versions,
     write_staged,
 )
-from db.sql import queries
+from db.sql import Platform, by_platform, queries
 from schemas.records import Product
 
 SQL = queries("products")
+KEYED = by_platform(SQL, "product")
 
 
-def get_product_versions(conn: Connection, store_id: UUID, keys: Sequence[int]) -> dict[int, StoredVersion]:
-    return read_versions(conn, SQL["get_product_versions"], store_id, keys)
+def get_product_versions(
+    conn: Connection, store_id: UUID, keys: Sequence[int], platform: Platform = "woocommerce"
+) -> dict[int, StoredVersion]:
+    return read_versions(conn, KEYED[platform]["get_product_versions"], store_id, keys)
 
 
-def get_product_ids(conn: Connection, store_id: UUID, keys: Iterable[int | None]) -> dict[int | None, UUID]:
+def get_product_ids(
+    conn: Connection, store_id: UUID, keys: Iterable[int | None], platform: Platform = "woocommerce"
+) -> dict[int | None, UUID]:
     """The ids of those products that are stored."""
-    return read_ids(conn, SQL["get_product_ids"], store_id, keys)
+    return read_ids(conn, KEYED[platform]["get_product_ids"], store_id, keys)
 
 
-def touch_products(conn: Connection, store_id: UUID, accepted_seq: int, rows: Sequence[tuple[int, datetime]]) -> None:
-    touch_versions(conn, SQL["touch_products"], store_id, accepted_seq, rows)
+def touch_products(
+    conn: Connection,
+    store_id: UUID,
+    accepted_seq: int,
+    rows: Sequence[tuple[int, datetime]],
+    platform: Platform = "woocommerce",
+) -> None:
+    touch_versions(conn, KEYED[platform]["touch_products"], store_id, accepted_seq, rows)
 
 
-def upsert_products(conn: Connection, store_id: UUID, accepted_seq: int, writes: Sequence[Write[Product]]) -> None:
+def upsert_products(
+    conn: Connection,
+    store_id: UUID,
+    accepted_seq: int,
+    writes: Sequence[Write[Product]],
+    platform: Platform = "woocommerce",
+) -> None:
     """Write products, and complete nothing else: lines that waited for them are linked by `link_order_items`.
 
     Raises ConcurrentChange where the plan no longer fits.
@@ -52,7 +69,7 @@ def upsert_products(conn: Connection, store_id: UUID, accepted_seq: int, writes:
     categories = get_category_ids(conn, store_id, (write.versioned.record.wc_category_id for write in writes))
     conn.execute(SQL["create_product_stage"])
     copy_rows(conn, SQL["copy_product_stage"], _rows(writes, accepted_seq, categories))
-    write_staged(conn, SQL["upsert_products"], store_id, writes)
+    write_staged(conn, KEYED[platform]["upsert_products"], store_id, writes)
 
 
 def _rows(

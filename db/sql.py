@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from typing import LiteralString, cast
+from typing import Literal, LiteralString, cast, get_args
 
 QUERIES = Path(__file__).parent / "queries"
+Platform = Literal["woocommerce", "shopify", "tiktok"]
+PLATFORMS: tuple[Platform, ...] = get_args(Platform)
+KEY_PREFIX: dict[Platform, LiteralString] = {"woocommerce": "wc", "shopify": "shopify", "tiktok": "tiktok"}
 HEADER = re.compile(r"^-- name: (\w+)\n", re.MULTILINE)
 
 
@@ -20,3 +23,11 @@ def queries(table: str) -> dict[str, LiteralString]:
     if len(set(names)) != len(names):
         raise ValueError(f"a query name stands twice in {table}.sql")
     return {name: cast(LiteralString, text.strip()) for name, text in zip(names, texts, strict=True)}
+
+
+def by_platform(texts: dict[str, LiteralString], record: LiteralString) -> dict[Platform, dict[str, LiteralString]]:
+    """The queries for each platform, `{key}` being the column of its ids of a `record`: wc_order_id, shopify_order_id …"""
+    return {
+        platform: {name: text.replace("{key}", f"{prefix}_{record}_id") for name, text in texts.items()}
+        for platform, prefix in KEY_PREFIX.items()
+    }

@@ -10,7 +10,7 @@ from uuid import UUID
 from psycopg import Connection
 from psycopg.rows import class_row
 
-from db.sql import queries
+from db.sql import Platform, queries
 
 SQL = queries("sync_logs")
 
@@ -53,6 +53,7 @@ class Ticket:
     enqueue_no: int
     entity: str
     received: int
+    queue: str = "ingest"
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,8 +65,20 @@ class Attempt:
 
 
 @dataclass(frozen=True, slots=True)
+class Claim:
+    """A log whose row is locked by this transaction, with the place that what it applies has in the order of acceptance."""
+
+    id: UUID
+    accepted_seq: int
+    accepted_at: datetime
+    entity: str
+    mode: str
+    platform: Platform
+
+
+@dataclass(frozen=True, slots=True)
 class ClaimedLog:
-    """A log whose row is locked by this transaction. `body` is the sanitised batch, a JSON array."""
+    """A batch whose log is claimed. `body` is the sanitised batch, a JSON array."""
 
     id: UUID
     accepted_seq: int
@@ -74,6 +87,11 @@ class ClaimedLog:
     mode: str
     received: int
     body: bytes
+
+    @property
+    def claim(self) -> Claim:
+        """A batch comes from the plugin, and the plugin from WooCommerce."""
+        return Claim(self.id, self.accepted_seq, self.accepted_at, self.entity, self.mode, "woocommerce")
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,10 +196,11 @@ def claim_log(conn: Connection, store_id: UUID, log_id: UUID, attempt: int) -> C
         return cursor.execute(SQL["claim_log"], parameters).fetchone()
 
 
-def get_barrier(conn: Connection, store_id: UUID, log: ClaimedLog) -> int:
+def get_barrier(conn: Connection, store_id: UUID, log: Claim) -> int:
     """The newest older log of the entity that may still be applied; 0 for none. Read it before the stored versions."""
     parameters = {
         "store_id": store_id,
+        "log_id": log.id,
         "entity": log.entity,
         "accepted_seq": log.accepted_seq,
         "accepted_at": log.accepted_at,

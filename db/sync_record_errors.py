@@ -28,6 +28,11 @@ class RecordError:
 def replace_record_errors(conn: Connection, store_id: UUID, log_id: UUID, errors: list[RecordError]) -> None:
     """Write what a log reports, in place of what an earlier try of it reported."""
     conn.execute(SQL["delete_record_errors"], {"store_id": store_id, "log_id": log_id})
+    add_record_errors(conn, store_id, log_id, errors)
+
+
+def add_record_errors(conn: Connection, store_id: UUID, log_id: UUID, errors: list[RecordError]) -> None:
+    """Write what a log reports beside what it has reported: one page of a pull after the other."""
     if not errors:
         return
     parameters = {

@@ -11,15 +11,19 @@ from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
 from redis.retry import Retry
 from rq import Queue
+from rq.queue import EnqueueData
 from rq.serializers import JSONSerializer
 
 from app.logs import get_logger
 from db.sync_logs import Ticket
 
 INGEST = "ingest"
-QUEUES = (INGEST,)
+PULL = "pull"
+QUEUES = (INGEST, PULL)
 PROCESS_LOG = "workers.jobs.process_log"
-ALLOWED_FUNCTIONS = frozenset({PROCESS_LOG})
+PULL_LOG = "workers.jobs.pull_log"
+FUNCTION_OF = {INGEST: PROCESS_LOG, PULL: PULL_LOG}
+ALLOWED_FUNCTIONS = frozenset(FUNCTION_OF.values())
 
 NO_TIME_LIMIT = -1  # PostgreSQL's statement_timeout ends what hangs; a signal in the middle of a commit would lie
 FAILED_JOB_SECONDS = 3600
@@ -79,25 +83,28 @@ def log_id_of(waiting_job_id: str) -> UUID | None:
 
 
 def enqueue_all(redis: Redis, tickets: list[Ticket]) -> None:
-    """Push one job for each ticket in one round trip. Raises RedisError."""
-    queue = Queue(INGEST, connection=redis, serializer=JSONSerializer)
-    jobs = [
-        Queue.prepare_data(
-            PROCESS_LOG,
-            args=(str(ticket.store_id), str(ticket.log_id)),
-            job_id=job_id(ticket),
-            timeout=NO_TIME_LIMIT,
-            result_ttl=0,
-            failure_ttl=FAILED_JOB_SECONDS,
-            description=f"{ticket.entity} batch {ticket.received:,} records store {str(ticket.store_id)[-4:]}",
-        )
-        for ticket in tickets
-    ]
-    queue.enqueue_many(jobs)
+    """Push one job for each ticket, a queue's in one round trip. Raises RedisError."""
+    for name in QUEUES:
+        jobs = [_job(ticket) for ticket in tickets if ticket.queue == name]
+        if jobs:
+            Queue(name, connection=redis, serializer=JSONSerializer).enqueue_many(jobs)
+
+
+def _job(ticket: Ticket) -> EnqueueData:
+    what = "batch" if ticket.queue == INGEST else "pull"
+    return Queue.prepare_data(
+        FUNCTION_OF[ticket.queue],
+        args=(str(ticket.store_id), str(ticket.log_id)),
+        job_id=job_id(ticket),
+        timeout=NO_TIME_LIMIT,
+        result_ttl=0,
+        failure_ttl=FAILED_JOB_SECONDS,
+        description=f"{ticket.entity} {what} {ticket.received:,} records store {str(ticket.store_id)[-4:]}",
+    )
 
 
 def waiting_logs(redis: Redis) -> list[UUID]:
     """The logs whose jobs wait in Redis, read raw: RQ's own accessors clean up as a side effect. Raises RedisError."""
-    ids = redis.lrange(f"rq:queue:{INGEST}", 0, -1)
+    ids = [raw for name in QUEUES for raw in redis.lrange(f"rq:queue:{name}", 0, -1)]
     found = (log_id_of(raw.decode() if isinstance(raw, bytes) else str(raw)) for raw in ids)
     return [log_id for log_id in found if log_id is not None]

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import threading
+from dataclasses import dataclass, field
 
 from app.settings import Settings
 from db.pool import Pool, open_pool
@@ -19,6 +20,9 @@ class Runtime:
     settings: Settings
     pool: Pool
     wake_up: WakeUp
+    stopping: threading.Event = field(
+        default_factory=threading.Event
+    )  # set by SIGTERM: long work ends at its next step
 
 
 _current: list[Runtime] = []

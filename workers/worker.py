@@ -15,7 +15,7 @@ from app.logs import get_logger
 from app.settings import Settings
 from workers.heartbeat import beat
 from workers.queues import ALLOWED_FUNCTIONS, QUEUES
-from workers.runtime import start_runtime
+from workers.runtime import Runtime, start_runtime
 
 # An idle worker notices a dead connection within 15 + 10 s (RQ waits ttl - 15 s and reads 10 s longer).
 WORKER_TTL_SECONDS = 30
@@ -45,12 +45,19 @@ class IngestWorker(SimpleWorker):
 
     max_connection_wait_time = 3.0  # RQ would back off up to a minute after Redis was away
     data_dir: Path | None = None
+    runtime: Runtime | None = None
 
     def heartbeat(self, *args: Any, **kwargs: Any) -> None:
         """Before each wait for a job, so at least every 15 s."""
         if self.data_dir is not None:
             beat(self.data_dir, "worker")
         super().heartbeat(*args, **kwargs)
+
+    def handle_warm_shutdown_request(self) -> None:
+        """A batch in hand is finished; a pull stops after its page."""
+        super().handle_warm_shutdown_request()  # type: ignore[no-untyped-call]  # RQ has no types there
+        if self.runtime is not None:
+            self.runtime.stopping.set()
 
     def handle_exception(self, job: Job, *exc_info: Any) -> None:
         """RQ's own would log the job's arguments and the exception's text."""
@@ -79,6 +86,7 @@ def run_worker(settings: Settings, database_url: str, redis_url: str, queue_name
     try:
         worker = build_worker(Redis.from_url(redis_url), (queue_name,))
         worker.data_dir = settings.data_dir
+        worker.runtime = runtime
         log.info("worker_started", queue=queue_name)
         worker.work(with_scheduler=False, logging_level="WARNING")
     finally:

@@ -1,6 +1,6 @@
 -- name: list_stranded
 -- Two dispatchers at once never get the same log (skip locked).
-SELECT store_id, log_id, enqueue_no, entity, received
+SELECT store_id, log_id, enqueue_no, entity, received, queue
   FROM dispatch_stranded(%(waiting)s::uuid[], %(most_attempts)s, %(most)s)
 
 -- name: admit_waiting

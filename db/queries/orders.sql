@@ -1,13 +1,13 @@
 -- name: get_order_versions
 -- The version of each row that is stored, without locking it.
-SELECT wc_order_id, id, source_updated_at, accepted_seq, content_hash
+SELECT {key}, id, source_updated_at, accepted_seq, content_hash
   FROM orders
- WHERE store_id = %(store_id)s AND wc_order_id = ANY (%(keys)s::bigint[])
+ WHERE store_id = %(store_id)s AND {key} = ANY (%(keys)s::bigint[])
 
 -- name: create_order_stage
 -- Once a session; empties itself at the end of each transaction, so a pooled connection carries nothing over.
 CREATE TEMPORARY TABLE IF NOT EXISTS staged_orders (
-    id uuid, wc_order_id bigint, date_created timestamptz, date_modified timestamptz, status text, total numeric,
+    id uuid, platform_id bigint, date_created timestamptz, date_modified timestamptz, status text, total numeric,
     subtotal numeric, tax_total numeric, shipping_total numeric, discount_total numeric, currency text,
     wc_customer_id bigint, customer_id uuid, payment_method text, coupon_used text, source_updated_at
     timestamptz, accepted_seq bigint, content_hash bytea
@@ -15,21 +15,21 @@ CREATE TEMPORARY TABLE IF NOT EXISTS staged_orders (
 
 -- name: copy_order_stage
 -- A temporary table has no row-level security, under which COPY is not allowed.
-COPY staged_orders (id, wc_order_id, date_created, date_modified, status, total, subtotal, tax_total, shipping_total,
+COPY staged_orders (id, platform_id, date_created, date_modified, status, total, subtotal, tax_total, shipping_total,
       discount_total, currency, wc_customer_id, customer_id, payment_method, coupon_used, source_updated_at,
       accepted_seq, content_hash) FROM STDIN
 
 -- name: upsert_orders
 -- Never replaces a newer version; returns the id of each row it wrote. In key order, so that two batches can't deadlock.
-INSERT INTO orders AS stored (store_id, id, wc_order_id, date_created, date_modified, status, total, subtotal, tax_total, shipping_total,
+INSERT INTO orders AS stored (store_id, id, {key}, date_created, date_modified, status, total, subtotal, tax_total, shipping_total,
        discount_total, currency, wc_customer_id, customer_id, payment_method, coupon_used, source_updated_at,
        accepted_seq, content_hash)
-SELECT %(store_id)s, id, wc_order_id, date_created, date_modified, status, total, subtotal, tax_total, shipping_total,
+SELECT %(store_id)s, id, platform_id, date_created, date_modified, status, total, subtotal, tax_total, shipping_total,
        discount_total, currency, wc_customer_id, customer_id, payment_method, coupon_used, source_updated_at,
        accepted_seq, content_hash
   FROM staged_orders
- ORDER BY wc_order_id
-    ON CONFLICT (store_id, wc_order_id) DO UPDATE SET
+ ORDER BY platform_id
+    ON CONFLICT (store_id, {key}) WHERE {key} IS NOT NULL DO UPDATE SET
        date_created = EXCLUDED.date_created, date_modified = EXCLUDED.date_modified, status = EXCLUDED.status, total
        = EXCLUDED.total, subtotal = EXCLUDED.subtotal, tax_total = EXCLUDED.tax_total, shipping_total =
        EXCLUDED.shipping_total, discount_total = EXCLUDED.discount_total, currency = EXCLUDED.currency,
@@ -44,13 +44,13 @@ RETURNING id
 -- Raises versions, never lowers one; locks in key order.
 UPDATE orders stored
    SET source_updated_at = newer.source_updated_at, accepted_seq = %(accepted_seq)s
-  FROM (SELECT wc_order_id, n.source_updated_at
-          FROM unnest(%(keys)s::bigint[], %(times)s::timestamptz[]) n (wc_order_id, source_updated_at)
-          JOIN orders t USING (wc_order_id)
+  FROM (SELECT n.platform_id, n.source_updated_at
+          FROM unnest(%(keys)s::bigint[], %(times)s::timestamptz[]) n (platform_id, source_updated_at)
+          JOIN orders t ON t.{key} = n.platform_id
          WHERE t.store_id = %(store_id)s
-         ORDER BY wc_order_id
+         ORDER BY n.platform_id
            FOR UPDATE OF t) newer
- WHERE stored.store_id = %(store_id)s AND stored.wc_order_id = newer.wc_order_id
+ WHERE stored.store_id = %(store_id)s AND stored.{key} = newer.platform_id
    AND (newer.source_updated_at, %(accepted_seq)s) > (stored.source_updated_at, stored.accepted_seq)
 
 -- name: create_item_stage

@@ -31,11 +31,12 @@ SELECT l.id, l.accepted_seq, l.accepted_at, l.entity, l.mode, l.received, p.body
 -- name: get_barrier
 -- The newest accepted_seq of an older log of this entity that may still be applied: it is running, or failed and may be
 -- retried. 0 where there is none. Rows last written before it must not be left at their old version. Older is said by
--- either half of the version, for two posts at the same moment may get time and sequence the other way round.
+-- either half of the version, for two posts at the same moment may get time and sequence the other way round. A pull gives
+-- each page its place when it is fetched, so that nothing older waits in it.
 SELECT coalesce(max(accepted_seq), 0)
   FROM sync_logs
  WHERE store_id = %(store_id)s AND entity = %(entity)s AND status IN ('running', 'failed')
-   AND accepted_seq <> %(accepted_seq)s
+   AND queue = 'ingest' AND id <> %(log_id)s
    AND (accepted_seq < %(accepted_seq)s OR accepted_at <= %(accepted_at)s)
 
 -- name: mark_completed
@@ -67,7 +68,7 @@ WITH next AS MATERIALIZED (
      WHERE store_id = %(store_id)s AND status = 'running' AND enqueued_at IS NULL
      ORDER BY accepted_seq
      LIMIT (SELECT greatest(%(window)s - count(*), 0) FROM sync_logs
-             WHERE store_id = %(store_id)s AND status = 'running' AND enqueued_at IS NOT NULL)
+             WHERE store_id = %(store_id)s AND status = 'running' AND enqueued_at IS NOT NULL AND queue = 'ingest')
        FOR UPDATE SKIP LOCKED
 )
 UPDATE sync_logs l
@@ -87,9 +88,9 @@ UPDATE sync_logs l
 RETURNING l.store_id, l.id AS log_id, l.enqueues AS enqueue_no, l.entity, l.received
 
 -- name: cancel_log
--- Only from running; waits for a transaction that is applying it, and then finds it completed.
+-- Only from running, or paused; waits for a transaction that is applying it, and then finds it completed.
 UPDATE sync_logs SET status = 'cancelled', phase = NULL, finished_at = clock_timestamp(), error_code = NULL, error_message = NULL
- WHERE store_id = %(store_id)s AND id = %(log_id)s AND status = 'running'
+ WHERE store_id = %(store_id)s AND id = %(log_id)s AND status IN ('running', 'paused')
 
 -- name: get_log
 -- No row for another tenant's id, as for an unknown one.

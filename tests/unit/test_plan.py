@@ -55,7 +55,9 @@ def test_a_changed_record_is_written_under_the_id_it_has() -> None:
 
 
 def test_an_older_record_is_stale() -> None:
-    assert plan([category(name="Gadgets")], category(minutes=1)) == Plan([], [], Counts(stale=1))
+    made = plan([category(name="Gadgets")], category(minutes=1))
+    assert (made.writes, made.touch, made.counts) == ([], [], Counts(stale=1))
+    assert [key for key, _ in made.outdated] == [1]
 
 
 def test_of_equal_times_the_later_accepted_stands() -> None:

@@ -12,7 +12,7 @@ from psycopg import Connection
 from app.logs import get_logger
 from db.errors import is_about_records, safe_facts
 from db.rows import Versioned
-from db.sync_logs import ClaimedLog, Counts, get_barrier
+from db.sync_logs import Claim, Counts, get_barrier
 from db.sync_record_errors import RecordError
 from schemas.reasons import REASONS
 from workers.inbound.entities import TABLES, EntityTable
@@ -26,12 +26,12 @@ REFUSED = "refused_by_database"
 class Applied:
     """The plan that took effect, and the records that the database refused although validation had passed them."""
 
-    counts: Counts
+    plan: Plan
     errors: list[RecordError]
 
     def counts_with(self, refused: int) -> Counts:
         """The whole batch's counts: `refused` records did not pass validation."""
-        return replace(self.counts, invalid=refused + len(self.errors))
+        return replace(self.plan.counts, invalid=refused + len(self.errors))
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +40,7 @@ class _Batch:
 
     conn: Connection
     store_id: UUID
-    log: ClaimedLog
+    log: Claim
     table: EntityTable
 
 
@@ -48,10 +48,10 @@ class _TriedOut(Exception):
     """Rolls a trial back."""
 
 
-def apply_batch(conn: Connection, store_id: UUID, claimed: ClaimedLog, valid: Sequence[Versioned[Any]]) -> Applied:
+def apply_batch(conn: Connection, store_id: UUID, claimed: Claim, valid: Sequence[Versioned[Any]]) -> Applied:
     """Write the batch in one go. Only if the database refuses it, find the records at fault by halving, leave them out,
     and write the others."""
-    batch = _Batch(conn, store_id, claimed, TABLES[claimed.entity])
+    batch = _Batch(conn, store_id, claimed, TABLES[claimed.platform][claimed.entity])
     try:
         with conn.transaction():
             return Applied(_apply(batch, valid), [])
@@ -65,7 +65,7 @@ def apply_batch(conn: Connection, store_id: UUID, claimed: ClaimedLog, valid: Se
     return Applied(_apply(batch, kept), errors)
 
 
-def _apply(batch: _Batch, records: Sequence[Versioned[Any]]) -> Counts:
+def _apply(batch: _Batch, records: Sequence[Versioned[Any]]) -> Plan:
     plan = _plan(batch, records)
     seq = batch.log.accepted_seq
     if plan.touch:
@@ -74,7 +74,7 @@ def _apply(batch: _Batch, records: Sequence[Versioned[Any]]) -> Counts:
         batch.table.upsert(batch.conn, batch.store_id, seq, plan.writes)
         for link in batch.table.links:
             link(batch.conn, batch.store_id, plan.writes)
-    return plan.counts
+    return plan
 
 
 def _plan(batch: _Batch, records: Sequence[Versioned[Any]]) -> Plan:

@@ -1,10 +1,11 @@
-"""The four entities as the worker sees them: which functions of the database layer each is written with."""
+"""The entities as the worker sees them: which functions of the database layer each platform's are written with."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from typing import Any
 from uuid import UUID
 
@@ -15,6 +16,7 @@ from db.customers import get_customer_versions, touch_customers, upsert_customer
 from db.orders import get_order_versions, link_order_items, link_orders, touch_orders, upsert_orders
 from db.products import get_product_versions, link_products, touch_products, upsert_products
 from db.rows import StoredVersion, Write
+from db.sql import PLATFORMS, Platform
 
 Link = Callable[[Connection, UUID, Sequence[Write[Any]]], None]
 
@@ -29,11 +31,31 @@ class EntityTable:
     links: tuple[Link, ...]
 
 
-TABLES = {
-    "orders": EntityTable(get_order_versions, upsert_orders, touch_orders, ()),
-    "products": EntityTable(get_product_versions, upsert_products, touch_products, (link_order_items,)),
-    "customers": EntityTable(get_customer_versions, upsert_customers, touch_customers, (link_orders,)),
-    "categories": EntityTable(
-        get_category_versions, upsert_categories, touch_categories, (link_categories, link_products)
-    ),
-}
+def _tables(platform: Platform) -> dict[str, EntityTable]:
+    """The tables of one platform's records: the same, but for the column that holds the platform's id."""
+    return {
+        "orders": EntityTable(
+            partial(get_order_versions, platform=platform),
+            partial(upsert_orders, platform=platform),
+            partial(touch_orders, platform=platform),
+            (),
+        ),
+        "products": EntityTable(
+            partial(get_product_versions, platform=platform),
+            partial(upsert_products, platform=platform),
+            partial(touch_products, platform=platform),
+            (link_order_items,),
+        ),
+        "customers": EntityTable(
+            partial(get_customer_versions, platform=platform),
+            partial(upsert_customers, platform=platform),
+            partial(touch_customers, platform=platform),
+            (link_orders,),
+        ),
+    }
+
+
+TABLES = {platform: _tables(platform) for platform in PLATFORMS}
+TABLES["woocommerce"]["categories"] = EntityTable(
+    get_category_versions, upsert_categories, touch_categories, (link_categories, link_products)
+)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -22,11 +22,14 @@ _canonical = msgspec.json.Encoder(order="deterministic").encode
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What to do with a batch. `touch` holds (natural key, source_updated_at) of unchanged rows whose version must rise."""
+    """What to do with a batch. `touch` holds (natural key, source_updated_at) of unchanged rows whose version must rise, and
+    `outdated` those of records that came too late; `oldest_news` is the oldest version that nobody had brought before."""
 
     writes: list[Write[Any]]
     touch: list[tuple[int, datetime]]
     counts: Counts
+    outdated: list[tuple[int, datetime]] = field(default_factory=list)
+    oldest_news: datetime | None = None
 
 
 def versioned(index: int, record: Record, accepted_at: datetime) -> Versioned[Record] | Problem:
@@ -64,23 +67,29 @@ def plan_upserts(
     ids = new_ids(len(candidates))
     writes: list[Write[Any]] = []
     touch: list[tuple[int, datetime]] = []
-    unchanged = stale = inserted = 0
+    outdated: list[tuple[int, datetime]] = []
+    news: list[datetime] = []
+    unchanged = inserted = 0
     for candidate, fresh_id in zip(candidates, ids, strict=True):
         known = stored.get(candidate.record.key)
         if known is None:
             inserted += 1
             writes.append(Write(fresh_id, True, candidate))
+            news.append(candidate.source_updated_at)
         elif (candidate.source_updated_at, accepted_seq) < (known.source_updated_at, known.accepted_seq):
-            stale += 1
+            outdated.append((candidate.record.key, candidate.source_updated_at))
         elif candidate.content_hash == known.content_hash:
             unchanged += 1
             if _must_rise(candidate, known, barrier):
                 touch.append((candidate.record.key, candidate.source_updated_at))
         else:
             writes.append(Write(known.id, False, candidate))
+            if candidate.source_updated_at > known.source_updated_at:
+                news.append(candidate.source_updated_at)
     repeated = len(records) - len(candidates)
-    counts = Counts(inserted=inserted, updated=len(writes) - inserted, unchanged=unchanged, stale=stale + repeated)
-    return Plan(writes, touch, counts)
+    stale = len(outdated) + repeated
+    counts = Counts(inserted=inserted, updated=len(writes) - inserted, unchanged=unchanged, stale=stale)
+    return Plan(writes, touch, counts, outdated, min(news, default=None))
 
 
 def _must_rise(candidate: Versioned[Any], known: StoredVersion, barrier: int) -> bool:

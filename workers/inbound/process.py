@@ -116,7 +116,7 @@ def _apply_in_transaction(
     if claimed is None:
         return None
     valid, errors = validate_batch(claimed)
-    applied = apply_batch(conn, store_id, claimed, valid)
+    applied = apply_batch(conn, store_id, claimed.claim, valid)
     refused = len({error.record_index for error in errors})
     counts = applied.counts_with(refused)
     replace_record_errors(conn, store_id, log_id, errors + applied.errors)

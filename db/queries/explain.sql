@@ -1,0 +1,30 @@
+-- name: get_stored_order
+-- The row behind a platform's id.
+SELECT source_updated_at, accepted_seq, synced_at, date_created AS created_at
+  FROM orders WHERE store_id = %(store_id)s AND {key} = %(external_id)s
+
+-- name: get_stored_product
+-- The row behind a platform's id.
+SELECT source_updated_at, accepted_seq, synced_at, created_at
+  FROM products WHERE store_id = %(store_id)s AND {key} = %(external_id)s
+
+-- name: get_stored_customer
+-- The row behind a platform's id.
+SELECT source_updated_at, accepted_seq, synced_at, created_at
+  FROM customers WHERE store_id = %(store_id)s AND {key} = %(external_id)s
+
+-- name: get_log_of_seq
+-- The log that wrote a version: a batch by its own place, a pull by the place of its page. No row once the log is pruned.
+SELECT id FROM sync_logs WHERE store_id = %(store_id)s AND accepted_seq = %(accepted_seq)s
+ UNION ALL
+SELECT log_id FROM pull_pages WHERE store_id = %(store_id)s AND accepted_seq = %(accepted_seq)s
+ LIMIT 1
+
+-- name: get_last_skip
+-- Why the last log that met this record skipped it.
+SELECT e.log_id, e.field, e.code, e.reason, coalesce(l.finished_at, l.started_at, l.accepted_at) AS skipped_at
+  FROM sync_record_errors e
+  JOIN sync_logs l ON l.store_id = e.store_id AND l.id = e.log_id
+ WHERE e.store_id = %(store_id)s AND e.external_id = %(external_id)s::text AND l.entity = %(entity)s
+ ORDER BY l.accepted_seq DESC, e.record_index DESC
+ LIMIT 1

@@ -1,0 +1,126 @@
+"""A platform in the test's own process, and runs against it: what the engine's own tests need, without sockets."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+from db.pull_runs import Progress, list_progress
+from db.tenancy import tenant
+from workers.inbound.pull import Turn, pull
+from workers.inbound.pull_start import Wanted, start_pull
+from workers.platforms.base import Page, PlatformError, Window
+from workers.runtime import Runtime
+
+BEGIN = datetime(2026, 1, 1, tzinfo=UTC)
+
+
+def tiktok_order(number: int, updated: datetime, **more: Any) -> dict[str, Any]:
+    order = {
+        "id": str(number),
+        "status": "COMPLETED",
+        "create_time": int(BEGIN.timestamp()),
+        "update_time": int(updated.timestamp()),
+        "payment": {"currency": "GBP", "total_amount": "10.00"},
+        "line_items": [],
+    }
+    return order | more
+
+
+@dataclass
+class MemoryShop:
+    """TikTok orders in the order of their times of change, read from where the last page ended: nothing can slip by."""
+
+    page_size: int = 10
+    orders: dict[int, dict[str, Any]] = field(default_factory=dict)
+    clock: datetime = BEGIN
+    fetches: list[str | None] = field(default_factory=list)
+    before_fetch: Callable[[int], None] = lambda _count: None
+    failures: list[Exception] = field(default_factory=list)
+
+    def change(self, number: int, **more: Any) -> None:
+        """Create or change an order now."""
+        self.clock += timedelta(seconds=1)
+        self.orders[number] = tiktok_order(number, self.clock, **more)
+
+    def arrive_late(self, number: int, late_by: timedelta, **more: Any) -> None:
+        """An order that shows itself now, with a time in the past."""
+        self.orders[number] = tiktok_order(number, self.clock - late_by, **more)
+
+    def source(self, entity: str, window: Window) -> MemorySource:
+        assert entity == "orders"
+        return MemorySource(self, window)
+
+    def count(self, _entity: str, _window: Window) -> int | None:
+        return None
+
+    def close(self) -> None:
+        pass
+
+
+@dataclass
+class MemorySource:
+    """One window of a MemoryShop. A cursor names the last order that was read: its time and its id."""
+
+    shop: MemoryShop
+    window: Window
+
+    def fetch(self, cursor: str | None) -> Page:
+        self.shop.before_fetch(len(self.shop.fetches))
+        self.shop.fetches.append(cursor)
+        if self.shop.failures:
+            raise self.shop.failures.pop(0)
+        after = tuple(int(part) for part in cursor.split(":")) if cursor else (-1, -1)
+        found = sorted((self._place(order), order) for order in self.shop.orders.values() if self._is_wanted(order))
+        left = [(place, order) for place, order in found if place > after]
+        page = left[: self.shop.page_size]
+        following = ":".join(map(str, page[-1][0])) if len(left) > len(page) else None
+        moment = self.shop.clock + timedelta(milliseconds=900)  # somewhere within its second
+        return Page([order for _, order in page], following, len(found), moment)
+
+    def _place(self, order: dict[str, Any]) -> tuple[int, int]:
+        return order["update_time"], int(order["id"])
+
+    def _is_wanted(self, order: dict[str, Any]) -> bool:
+        when = datetime.fromtimestamp(order["update_time"], UTC)
+        begin, end = self.window.updated_from, self.window.updated_until
+        return (begin is None or when >= begin) and (end is None or when < end)
+
+
+def start(runtime: Runtime, store_id: UUID, wanted: Wanted) -> UUID:
+    with runtime.pool.connection() as conn, tenant(conn, store_id):
+        return start_pull(conn, store_id, "tiktok", wanted, "test").log_id
+
+
+def turn(runtime: Runtime, store_id: UUID, log_id: UUID, shop: MemoryShop) -> Turn:
+    return pull(runtime, store_id, log_id, lambda _runtime, _store_id: shop)
+
+
+def run(runtime: Runtime, store_id: UUID, shop: MemoryShop, wanted: Wanted | None = None) -> UUID:
+    """Start a run and take it to its end."""
+    log_id = start(runtime, store_id, wanted or Wanted("orders", "incremental"))
+    assert turn(runtime, store_id, log_id, shop) is Turn.COMPLETED
+    return log_id
+
+
+def progress(runtime: Runtime, store_id: UUID, log_id: UUID) -> Progress:
+    with runtime.pool.connection() as conn, tenant(conn, store_id):
+        return list_progress(conn, store_id, [log_id])[log_id]
+
+
+def revoked() -> PlatformError:
+    return PlatformError("ACCESS_REVOKED", "Connect the shop again.", retryable=False)
+
+
+def busy(retry_after: float | None = None) -> PlatformError:
+    return PlatformError("PLATFORM_BUSY", "The platform is busy.", retryable=True, retry_after=retry_after)
+
+
+def in_thread(work: Callable[[], object]) -> threading.Thread:
+    thread = threading.Thread(target=work)
+    thread.start()
+    return thread
