@@ -79,8 +79,9 @@ def plan_products(records: Iterable[ErpProduct], stored: Mapping[UUID, ProductSt
     plan = _Plan()
     for record in records:
         hashes, known = part_hashes(record), stored.get(record.product_id)
+        types: tuple[str, ...] = ("product",)
         if known is None:
-            verdict, types = "inserted", ("product",)
+            verdict = "inserted"
         elif _is_older(record.version, known.version):
             plan.counts["stale"] += 1
             continue

@@ -1,4 +1,4 @@
-"""The parts of a product that can be sent by themselves, and the hash that tells whether the shop has each as the ERP has it."""
+"""The parts of a product that can be sent by themselves, and the hash that tells whether the shop has each as it is."""
 
 from __future__ import annotations
 

@@ -34,7 +34,7 @@ class Life:
 
 def delay_after(attempt: int, retry_after: float | None = None) -> float:
     """Seconds from the end of attempt n (from 1) to the next: 2, 4, 8, and never less than the shop asked for."""
-    delay = min(FIRST_DELAY_SECONDS * 2 ** (max(attempt, 1) - 1), LONGEST_DELAY_SECONDS)
+    delay = min(FIRST_DELAY_SECONDS * 2.0 ** (max(attempt, 1) - 1), LONGEST_DELAY_SECONDS)
     return max(delay, retry_after or 0.0)
 
 
