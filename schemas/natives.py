@@ -12,7 +12,7 @@ from typing import Any
 
 from marshmallow import ValidationError
 
-from schemas import shopify, shopify_catalogue, tiktok, tiktok_products
+from schemas import shopify, shopify_catalogue, tiktok, tiktok_products, woocommerce
 from schemas.entities import plain_id
 from schemas.fields import RecordSchema
 from schemas.privacy import Hasher, hidden_email
@@ -61,6 +61,7 @@ NATIVES: dict[str, dict[str, Native]] = {
         "products": _native(shopify_catalogue.ShopifyProductSchema(), shopify_catalogue.to_product),
         "customers": _native(shopify_catalogue.ShopifyCustomerSchema(), shopify_catalogue.to_customer),
     },
+    "woocommerce": {"orders": _native(woocommerce.WooOrderSchema(), woocommerce.to_order)},
     "tiktok": {
         "orders": _native(tiktok.TiktokOrderSchema(), tiktok.to_order),
         "products": _native(tiktok_products.TiktokProductSchema(), tiktok_products.to_product),

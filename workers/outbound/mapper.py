@@ -13,11 +13,12 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
-from typing import Any
+from typing import Any, TypedDict
 from uuid import UUID
 
 from schemas.records import ErpProduct
 from schemas.strict_json import dumps
+from schemas.woocommerce import Line, WooOrder, refunded_total
 
 Payload = dict[str, Any]
 PRICE_FIELDS = ("regular_price", "sale_price", "date_on_sale_from_gmt", "date_on_sale_to_gmt")
@@ -32,6 +33,31 @@ class Difference:
     field: str
     theirs: Any
     ours: Any
+
+
+class PulledItem(TypedDict):
+    """A line of a pulled order."""
+
+    wooCommerceProductId: int | None
+    sku: str | None
+    name: str
+    quantity: str
+    total: str
+
+
+class PulledOrder(TypedDict):
+    """The specification's PulledOrder."""
+
+    wooCommerceId: int
+    number: str
+    status: str
+    currency: str | None
+    total: str
+    refundedTotal: str
+    customerId: int | None
+    createdAt: str
+    modifiedAt: str | None
+    items: list[PulledItem]
 
 
 def to_woocommerce_product(product: ErpProduct, category_ids: Mapping[UUID, int]) -> Payload:
@@ -121,6 +147,32 @@ def differences(payload: Payload, answer: Mapping[str, Any]) -> list[Difference]
         for field, ours in payload.items()
         if _meaning(field, ours) != _meaning(field, answer.get(field))
     ]
+
+
+def from_woocommerce_order(order: WooOrder) -> PulledOrder:
+    """What is told of a pulled order, in plain JSON. Amounts are texts, moments ISO 8601 in UTC; nothing names the buyer."""
+    return {
+        "wooCommerceId": order.id,
+        "number": order.number or str(order.id),
+        "status": order.status,
+        "currency": order.currency,
+        "total": price_text(order.total),
+        "refundedTotal": price_text(refunded_total(order)),
+        "customerId": order.customer_id,
+        "createdAt": order.date_created_gmt.isoformat(),
+        "modifiedAt": None if order.date_modified_gmt is None else order.date_modified_gmt.isoformat(),
+        "items": [_pulled_item(line) for line in order.line_items or ()],
+    }
+
+
+def _pulled_item(line: Line) -> PulledItem:
+    return {
+        "wooCommerceProductId": line.product_id,
+        "sku": line.sku,
+        "name": line.name or "",
+        "quantity": price_text(line.quantity),
+        "total": price_text(line.total),
+    }
 
 
 def price_text(amount: Decimal | None) -> str:

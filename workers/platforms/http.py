@@ -158,8 +158,8 @@ class PlatformHttp:
     def _attempt(self, request: Request, deadline: float) -> Answer | PlatformError:
         try:
             answer = self._exchange(request, deadline)
-        except httpx.RequestError as error:
-            return bad_certificate() if _is_about_certificate(error) else unreachable()
+        except (httpx.RequestError, TimeoutError) as error:
+            return bad_certificate() if is_about_certificate(error) else unreachable()
         except PlatformError as error:
             return error
         self._pacer.heard(answer.headers)
@@ -180,19 +180,20 @@ class PlatformHttp:
     def _exchange(self, request: Request, deadline: float) -> Answer:
         headers = {"Accept": "application/json", "User-Agent": USER_AGENT, **request.headers}
         with self._client.stream(request.method, request.url, headers=headers, content=request.content) as response:
-            body = self._body(response, deadline)
+            body = read_body(response, deadline, self._clock)
             return Answer(response.status_code, response.headers, _document(body))
 
-    def _body(self, response: httpx.Response, deadline: float) -> bytes:
-        """The whole body. The read timeout is per piece: what drips in slowly is stopped by the deadline."""
-        body = bytearray()
-        for piece in response.iter_bytes():
-            body += piece
-            if len(body) > MOST_BODY_BYTES:
-                raise too_large()
-            if self._clock.monotonic() > deadline:
-                raise unreachable()
-        return bytes(body)
+
+def read_body(response: httpx.Response, deadline: float, clock: Clock) -> bytes:
+    """The whole body. The read timeout is per piece: what drips in slowly is stopped by the deadline, with TimeoutError."""
+    body = bytearray()
+    for piece in response.iter_bytes():
+        body += piece
+        if len(body) > MOST_BODY_BYTES:
+            raise too_large()
+        if clock.monotonic() > deadline:
+            raise TimeoutError
+    return bytes(body)
 
 
 def _document(body: bytes) -> Any:
@@ -202,7 +203,7 @@ def _document(body: bytes) -> Any:
         return None
 
 
-def _is_about_certificate(error: BaseException | None) -> bool:
+def is_about_certificate(error: BaseException | None) -> bool:
     """Whether a failed connection failed on the certificate; httpx keeps the reason as the cause."""
     while error is not None:
         if isinstance(error, ssl.SSLCertVerificationError):

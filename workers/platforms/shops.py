@@ -25,6 +25,8 @@ from workers.platforms.http import Clock
 from workers.platforms.shopify import ShopifyRest
 from workers.platforms.tiktok import API_URL, AUTH_URL, App, Hosts, TiktokShop
 from workers.platforms.tiktok_tokens import TokenDesk
+from workers.platforms.woocommerce.client import open_client
+from workers.platforms.woocommerce.orders import WooCommerceShop
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +55,9 @@ def open_shop(access: ShopAccess, limits: CallLimits, desk: TokenDesk, clock: Cl
         return _shopify(access, limits, clock)
     if access.platform == "tiktok":
         return _tiktok(access, limits, desk, clock)
+    if access.platform == "woocommerce":
+        client = open_client(access.url or "", access.credentials, clock, allow_http=limits.allow_http)
+        return WooCommerceShop(client)
     raise PlatformError("PLATFORM_NOT_PULLED", "Records of this platform are posted, not pulled.", retryable=False)
 
 

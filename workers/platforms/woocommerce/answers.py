@@ -7,18 +7,15 @@ So the JSON is looked for behind the warnings, and an error document counts as a
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
-from dataclasses import dataclass
-from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
 from typing import Any
 
 from schemas.strict_json import NotJson, loads
+from workers.platforms.http import Answer, retry_after
 from workers.platforms.woocommerce import errors
 from workers.platforms.woocommerce.errors import RateLimitError, WooCommerceApiError
 
-JSON_START = re.compile(rb"(?:^|[\n>])[ \t\r]*(?=[{\[])")  # after a line or a tag, where a warning ends
-LAST_STARTS = 20  # a web page has many a brace; warnings come in a few lines
+JSON_START = re.compile(rb"[\n>][ \t\r]*(?=[{\[])")  # after a line or a tag, where a warning ends
+MOST_STARTS = 20  # warnings are a few lines; a web page has many a brace
 FIELD_NAME = re.compile(r"[a-z_][a-z0-9_.\[\]]{0,60}")
 
 PERMANENT = {
@@ -37,65 +34,63 @@ RETRYABLE = {
     "woocommerce_product_image_upload_error": errors.IMAGE_REFUSED,  # the shop failed to fetch it, this time
     "internal_server_error": errors.SHOP_CRASHED,
 }
-RETRYABLE_STATUSES = {408: errors.SHOP_TIMED_OUT, 503: errors.SHOP_UNAVAILABLE, 504: errors.SHOP_TIMED_OUT}
-
-
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """An answer as it came: headers by lower-case name, the body inflated."""
-
-    status: int
-    headers: Mapping[str, str]
-    body: bytes
+RETRYABLE_STATUSES = {
+    408: errors.PLATFORM_TIMED_OUT,
+    503: errors.PLATFORM_UNAVAILABLE,
+    504: errors.PLATFORM_TIMED_OUT,
+}
 
 
 class NotTheApi(WooCommerceApiError):
     """Something answered that is not WooCommerce's API: a page or a redirect, by a wrong address or a firewall."""
 
 
-def data_of(answer: Answer) -> Any:
-    """The JSON of a successful answer. Raises WooCommerceApiError, of it NotTheApi where no JSON is to be found."""
-    if answer.status == 429:
-        raise RateLimitError(retry_after(answer))
-    document = _json_of(answer.body)
-    if document is None:
-        raise _without_json(answer)
-    failure = error_of(document, answer.status)
-    if failure is not None:
-        failure.retry_after = retry_after(answer)
-        raise failure
-    if answer.status >= 300:
-        raise _without_json(answer)
-    return document[0]
+def read_document(body: bytes) -> Any:
+    """The JSON in a body, or None: the whole of it, or what stands behind a host's warnings."""
+    starts = [0, *(match.end() for match in JSON_START.finditer(body))][:MOST_STARTS]
+    for start in starts:
+        try:
+            return loads(body[start:].lstrip(b"\xef\xbb\xbf \t\r\n"))
+        except NotJson:
+            continue
+    return None
 
 
-def error_of(document: tuple[Any] | list[Any], status: int) -> WooCommerceApiError | None:
-    """The error that a document (boxed, as null is one too) describes, or None for data.
+def data_of(answer: Answer, now: float) -> Any:
+    """The JSON of a successful answer, an object or a list. `now` is unix time.
 
-    Every error has a code and a message, and none has an id.
+    Raises WooCommerceApiError; of it NotTheApi where neither the JSON nor the status says that WordPress answered.
     """
-    found = document[0]
-    if not isinstance(found, dict) or "id" in found or not {"code", "message"} <= found.keys():
+    wait = retry_after(answer, now)
+    if answer.status == 429:
+        raise RateLimitError(wait)
+    failure = error_of(answer.document, answer.status)
+    if failure is None and (answer.status >= 300 or not isinstance(answer.document, dict | list)):
+        failure = _without_api(answer.status)
+    if failure is not None:
+        failure.retry_after = wait
+        raise failure
+    return answer.document
+
+
+def error_of(document: Any, status: int) -> WooCommerceApiError | None:
+    """The error that a document describes, or None. Every error has a code and a message, and none has an id."""
+    if not isinstance(document, dict) or "id" in document or not {"code", "message"} <= document.keys():
         return None
-    return classified(str(found["code"]), str(found["message"]), found.get("data"), status)
-
-
-def classified(wc_code: str, text: str, data: Any, status: int) -> WooCommerceApiError:
-    """An error of the shop with our code and verdict. `data` mostly is an object, sometimes the bare status."""
-    details = data if isinstance(data, dict) else {"status": data}
-    own_status = details.get("status")
+    data = document.get("data")
+    details = data if isinstance(data, dict) else {"status": data}  # sometimes data is the bare status
+    own_status, resource = details.get("status"), details.get("resource_id")
     status = own_status if type(own_status) is int else status
-    code, retryable = _verdict(wc_code, text, status)
-    resource = details.get("resource_id")
-    failure = WooCommerceApiError(
+    wc_code = str(document["code"])
+    code, retryable = _verdict(wc_code, str(document["message"]), status)
+    return WooCommerceApiError(
         code,
         status=status,
         wc_code=wc_code,
         resource_id=resource if type(resource) is int else None,
+        fields=_fields_named(details.get("params")),
         retryable=retryable,
     )
-    failure.fields = _fields_named(details.get("params"))
-    return failure
 
 
 def _verdict(wc_code: str, text: str, status: int) -> tuple[str, bool]:
@@ -106,7 +101,7 @@ def _verdict(wc_code: str, text: str, status: int) -> tuple[str, bool]:
     if status in (401, 403):
         return _refusal(text)
     if status >= 500 or status in RETRYABLE_STATUSES:
-        return RETRYABLE_STATUSES.get(status, errors.SHOP_FAILED), True
+        return RETRYABLE_STATUSES.get(status, errors.PLATFORM_FAILING), True
     return errors.SHOP_REFUSED_VALUE, False
 
 
@@ -123,52 +118,14 @@ def _fields_named(params: Any) -> tuple[str, ...]:
     return tuple(name for name in names if isinstance(name, str) and FIELD_NAME.fullmatch(name))
 
 
-def _json_of(body: bytes) -> tuple[Any] | None:
-    """The document in a body, boxed, or None: the whole of it, or what stands behind a host's warnings."""
-    try:
-        return (loads(body.lstrip(b"\xef\xbb\xbf \t\r\n")),)
-    except NotJson:
-        starts = [match.end() for match in JSON_START.finditer(body)][:LAST_STARTS]
-    for start in starts:
-        try:
-            return (loads(body[start:]),)
-        except NotJson:
-            continue
-    return None
-
-
-def _without_json(answer: Answer) -> WooCommerceApiError:
+def _without_api(status: int) -> WooCommerceApiError:
     """The verdict on an answer that is not the API's: by its status."""
-    status = answer.status
     if status >= 500:
-        code = RETRYABLE_STATUSES.get(status, errors.SHOP_FAILED)
-        return WooCommerceApiError(code, status=status, retryable=True, retry_after=retry_after(answer))
+        code = RETRYABLE_STATUSES.get(status, errors.PLATFORM_FAILING)
+        return WooCommerceApiError(code, status=status, retryable=True)
     if 300 <= status < 400:
-        return NotTheApi(errors.SHOP_REDIRECTS, status=status, retryable=False)
-    return NotTheApi(errors.SHOP_ANSWER_UNREADABLE, status=status, retryable=True, retry_after=retry_after(answer))
-
-
-def retry_after(answer: Answer) -> float | None:
-    """Seconds to wait, of a Retry-After in seconds or as a date, which is measured by the answer's own clock."""
-    value = answer.headers.get("retry-after", "").strip()
-    if value.isascii() and value.isdecimal():
-        return float(value[:9])
-    until, now = http_date(value), server_time(answer) or datetime.now(UTC)
-    return None if until is None else max(0.0, (until - now).total_seconds())
-
-
-def server_time(answer: Answer) -> datetime | None:
-    """The shop's clock, from the Date header."""
-    return http_date(answer.headers.get("date", ""))
-
-
-def http_date(text: str) -> datetime | None:
-    """A date as HTTP writes it, or None."""
-    try:
-        moment = parsedate_to_datetime(text)
-    except ValueError:
-        return None
-    return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+        return NotTheApi(errors.SHOP_ADDRESS_REDIRECTS, status=status, retryable=False)
+    return NotTheApi(errors.PLATFORM_ANSWER_UNREADABLE, status=status, retryable=True)
 
 
 def count_of(answer: Answer, header: str) -> int | None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import secrets
-import time
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -11,34 +10,36 @@ import httpx
 
 from schemas.strict_json import dumps
 from workers.platforms.address import ShopAddress
+from workers.platforms.failures import bad_certificate
+from workers.platforms.http import USER_AGENT, Answer, Clock, is_about_certificate, read_body
 from workers.platforms.woocommerce import errors
-from workers.platforms.woocommerce.answers import Answer, NotTheApi, data_of
+from workers.platforms.woocommerce.answers import NotTheApi, data_of, read_document
 from workers.platforms.woocommerce.auth import Pair, Param, ShopKey, encoded, query_pairs, signed_pairs
 from workers.platforms.woocommerce.errors import NetworkError, WooCommerceApiError
 
 TIMEOUT_SECONDS = 30.0
-LARGEST_ANSWER = 64 * 1024 * 1024
 API = "/wc/v3"
 
 
+def _random_nonce() -> str:
+    return secrets.token_hex(16)
+
+
 class ShopCalls:
-    """Calls to one shop, from any number of threads. `clock` gives unix seconds and `monotonic` measures, both for tests."""
+    """Calls to one shop, from any number of threads."""
 
     def __init__(
         self,
         address: ShopAddress,
         key: ShopKey,
         http: httpx.Client,
-        *,
-        clock: Callable[[], float] = time.time,
-        monotonic: Callable[[], float] = time.monotonic,
-        new_nonce: Callable[[], str] = lambda: secrets.token_hex(16),
+        clock: Clock,
+        new_nonce: Callable[[], str] = _random_nonce,
     ) -> None:
         self._address = address
         self._key = key
         self._http = http
         self._clock = clock
-        self._monotonic = monotonic
         self._new_nonce = new_nonce
         self._plain_permalinks = False
 
@@ -53,19 +54,19 @@ class ShopCalls:
         that is sure, calls go to `?rest_route=`, over https alone, as WooCommerce checks no signature there.
         """
         content = None if body is None else dumps(body)
+        went_by_query = self._plain_permalinks
         try:
             return self._read(self._exchange(method, API + path, query_pairs(params), content))
         except NotTheApi as error:
-            if self._plain_permalinks or not self._has_plain_permalinks():
+            if went_by_query or not self._has_plain_permalinks():
                 raise
             if self._address.scheme != "https":
                 raise WooCommerceApiError(errors.PLAIN_PERMALINKS, status=error.status, retryable=False) from None
             self._plain_permalinks = True
         return self._read(self._exchange(method, API + path, query_pairs(params), content))
 
-    @staticmethod
-    def _read(answer: Answer) -> tuple[Any, Answer]:
-        return data_of(answer), answer
+    def _read(self, answer: Answer) -> tuple[Any, Answer]:
+        return data_of(answer, self._clock.unix()), answer
 
     def _has_plain_permalinks(self) -> bool:
         """Whether the API answers under `?rest_route=` and not under `/wp-json/`: two calls, made when something is odd."""
@@ -76,7 +77,7 @@ class ShopCalls:
     def _is_api(self, url: str, pairs: list[Pair]) -> bool:
         """Whether an address answers as WordPress's API, be it with a refusal: it is asked without a key."""
         try:
-            data_of(self._send("GET", _url(url, pairs), None, None))
+            self._read(self._send("GET", _url(url, pairs), None, None))
         except NotTheApi:
             return False
         except WooCommerceApiError as refusal:
@@ -91,33 +92,23 @@ class ShopCalls:
                 url, pairs = f"{self._address.base}/", [("rest_route", route), *pairs]
             basic = httpx.BasicAuth(self._key.consumer_key, self._key.consumer_secret)
             return self._send(method, _url(url, pairs), content, basic)
-        pairs = signed_pairs(self._key, method, url, pairs, timestamp=int(self._clock()), nonce=self._new_nonce())
+        pairs = signed_pairs(self._key, method, url, pairs, timestamp=int(self._clock.unix()), nonce=self._new_nonce())
         return self._send(method, _url(url, pairs), content, None)
 
     def _send(self, method: str, url: str, content: bytes | None, auth: httpx.BasicAuth | None) -> Answer:
-        """The answer, read within the time-out as a whole. Raises NetworkError."""
-        headers = {"Accept": "application/json"} | ({} if content is None else {"Content-Type": "application/json"})
-        deadline = self._monotonic() + TIMEOUT_SECONDS
+        """The answer, read within the time-out as a whole. Raises NetworkError, PlatformError for one that floods us."""
+        headers = {"Accept": "application/json", "User-Agent": USER_AGENT}
+        if content is not None:
+            headers["Content-Type"] = "application/json"  # without it WordPress ignores the body, and says 200
+        deadline = self._clock.monotonic() + TIMEOUT_SECONDS
         try:
             with self._http.stream(method, url, content=content, headers=headers, auth=auth) as response:
-                body = self._read_body(response, deadline)
+                body = read_body(response, deadline, self._clock)
         except (httpx.TimeoutException, TimeoutError):
-            raise NetworkError(errors.SHOP_TIMED_OUT) from None
-        except (httpx.TransportError, httpx.DecodingError):
-            raise NetworkError from None
-        names = {name.lower(): value for name, value in response.headers.items()}
-        return Answer(response.status_code, names, body)
-
-    def _read_body(self, response: httpx.Response, deadline: float) -> bytes:
-        """All of the body. Raises TimeoutError for a shop that drips, WooCommerceApiError for one that floods."""
-        body = bytearray()
-        for chunk in response.iter_bytes():
-            body += chunk
-            if len(body) > LARGEST_ANSWER:
-                raise WooCommerceApiError(errors.SHOP_ANSWER_TOO_LARGE, status=response.status_code, retryable=False)
-            if self._monotonic() > deadline:
-                raise TimeoutError
-        return bytes(body)
+            raise NetworkError(errors.PLATFORM_TIMED_OUT) from None
+        except httpx.RequestError as error:
+            raise (bad_certificate() if is_about_certificate(error) else NetworkError()) from None
+        return Answer(response.status_code, response.headers, read_document(body))
 
 
 def _url(url: str, pairs: list[Pair]) -> str:

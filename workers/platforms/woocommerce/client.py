@@ -13,8 +13,10 @@ from typing import Any
 import httpx
 
 from workers.platforms.address import guarded_client, read_shop_url
+from workers.platforms.failures import bad_credentials
+from workers.platforms.http import Answer, Clock
 from workers.platforms.woocommerce import errors
-from workers.platforms.woocommerce.answers import Answer, count_of, error_of, server_time
+from workers.platforms.woocommerce.answers import count_of, error_of
 from workers.platforms.woocommerce.auth import Param, ShopKey
 from workers.platforms.woocommerce.calls import TIMEOUT_SECONDS, ShopCalls
 from workers.platforms.woocommerce.errors import ValidationError, WooCommerceApiError
@@ -52,21 +54,19 @@ class BatchAnswer:
     updated: list[BatchItem]
 
 
-def open_client(url: str, credentials: Mapping[str, str], *, allow_http: bool) -> WooCommerceClient:
+def open_client(url: str, credentials: Mapping[str, str], clock: Clock, *, allow_http: bool) -> WooCommerceClient:
     """A client for a shop as a store's row describes it; `allow_http` is the setting ALLOW_HTTP_SHOPS. No call is made.
 
-    `credentials` hold `consumer_key` and `consumer_secret`. Raises PlatformError SHOP_ADDRESS_REFUSED, ValidationError
-    SHOP_REFUSED_KEY.
+    `credentials` hold `consumer_key` and `consumer_secret`. Raises PlatformError SHOP_ADDRESS_REFUSED or
+    SHOP_CREDENTIALS_INCOMPLETE.
     """
     address = read_shop_url(url, allow_http=allow_http)
-    try:
-        key = ShopKey(credentials["consumer_key"].strip(), credentials["consumer_secret"].strip())
-    except (KeyError, AttributeError):
-        raise ValidationError(
-            "The store has no consumer_key and consumer_secret.", code=errors.SHOP_REFUSED_KEY
-        ) from None
+    consumer_key, consumer_secret = credentials.get("consumer_key"), credentials.get("consumer_secret")
+    if not consumer_key or not consumer_secret:
+        raise bad_credentials()
+    key = ShopKey(consumer_key.strip(), consumer_secret.strip())
     http = guarded_client(address, httpx.Timeout(TIMEOUT_SECONDS))
-    return WooCommerceClient(ShopCalls(address, key, http))
+    return WooCommerceClient(ShopCalls(address, key, http, clock))
 
 
 class WooCommerceClient:
@@ -128,7 +128,7 @@ class WooCommerceClient:
     def batch_update_products(self, create: Sequence[Payload] = (), update: Sequence[Payload] = ()) -> BatchAnswer:
         """Create and change up to 100 products at once; each update carries its `id`. The call succeeds though items fail.
 
-        Raises for the call as a whole only. SHOP_CRASHED, SHOP_TIMED_OUT and NetworkError leave it open which items were done.
+        Raises for the call as a whole only. After SHOP_CRASHED, PLATFORM_TIMED_OUT and NetworkError any item may be done.
         """
         body = _batch(create, update)
         document, _ = self._calls.call("POST", "/products/batch", {}, body)
@@ -181,12 +181,12 @@ class WooCommerceClient:
 def listing_of(records: list[Native], answer: Answer) -> Listing:
     """A page of records with what the headers say about the list."""
     total, pages = count_of(answer, "x-wp-total"), count_of(answer, "x-wp-totalpages")
-    return Listing(records, total, pages, server_time(answer))
+    return Listing(records, total, pages, answer.server_time)
 
 
 def unreadable() -> WooCommerceApiError:
     """JSON, but not of the shape that this call answers."""
-    return WooCommerceApiError(errors.SHOP_ANSWER_UNREADABLE, status=200, retryable=True)
+    return WooCommerceApiError(errors.PLATFORM_ANSWER_UNREADABLE, status=200, retryable=True)
 
 
 def _batch(create: Sequence[Payload], update: Sequence[Payload]) -> dict[str, list[Payload]]:
@@ -214,7 +214,7 @@ def _item(entry: Any) -> BatchItem:
     if not isinstance(entry, dict):
         raise unreadable()
     if "error" in entry:
-        failure = error_of([entry["error"]], 400)
+        failure = error_of(entry["error"], 400)
         return BatchItem(None, failure or unreadable())
     if type(entry.get("id")) is not int:
         raise unreadable()

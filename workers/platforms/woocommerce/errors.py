@@ -1,7 +1,7 @@
 """What can go wrong with a WooCommerce shop: the error classes of specification 3, each with a verdict and a tenant-safe code.
 
 Every error is a PlatformError: `code` and `message` may be shown, `retryable` is the verdict, `retry_after` is in seconds.
-What a shop wrote stays out of the message: `wc_code` is kept for the log only.
+What a shop wrote stays out of the message: `wc_code` is kept for the log only. What any platform knows has the same code.
 """
 
 from __future__ import annotations
@@ -10,15 +10,14 @@ from uuid import UUID
 
 from workers.platforms.base import PlatformError
 
-SHOP_UNREACHABLE = "SHOP_UNREACHABLE"
-SHOP_TIMED_OUT = "SHOP_TIMED_OUT"
-SHOP_RATE_LIMITED = "SHOP_RATE_LIMITED"
-SHOP_UNAVAILABLE = "SHOP_UNAVAILABLE"
-SHOP_FAILED = "SHOP_FAILED"
+PLATFORM_UNREACHABLE = "PLATFORM_UNREACHABLE"
+PLATFORM_TIMED_OUT = "PLATFORM_TIMED_OUT"
+PLATFORM_RATE_LIMITED = "PLATFORM_RATE_LIMITED"
+PLATFORM_UNAVAILABLE = "PLATFORM_UNAVAILABLE"
+PLATFORM_FAILING = "PLATFORM_FAILING"
 SHOP_CRASHED = "SHOP_CRASHED"
-SHOP_ANSWER_UNREADABLE = "SHOP_ANSWER_UNREADABLE"
-SHOP_ANSWER_TOO_LARGE = "SHOP_ANSWER_TOO_LARGE"
-SHOP_REDIRECTS = "SHOP_REDIRECTS"
+PLATFORM_ANSWER_UNREADABLE = "PLATFORM_ANSWER_UNREADABLE"
+SHOP_ADDRESS_REDIRECTS = "SHOP_ADDRESS_REDIRECTS"
 SHOP_REFUSED_KEY = "SHOP_REFUSED_KEY"
 SHOP_CLOCK_DIFFERS = "SHOP_CLOCK_DIFFERS"
 SHOP_REFUSED_NONCE = "SHOP_REFUSED_NONCE"
@@ -34,15 +33,14 @@ BATCH_TOO_LARGE = "BATCH_TOO_LARGE"
 MAPPING_NOT_FOUND = "MAPPING_NOT_FOUND"
 
 MESSAGES = {
-    SHOP_UNREACHABLE: "The shop could not be reached, or closed the connection before it answered.",
-    SHOP_TIMED_OUT: "The shop did not answer in time.",
-    SHOP_RATE_LIMITED: "The shop, or its host, asked us to slow down.",
-    SHOP_UNAVAILABLE: "The shop is in maintenance or overloaded.",
-    SHOP_FAILED: "The shop answered with an error of its own.",
+    PLATFORM_UNREACHABLE: "The shop could not be reached, or closed the connection before it answered.",
+    PLATFORM_TIMED_OUT: "The shop did not answer in time.",
+    PLATFORM_RATE_LIMITED: "The shop, or its host, asked us to slow down.",
+    PLATFORM_UNAVAILABLE: "The shop is in maintenance or overloaded.",
+    PLATFORM_FAILING: "The shop answered with an error of its own.",
     SHOP_CRASHED: "A PHP error stopped the shop at the request; its log (WooCommerce > Status > Logs) names the error.",
-    SHOP_ANSWER_UNREADABLE: "The shop answered with something else than data, such as a web page of a firewall or a cache.",
-    SHOP_ANSWER_TOO_LARGE: "The shop's answer is larger than accepted.",
-    SHOP_REDIRECTS: "The shop redirects to another address. Store the address that it redirects to as the shop's URL.",
+    PLATFORM_ANSWER_UNREADABLE: "The shop answered with something else than data, such as a web page of a firewall or a cache.",
+    SHOP_ADDRESS_REDIRECTS: "The shop redirects to another address. Store the address that it redirects to as the shop's URL.",
     SHOP_REFUSED_KEY: "The shop refused the consumer key, or what the key asked for. Make one with read/write permission.",
     SHOP_CLOCK_DIFFERS: "The shop's clock and ours differ by more than 15 minutes, so that it refuses signed requests.",
     SHOP_REFUSED_NONCE: "The shop took a signed request for a repetition.",
@@ -76,8 +74,6 @@ class WooCommerceApiError(WooCommerceError):
     `fields`: the names of what was refused, where the shop names them.
     """
 
-    fields: tuple[str, ...] = ()
-
     def __init__(
         self,
         code: str,
@@ -85,6 +81,7 @@ class WooCommerceApiError(WooCommerceError):
         status: int,
         wc_code: str = "",
         resource_id: int | None = None,
+        fields: tuple[str, ...] = (),
         retryable: bool,
         retry_after: float | None = None,
     ) -> None:
@@ -92,19 +89,20 @@ class WooCommerceApiError(WooCommerceError):
         self.status = status
         self.wc_code = wc_code
         self.resource_id = resource_id
+        self.fields = fields
 
 
 class RateLimitError(WooCommerceApiError):
     """429. `retry_after` is None where the shop names no time; waiting it out spends no attempt."""
 
     def __init__(self, retry_after: float | None) -> None:
-        super().__init__(SHOP_RATE_LIMITED, status=429, retryable=True, retry_after=retry_after)
+        super().__init__(PLATFORM_RATE_LIMITED, status=429, retryable=True, retry_after=retry_after)
 
 
 class NetworkError(WooCommerceError):
     """No answer: no connection, a broken one, or none in time. A write may have been done all the same."""
 
-    def __init__(self, code: str = SHOP_UNREACHABLE) -> None:
+    def __init__(self, code: str = PLATFORM_UNREACHABLE) -> None:
         super().__init__(code, retryable=True)
 
 

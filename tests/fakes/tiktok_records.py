@@ -1,0 +1,83 @@
+"""Orders and products as a TikTok shop would answer them: ids as texts of 19 digits, one line item per unit."""
+
+from __future__ import annotations
+
+from typing import Any
+
+Row = dict[str, Any]
+
+FIRST_ORDER = 5_764_614_130_000_000_000
+FIRST_PRODUCT = 1_729_592_969_700_000_000
+FIRST_BUYER = 7_021_436_810_468_000_000
+STATUSES = ("COMPLETED", "COMPLETED", "DELIVERED", "IN_TRANSIT", "AWAITING_SHIPMENT", "CANCELLED", "UNPAID")
+
+
+def order(key: int, created: int, updated: int) -> Row:
+    number = key - FIRST_ORDER
+    units = [unit for sku in range(1 + number % 2) for unit in _units(number, sku)]
+    before = sum(float(unit["original_price"]) for unit in units)
+    after = sum(float(unit["sale_price"]) for unit in units)
+    status = STATUSES[number % len(STATUSES)]
+    row = {
+        "id": str(key),
+        "status": status,
+        "create_time": created,
+        "update_time": updated,
+        "user_id": str(FIRST_BUYER + number % 9000),
+        "buyer_email": f"v{number}@chat.seller.tiktok.com",
+        "buyer_message": f"write to buyer{number}@example.com",
+        "payment_method_name": "CCDC",
+        "is_sample_order": False,
+        "payment": {
+            "currency": "GBP",
+            "original_total_product_price": f"{before:.2f}",
+            "seller_discount": f"{before - after:.2f}",
+            "platform_discount": "0.00",
+            "sub_total": f"{after:.2f}",
+            "shipping_fee": "2.99",
+            "tax": "0.00",
+            "total_amount": f"{after + 2.99:.2f}",
+        },
+        "line_items": units,
+    }
+    if status != "UNPAID":
+        row["recipient_address"] = {"name": "T***t", "phone_number": "(+44)7***00", "region_code": "GB"}
+    return row
+
+
+def _units(number: int, sku: int) -> list[Row]:
+    product = FIRST_PRODUCT + (number * 3 + sku) % 5000
+    price = 5 + product % 60
+    unit = {
+        "sku_id": str(product + 10_000_000),
+        "product_id": str(product),
+        "seller_sku": f"SKU-{product % 5000}" if sku else "",
+        "product_name": f"Product {product % 5000}",
+        "sku_name": "Red, M",
+        "original_price": f"{price}.50",
+        "sale_price": f"{price}.00",
+        "currency": "GBP",
+        "is_gift": False,
+        "item_tax": [],
+    }
+    return [
+        {"id": str(5_770_000_000_000_000_000 + number * 8 + sku * 4 + nth), **unit} for nth in range(1 + number % 3)
+    ]
+
+
+def product(key: int, created: int, updated: int) -> Row:
+    return {
+        "id": str(key),
+        "title": f"Product {key - FIRST_PRODUCT}",
+        "status": "ACTIVATE",
+        "create_time": created,
+        "update_time": updated,
+        "skus": [
+            {
+                "id": str(key + 10_000_000),
+                "seller_sku": f"SKU-{key - FIRST_PRODUCT}",
+                "price": {"currency": "GBP", "tax_exclusive_price": "10.00", "sale_price": "12.00"},
+                "inventory": [{"warehouse_id": "7068517275539719942", "quantity": key % 20}],
+            }
+        ],
+    }
