@@ -196,7 +196,7 @@ def _send(turn: _Turn, claim: Claim) -> None:
     else:
         send_products(turn.line, claim.tasks, claim.categories, outcomes, _saver(turn))
     recorded = record(turn.runtime.pool, turn.store_id, claim, outcomes)
-    if any(one.error.code == errors.SHOP_TIMED_OUT for one in outcomes.refused):
+    if any(one.error.code == errors.PLATFORM_TIMED_OUT for one in outcomes.refused):
         turn.most = max(turn.most // 2, FEWEST_PRODUCTS)
     remember(turn.runtime.wake_up, turn.store_id, claim, outcomes)
     log.info(

@@ -10,6 +10,7 @@ from db.stores import get_credentials, get_store
 from db.tenancy import tenant
 from workers.credentials import CredentialsUnreadable, decrypt_credentials
 from workers.platforms.base import PlatformError
+from workers.platforms.http import Clock
 from workers.platforms.woocommerce.client import WooCommerceClient, open_client
 from workers.runtime import Runtime
 
@@ -38,4 +39,4 @@ def open_store_client(settings: Settings, pool: Pool, store_id: UUID) -> WooComm
     except CredentialsUnreadable:
         message = "The store's credentials can't be read under this SECRET_KEY; set them again."
         raise PlatformError(SHOP_NOT_SET_UP, message, retryable=False) from None
-    return open_client(store.shop_url, credentials, allow_http=settings.allow_http_shops)
+    return open_client(store.shop_url, credentials, Clock(), allow_http=settings.allow_http_shops)
