@@ -7,11 +7,25 @@ import sys
 from argparse import ArgumentParser
 from collections.abc import Sequence
 
-from app.commands import demo, dispatcher, embedded, health, jobs, migrate, operators, stores, up, worker
+from app.commands import (
+    demo,
+    dispatcher,
+    embedded,
+    erp,
+    health,
+    jobs,
+    listener,
+    migrate,
+    operators,
+    stores,
+    up,
+    woo,
+    worker,
+)
 from app.settings import SettingsError, load_settings
 from app.stack.errors import StackError
 
-COMMANDS = (up, demo, migrate, stores, operators, jobs, worker, dispatcher, health, embedded)
+COMMANDS = (up, demo, migrate, stores, operators, jobs, erp, woo, worker, dispatcher, listener, health, embedded)
 
 
 def build_parser() -> ArgumentParser:

@@ -13,7 +13,7 @@ from app.callers import Callers
 from app.errors import register_errors
 from app.limits import RateLimiter, waiting_room
 from app.logs import get_logger
-from app.routes import health, ingest, jobs, status
+from app.routes import erp, health, ingest, jobs, status, woocommerce, woocommerce_views
 from app.services import EXTENSION, Services
 from app.settings import Settings
 from db.pool import open_pool
@@ -41,8 +41,8 @@ def create_app(settings: Settings, database_url: str, redis_url: str) -> Flask:
         waiting_room=waiting_room(settings.max_waiters),
         hash_email=email_hasher(settings.email_hash_key),
     )
-    for blueprint in (ingest.blueprint, jobs.blueprint, status.blueprint, health.blueprint):
-        app.register_blueprint(blueprint)
+    for group in (ingest, jobs, status, erp, woocommerce, woocommerce_views, health):
+        app.register_blueprint(group.blueprint)
     register_errors(app, pool)
     app.before_request(_begin_request)
     app.after_request(_end_request)

@@ -23,6 +23,7 @@ from app.stack.processes import Child, ChildSpec, Supervisor
 from app.stack.redis import EmbeddedRedis
 from app.stack.state import Running, UpLock, clear_running, read_running, write_running
 from db.migrate import migrate, pending
+from workers.queues import PUSH
 
 log = get_logger(__name__)
 
@@ -90,7 +91,7 @@ class _Up:
             self._supervisor.watch(lambda: self._stop.made, self._announce_when_ready)
             log.info("stopping", reason="the work in hand is finished first")
         finally:
-            self._supervisor.stop(stop_order(self._settings.workers))
+            self._supervisor.stop(stop_order(self._settings.workers, self._settings.push_workers))
             clear_running(self._settings.data_dir)
         return 0
 
@@ -176,7 +177,9 @@ def child_specs(settings: Settings, endpoints: Endpoints, environ: Mapping[str, 
     return [
         ChildSpec("api", web, env, stop_timeout=35.0),
         *(ChildSpec(name, (*app, "worker"), env, stop_timeout=60.0) for name in worker_names(settings.workers)),
+        *(ChildSpec(name, (*app, "worker", PUSH), env, stop_timeout=60.0) for name in push_names(settings.push_workers)),
         ChildSpec("dispatcher", (*app, "dispatcher"), env, stop_timeout=15.0),
+        ChildSpec("listener", (*app, "listener"), env, stop_timeout=15.0),
     ]
 
 
@@ -195,6 +198,11 @@ def worker_names(count: int) -> list[str]:
     return [f"worker-{number}" for number in range(1, count + 1)]
 
 
-def stop_order(workers: int) -> list[list[str]]:
+def push_names(count: int) -> list[str]:
+    return [f"push-{number}" for number in range(1, count + 1)]
+
+
+def stop_order(workers: int, pushers: int) -> list[list[str]]:
     """First what accepts, then what hands out, then what works, at last what all of them need."""
-    return [["api"], ["dispatcher"], worker_names(workers), ["redis"], ["postgres"]]
+    working = [*worker_names(workers), *push_names(pushers)]
+    return [["api", "listener"], ["dispatcher"], working, ["redis"], ["postgres"]]

@@ -8,7 +8,7 @@ from psycopg import Connection
 
 from app.logs import get_logger
 from db.brakes import count_catalogue, get_brakes, list_changes
-from db.sync_batches import close_hold, count_batch_results, count_hold, get_open_hold, open_hold
+from db.sync_batches import close_hold, count_batch_results, count_hold, get_batch, get_open_hold, open_hold
 from db.sync_items import (
     Reopened,
     approve_waiting,
@@ -60,7 +60,13 @@ def _release(conn: Connection, store_id: UUID) -> None:
 
 
 def approve(conn: Connection, store_id: UUID, hold_id: UUID) -> int | None:
-    """Let a hold's items go, brakes or not; how many. None where it is no open hold of this store."""
+    """Let a hold's items go, brakes or not; how many. Named by itself or by a run that it holds back.
+
+    None where nothing is held.
+    """
+    batch = get_batch(conn, store_id, hold_id)
+    if batch is not None and batch.kind != "hold" and batch.held:
+        hold_id = get_open_hold(conn, store_id) or hold_id
     if not close_hold(conn, store_id, hold_id, "approved"):
         return None
     held = list_held_items(conn, store_id, hold_id)
