@@ -17,6 +17,7 @@ from app.commands import (
     listener,
     migrate,
     operators,
+    schedules,
     stores,
     up,
     woo,
@@ -25,7 +26,22 @@ from app.commands import (
 from app.settings import SettingsError, load_settings
 from app.stack.errors import StackError
 
-COMMANDS = (up, demo, migrate, stores, operators, jobs, erp, woo, worker, dispatcher, listener, health, embedded)
+COMMANDS = (
+    up,
+    demo,
+    migrate,
+    stores,
+    operators,
+    jobs,
+    schedules,
+    erp,
+    woo,
+    worker,
+    dispatcher,
+    listener,
+    health,
+    embedded,
+)
 
 
 def build_parser() -> ArgumentParser:

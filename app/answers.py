@@ -8,6 +8,7 @@ from typing import Any
 
 from db.entity_stats import EntityStats
 from db.sync_logs import LogView
+from db.sync_metadata import Metadata
 from db.sync_record_errors import RecordError
 
 
@@ -57,23 +58,49 @@ def record_error_answer(error: RecordError) -> dict[str, Any]:
     }
 
 
-def stats_answer(stats: EntityStats | None) -> dict[str, Any]:
+def stats_answer(stats: EntityStats | None, metadata: Metadata | None) -> dict[str, Any]:
     """One entity of the status, in the words of specification 5."""
-    if stats is None:
-        return {"count": 0, "last_synced": None, "metadata": None}
     return {
-        "count": stats.record_count,
-        "last_synced": moment(stats.last_sync_time),
-        "metadata": {
-            "last_sync_time": moment(stats.last_sync_time),
-            "last_record_time": moment(stats.last_record_time),
-            "records_synced": stats.records_synced,
-            "is_full_sync": stats.is_full_sync,
-        },
+        "count": stats.record_count if stats else 0,
+        "last_synced": moment(stats.last_sync_time) if stats else None,
+        "metadata": metadata_answer(metadata) if metadata else _posted_answer(stats) if stats else None,
+    }
+
+
+def _posted_answer(stats: EntityStats) -> dict[str, Any]:
+    """What is known of an entity whose records are posted to us."""
+    return {
+        "last_sync_time": moment(stats.last_sync_time),
+        "last_record_time": moment(stats.last_record_time),
+        "records_synced": stats.records_synced,
+        "is_full_sync": stats.is_full_sync,
+    }
+
+
+def metadata_answer(metadata: Metadata) -> dict[str, Any]:
+    """An entity that is pulled. `last_sync_time` is the watermark: what changed before it has been read."""
+    lateness, worst = metadata.lateness, metadata.worst_lateness
+    return {
+        "last_sync_time": moment(metadata.last_sync_time),
+        "last_record_time": moment(metadata.last_record_time),
+        "records_synced": metadata.records_synced,
+        "is_full_sync": metadata.is_full_sync,
+        "overlap_seconds": int(metadata.overlap.total_seconds()),
+        "lateness_seconds": int(lateness.total_seconds()) if lateness else 0,
+        "worst_lateness_seconds": int(worst.total_seconds()) if worst else 0,
     }
 
 
 def log_tag(log: LogView) -> str:
     """Changes with whatever of a log changes; the value of a weak ETag."""
-    facts = (log.id, log.status, log.phase, log.attempts, log.records_synced, log.error_code, log.finished_at)
+    facts = (
+        log.id,
+        log.status,
+        log.phase,
+        log.attempts,
+        log.received,
+        log.records_synced,
+        log.error_code,
+        log.finished_at,
+    )
     return hashlib.sha256(repr(facts).encode()).hexdigest()[:20]

@@ -4,18 +4,26 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
+from flask.testing import FlaskClient
+from psycopg import Connection
+from werkzeug.test import TestResponse
+
+from app.tenants import create_store, set_credentials
 from db.pull_runs import Progress, list_progress
 from db.tenancy import tenant
+from tests.pipeline import bearer
 from workers.inbound.pull import Turn, pull
 from workers.inbound.pull_start import Wanted, start_pull
+from workers.inbound.shop_access import open_store_shop
 from workers.platforms.base import Page, PlatformError, Window
 from workers.runtime import Runtime
 
+SECRET_KEY = "k" * 32
 BEGIN = datetime(2026, 1, 1, tzinfo=UTC)
 
 
@@ -124,3 +132,53 @@ def in_thread(work: Callable[[], object]) -> threading.Thread:
     thread = threading.Thread(target=work)
     thread.start()
     return thread
+
+
+@dataclass(frozen=True)
+class Shopkeeper:
+    """A store of one platform, its way in over HTTP, and a worker in the test's own process."""
+
+    runtime: Runtime
+    client: FlaskClient
+    store_id: UUID
+    token: str
+
+    def call(self, method: str, path: str, **body: Any) -> TestResponse:
+        sent: Any = body or None
+        return self.client.open(path, method=method, json=sent, headers=bearer(self.token))
+
+    def start(self, path: str, **body: Any) -> UUID:
+        """Start a run that must be accepted."""
+        answer = self.call("POST", path, **body)
+        assert answer.status_code == 202, answer.text
+        return UUID(answer.json["data"]["jobId"])  # type: ignore[index]  # an answer of ours has a body
+
+    def work(self, log_id: UUID) -> Turn:
+        """A worker's turn at a run, with the product's own client."""
+        return pull(self.runtime, self.store_id, log_id, open_store_shop)
+
+    def run(self, path: str, **body: Any) -> dict[str, Any]:
+        """Start a run, take it to its end, and read its job."""
+        log_id = self.start(path, **body)
+        outcome = self.work(log_id)
+        assert outcome is Turn.COMPLETED, (outcome, self.job(log_id))
+        return self.job(log_id)
+
+    def job(self, log_id: UUID | str) -> dict[str, Any]:
+        return self.data("GET", f"/api/sync/jobs/{log_id}")
+
+    def data(self, method: str, path: str, **body: Any) -> dict[str, Any]:
+        answer = self.call(method, path, **body)
+        assert answer.status_code < 300, answer.text
+        data: dict[str, Any] = answer.json["data"]  # type: ignore[index]
+        return data
+
+
+def shopkeeper(
+    runtime: Runtime, client: FlaskClient, conn: Connection, platform: str, url: str, credentials: dict[str, str]
+) -> Shopkeeper:
+    """A store that is connected to a fake platform."""
+    keyed = replace(runtime, settings=replace(runtime.settings, secret_key=SECRET_KEY))
+    made = create_store(conn, f"A {platform} shop", platform, url)
+    assert set_credentials(conn, SECRET_KEY, made.store_id, credentials)
+    return Shopkeeper(keyed, client, made.store_id, made.token)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -34,7 +35,8 @@ RECOVERY_SECONDS = 30.0  # promise 3: every accepted batch ends within this time
 WITHOUT_LIMITS = {"RATE_LIMIT_PER_MINUTE": "1000000"}
 MARKS = {
     "api": "gunicorn",
-    "worker": "app worker",
+    "worker": r"app worker(?! pull)",
+    "puller": "app worker pull",
     "dispatcher": "app dispatcher",
     "redis": "redis",
     "postgres": "postgres",
@@ -129,7 +131,7 @@ class Up:
     def children(self, name: str) -> list[int]:
         """The ids of its own children of that kind (`api`, `worker`, `dispatcher`, `redis`, `postgres`), oldest first."""
         return sorted(
-            pid for pid, (parent, words) in processes().items() if parent == self.pid and MARKS[name] in words
+            pid for pid, (parent, words) in processes().items() if parent == self.pid and re.search(MARKS[name], words)
         )
 
     def logged(self, event: str) -> list[dict[str, object]]:
@@ -188,6 +190,12 @@ class Shop:
         assert answer.status_code == 202, answer.text
         return str(answer.json()["data"]["jobId"])
 
+    def start(self, path: str, **body: Any) -> str:
+        """Start a pull that must be accepted; its job id."""
+        answer = self.call("POST", path, json.dumps(body).encode())
+        assert answer.status_code == 202, answer.text
+        return str(answer.json()["data"]["jobId"])
+
     def job(self, job_id: str) -> Answer:
         answer = self.call("GET", f"/api/sync/jobs/{job_id}")
         assert answer.status_code == 200, answer.text
@@ -238,6 +246,14 @@ class Stack:
         with psycopg.connect(self.postgres.app_url(), autocommit=True) as conn:
             made = create_store(conn, name, "woocommerce")
         return Shop(self, made.store_id, made.token)
+
+    def connect_store(self, platform: str, url: str, credentials: Mapping[str, str]) -> Shop:
+        """A store that is pulled, made on the command line."""
+        words = ("--name", "Pulled shop", "--platform", platform, "--url", url, "--json")
+        done = run(self.up.env, "stores", "create", *words, "--credentials", json.dumps(dict(credentials)))
+        assert done.returncode == 0, done.stderr
+        made = json.loads(done.stdout)
+        return Shop(self, UUID(made["storeId"]), made["token"])
 
     def superuser(self) -> psycopg.Connection[tuple[Any, ...]]:
         """Sees every row of every store, and may lock any of them. The caller closes it."""

@@ -1,4 +1,5 @@
-"""The dispatcher: about once a second, enqueue what is due and stranded, admit what waits, give up on what is spent.
+"""The dispatcher: about once a second, enqueue what is due and stranded, admit what waits, give up on what is spent, run what
+is scheduled.
 
 Any number may run: rows are taken with SKIP LOCKED. It holds no state but a pause after Redis failed.
 """
@@ -20,6 +21,7 @@ from db.sync_logs import Ticket
 from workers.heartbeat import beat
 from workers.inbound.attempts import GAVE_UP, GAVE_UP_MESSAGE
 from workers.queues import WakeUp, connect, waiting_logs
+from workers.schedules import run_due
 
 TICK_SECONDS = 1.0
 MOST_A_TICK = 500
@@ -43,6 +45,7 @@ class Dispatcher:
         """One round. Raises psycopg.Error and PoolTimeout where the database is away."""
         self._give_up()
         self._prune()
+        self.wake_up.enqueue(run_due(self.pool))
         if self.wake_up.is_resting:
             return
         try:

@@ -34,7 +34,9 @@ LISTS = ("image_urls", "category_ids")  # in CSV their entries are parted by |
 
 def add_parser(commands: _SubParsersAction[ArgumentParser]) -> None:
     actions = commands.add_parser("erp", help="the ERP's catalogue").add_subparsers(metavar="action", required=True)
-    parser = actions.add_parser("import", help="products from a CSV (with a header) or NDJSON file; changes go to the shop")
+    parser = actions.add_parser(
+        "import", help="products from a CSV (with a header) or NDJSON file; changes go to the shop"
+    )
     parser.add_argument("file", type=Path)
     parser.add_argument("--store", type=UUID, required=True)
     parser.add_argument("--categories", action="store_true", help="the file holds categories")

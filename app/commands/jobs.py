@@ -16,6 +16,7 @@ from app.settings import Settings
 from app.stack.endpoints import resolve
 from app.stack.errors import StackError
 from app.tenants import connected
+from db.pull_runs import retry_pull
 from db.stores import list_store_ids
 from db.sync_logs import LogFilter, LogView, get_log, list_logs, retry_log
 from db.sync_record_errors import FROM_THE_START, list_record_errors
@@ -30,7 +31,7 @@ def add_parser(commands: _SubParsersAction[ArgumentParser]) -> None:
     actions = commands.add_parser("jobs", help="list, show, retry").add_subparsers(metavar="action", required=True)
     listing = actions.add_parser("list", help=f"the newest {LISTED} logs of a store")
     listing.add_argument("--store", type=UUID, required=True)
-    listing.add_argument("--status", choices=("running", "completed", "failed", "cancelled"))
+    listing.add_argument("--status", choices=("running", "paused", "completed", "failed", "cancelled"))
     show = actions.add_parser("show", help=f"one log with its first {ERRORS_SHOWN} record errors")
     retry = actions.add_parser("retry", help="run a failed log again")
     for parser in (show, retry):
@@ -72,9 +73,12 @@ def run_retry(args: Namespace, settings: Settings) -> int:
     with connected(endpoints.database_url) as conn:
         store_id, log = _find(conn, args.log_id)
         with tenant(conn, store_id):
-            ticket = retry_log(conn, store_id, log.id)
+            is_pull = log.source != "plugin"
+            ticket = retry_pull(conn, store_id, log.id) if is_pull else retry_log(conn, store_id, log.id)
     if ticket is None:
-        raise StackError(f"log {log.id} is {log.status}: only a failed one whose payload is kept can be retried")
+        raise StackError(
+            f"log {log.id} is {log.status}: only a failed one can be retried, a batch while its payload is kept, a pull while no other has its place"
+        )
     WakeUp(connect(endpoints.redis_url)).enqueue([ticket])
     sys.stdout.write(
         (json.dumps({"syncLogId": str(log.id), "status": "running"}) if args.json else "running again") + "\n"

@@ -105,7 +105,10 @@ def run_sync(args: Namespace, settings: Settings) -> int:
         else:
             start = start_categories if args.categories else start_full
             run = start(conn, args.store, "command", force=args.force)
-            data, words = {"batchId": str(run.batch_id), "items": str(run.items)}, f"{run.items:,} items are on their way"
+            data, words = (
+                {"batchId": str(run.batch_id), "items": str(run.items)},
+                f"{run.items:,} items are on their way",
+            )
     WakeUp(connect(endpoints.redis_url)).push(args.store)
     return _tell(data, words, as_json=args.json)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from argparse import ArgumentParser, Namespace, _SubParsersAction
+from dataclasses import replace
 
 from redis.exceptions import RedisError
 
@@ -27,7 +28,9 @@ def run(args: Namespace, settings: Settings) -> int:
     endpoints = resolve(settings)
     _warn_about(endpoints.redis_url)
     try:
-        run_worker(settings, endpoints.database_url, endpoints.redis_url, args.queue)
+        run_worker(
+            replace(settings, secret_key=endpoints.secret_key), endpoints.database_url, endpoints.redis_url, args.queue
+        )
     except RedisError as error:
         # RQ gives up where Redis is away for too long or full; the supervisor starts a new worker.
         log.error("worker_lost_redis", error=type(error).__name__)

@@ -1,4 +1,4 @@
-"""/api/sync/jobs: what became of each batch, why records were skipped, and retry and cancel."""
+"""/api/sync/jobs: what became of each batch, why records were skipped, and retry, cancel, pause and resume."""
 
 from __future__ import annotations
 
@@ -10,12 +10,15 @@ from uuid import UUID
 
 import msgspec
 from flask import Blueprint, Response, jsonify, request, stream_with_context, url_for
+from psycopg import Connection
 
-from app.answers import log_answer, log_tag, record_error_answer
+from app.answers import log_tag, record_error_answer
 from app.auth import current_store_id, store_required
 from app.errors import ApiError, not_found
 from app.paging import read_cursor, read_page_size, write_cursor
+from app.pulls import job_answers
 from app.services import services
+from db.pull_runs import discard_page, pause_pull, resume_pull, retry_pull
 from db.sync_logs import LogFilter, LogView, cancel_log, get_log, list_logs, retry_log
 from db.sync_payloads import delete_payload
 from db.sync_record_errors import FROM_THE_START, RecordError, list_record_errors
@@ -28,8 +31,9 @@ blueprint = Blueprint("jobs", __name__)
 POLL_AFTER_SECONDS = 1
 FIRST_ERRORS = 10
 DOWNLOAD_PAGE = 1000
-STATUSES = ("running", "completed", "failed", "cancelled")
-SOURCES = ("plugin",)
+STATUSES = ("running", "paused", "completed", "failed", "cancelled")
+SOURCES = ("plugin", "shopify", "tiktok")
+ALL_MODES = (*MODES, "update", "incremental", "full", "fill")
 COLUMNS = ("index", "id", "field", "code", "reason")
 
 
@@ -44,12 +48,14 @@ def list_jobs() -> Response:
         entity=_choice("entity", tuple(ENTITIES)),
         status=_choice("status", STATUSES),
         source=_choice("source", SOURCES),
-        mode=_choice("mode", MODES),
+        mode=_choice("mode", ALL_MODES),
     )
     with services().pool.connection() as conn, tenant(conn, current_store_id()):
         logs = list_logs(conn, current_store_id(), wanted, size + 1)
+        answers = job_answers(conn, logs[:size])
     more = write_cursor(str(logs[size - 1].accepted_seq)) if len(logs) > size else None
-    data = {"jobs": [{**log_answer(log), "statusUrl": _url(log)} for log in logs[:size]], "nextCursor": more}
+    jobs = [{**answer, "statusUrl": _url(log)} for log, answer in zip(logs, answers, strict=False)]
+    data = {"jobs": jobs, "nextCursor": more}
     return jsonify({"success": True, "data": data})
 
 
@@ -60,7 +66,8 @@ def get_job(log_id: UUID) -> Response:
     with services().pool.connection() as conn, tenant(conn, current_store_id()):
         log = _existing(get_log(conn, current_store_id(), log_id))
         first = list_record_errors(conn, current_store_id(), log_id, FROM_THE_START, FIRST_ERRORS)
-    response = jsonify({"success": True, "data": _job_data(log, first)})
+        (answer,) = job_answers(conn, [log])
+    response = jsonify({"success": True, "data": _job_data(log, answer, first)})
     response.set_etag(log_tag(log), weak=True)
     response.headers["Cache-Control"] = "private, no-cache"
     if log.status == "running":
@@ -86,22 +93,24 @@ def get_job_errors(log_id: UUID) -> Response:
 @blueprint.post("/api/sync/jobs/<uuid:log_id>/retry")
 @store_required
 def retry_job(log_id: UUID) -> tuple[Response, int]:
-    """Run a failed log again. 409 for any other state, and where its payload is gone."""
+    """Run a failed log again, a pull from where it stopped. 409 for any other state, and where its payload is gone."""
     store_id = current_store_id()
     with services().pool.connection() as conn, tenant(conn, store_id):
         log = _existing(get_log(conn, store_id, log_id))
-        ticket = retry_log(conn, store_id, log_id)
+        is_pull = log.source != "plugin"
+        ticket = retry_pull(conn, store_id, log_id) if is_pull else retry_log(conn, store_id, log_id)
         if ticket is None:
-            raise _conflict(log, "only a failed job whose payload is still kept can be retried")
-        log = _existing(get_log(conn, store_id, log_id))
+            what = "which no other has replaced" if is_pull else "whose payload is still kept"
+            raise _conflict(log, f"only a failed job {what} can be retried")
+        answer = _changed(conn, store_id, log_id)
     services().wake_up.enqueue([ticket])
-    return _changed(log)
+    return answer
 
 
 @blueprint.post("/api/sync/jobs/<uuid:log_id>/cancel")
 @store_required
 def cancel_job(log_id: UUID) -> tuple[Response, int]:
-    """Stop a running log before it takes effect. 409 where it has ended, be it while we waited for it."""
+    """Stop a running log before it takes effect, a pull at its next page. 409 where it has ended, be it while we waited."""
     store_id = current_store_id()
     with services().pool.connection() as conn, tenant(conn, store_id):
         _existing(get_log(conn, store_id, log_id))
@@ -110,7 +119,35 @@ def cancel_job(log_id: UUID) -> tuple[Response, int]:
         if not cancelled:
             raise _conflict(log, "only a running job can be cancelled")
         delete_payload(conn, store_id, log_id)
-    return _changed(log)
+        discard_page(conn, store_id, log_id)
+        return _changed(conn, store_id, log_id)
+
+
+@blueprint.post("/api/sync/jobs/<uuid:log_id>/pause")
+@store_required
+def pause_job(log_id: UUID) -> tuple[Response, int]:
+    """Stop a running pull at its next page, to be resumed there. 409 for any other state, and for a batch."""
+    store_id = current_store_id()
+    with services().pool.connection() as conn, tenant(conn, store_id):
+        _existing(get_log(conn, store_id, log_id))
+        if not pause_pull(conn, store_id, log_id):
+            raise _conflict(_existing(get_log(conn, store_id, log_id)), "only a running pull can be paused")
+        return _changed(conn, store_id, log_id)
+
+
+@blueprint.post("/api/sync/jobs/<uuid:log_id>/resume")
+@store_required
+def resume_job(log_id: UUID) -> tuple[Response, int]:
+    """Let a paused pull go on. 409 for any other state."""
+    store_id = current_store_id()
+    with services().pool.connection() as conn, tenant(conn, store_id):
+        log = _existing(get_log(conn, store_id, log_id))
+        ticket = resume_pull(conn, store_id, log_id)
+        if ticket is None:
+            raise _conflict(log, "only a paused pull can be resumed")
+        answer = _changed(conn, store_id, log_id)
+    services().wake_up.enqueue([ticket])
+    return answer
 
 
 def _existing(log: LogView | None) -> LogView:
@@ -123,17 +160,19 @@ def _conflict(log: LogView, message: str) -> ApiError:
     return ApiError("CONFLICT", message, details={"status": log.status})
 
 
-def _changed(log: LogView) -> tuple[Response, int]:
-    return jsonify({"success": True, "data": _job_data(log, [])}), 202
+def _changed(conn: Connection, store_id: UUID, log_id: UUID) -> tuple[Response, int]:
+    log = _existing(get_log(conn, store_id, log_id))
+    (answer,) = job_answers(conn, [log])
+    return jsonify({"success": True, "data": _job_data(log, answer, [])}), 202
 
 
 def _url(log: LogView) -> str:
     return url_for("jobs.get_job", log_id=log.id)
 
 
-def _job_data(log: LogView, first: list[RecordError]) -> dict[str, Any]:
+def _job_data(log: LogView, answer: dict[str, Any], first: list[RecordError]) -> dict[str, Any]:
     return {
-        **log_answer(log),
+        **answer,
         "errors": [record_error_answer(error) for error in first],
         "errorsUrl": url_for("jobs.get_job_errors", log_id=log.id),
         "statusUrl": _url(log),

@@ -8,6 +8,7 @@ from app.answers import stats_answer
 from app.auth import current_store_id, store_required
 from app.services import services
 from db.entity_stats import list_stats
+from db.sync_metadata import list_metadata
 from db.tenancy import tenant
 from schemas.entities import ENTITIES
 
@@ -17,7 +18,8 @@ blueprint = Blueprint("status", __name__)
 @blueprint.get("/api/sync/status")
 @store_required
 def get_status() -> Response:
-    """Figures kept beside the rows; nothing is counted for this answer."""
+    """Figures kept beside the rows; nothing is counted for this answer. For what is pulled, the watermark and its overlap."""
     with services().pool.connection() as conn, tenant(conn, current_store_id()):
-        stats = list_stats(conn, current_store_id())
-    return jsonify({"success": True, "data": {entity: stats_answer(stats.get(entity)) for entity in ENTITIES}})
+        stats, metadata = list_stats(conn, current_store_id()), list_metadata(conn, current_store_id())
+    data = {entity: stats_answer(stats.get(entity), metadata.get(entity)) for entity in ENTITIES}
+    return jsonify({"success": True, "data": data})

@@ -156,9 +156,7 @@ def post_events() -> tuple[Response, int]:
     read = [_event(entry) for entry in entries]
     events = [event for event in read if isinstance(event, Event)]
     take_events(services().pool, services().wake_up, events, "http")
-    refused = [
-        {"index": index, "reason": event} for index, event in enumerate(read) if not isinstance(event, Event)
-    ]
+    refused = [{"index": index, "reason": event} for index, event in enumerate(read) if not isinstance(event, Event)]
     data = {"receivedCount": len(entries), "acceptedCount": len(events), "refused": refused}
     return jsonify({"success": True, "data": data}), 202
 

@@ -91,7 +91,7 @@ class _Up:
             self._supervisor.watch(lambda: self._stop.made, self._announce_when_ready)
             log.info("stopping", reason="the work in hand is finished first")
         finally:
-            self._supervisor.stop(stop_order(self._settings.workers, self._settings.push_workers))
+            self._supervisor.stop(stop_order(self._settings))
             clear_running(self._settings.data_dir)
         return 0
 
@@ -177,7 +177,14 @@ def child_specs(settings: Settings, endpoints: Endpoints, environ: Mapping[str, 
     return [
         ChildSpec("api", web, env, stop_timeout=35.0),
         *(ChildSpec(name, (*app, "worker"), env, stop_timeout=60.0) for name in worker_names(settings.workers)),
-        *(ChildSpec(name, (*app, "worker", PUSH), env, stop_timeout=60.0) for name in push_names(settings.push_workers)),
+        *(
+            ChildSpec(name, (*app, "worker", "pull"), env, stop_timeout=60.0)
+            for name in puller_names(settings.pull_workers)
+        ),
+        *(
+            ChildSpec(name, (*app, "worker", PUSH), env, stop_timeout=60.0)
+            for name in pusher_names(settings.push_workers)
+        ),
         ChildSpec("dispatcher", (*app, "dispatcher"), env, stop_timeout=15.0),
         ChildSpec("listener", (*app, "listener"), env, stop_timeout=15.0),
     ]
@@ -198,11 +205,15 @@ def worker_names(count: int) -> list[str]:
     return [f"worker-{number}" for number in range(1, count + 1)]
 
 
-def push_names(count: int) -> list[str]:
-    return [f"push-{number}" for number in range(1, count + 1)]
+def puller_names(count: int) -> list[str]:
+    return [f"puller-{number}" for number in range(1, count + 1)]
 
 
-def stop_order(workers: int, pushers: int) -> list[list[str]]:
+def pusher_names(count: int) -> list[str]:
+    return [f"pusher-{number}" for number in range(1, count + 1)]
+
+
+def stop_order(settings: Settings) -> list[list[str]]:
     """First what accepts, then what hands out, then what works, at last what all of them need."""
-    working = [*worker_names(workers), *push_names(pushers)]
+    working = worker_names(settings.workers) + puller_names(settings.pull_workers) + pusher_names(settings.push_workers)
     return [["api", "listener"], ["dispatcher"], working, ["redis"], ["postgres"]]

@@ -156,11 +156,19 @@ CREATE TABLE schedules (
 );
 CREATE INDEX schedules_due ON schedules (next_run_at);
 
+-- Who may refresh a store's access token: the platform takes each refresh token once, and calls are made meanwhile.
+CREATE TABLE refresh_leases (
+    store_id          uuid PRIMARY KEY REFERENCES stores (id) ON DELETE CASCADE,
+    holder            uuid NOT NULL,
+    held_until        timestamptz NOT NULL
+);
+
 DO $$
 DECLARE
     tenant_table text;
 BEGIN
-    FOREACH tenant_table IN ARRAY ARRAY['pull_runs', 'pull_pages', 'stale_arrivals', 'sync_metadata', 'sync_coverage', 'schedules']
+    FOREACH tenant_table IN ARRAY ARRAY['pull_runs', 'pull_pages', 'stale_arrivals', 'sync_metadata', 'sync_coverage', 'schedules',
+        'refresh_leases']
     LOOP
         EXECUTE format('ALTER TABLE %I ENABLE ROW LEVEL SECURITY', tenant_table);
         EXECUTE format('ALTER TABLE %I FORCE ROW LEVEL SECURITY', tenant_table);

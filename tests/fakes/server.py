@@ -6,6 +6,7 @@ import json
 import random
 import signal
 import socket
+import ssl
 import struct
 import sys
 import threading
@@ -105,6 +106,10 @@ class FakeServer:
     @property
     def url(self) -> str:
         return f"http://127.0.0.1:{self._http.server_port}"
+
+    def listen_with(self, context: ssl.SSLContext) -> None:
+        """Speak TLS from now on."""
+        self._http.socket = context.wrap_socket(self._http.socket, server_side=True)
 
     def __enter__(self) -> Self:
         self._thread.start()

@@ -155,10 +155,11 @@ class FakeShopify:
     def _found(self, entity: str, query: Query) -> list[int]:
         """The ids that the filters leave: ascending with `since_id`, else newest first."""
         table = self.tables[entity]
+        keys = _changed_since(table, seconds(query["updated_at_min"])) if "updated_at_min" in query else table.ids
         if "since_id" in query:
-            keys = table.ids[bisect.bisect_right(table.ids, int(query["since_id"])) :]
+            keys = keys[bisect.bisect_right(keys, int(query["since_id"])) :]
         else:
-            keys = table.ids[::-1]
+            keys = keys[::-1]
         bounds = [(part, name, seconds(query[name])) for name, part in TIME_FILTERS if name in query]
         hidden = self.clock() - SIXTY_DAYS if entity == "orders" and "read_all_orders" not in self.scopes else None
         if bounds or hidden is not None:
@@ -176,6 +177,11 @@ class FakeShopify:
 
 
 TIME_FILTERS = (("created_at_min", 0), ("created_at_max", 0), ("updated_at_min", 1), ("updated_at_max", 1))
+
+
+def _changed_since(table: Table, moment: int) -> list[int]:
+    low, high = table.window(table.updated, moment, None)
+    return sorted(key for _, key in table.updated[low:high])
 
 
 def _is_inside(times: tuple[int, int], bounds: list[tuple[int, str, int]], hidden: float | None) -> bool:

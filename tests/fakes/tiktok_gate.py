@@ -6,7 +6,6 @@ import hashlib
 import hmac
 import json
 import threading
-import time
 from collections.abc import Callable
 from typing import Any
 from urllib.parse import unquote
@@ -80,7 +79,7 @@ class Gate:
 
     def _check_rate(self) -> None:
         with self._lock:
-            second = int(time.monotonic())
+            second = int(self.clock())
             self._in_second = self._in_second + 1 if second == self._second else 1
             self._second = second
             if self._in_second > self.calls_per_second:

@@ -17,6 +17,7 @@ from db.sync_metadata import Metadata, get_metadata
 from db.tenancy import tenant
 from tests.pipeline import read_log
 from tests.pulls import BEGIN, MemoryShop, busy, progress, revoked, run, start, turn
+from tests.waiting import wait_until
 from workers.inbound.pull import Turn
 from workers.inbound.pull_start import AlreadyRunning, Wanted
 from workers.runtime import Runtime
@@ -120,6 +121,7 @@ def test_a_worker_that_was_taken_over_changes_nothing_more(
     def take_over(count: int) -> None:
         if count == 1:
             shop.before_fetch = lambda _count: None
+            wait_until(lambda: read_log(runtime, store_id, log_id).received == 10, 10.0, "the first page")
             root_conn.execute("UPDATE sync_logs SET next_attempt_at = now() WHERE id = %s", (log_id,))
             assert turn(runtime, store_id, log_id, shop) is Turn.COMPLETED
 

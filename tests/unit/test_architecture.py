@@ -23,7 +23,10 @@ ROOMS = ("app", "workers", "schemas", "db")
 SOURCES = sorted(path for room in ROOMS for path in (ROOT / room).rglob("*.py"))
 SQL_FILES = sorted((ROOT / "db").rglob("*.sql"))
 QUERY_FILES = sorted((ROOT / "db" / "queries").glob("*.sql"))
-FRONT_DOORS = ("inbound.accept", "queues", "credentials", "ids", "worker", "dispatcher", "heartbeat", "runtime")
+FRONT_DOORS = (
+    *("inbound.accept", "inbound.pull_start", "inbound.watermark", "schedules"),
+    *("queues", "credentials", "ids", "worker", "dispatcher", "heartbeat", "runtime"),
+)
 SQL_TEXT = re.compile(
     r"\bSELECT\b.+\bFROM\b|\bINSERT INTO\b|\bUPDATE\b.+\bSET\b|\bDELETE FROM\b|\b(CREATE|ALTER|DROP) (TABLE|ROLE|DATABASE)\b",
     re.DOTALL,

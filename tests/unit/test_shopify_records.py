@@ -174,7 +174,7 @@ def test_a_product_is_read() -> None:
     assert isinstance(found, Product)
     assert (found.key, found.name, found.status, found.type) == (632910392, "IPod Nano - 8GB", "active", "variable")
     assert (found.price, found.stock_quantity) == (Decimal(199), Decimal(100))
-    assert found.sale_price is found.sku is None
+    assert found.sale_price is None
 
 
 def test_the_cheapest_variant_makes_the_price() -> None:

@@ -113,7 +113,7 @@ def test_what_could_not_be_started_is_stopped_all_the_same() -> None:
 def test_every_process_has_its_place_in_the_stop_order() -> None:
     settings = load_settings({"WORKERS": "3"})
     started = ["redis", "postgres", *(spec.name for spec in child_specs(settings, ENDPOINTS, {}))]
-    stopped = [name for stage in stop_order(settings.workers) for name in stage]
+    stopped = [name for stage in stop_order(settings) for name in stage]
     assert sorted(started) == sorted(stopped)
     assert stopped == ["api", "dispatcher", "worker-1", "worker-2", "worker-3", "redis", "postgres"]
 

@@ -24,6 +24,7 @@ from db.errors import is_retryable, safe_facts
 from db.pull_runs import BegunPull, Worker, begin_pull, fail_pull, get_next_seq, postpone_pull, renew_lease, yield_pull
 from db.session import set_asynchronous_commit
 from db.tenancy import tenant
+from workers.heartbeat import beat
 from workers.inbound.attempts import Verdict, verdict_on
 from workers.inbound.pull_pages import LEASE_SECONDS, Run, apply_pending, keep
 from workers.inbound.watermark import window_of
@@ -32,7 +33,7 @@ from workers.runtime import Runtime
 
 log = get_logger(__name__)
 
-SIGN_OF_LIFE_SECONDS = 4.0
+SIGN_OF_LIFE_SECONDS = 2.0
 DELAYS = (2.0, 6.0, 20.0, 60.0)  # after the first, second … attempt in a row that came to nothing
 JITTER = 0.2
 
@@ -99,6 +100,7 @@ def _work(run: Run, shop: Shop) -> Turn:
     fetcher = ThreadPoolExecutor(1, "fetch")
     try:
         while True:
+            beat(run.runtime.settings.data_dir, "worker")
             on_its_way = None if run.is_fetched or _time_is_up(run, deadline) else _start_fetch(run, shop, fetcher)
             if run.pending is not None and not apply_pending(run):
                 raise NotOurs
@@ -148,6 +150,7 @@ def _wait(run: Run, on_its_way: Future[Fetched]) -> Fetched:
 
 
 def _show_life(run: Run) -> None:
+    beat(run.runtime.settings.data_dir, "worker")
     with run.runtime.pool.connection() as conn, tenant(conn, run.worker.store_id):
         set_asynchronous_commit(conn)
         if not renew_lease(conn, run.worker, LEASE_SECONDS):

@@ -29,7 +29,7 @@ from workers.runtime import Runtime
 
 log = get_logger(__name__)
 
-LEASE_SECONDS = 15.0  # a worker that shows no sign of life for so long has lost its run
+LEASE_SECONDS = 8.0  # a worker that shows no sign of life for so long has lost its run
 REPLANS = 10
 
 

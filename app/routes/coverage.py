@@ -1,0 +1,100 @@
+"""/api/sync/coverage and /api/sync/explain: what has been read, what has not, and what became of one record."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+from flask import Blueprint, Response, jsonify, request
+
+from app.answers import moment
+from app.auth import current_store_id, store_required
+from app.body import read_json_body
+from app.errors import ApiError
+from app.explain import Known, explain, parts_answer
+from app.pulls import platform_of, pulled_store, start_run, started
+from app.services import services
+from db.explain import get_last_skip, get_log_of_seq, get_stored_record
+from db.stale_arrivals import get_stale_arrival
+from db.sync_coverage import Covered, list_coverage, list_covered
+from db.sync_metadata import get_metadata
+from db.tenancy import tenant
+from schemas.pull_requests import WrongRequest, read_entity, read_external_id, read_object
+from workers.inbound.pull_start import Wanted
+from workers.inbound.watermark import holes
+
+blueprint = Blueprint("coverage", __name__)
+T = TypeVar("T")
+
+ENTRIES = 100
+
+
+@blueprint.get("/api/sync/coverage")
+@store_required
+def get_coverage() -> Response:
+    """What is covered, the holes, and the newest entries of the ledger."""
+    store_id, entity = current_store_id(), _read(read_entity, request.args)
+    with services().pool.connection() as conn, tenant(conn, store_id):
+        covered = list_covered(conn, store_id, entity)
+        entries = list_coverage(conn, store_id, entity, ENTRIES)
+    data = {
+        "entity": entity,
+        "covered": parts_answer(covered),
+        "holes": parts_answer(holes(covered)),
+        "coveredUntil": moment(covered[-1][1]) if covered else None,
+        "windows": [_entry_answer(entry) for entry in entries],
+    }
+    return jsonify({"success": True, "data": data})
+
+
+def _entry_answer(entry: Covered) -> dict[str, Any]:
+    return {
+        "from": moment(entry.covered_from),
+        "to": moment(entry.covered_until),
+        "mode": entry.mode,
+        "jobId": str(entry.log_id),
+        "complete": entry.is_complete,
+        "recordedAt": moment(entry.recorded_at),
+    }
+
+
+@blueprint.post("/api/sync/coverage/fill")
+@store_required
+def fill() -> tuple[Response, int, dict[str, str]]:
+    """Pull the holes of one entity, in one run. 409 where there is none."""
+    body = read_json_body(request, services().settings.max_body_bytes)
+    entity = _read(lambda sent: read_entity(read_object(sent)), body)
+    return started(start_run(Wanted(entity, "fill")), "fill", {"jobType": entity})
+
+
+@blueprint.get("/api/sync/explain")
+@store_required
+def get_explanation() -> Response:
+    """One verdict about one record, with evidence."""
+    entity, external_id = _read(read_entity, request.args), _read(read_external_id, request.args)
+    store_id = current_store_id()
+    with services().pool.connection() as conn, tenant(conn, store_id):
+        platform = platform_of(pulled_store(conn))
+        stored = get_stored_record(conn, store_id, platform, entity, external_id)
+        covered = list_covered(conn, store_id, entity)
+        known = Known(
+            platform=platform,
+            entity=entity,
+            external_id=external_id,
+            stored=stored,
+            log_id=get_log_of_seq(conn, store_id, stored.accepted_seq) if stored else None,
+            skip=get_last_skip(conn, store_id, entity, external_id),
+            stale=get_stale_arrival(conn, store_id, entity, external_id),
+            metadata=get_metadata(conn, store_id, entity),
+            covered=covered,
+            holes=holes(covered),
+        )
+    data = {"entity": entity, "id": str(external_id), **explain(known)}
+    return jsonify({"success": True, "data": data})
+
+
+def _read(read: Callable[[Any], T], sent: Any) -> T:
+    try:
+        return read(sent)
+    except WrongRequest as error:
+        raise ApiError(error.code, error.message) from None

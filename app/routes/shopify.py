@@ -1,0 +1,70 @@
+"""/api/shopify/sync/jobs: pulls of a Shopify store in its modes (specification 4)."""
+
+from __future__ import annotations
+
+from typing import Any
+from uuid import UUID
+
+from flask import Blueprint, Response, jsonify, request
+
+from app.auth import current_store_id, store_required
+from app.body import read_json_body
+from app.errors import ApiError, not_found
+from app.paging import read_cursor, read_page_size, write_cursor
+from app.pulls import job_answers, pulled_store, start_run, started
+from app.services import services
+from db.sync_logs import LogFilter, get_log, list_logs
+from db.tenancy import tenant
+from schemas.pull_requests import ShopifyStart, WrongRequest, read_shopify_start
+from workers.inbound.pull_start import Wanted
+
+blueprint = Blueprint("shopify", __name__)
+
+
+@blueprint.post("/api/shopify/sync/jobs/start")
+@store_required
+def start_job() -> tuple[Response, int, dict[str, str]]:
+    """Start a run. 400 for fields that do not fit the mode, 409 while another of the same kind runs."""
+    try:
+        asked = read_shopify_start(read_json_body(request, services().settings.max_body_bytes))
+    except WrongRequest as error:
+        raise ApiError(error.code, error.message) from None
+    log_id = start_run(_wanted(asked), "shopify")
+    return started(log_id, asked.mode, {"jobType": asked.job_type})
+
+
+def _wanted(asked: ShopifyStart) -> Wanted:
+    return Wanted(
+        entity=asked.job_type,
+        mode=asked.mode,
+        days=asked.days,
+        stale_after_mins=asked.stale_after_mins,
+        full_scan=asked.full_scan,
+    )
+
+
+@blueprint.get("/api/shopify/sync/jobs")
+@store_required
+def list_jobs() -> Response:
+    """Runs newest first, a page at a time, each with its mode, counts and progress."""
+    size, cursor, store_id = read_page_size(request.args), read_cursor(request.args), current_store_id()
+    wanted = LogFilter(before=int(cursor[0]) if cursor else None, source="shopify")
+    with services().pool.connection() as conn, tenant(conn, store_id):
+        pulled_store(conn, "shopify")
+        logs = list_logs(conn, store_id, wanted, size + 1)
+        jobs = job_answers(conn, logs[:size])
+    more = write_cursor(str(logs[size - 1].accepted_seq)) if len(logs) > size else None
+    return jsonify({"success": True, "data": {"jobs": jobs, "nextCursor": more}})
+
+
+@blueprint.get("/api/shopify/sync/jobs/<uuid:log_id>")
+@store_required
+def get_job(log_id: UUID) -> Response:
+    """One run; 404 for a batch of the plugin, too."""
+    store_id = current_store_id()
+    with services().pool.connection() as conn, tenant(conn, store_id):
+        log = get_log(conn, store_id, log_id)
+        if log is None or log.source != "shopify":
+            raise not_found()
+        data: dict[str, Any] = job_answers(conn, [log])[0]
+    return jsonify({"success": True, "data": data})
