@@ -14,7 +14,7 @@ import time
 from collections import Counter, deque
 from collections.abc import Callable
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from email.message import Message
 from email.utils import formatdate
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -39,11 +39,12 @@ class Call:
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """What the platform answers."""
+    """What the platform answers. `is_lost`: the work is done, but the connection breaks before anyone hears of it."""
 
     status: int
     body: bytes
     headers: dict[str, str] = field(default_factory=dict)
+    is_lost: bool = False
 
 
 class Faults:
@@ -88,24 +89,34 @@ class Faults:
 
 
 class FakeServer:
-    """Serves `answer` on loopback while it is entered. Port 0 takes a free one; `clock` gives the Date header.
+    """Serves `answer` on loopback while it is entered. Port 0 takes a free one; `clock` gives the Date header, `tls` makes
+    it https.
 
     `calls` counts each request that came in, by path; `before` is called ahead of each answer, to edit the shop in mid-pull.
     """
 
-    def __init__(self, answer: Callable[[Call], Reply], port: int = 0, clock: Callable[[], float] = time.time) -> None:
+    def __init__(
+        self,
+        answer: Callable[[Call], Reply],
+        port: int = 0,
+        clock: Callable[[], float] = time.time,
+        tls: ssl.SSLContext | None = None,
+    ) -> None:
         self.answer = answer
         self.clock = clock
         self.calls: Counter[str] = Counter()
         self.latency = 0.0
         self.faults = Faults()
         self.before: Callable[[Call], None] = lambda call: None
+        self._scheme = "http" if tls is None else "https"
         self._http = _Listener(("127.0.0.1", port), _handler_of(self))
+        if tls is not None:  # hands are shaken in the connection's own thread, at its first read
+            self._http.socket = tls.wrap_socket(self._http.socket, server_side=True, do_handshake_on_connect=False)
         self._thread = threading.Thread(target=self._http.serve_forever, args=(0.05,), daemon=True)
 
     @property
     def url(self) -> str:
-        return f"http://127.0.0.1:{self._http.server_port}"
+        return f"{self._scheme}://127.0.0.1:{self._http.server_port}"
 
     def listen_with(self, context: ssl.SSLContext) -> None:
         """Speak TLS from now on."""
@@ -158,9 +169,15 @@ class _Handler(BaseHTTPRequestHandler):
         if fault in ("drop", "reset"):
             self._hang_up(fault)
         else:
-            self._send(spoiled(self.fake.answer(call), fault), cut=fault == "cut")
+            self._reply(spoiled(self.fake.answer(call), fault), fault)
 
-    do_POST = do_GET
+    do_POST = do_PUT = do_PATCH = do_DELETE = do_GET
+
+    def _reply(self, reply: Reply, fault: str | None) -> None:
+        if reply.is_lost:
+            self._hang_up("drop")
+        else:
+            self._send(reply, cut=fault == "cut")
 
     def _send(self, reply: Reply, *, cut: bool) -> None:
         self.send_response_only(reply.status)
@@ -192,7 +209,7 @@ def spoiled(reply: Reply, fault: str | None) -> Reply:
     if fault == "html":
         return Reply(200, MAINTENANCE, {"Content-Type": "text/html"})
     if fault == "truncated":
-        return Reply(reply.status, reply.body[: len(reply.body) // 2], reply.headers)
+        return replace(reply, body=reply.body[: len(reply.body) // 2])
     if fault == "redirect":
         return Reply(302, b"", {"Location": "https://elsewhere.test/"})
     return reply

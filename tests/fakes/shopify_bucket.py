@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import threading
 from collections.abc import Callable
 from typing import Any
@@ -38,4 +39,4 @@ class Bucket:
                 text = "calls per second for api client. Reduce request rates to resume uninterrupted service."
                 raise Refusal(429, f"Exceeded {self.leak:g} {text}", told)
             self._level += 1
-            return f"{int(self._level)}/{self.capacity}"
+            return f"{math.ceil(self._level)}/{self.capacity}"

@@ -18,7 +18,9 @@ from tests.fakes.server import Call
 from tests.fakes.tiktok import BEGIN, FakeTiktok
 from workers.platforms.address import read_shop_url
 from workers.platforms.base import PlatformError, Window
-from workers.platforms.tiktok import App, Hosts, Place, TiktokShop, read_place, write_place
+from workers.platforms.tiktok import App, Hosts, TiktokShop
+from workers.platforms.tiktok_orders import Place, read_place, write_place
+from workers.platforms.tiktok_products import Part, read_part, write_part
 from workers.platforms.tiktok_tokens import TokenDesk, Tokens, tokens_of, with_tokens
 
 ORDERS = "/order/202309/orders/search"
@@ -164,6 +166,11 @@ def test_products_are_walked(stack: ExitStack) -> None:
     with pytest.raises(PlatformError) as caught:
         world.client.source("customers", Window())
     assert caught.value.code == "ENTITY_NOT_AVAILABLE"
+
+
+def test_more_products_than_a_search_lists_are_read_in_parts(stack: ExitStack) -> None:
+    world = World(stack, products=10_300)
+    assert sorted(world.ids(Window(), "products")) == world.fake.tables["products"].ids
 
 
 def test_a_cipher_that_is_not_given_is_asked_for_once(stack: ExitStack) -> None:
@@ -318,6 +325,11 @@ def test_random_faults_lose_nothing(stack: ExitStack) -> None:
 )
 def test_a_cursor_is_read_as_it_was_written(place: Place) -> None:
     assert read_place(write_place(place)) == place
+
+
+@pytest.mark.parametrize("part", [Part(None), Part(5, 9, "a+/=&", 20_000), Part(10, total=20_000)])
+def test_a_cursor_of_products_is_read_as_it_was_written(part: Part) -> None:
+    assert read_part(write_part(part)) == part
 
 
 @pytest.mark.parametrize("missing", ["access_token", "refresh_token"])

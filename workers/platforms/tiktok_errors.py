@@ -16,6 +16,7 @@ from workers.platforms.failures import (
 )
 from workers.platforms.http import Answer, judge_by_status, retry_after
 
+TOO_MANY_RESULTS = "PLATFORM_TOO_MANY_RESULTS"
 TOKEN_EXPIRED = "PLATFORM_TOKEN_EXPIRED"  # noqa: S105 - a code, not a token
 
 
@@ -40,8 +41,8 @@ def address_not_allowed() -> PlatformError:
 
 
 def too_many_results() -> PlatformError:
-    message = "The platform lists at most 10,000 products of a period. Pull shorter periods."
-    return PlatformError("PLATFORM_TOO_MANY_RESULTS", message, retryable=False)
+    message = "The platform lists at most 10,000 products, and more than that were made in one second."
+    return PlatformError(TOO_MANY_RESULTS, message, retryable=False)
 
 
 OVERLOADED = 36009004  # one code for missing signs, bad tokens, wrong clocks and missing parameters: the message tells

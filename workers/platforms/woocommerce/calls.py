@@ -20,6 +20,8 @@ from workers.platforms.woocommerce.errors import NetworkError, WooCommerceApiErr
 TIMEOUT_SECONDS = 30.0
 API = "/wc/v3"
 
+Read = tuple[Any, Answer]
+
 
 def _random_nonce() -> str:
     return secrets.token_hex(16)
@@ -47,25 +49,36 @@ class ShopCalls:
         """Give the connections back."""
         self._http.close()
 
-    def call(self, method: str, path: str, params: Mapping[str, Param], body: Any = None) -> tuple[Any, Answer]:
+    def call(self, method: str, path: str, params: Mapping[str, Param], body: Any = None) -> Read:
         """The JSON of an answer, and the answer. `path` follows `/wc/v3`; `body` goes out as JSON. Raises WooCommerceError.
 
         Where a shop has plain permalinks, `/wp-json/` is just another page of it: a write gets 200 and changes nothing. Once
         that is sure, calls go to `?rest_route=`, over https alone, as WooCommerce checks no signature there.
         """
         content = None if body is None else dumps(body)
-        went_by_query = self._plain_permalinks
+        if self._plain_permalinks:
+            return self._call_by_query(method, path, params, content)
         try:
             return self._read(self._exchange(method, API + path, query_pairs(params), content))
         except NotTheApi as error:
-            if went_by_query or not self._has_plain_permalinks():
+            if not self._has_plain_permalinks():
                 raise
             if self._address.scheme != "https":
                 raise WooCommerceApiError(errors.PLAIN_PERMALINKS, status=error.status, retryable=False) from None
             self._plain_permalinks = True
-        return self._read(self._exchange(method, API + path, query_pairs(params), content))
+        return self._call_by_query(method, path, params, content)
 
-    def _read(self, answer: Answer) -> tuple[Any, Answer]:
+    def _call_by_query(self, method: str, path: str, params: Mapping[str, Param], content: bytes | None) -> Read:
+        """The same call where a shop with plain permalinks has its API; there WooCommerce may not even look at the key."""
+        try:
+            return self._read(self._exchange(method, API + path, query_pairs(params), content))
+        except WooCommerceApiError as error:
+            if error.status != 401:
+                raise
+            self._plain_permalinks = False
+            raise WooCommerceApiError(errors.PLAIN_PERMALINKS, status=401, retryable=False) from None
+
+    def _read(self, answer: Answer) -> Read:
         return data_of(answer, self._clock.unix()), answer
 
     def _has_plain_permalinks(self) -> bool:

@@ -1,0 +1,67 @@
+"""What the fake shop checks of a single product's payload before it looks at it; items of a batch are not checked."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from typing import Any
+
+from tests.fakes.woocommerce.errors import invalid_params, not_of_type, not_one_of
+from tests.fakes.woocommerce.state import JsonObject
+
+STATUSES = ("draft", "pending", "private", "publish", "future", "auto-draft", "trash")
+TYPES = ("simple", "grouped", "external", "variable")
+KINDS: dict[str, str] = {
+    "name": "string",
+    "slug": "string",
+    "sku": "string",
+    "description": "string",
+    "short_description": "string",
+    "regular_price": "string",
+    "sale_price": "string",
+    "weight": "string",
+    "stock_quantity": "integer",
+    "menu_order": "integer",
+    "manage_stock": "boolean",
+    "virtual": "boolean",
+    "downloadable": "boolean",
+    "featured": "boolean",
+    "categories": "array",
+    "images": "array",
+    "tags": "array",
+    "meta_data": "array",
+}
+ENUMS = {
+    "type": TYPES,
+    "status": STATUSES,
+    "stock_status": ("instock", "outofstock", "onbackorder"),
+    "backorders": ("no", "notify", "yes"),
+}
+
+
+def _is_integer(value: Any) -> bool:
+    """WordPress takes whole numbers in text too; null clears a quantity."""
+    if isinstance(value, str):
+        return re.fullmatch(r"\s*-?\d+(\.0*)?\s*", value) is not None
+    return value is None or (isinstance(value, int) and not isinstance(value, bool))
+
+
+FITS: dict[str, Callable[[Any], bool]] = {
+    "string": lambda value: isinstance(value, str),
+    "integer": _is_integer,
+    "boolean": lambda value: isinstance(value, bool) or value in ("true", "false", "1", "0", 0, 1, ""),
+    "array": lambda value: isinstance(value, list | str),
+}
+
+
+def check_product(payload: JsonObject) -> None:
+    """Raises ApiError naming every field that does not fit, in the order of the schema."""
+    problems: dict[str, tuple[str, str, Any]] = {}
+    for name, allowed in ENUMS.items():
+        if name in payload and payload[name] not in allowed:
+            problems[name] = not_one_of(name, allowed)
+    for name, kind in KINDS.items():
+        if name in payload and not FITS[kind](payload[name]):
+            problems[name] = not_of_type(name, kind)
+    if problems:
+        raise invalid_params(problems)

@@ -1,0 +1,355 @@
+"""Products of the fake shop: what a write makes of them, field by field, as the real one was seen to."""
+
+from __future__ import annotations
+
+import copy
+import re
+from datetime import datetime
+from decimal import Decimal, InvalidOperation
+from typing import Any
+
+from tests.fakes.woocommerce import product_parts as parts
+from tests.fakes.woocommerce.errors import ApiError, invalid_product
+from tests.fakes.woocommerce.state import JsonObject, ShopState, escaped, slug_of
+
+UNTYPED = "Product"  # the name of a product that was given none
+PLAIN_FIELDS = (
+    "featured",
+    "catalog_visibility",
+    "virtual",
+    "downloadable",
+    "external_url",
+    "button_text",
+    "tax_status",
+    "tax_class",
+    "backorders",
+    "low_stock_amount",
+    "sold_individually",
+    "weight",
+    "shipping_class",
+    "reviews_allowed",
+    "upsell_ids",
+    "cross_sell_ids",
+    "purchase_note",
+    "menu_order",
+)
+EDITOR_FIELDS = ("permalink_template", "generated_slug")
+DEFAULTS: JsonObject = {
+    "type": "simple",
+    "status": "publish",
+    "featured": False,
+    "catalog_visibility": "visible",
+    "description": "",
+    "short_description": "",
+    "sku": "",
+    "price": "",
+    "regular_price": "",
+    "sale_price": "",
+    "date_on_sale_from": None,
+    "date_on_sale_from_gmt": None,
+    "date_on_sale_to": None,
+    "date_on_sale_to_gmt": None,
+    "on_sale": False,
+    "purchasable": False,
+    "total_sales": 0,
+    "virtual": False,
+    "downloadable": False,
+    "downloads": [],
+    "download_limit": -1,
+    "download_expiry": -1,
+    "external_url": "",
+    "button_text": "",
+    "tax_status": "taxable",
+    "tax_class": "",
+    "manage_stock": False,
+    "stock_quantity": None,
+    "backorders": "no",
+    "backorders_allowed": False,
+    "backordered": False,
+    "low_stock_amount": None,
+    "sold_individually": False,
+    "weight": "",
+    "dimensions": {"length": "", "width": "", "height": ""},
+    "shipping_required": True,
+    "shipping_taxable": True,
+    "shipping_class": "",
+    "shipping_class_id": 0,
+    "reviews_allowed": True,
+    "average_rating": "0",
+    "rating_count": 0,
+    "upsell_ids": [],
+    "cross_sell_ids": [],
+    "parent_id": 0,
+    "purchase_note": "",
+    "categories": [],
+    "brands": [],
+    "tags": [],
+    "images": [],
+    "attributes": [],
+    "default_attributes": [],
+    "variations": [],
+    "grouped_products": [],
+    "menu_order": 0,
+    "price_html": "",
+    "related_ids": [],
+    "meta_data": [],
+    "stock_status": "instock",
+    "has_options": False,
+    "post_password": "",
+    "global_unique_id": "",
+}
+
+
+def create(shop: ShopState, payload: JsonObject) -> JsonObject:
+    """A new product; nothing is kept of one that is refused."""
+    if "id" in payload:
+        raise ApiError(400, "woocommerce_rest_product_exists", "Cannot create existing product.")
+    product = {"id": 0, "name": UNTYPED, "slug": "", "permalink": "", **copy.deepcopy(DEFAULTS)}
+    now = shop.now()
+    product |= shop.dates("date_created", now) | shop.dates("date_modified", now)
+    product = _changed(shop, product, payload)
+    _set_own_date(shop, product, payload, now)
+    product["id"] = shop.new_post_id()
+    _finish(shop, product)
+    _keep(shop, product, before=None)
+    return product
+
+
+def update(shop: ShopState, product_id: int, payload: JsonObject) -> JsonObject:
+    """A changed product. Every update moves its date, one without any change included."""
+    before = shop.products.get(product_id)
+    if before is None:
+        raise invalid_product(400)
+    _refuse_variation(before)
+    product = _changed(shop, copy.deepcopy(before), payload)
+    product |= shop.dates("date_modified", shop.now())
+    _finish(shop, product)
+    _keep(shop, product, before)
+    return product
+
+
+def get(shop: ShopState, product_id: int) -> JsonObject:
+    if product_id not in shop.products:
+        raise invalid_product(404)
+    return shop.products[product_id]
+
+
+def rename_category(shop: ShopState, category: JsonObject) -> None:
+    """Products show a category's name as it is now; their dates stay."""
+    for product in shop.products.values():
+        for entry in product.get("categories", ()):  # variations have none
+            if entry["id"] == category["id"]:
+                entry["name"] = category["name"]
+
+
+def delete(shop: ShopState, product_id: int, *, force: bool) -> JsonObject:
+    """The product as it was before it went to the trash, or as it was when it went for good."""
+    product = get(shop, product_id)
+    _refuse_variation(product)
+    if force:
+        del shop.products[product_id]
+        shop.trashed_from.pop(product_id, None)
+        shop.skus.pop(folded(product["sku"]), None)
+        return product
+    if product["status"] == "trash":
+        raise ApiError(410, "woocommerce_rest_already_trashed", "The product has already been deleted.")
+    shop.trashed_from[product_id] = product["status"]
+    trashed = product | {"status": "trash", "slug": f"{product['slug']}__trashed"}
+    shop.products[product_id] = trashed | shop.dates("date_modified", shop.now())
+    return product
+
+
+def _refuse_variation(product: JsonObject) -> None:
+    if product["type"] == "variation":
+        message = (
+            "To manipulate product variations you should use the "
+            "/products/&lt;product_id&gt;/variations/&lt;id&gt; endpoint."
+        )
+        raise ApiError(404, "woocommerce_rest_invalid_product_id", message)
+
+
+def folded(sku: str) -> str:
+    """A SKU as the shop's database compares it."""
+    return sku.strip().casefold()
+
+
+def _changed(shop: ShopState, product: JsonObject, payload: JsonObject) -> JsonObject:
+    """The product with the payload's fields set. Raises ApiError for what is refused."""
+    _set_texts(product, payload)
+    if "sku" in payload:
+        product["sku"] = _free_sku(shop, product["id"], str(payload["sku"] or "").strip())
+    _set_prices(shop, product, payload)
+    _set_stock(product, payload)
+    if "global_unique_id" in payload:
+        product["global_unique_id"] = _free_gtin(shop, product["id"], str(payload["global_unique_id"] or ""))
+    for name in PLAIN_FIELDS:
+        if name in payload:
+            product[name] = payload[name]
+    if "dimensions" in payload:
+        product["dimensions"] |= payload["dimensions"]
+    parts.set_parts(shop, product, payload)
+    return product
+
+
+def _set_texts(product: JsonObject, payload: JsonObject) -> None:
+    if "name" in payload:
+        product["name"] = escaped(str(payload["name"]))
+    for name in ("description", "short_description"):
+        if name in payload:
+            product[name] = escaped(str(payload[name] or ""))
+    if payload.get("type") in ("simple", "grouped", "external", "variable"):
+        product["type"] = payload["type"]
+    if payload.get("status"):
+        product["status"] = payload["status"]
+
+
+def _free_sku(shop: ShopState, product_id: int, sku: str) -> str:
+    """The SKU, if it is this product's to have. The trash keeps its SKUs, and says so in other words."""
+    owner = shop.skus.get(folded(sku)) if sku else None
+    if owner is None or owner == product_id:
+        return sku
+    if shop.products[owner]["status"] == "trash":
+        message = f"The product with SKU ({sku}) you are trying to insert is already present in the lookup table"
+        raise ApiError(400, "woocommerce_rest_product_not_created", message)
+    suffix = 1
+    while folded(f"{sku}-{suffix}") in shop.skus:
+        suffix += 1
+    raise ApiError(
+        400,
+        "product_invalid_sku",
+        "Invalid or duplicated SKU.",
+        resource_id=owner,
+        unique_sku=f"{sku}-{suffix}",
+    )
+
+
+def _free_gtin(shop: ShopState, product_id: int, gtin: str) -> str:
+    """The number reduced to its digits and hyphens, if no other product has it."""
+    kept = re.sub(r"[^0-9-]", "", gtin)
+    for other in shop.products.values() if kept else ():
+        if other["global_unique_id"] == kept and other["id"] != product_id:
+            message = "Invalid or duplicated GTIN, UPC, EAN or ISBN."
+            raise ApiError(400, "product_invalid_global_unique_id", message, resource_id=other["id"])
+    return kept
+
+
+def _set_prices(shop: ShopState, product: JsonObject, payload: JsonObject) -> None:
+    for name in ("regular_price", "sale_price"):
+        if name in payload:
+            product[name] = _price(payload[name])
+    for name in ("date_on_sale_from", "date_on_sale_to"):
+        for field, gmt in ((name, False), (f"{name}_gmt", True)):
+            if field in payload:
+                moment = shop.read_date(payload[field], gmt=gmt) if payload[field] else None
+                product |= shop.dates(name, moment)
+    regular, sale = _number(product["regular_price"]), _number(product["sale_price"])
+    if sale is not None and (regular is None or sale >= regular):
+        product["sale_price"] = ""
+
+
+def _price(value: Any) -> str:
+    """What is kept of a price: digits, dots and minus signs. A comma goes, and takes the decimals with it."""
+    kept = re.sub(r"[^0-9.-]", "", "" if value is None else str(value))
+    return kept if _number(kept) is not None else ""
+
+
+def _number(text: str) -> Decimal | None:
+    try:
+        return Decimal(text)
+    except InvalidOperation:
+        return None
+
+
+def _set_stock(product: JsonObject, payload: JsonObject) -> None:
+    """A quantity counts only where stock is managed, and then decides the status."""
+    if "backorders" in payload:
+        product["backorders"] = payload["backorders"]
+    if "manage_stock" in payload:
+        product["manage_stock"] = payload["manage_stock"] in (True, "true", 1)
+    if not product["manage_stock"]:
+        product["stock_quantity"] = None
+        product["stock_status"] = payload.get("stock_status", product["stock_status"])
+        return
+    if "stock_quantity" in payload:
+        product["stock_quantity"] = _pieces(payload["stock_quantity"])
+    elif "inventory_delta" in payload:
+        product["stock_quantity"] = (product["stock_quantity"] or 0) + _pieces(payload["inventory_delta"])
+    elif payload.get("stock_status") == "outofstock" or product["stock_quantity"] is None:
+        product["stock_quantity"] = 0
+    if product["stock_quantity"] > 0:
+        product["stock_status"] = "instock"
+    else:
+        product["stock_status"] = "outofstock" if product["backorders"] == "no" else "onbackorder"
+
+
+def _pieces(value: Any) -> int:
+    """A quantity as PHP's intval has it: words are 0."""
+    match = re.match(r"\s*-?\d+", "" if value is None else str(value))
+    return int(match[0]) if match else 0
+
+
+def _set_own_date(shop: ShopState, product: JsonObject, payload: JsonObject, now: datetime) -> None:
+    """A date of creation that was given; one ahead makes the product wait for it. Naive text is UTC here in either field."""
+    given = payload.get("date_created_gmt") or payload.get("date_created")
+    if given:
+        moment = shop.read_date(given, gmt=True)
+        product |= shop.dates("date_created", moment) | shop.dates("date_modified", moment)
+        if moment > now and product["status"] == "publish":
+            product["status"] = "future"
+
+
+def _finish(shop: ShopState, product: JsonObject) -> None:
+    """All that follows from the rest."""
+    home, product_id = shop.settings.home, product["id"]
+    generated = slug_of(product["name"]) or str(product_id)
+    if not product["slug"] and product["status"] in ("publish", "private", "future", "trash"):
+        product["slug"] = _free_slug(shop, generated)
+    is_public = product["status"] in ("publish", "private") and "__trashed" not in product["slug"]
+    address = f"/product/{product['slug']}/" if is_public else f"/?post_type=product&p={product_id}"
+    product |= {"permalink": home + address, "generated_slug": generated}
+    product["permalink_template"] = f"{home}/product/%pagename%/"
+    _finish_price(shop, product)
+    product["backorders_allowed"] = product["backorders"] != "no"
+    product["backordered"] = product["stock_status"] == "onbackorder"
+    product["shipping_required"] = not product["virtual"]
+    product["shipping_taxable"] = product["shipping_required"] and product["tax_status"] == "taxable"
+    product["has_options"] = product["type"] == "variable"
+    product["_links"] = shop.links("/products", product_id)
+
+
+def _free_slug(shop: ShopState, slug: str) -> str:
+    free, suffix = slug, 2
+    while free in shop.slugs:
+        free, suffix = f"{slug}-{suffix}", suffix + 1
+    shop.slugs.add(free)
+    return free
+
+
+def shown(product: JsonObject) -> JsonObject:
+    """A product as reading shows it: texts in paragraphs, and without what only its editor needs."""
+    texts = {name: _in_paragraphs(product[name]) for name in ("description", "short_description")}
+    return {name: value for name, value in (product | texts).items() if name not in EDITOR_FIELDS}
+
+
+def _in_paragraphs(text: str) -> str:
+    lines = [line if line.startswith("<p") else f"<p>{line}</p>" for line in text.split("\n") if line.strip()]
+    return "".join(f"{line}\n" for line in lines)
+
+
+def _finish_price(shop: ShopState, product: JsonObject) -> None:
+    now = shop.now().strftime("%Y-%m-%dT%H:%M:%S")
+    begins, ends = product["date_on_sale_from_gmt"], product["date_on_sale_to_gmt"]
+    is_on = product["sale_price"] != "" and (not begins or begins <= now) and (not ends or now <= ends)
+    product["on_sale"] = is_on
+    product["price"] = product["sale_price"] if is_on else product["regular_price"]
+    product["purchasable"] = product["price"] != "" and product["type"] == "simple"
+    amount = f'<span class="woocommerce-Price-amount amount">{product["price"]}</span>'
+    product["price_html"] = amount if product["price"] != "" else ""
+
+
+def _keep(shop: ShopState, product: JsonObject, before: JsonObject | None) -> None:
+    if before is not None and before["sku"]:
+        shop.skus.pop(folded(before["sku"]), None)
+    if product["sku"]:
+        shop.skus[folded(product["sku"])] = product["id"]
+    shop.products[product["id"]] = product

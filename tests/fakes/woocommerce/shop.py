@@ -1,0 +1,184 @@
+"""The fake shop as a server: a WordPress site on loopback with its API, its pages, and the faults of its host."""
+
+from __future__ import annotations
+
+import json
+import re
+import ssl
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import datetime
+from types import TracebackType
+from typing import Any, Self
+from urllib.parse import parse_qsl
+
+from tests.fakes.server import Call, FakeServer, Reply
+from tests.fakes.woocommerce import api, categories, orders, products
+from tests.fakes.woocommerce.errors import Crash, no_route, wp_die
+from tests.fakes.woocommerce.faults import Fault, Faults
+from tests.fakes.woocommerce.state import ApiKey, JsonObject, Settings, ShopState
+
+CONSUMER_KEY = "ck_" + "12" * 20
+CONSUMER_SECRET = "cs_" + "34" * 20
+PAGE = b'<!DOCTYPE html>\n<html lang="en-US"><head><title>A shop</title></head><body>{ }</body></html>'
+WARNING = (
+    b'<br />\n<b>Warning</b>:  Undefined array key "price" in <b>/srv/wp-content/plugins/x/y.php</b> on line <b>12</b>'
+    b"<br />\n"
+)
+PLAIN_SHOP = Settings(home="")
+MAINTENANCE = "Briefly unavailable for scheduled maintenance. Check back in a minute."
+
+
+class FakeWooCommerce:
+    """A shop that serves while it is entered. `state` may be looked at and changed at any time, under its lock.
+
+    `calls` counts calls by method and route with ids left out (`PUT /products/{id}`), pages of the site as `PAGE`. `latency` is
+    added to each call. `clock` gives unix seconds.
+    """
+
+    def __init__(
+        self,
+        settings: Settings = PLAIN_SHOP,
+        *,
+        port: int = 0,
+        keys: dict[str, ApiKey] | None = None,
+        clock: Callable[[], float] = time.time,
+        tls: ssl.SSLContext | None = None,
+    ) -> None:
+        self._server = FakeServer(self._answer, port, clock, tls)
+        settings = replace(settings, home=settings.home or self._server.url, https=settings.https or tls is not None)
+        self.state = ShopState(settings, keys or {CONSUMER_KEY: ApiKey(CONSUMER_SECRET)}, clock)
+        self.calls: Counter[str] = Counter()
+        self.faults = Faults()
+        self.latency = 0.0
+        self._closing = threading.Event()
+        categories.add_default(self.state)
+
+    @property
+    def url(self) -> str:
+        return self._server.url
+
+    @property
+    def credentials(self) -> dict[str, str]:
+        """The first key, as a store keeps it."""
+        name, key = next(iter(self.state.keys.items()))
+        return {"consumer_key": name, "consumer_secret": key.secret}
+
+    def __enter__(self) -> Self:
+        self._server.__enter__()
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        self._closing.set()
+        self._server.__exit__(kind, error, at)
+
+    def configure(self, **changes: Any) -> None:
+        """Change settings of a running shop."""
+        with self.state.lock:
+            self.state.settings = replace(self.state.settings, **changes)
+
+    def add_product(self, **payload: Any) -> JsonObject:
+        """A product as its own API would make it."""
+        with self.state.lock:
+            return products.create(self.state, payload)
+
+    def trash_product(self, product_id: int, *, force: bool = False) -> None:
+        with self.state.lock:
+            products.delete(self.state, product_id, force=force)
+
+    def add_order(self, created: datetime, modified: datetime | None = None, **fields: Any) -> JsonObject:
+        """An order; `fields` override what it would have."""
+        with self.state.lock:
+            return orders.add(self.state, created, modified, **fields)
+
+    def touch_order(self, order_id: int, **fields: Any) -> JsonObject:
+        """A change of an order, which moves its date."""
+        with self.state.lock:
+            return orders.touch(self.state, order_id, **fields)
+
+    def product_of(self, sku: str) -> JsonObject | None:
+        """The product with a SKU, trashed ones included."""
+        with self.state.lock:
+            return self.state.products.get(self.state.skus.get(products.folded(sku), 0))
+
+    def _answer(self, call: Call) -> Reply:
+        route = self._route(call)
+        endpoint = f"{call.method} {re.sub(r'/[0-9]+(?=/|$)', '/{id}', route)}" if route is not None else "PAGE"
+        with self.state.lock:
+            self.calls[endpoint] += 1
+        self._closing.wait(self.latency)
+        fault = self.faults.meet(f"{call.method} {route}" if route is not None else "PAGE")
+        stopped = None if fault is None else _before_work(fault, call.method)
+        if stopped is not None:
+            return stopped
+        reply = self._site(call) if route is None else self._api(call, route)
+        return reply if fault is None else self._after_work(fault, reply)
+
+    def _route(self, call: Call) -> str | None:
+        """The part behind `/wc/v3` of a call to the API; None for a page of the site."""
+        path = call.path
+        if path == "/":
+            path = "/wp-json" + dict(parse_qsl(call.query)).get("rest_route", "")
+        elif self.state.settings.plain_permalinks:
+            return None
+        return path.removeprefix("/wp-json/wc/v3") if path.startswith("/wp-json/wc/v3/") else None
+
+    def _api(self, call: Call, route: str) -> Reply:
+        outcome = api.answer(self.state, call, route)
+        return _json(outcome.status, outcome.document, outcome.headers)
+
+    def _site(self, call: Call) -> Reply:
+        """What is not the API: its index, a page, or the redirect to where a page would be."""
+        home = self.state.settings.home
+        if not self.state.settings.plain_permalinks:
+            return _index(call)
+        if call.method == "GET" and not call.path.endswith("/"):
+            query = f"?{call.query}" if call.query else ""
+            return Reply(301, b"", {"Content-Type": "text/html", "Location": f"{home}{call.path}/{query}"})
+        return Reply(200, PAGE, {"Content-Type": "text/html; charset=UTF-8"})
+
+    def _after_work(self, fault: Fault, reply: Reply) -> Reply:
+        """The answer as the host spoils it when the work is done."""
+        if fault.kind == "php_warning":  # its output sent the headers: the status is 200, and totals are gone
+            return Reply(200, WARNING + reply.body, {"Content-Type": "text/html; charset=UTF-8"})
+        if fault.kind == "hang":
+            self._closing.wait(fault.seconds)
+        return replace(reply, is_lost=fault.kind == "lost_answer")
+
+
+def _index(call: Call) -> Reply:
+    """What a shop has beside WooCommerce: the API's index, and pages that do not exist."""
+    if call.path.rstrip("/") == "/wp-json":
+        return _json(200, {"name": "A shop", "namespaces": ["wp/v2", "wc/v3"]}, {})
+    if call.path.startswith("/wp-json/"):
+        return _json(404, no_route().body(), {})
+    return Reply(404, PAGE, {"Content-Type": "text/html; charset=UTF-8"})
+
+
+def _before_work(fault: Fault, method: str) -> Reply | None:
+    """The answer of a host that never lets the call through; None where it does."""
+    wait = {} if fault.seconds < 0 else {"Retry-After": f"{fault.seconds:g}"}
+    if fault.kind == "rate_limit":
+        return Reply(429, b"<html>Too many requests</html>", {"Content-Type": "text/html", **wait})
+    if fault.kind == "maintenance":
+        return _json(503, wp_die(MAINTENANCE, 503), wait)
+    if fault.kind == "html":
+        return Reply(200, PAGE, {"Content-Type": "text/html; charset=UTF-8"})
+    if fault.kind == "error_page":
+        return Reply(503, PAGE, {"Content-Type": "text/html; charset=UTF-8", **wait})
+    if fault.kind == "database_down":
+        dead = wp_die("<h1>Error establishing a database connection</h1>", 500)
+        return (
+            _json(500, dead, {}) if method != "GET" else Reply(500, PAGE, {"Content-Type": "text/html; charset=UTF-8"})
+        )
+    if fault.kind == "crash":
+        return _json(500, Crash().body(), {})
+    return Reply(0, b"", is_lost=True) if fault.kind == "drop" else None
+
+
+def _json(status: int, document: Any, headers: dict[str, str]) -> Reply:
+    body = json.dumps(document, separators=(",", ":")).replace("/", "\\/").encode()
+    return Reply(status, body, {"Content-Type": "application/json; charset=UTF-8", **headers})

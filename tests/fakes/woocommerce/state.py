@@ -1,0 +1,118 @@
+"""What the fake shop holds: its keys, clock and zone, and the objects by id, each as its own answer shows it."""
+
+from __future__ import annotations
+
+import re
+import threading
+import time
+import unicodedata
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+from urllib.parse import quote
+from zoneinfo import ZoneInfo
+
+JsonObject = dict[str, Any]
+NAIVE = "%Y-%m-%dT%H:%M:%S"
+UNCATEGORIZED = 15
+METHODS = ["GET", "POST", "PUT", "PATCH", "DELETE"]
+
+
+@dataclass(frozen=True, slots=True)
+class ApiKey:
+    """A consumer key: what it may do, and whether its user manages the shop."""
+
+    secret: str
+    permissions: str = "read_write"
+    manages: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """How a shop is set up. `home` is its own idea of its address, by which signatures are checked."""
+
+    home: str
+    https: bool = False
+    zone: str = "Europe/Bucharest"
+    plain_permalinks: bool = False
+    authenticates_by_query: bool = False  # whether a key counts under ?rest_route=
+    active: bool = True
+    knows_modified_after: bool = True  # since 5.8
+    broken_images: tuple[tuple[str, str], ...] = (("missing", "Not Found"),)  # part of an address, and why it fails
+
+
+class ShopState:
+    """All of a shop. Take the lock around any use."""
+
+    def __init__(self, settings: Settings, keys: dict[str, ApiKey], clock: Callable[[], float] = time.time) -> None:
+        self.settings = settings
+        self.keys = keys
+        self.clock = clock
+        self.zone = ZoneInfo(settings.zone)
+        self.lock = threading.RLock()
+        self.products: dict[int, JsonObject] = {}
+        self.skus: dict[str, int] = {}  # trashed products keep theirs
+        self.slugs: set[str] = set()
+        self.trashed_from: dict[int, str] = {}  # a trashed product's id, and the status it had
+        self.images: dict[int, JsonObject] = {}
+        self.categories: dict[int, JsonObject] = {}
+        self.orders: dict[int, JsonObject] = {}
+        self.customers: dict[int, JsonObject] = {}
+        self.nonces: dict[str, dict[int, str]] = {}
+        self.next_post_id, self.next_term_id, self.next_user_id, self.next_meta_id = 10, UNCATEGORIZED, 2, 40
+
+    def now(self) -> datetime:
+        return datetime.fromtimestamp(int(self.clock()), UTC)
+
+    def local(self, moment: datetime) -> str:
+        """A moment as the shop's wall clock shows it."""
+        return moment.astimezone(self.zone).strftime(NAIVE)
+
+    def dates(self, name: str, moment: datetime | None) -> JsonObject:
+        """A date and its `_gmt` twin."""
+        if moment is None:
+            return {name: None, f"{name}_gmt": None}
+        return {name: self.local(moment), f"{name}_gmt": moment.astimezone(UTC).strftime(NAIVE)}
+
+    def read_date(self, text: str, *, gmt: bool) -> datetime:
+        """A date of a payload: naive text is the shop's wall clock, or UTC for the `_gmt` twin."""
+        moment = datetime.fromisoformat(text)
+        if moment.tzinfo is None:
+            moment = moment.replace(tzinfo=UTC if gmt else self.zone)
+        return moment.astimezone(UTC)
+
+    def new_post_id(self) -> int:
+        self.next_post_id += 1
+        return self.next_post_id - 1
+
+    def new_term_id(self) -> int:
+        self.next_term_id += 1
+        return self.next_term_id - 1
+
+    def new_meta_id(self) -> int:
+        self.next_meta_id += 1
+        return self.next_meta_id - 1
+
+    def url(self, path: str) -> str:
+        return f"{self.settings.home}/wp-json/wc/v3{path}"
+
+    def links(self, collection: str, wc_id: int) -> JsonObject:
+        return {
+            "self": [{"href": self.url(f"{collection}/{wc_id}"), "targetHints": {"allow": METHODS}}],
+            "collection": [{"href": self.url(collection)}],
+        }
+
+
+def slug_of(name: str) -> str:
+    """A name as part of an address: ASCII letters and digits, all else in between a hyphen or an escape."""
+    plain = unicodedata.normalize("NFD", re.sub(r"<[^>]*>|&\w+;", "", name))
+    kept = "".join(char for char in plain if not unicodedata.combining(char)).lower()
+    kept = re.sub(r"[“”„‘’\"'.,;:!?()&/+]", "", kept)
+    return quote(re.sub(r"[\s_-]+", "-", kept).strip("-"), safe="-").lower()
+
+
+def escaped(text: str) -> str:
+    """Text as WordPress stores it from one who may not write any HTML: bare ampersands escaped, scripts gone."""
+    without_scripts = re.sub(r"</?(script|style|iframe|object)[^>]*>", "", text, flags=re.IGNORECASE)
+    return re.sub(r"&(?!(#\d+|#x[0-9a-fA-F]+|\w+);)", "&amp;", without_scripts)
