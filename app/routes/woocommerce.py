@@ -22,9 +22,8 @@ from db.sync_items import ItemView, get_item
 from db.tenancy import tenant
 from schemas.strict_json import NotJson, loads
 from workers.outbound.events import Event, read_event, take_events
-from workers.outbound.preview import Preview, preview_categories, preview_products
+from workers.outbound.preview import PlatformError, Preview, preview_categories, preview_products
 from workers.outbound.runs import Run, approve, retry_failed, start_categories, start_full, start_one
-from workers.platforms.base import PlatformError
 
 blueprint = Blueprint("woocommerce", __name__, url_prefix="/api/v1/woocommerce")
 

@@ -38,7 +38,7 @@ def test_new_products_go_out_together(
     assert statuses(root_conn, store_id) == {"completed": 250}
     for product in products:
         made = shop.product_of(product["sku"])
-        assert made is not None and (made["regular_price"], made["stock_quantity"]) == ("19.90", 7)
+        assert made is not None and (made["regular_price"], made["stock_quantity"]) == ("19.9", 7)
 
 
 def test_an_unchanged_product_is_not_sent(

@@ -6,12 +6,11 @@ Whoever has products to tell of calls `take_products`: the route, the import, or
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 from uuid import UUID
 
-from marshmallow import ValidationError
 from psycopg import Connection
 
 from db.erp_categories import get_category_states, upsert_erp_categories
@@ -24,15 +23,13 @@ from db.erp_products import (
     upsert_erp_products,
 )
 from db.sync_items import Origin
-from schemas.erp import ErpCategorySchema, ErpProductSchema
-from schemas.fields import RecordSchema
-from schemas.reasons import Problem, problems
+from schemas.erp_load import load_erp_category, load_erp_product
+from schemas.reasons import Problem
 from schemas.records import ErpCategory, ErpProduct
 from workers.outbound.parts import category_hash, changed_parts, part_hashes
 from workers.outbound.requests import Change, request_categories, request_products
 
 R = TypeVar("R", ErpProduct, ErpCategory)
-_PRODUCT, _CATEGORY = ErpProductSchema(), ErpCategorySchema()
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +61,7 @@ class _Plan:
 
 def take_products(conn: Connection, store_id: UUID, payloads: Sequence[Any], origin: Origin) -> Intake:
     """Keep a batch of products, in the caller's transaction. The same batch again changes nothing and asks for nothing."""
-    records, refused = _validated(_PRODUCT, payloads)
+    records, refused = _validated(load_erp_product, payloads)
     latest = _last_of_each(records)
     lock_catalogue(conn, store_id)
     plan = plan_products(latest, get_product_states(conn, store_id, [record.product_id for record in latest]))
@@ -103,7 +100,7 @@ def _facts_differ(record: ErpProduct, known: ProductState) -> bool:
 
 def take_categories(conn: Connection, store_id: UUID, payloads: Sequence[Any], origin: Origin) -> Intake:
     """Keep a batch of categories. Products that named one before it was known are asked for again."""
-    records, refused = _validated(_CATEGORY, payloads)
+    records, refused = _validated(load_erp_category, payloads)
     latest = _last_of_each(records)
     lock_catalogue(conn, store_id)
     stored = get_category_states(conn, store_id, [record.category_id for record in latest])
@@ -134,16 +131,16 @@ def _is_older(version: int | None, known: int | None) -> bool:
     return version is not None and known is not None and version < known
 
 
-def _validated(schema: RecordSchema, payloads: Sequence[Any]) -> tuple[list[Any], list[Refusal]]:
+def _validated(load: Callable[[Any], R | list[Problem]], payloads: Sequence[Any]) -> tuple[list[R], list[Refusal]]:
     """One bad record never costs the others."""
-    records: list[Any] = []
+    records: list[R] = []
     refused: list[Refusal] = []
     for index, payload in enumerate(payloads):
-        try:
-            records.append(schema.load(payload))
-        except ValidationError as error:
-            messages = error.messages
-            refused.append(Refusal(index, problems({"_schema": messages} if isinstance(messages, list) else messages)))
+        loaded = load(payload)
+        if isinstance(loaded, list):
+            refused.append(Refusal(index, loaded))
+        else:
+            records.append(loaded)
     return records, refused
 
 

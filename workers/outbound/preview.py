@@ -17,7 +17,10 @@ from workers.outbound.mapper import Difference, Payload, differences, keep_manua
 from workers.outbound.parts import wanted_parts
 from workers.outbound.shop import open_store_client
 from workers.outbound.tasks import FIELDS
+from workers.platforms.base import PlatformError
 from workers.platforms.woocommerce.client import WooCommerceClient
+
+__all__ = ["PlatformError", "Preview", "preview_categories", "preview_products"]
 
 
 @dataclass(frozen=True, slots=True)
