@@ -64,3 +64,15 @@ def prune_items(conn: Connection, days: int, most: int) -> int:
     """Delete at most `most` ended items older than `days`; returns how many."""
     row = conn.execute(SQL["prune_items"], {"days": days, "most": most}).fetchone()
     return int(row[0]) if row else 0
+
+
+def list_due_tasks(conn: Connection, most: int) -> list[tuple[UUID, str]]:
+    """(store id, task) of what is due or was never planned; each is then claimed inside its store's wall."""
+    return [(row[0], row[1]) for row in conn.execute(SQL["list_due_tasks"], {"most": most}).fetchall()]
+
+
+def claim_task(conn: Connection, store_id: UUID, task: str, next_run_at: datetime) -> bool:
+    """Have a task's tick, and plan the next; False where another has it, or where this only was the first plan."""
+    parameters = {"store_id": store_id, "task": task, "next_run_at": next_run_at}
+    row = conn.execute(SQL["claim_task"], parameters).fetchone()
+    return row is not None and not row[0]

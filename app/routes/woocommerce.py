@@ -5,10 +5,12 @@ A sync is accepted with 202 and polled, or waited for with `Prefer: wait=N`; `?d
 
 from __future__ import annotations
 
+import math
+from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
-from flask import Blueprint, Response, jsonify, request, url_for
+from flask import Blueprint, Response, g, jsonify, request, url_for
 
 from app.auth import admin_required, current_store_id, store_required
 from app.body import read_json_body
@@ -18,9 +20,12 @@ from app.paging import read_page_size
 from app.services import services
 from app.waiting import wait_until_ended, wanted_wait
 from db.erp_products import page_products
+from db.stores import get_store
 from db.sync_items import ItemView, get_item
 from db.tenancy import tenant
+from schemas.fields import moment_of
 from schemas.strict_json import NotJson, loads
+from workers.inbound.pull_start import AlreadyRunning, Wanted, start_pull
 from workers.outbound.events import Event, read_event, take_events
 from workers.outbound.preview import PlatformError, Preview, preview_categories, preview_products
 from workers.outbound.runs import Run, approve, retry_failed, start_categories, start_full, start_one
@@ -141,6 +146,36 @@ def approve_batch(batch_id: UUID) -> Response:
         raise ApiError("CONFLICT", "there is nothing here that waits for approval")
     services().wake_up.push(store_id)
     return jsonify({"success": True, "data": {"batchId": str(batch_id), "approvedItems": approved}})
+
+
+@blueprint.post("/pull/orders")
+@store_required
+def pull_orders() -> Answer:
+    """Pull orders that changed since the last pull, or since `{"since": "…"}`; polled like any other job."""
+    wanted = _wanted_orders(_body().get("since"))
+    store_id = current_store_id()
+    try:
+        with services().pool.connection() as conn, tenant(conn, store_id):
+            store = get_store(conn, store_id)
+            if store is None or store.platform != "woocommerce":
+                raise ApiError("CONFLICT", "the store is not a WooCommerce shop")
+            ticket = start_pull(conn, store_id, "woocommerce", wanted, g.request_id)
+    except AlreadyRunning as running:
+        details = {"syncLogId": str(running.log_id)}
+        raise ApiError("CONFLICT", "orders of this store are being pulled already", details=details) from None
+    services().wake_up.enqueue([ticket])
+    url = url_for("jobs.get_job", log_id=ticket.log_id)
+    data = {"syncLogId": str(ticket.log_id), "jobId": str(ticket.log_id), "status": "running", "statusUrl": url}
+    return _accepted({**data, "pollAfterSeconds": POLL_AFTER_SECONDS}, url)
+
+
+def _wanted_orders(since: Any) -> Wanted:
+    if since is None:
+        return Wanted("orders", "incremental")
+    moment = moment_of(since) if isinstance(since, str) else None
+    if moment is None or moment > datetime.now(UTC):
+        raise ApiError("VALIDATION_ERROR", "since must be a date and time in ISO 8601 that has passed")
+    return Wanted("orders", "update", stale_after_mins=math.ceil((datetime.now(UTC) - moment).total_seconds() / 60))
 
 
 @blueprint.post("/events")

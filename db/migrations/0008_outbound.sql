@@ -152,12 +152,20 @@ CREATE TABLE wc_push_leases (
     CHECK ((holder IS NULL) = (lease_until IS NULL))
 ) WITH (fillfactor = 50);
 
+-- When each store's full sync, retry of failed items and pull of orders are due next; a tick is had once.
+CREATE TABLE wc_schedules (
+    store_id          uuid NOT NULL REFERENCES stores (id) ON DELETE CASCADE,
+    task              text NOT NULL CHECK (task IN ('full', 'retry', 'orders')),
+    next_run_at       timestamptz NOT NULL,
+    PRIMARY KEY (store_id, task)
+) WITH (fillfactor = 50);
+
 DO $$
 DECLARE
     tenant_table text;
 BEGIN
     FOREACH tenant_table IN ARRAY ARRAY['erp_categories', 'erp_products', 'wc_sync_batches', 'wc_sync_items',
-                                        'wc_product_sync_mappings', 'wc_push_leases'] LOOP
+                                        'wc_product_sync_mappings', 'wc_push_leases', 'wc_schedules'] LOOP
         EXECUTE format('ALTER TABLE %I ENABLE ROW LEVEL SECURITY', tenant_table);
         EXECUTE format('ALTER TABLE %I FORCE ROW LEVEL SECURITY', tenant_table);
         EXECUTE format('CREATE POLICY own_rows ON %I USING (store_id = (SELECT current_store()))', tenant_table);
@@ -169,8 +177,9 @@ $$;
 CREATE POLICY across_stores ON wc_sync_items TO sluice_system USING (true);
 CREATE POLICY across_stores ON wc_sync_batches TO sluice_system USING (true);
 CREATE POLICY across_stores ON wc_push_leases TO sluice_system USING (true);
+CREATE POLICY across_stores ON wc_schedules TO sluice_system USING (true);
 GRANT SELECT, UPDATE, DELETE ON wc_sync_items, wc_sync_batches TO sluice_system;
-GRANT SELECT ON wc_push_leases TO sluice_system;
+GRANT SELECT ON wc_push_leases, wc_schedules TO sluice_system;
 
 -- Stores with something to send now: a pending item that is due, or one in the hands of a process that is gone.
 CREATE FUNCTION dispatch_push(most integer) RETURNS TABLE (store_id uuid)
@@ -217,9 +226,25 @@ CREATE FUNCTION dispatch_prune_push(older_than interval, most integer) RETURNS b
         SELECT count(*) FROM gone;
     END;
 
+-- Which tasks of which WooCommerce stores are due, or were never planned; each is run inside its own store's wall.
+CREATE FUNCTION list_due_push_tasks(most integer) RETURNS TABLE (store_id uuid, task text)
+    LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, public
+    BEGIN ATOMIC
+        SELECT s.id, t.task
+          FROM stores s
+         CROSS JOIN unnest(ARRAY['full', 'retry', 'orders']) t (task)
+          LEFT JOIN wc_schedules c ON c.store_id = s.id AND c.task = t.task
+         WHERE s.platform = 'woocommerce' AND s.shop_url IS NOT NULL AND s.credentials IS NOT NULL
+           AND (c.next_run_at IS NULL OR c.next_run_at <= clock_timestamp())
+         LIMIT most;
+    END;
+
 -- Before the change of owner, as in 0001.
-REVOKE ALL ON FUNCTION dispatch_push(integer), count_push_backlog(), dispatch_prune_push(interval, integer) FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION dispatch_push(integer), count_push_backlog(), dispatch_prune_push(interval, integer) TO sluice_app;
+REVOKE ALL ON FUNCTION dispatch_push(integer), count_push_backlog(), dispatch_prune_push(interval, integer),
+    list_due_push_tasks(integer) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION dispatch_push(integer), count_push_backlog(), dispatch_prune_push(interval, integer),
+    list_due_push_tasks(integer) TO sluice_app;
 ALTER FUNCTION dispatch_push(integer) OWNER TO sluice_system;
 ALTER FUNCTION count_push_backlog() OWNER TO sluice_system;
 ALTER FUNCTION dispatch_prune_push(interval, integer) OWNER TO sluice_system;
+ALTER FUNCTION list_due_push_tasks(integer) OWNER TO sluice_system;

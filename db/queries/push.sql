@@ -43,3 +43,14 @@ SELECT store_id, sync_type, waiting, overdue, oldest_created_at FROM count_push_
 -- name: prune_items
 -- Never an item that is still open.
 SELECT dispatch_prune_push(make_interval(days => %(days)s), %(most)s)
+
+-- name: list_due_tasks
+-- Stores and tasks only.
+SELECT store_id, task FROM list_due_push_tasks(%(most)s)
+
+-- name: claim_task
+-- A tick is had once; no row where another has it. Whether the task was only planned: it had never been before.
+INSERT INTO wc_schedules AS planned (store_id, task, next_run_at) VALUES (%(store_id)s, %(task)s, %(next_run_at)s)
+    ON CONFLICT (store_id, task) DO UPDATE SET next_run_at = EXCLUDED.next_run_at
+ WHERE planned.next_run_at <= clock_timestamp()
+RETURNING xmax = 0
