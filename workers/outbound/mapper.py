@@ -23,7 +23,7 @@ from schemas.woocommerce import Line, WooOrder, refunded_total
 Payload = dict[str, Any]
 PRICE_FIELDS = ("regular_price", "sale_price", "date_on_sale_from_gmt", "date_on_sale_to_gmt")
 SALE_FIELDS = PRICE_FIELDS[1:]
-PARAGRAPHS = re.compile(r"\s*</?p\s*>\s*|\s*<br\s*/?>\s*|\s+")
+PARAGRAPHS = re.compile(r"(?:\s|</?p\s*>|<br\s*/?>)+", re.IGNORECASE)  # what reading a text in paragraphs adds
 
 
 @dataclass(frozen=True, slots=True)
