@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: help setup demo run test test-faults chaos lint format bench clean
+.PHONY: help setup demo demo-shopify demo-tiktok run test test-faults chaos lint format bench clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -20,6 +20,12 @@ $(STAMP): requirements.txt requirements-dev.txt
 
 demo: setup ## post a sample shop through the real API, and look at what arrived
 	@$(BIN)/python -m app demo
+
+demo-shopify: setup ## pull a fake Shopify shop through the real API, with a progress bar
+	@$(BIN)/python -m tests.fakes.demo shopify
+
+demo-tiktok: setup ## the same with a fake TikTok Shop
+	@$(BIN)/python -m tests.fakes.demo tiktok
 
 run: setup ## everything in this terminal: PostgreSQL, Redis, API, workers, dispatcher; Ctrl-C stops it
 	@$(BIN)/python -m app up

@@ -24,6 +24,7 @@ from app.routes import (
     status,
     tiktok,
     woocommerce,
+    woocommerce_intake,
     woocommerce_views,
 )
 from app.services import EXTENSION, Services
@@ -53,7 +54,8 @@ def create_app(settings: Settings, database_url: str, redis_url: str) -> Flask:
         waiting_room=waiting_room(settings.max_waiters),
         hash_email=email_hasher(settings.email_hash_key),
     )
-    groups = (ingest, jobs, status, shopify, tiktok, coverage, schedules, erp, woocommerce, woocommerce_views, health)
+    outbound = (erp, woocommerce, woocommerce_intake, woocommerce_views)
+    groups = (ingest, jobs, status, shopify, tiktok, coverage, schedules, *outbound, health)
     for group in groups:
         app.register_blueprint(group.blueprint)
     register_errors(app, pool)

@@ -178,7 +178,11 @@ def shopkeeper(
     runtime: Runtime, client: FlaskClient, conn: Connection, platform: str, url: str, credentials: dict[str, str]
 ) -> Shopkeeper:
     """A store that is connected to a fake platform."""
-    keyed = replace(runtime, settings=replace(runtime.settings, secret_key=SECRET_KEY))
     made = create_store(conn, f"A {platform} shop", platform, url)
     assert set_credentials(conn, SECRET_KEY, made.store_id, credentials)
-    return Shopkeeper(keyed, client, made.store_id, made.token)
+    return Shopkeeper(keyed(runtime), client, made.store_id, made.token)
+
+
+def keyed(runtime: Runtime) -> Runtime:
+    """A runtime that can read credentials."""
+    return replace(runtime, settings=replace(runtime.settings, secret_key=SECRET_KEY))

@@ -76,9 +76,8 @@ def run_retry(args: Namespace, settings: Settings) -> int:
             is_pull = log.source != "plugin"
             ticket = retry_pull(conn, store_id, log.id) if is_pull else retry_log(conn, store_id, log.id)
     if ticket is None:
-        raise StackError(
-            f"log {log.id} is {log.status}: only a failed one can be retried, a batch while its payload is kept, a pull while no other has its place"
-        )
+        kept = "a batch while its payload is kept, a pull while no other has its place"
+        raise StackError(f"log {log.id} is {log.status}: only a failed one can be retried, {kept}")
     WakeUp(connect(endpoints.redis_url)).enqueue([ticket])
     sys.stdout.write(
         (json.dumps({"syncLogId": str(log.id), "status": "running"}) if args.json else "running again") + "\n"

@@ -1,39 +1,31 @@
-"""/api/v1/woocommerce: what may be asked for (specification 3): syncs, dry runs, another try, a go-ahead, events.
+"""/api/v1/woocommerce: what may be asked for (specification 3): syncs, dry runs, another try, a go-ahead.
 
 A sync is accepted with 202 and polled, or waited for with `Prefer: wait=N`; `?dry_run=true` answers what it would change.
 """
 
 from __future__ import annotations
 
-import math
-from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
-from flask import Blueprint, Response, g, jsonify, request, url_for
+from flask import Blueprint, Response, jsonify, request, url_for
 
 from app.auth import admin_required, current_store_id, store_required
-from app.body import read_json_body
 from app.errors import ApiError, not_found
 from app.outbound_answers import preview_answer, sync_result
+from app.outbound_requests import read_flag, read_object, read_uuid
 from app.paging import read_page_size
 from app.services import services
 from app.waiting import wait_until_ended, wanted_wait
 from db.erp_products import page_products
-from db.stores import get_store
 from db.sync_items import ItemView, get_item
 from db.tenancy import tenant
-from schemas.fields import moment_of
-from schemas.strict_json import NotJson, loads
-from workers.inbound.pull_start import AlreadyRunning, Wanted, start_pull
-from workers.outbound.events import Event, read_event, take_events
 from workers.outbound.preview import PlatformError, Preview, preview_categories, preview_products
 from workers.outbound.runs import Run, approve, retry_failed, start_categories, start_full, start_one
 
 blueprint = Blueprint("woocommerce", __name__, url_prefix="/api/v1/woocommerce")
 
 POLL_AFTER_SECONDS = 1
-MOST_EVENTS = 5000
 ENDED = ("completed", "failed", "superseded", "needs_approval")
 
 Answer = Response | tuple[Response, int, dict[str, str]]
@@ -88,7 +80,7 @@ def _item_accepted(item_id: UUID, product_id: UUID, sync_type: str) -> Answer:
 @admin_required
 def sync_all() -> Answer:
     """Send all products that the shop has not got as they are; all of them with `{"force": true}`."""
-    force = _flag(_body(), "force")
+    force = read_flag(read_object(), "force")
     store_id = current_store_id()
     if _is_dry_run():
         return _preview_page()
@@ -101,7 +93,7 @@ def sync_all() -> Answer:
 @admin_required
 def sync_categories() -> Answer:
     """Send all categories that the shop has not got as they are; all of them with `{"force": true}`."""
-    force = _flag(_body(), "force")
+    force = read_flag(read_object(), "force")
     store_id = current_store_id()
     if _is_dry_run():
         return _previews(_asked(lambda: preview_categories(services().settings, services().pool, store_id)))
@@ -148,91 +140,11 @@ def approve_batch(batch_id: UUID) -> Response:
     return jsonify({"success": True, "data": {"batchId": str(batch_id), "approvedItems": approved}})
 
 
-@blueprint.post("/pull/orders")
-@store_required
-def pull_orders() -> Answer:
-    """Pull orders that changed since the last pull, or since `{"since": "…"}`; polled like any other job."""
-    wanted = _wanted_orders(_body().get("since"))
-    store_id = current_store_id()
-    try:
-        with services().pool.connection() as conn, tenant(conn, store_id):
-            store = get_store(conn, store_id)
-            if store is None or store.platform != "woocommerce":
-                raise ApiError("CONFLICT", "the store is not a WooCommerce shop")
-            ticket = start_pull(conn, store_id, "woocommerce", wanted, g.request_id)
-    except AlreadyRunning as running:
-        details = {"syncLogId": str(running.log_id)}
-        raise ApiError("CONFLICT", "orders of this store are being pulled already", details=details) from None
-    services().wake_up.enqueue([ticket])
-    url = url_for("jobs.get_job", log_id=ticket.log_id)
-    data = {"syncLogId": str(ticket.log_id), "jobId": str(ticket.log_id), "status": "running", "statusUrl": url}
-    return _accepted({**data, "pollAfterSeconds": POLL_AFTER_SECONDS}, url)
-
-
-def _wanted_orders(since: Any) -> Wanted:
-    if since is None:
-        return Wanted("orders", "incremental")
-    moment = moment_of(since) if isinstance(since, str) else None
-    if moment is None or moment > datetime.now(UTC):
-        raise ApiError("VALIDATION_ERROR", "since must be a date and time in ISO 8601 that has passed")
-    return Wanted("orders", "update", stale_after_mins=math.ceil((datetime.now(UTC) - moment).total_seconds() / 60))
-
-
-@blueprint.post("/events")
-@store_required
-def post_events() -> tuple[Response, int]:
-    """The ERP's events over HTTP: `{"events":[{"event":"pricing.price_changed","productId":"…"}]}`. Bad ones are counted."""
-    entries = _body().get("events")
-    if not isinstance(entries, list):
-        raise ApiError("VALIDATION_ERROR", "events must be an array")
-    if len(entries) > MOST_EVENTS:
-        raise ApiError("PAYLOAD_TOO_LARGE", f"at most {MOST_EVENTS} events in a request")
-    read = [_event(entry) for entry in entries]
-    events = [event for event in read if isinstance(event, Event)]
-    take_events(services().pool, services().wake_up, events, "http")
-    refused = [{"index": index, "reason": event} for index, event in enumerate(read) if not isinstance(event, Event)]
-    data = {"receivedCount": len(entries), "acceptedCount": len(events), "refused": refused}
-    return jsonify({"success": True, "data": data}), 202
-
-
-def _event(entry: Any) -> Event | str:
-    name = entry.get("event") if isinstance(entry, dict) else None
-    return read_event(name, entry, current_store_id())
-
-
-def read_uuid(name: str, value: str) -> UUID:
-    """A UUID of the path; 400 for what is none."""
-    try:
-        return UUID(value)
-    except ValueError:
-        raise ApiError("VALIDATION_ERROR", f"{name} must be a UUID") from None
-
-
 def _is_dry_run() -> bool:
     value = request.args.get("dry_run", "false").lower()
     if value not in ("true", "false", "1", "0"):
         raise ApiError("VALIDATION_ERROR", "dry_run must be true or false")
     return value in ("true", "1")
-
-
-def _body() -> dict[str, Any]:
-    """The request's JSON object; an empty body is an empty object."""
-    if not request.content_length and "Transfer-Encoding" not in request.headers:
-        return {}
-    try:
-        document = loads(read_json_body(request, services().settings.max_body_bytes))
-    except NotJson as error:
-        raise ApiError("INVALID_JSON", str(error)) from None
-    if not isinstance(document, dict):
-        raise ApiError("VALIDATION_ERROR", "send a JSON object")
-    return document
-
-
-def _flag(body: dict[str, Any], name: str) -> bool:
-    value = body.get(name, False)
-    if not isinstance(value, bool):
-        raise ApiError("VALIDATION_ERROR", f"{name} must be true or false")
-    return value
 
 
 def _accepted(data: dict[str, Any], url: str) -> Answer:

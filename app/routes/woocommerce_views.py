@@ -9,8 +9,8 @@ from flask import Blueprint, Response, jsonify, request
 from app.auth import admin_required, current_store_id, store_required
 from app.errors import ApiError, not_found
 from app.outbound_answers import batch_answer, item_answer, mapping_answer, stats_answer
+from app.outbound_requests import read_uuid
 from app.paging import read_page_size
-from app.routes.woocommerce import read_uuid
 from app.services import services
 from db.erp_products import count_erp_products
 from db.mappings import count_mappings, get_mapping, list_drift, list_mappings

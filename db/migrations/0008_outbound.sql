@@ -160,6 +160,10 @@ CREATE TABLE wc_schedules (
     PRIMARY KEY (store_id, task)
 ) WITH (fillfactor = 50);
 
+-- Orders are pulled from WooCommerce as well.
+ALTER TABLE sync_logs DROP CONSTRAINT sync_logs_source_check;
+ALTER TABLE sync_logs ADD CONSTRAINT sync_logs_source_check CHECK (source IN ('plugin', 'shopify', 'tiktok', 'woocommerce'));
+
 DO $$
 DECLARE
     tenant_table text;

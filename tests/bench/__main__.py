@@ -13,13 +13,14 @@ from rich.console import Console
 from rich.table import Table
 
 from app.logs import configure_logging
-from tests.bench import accept_rate, job_overhead, worker_time
+from tests.bench import accept_rate, job_overhead, pulls, worker_time
 from tests.bench.world import World, machine, world
 
 RUNS = 5
 CLIENTS = (1, 8, 32)
 REQUESTS = 960
 JOBS = 100
+SHOPIFY_ORDERS, TIKTOK_ORDERS = 60_000, 276_000
 RESULTS = Path("bench-results")
 
 
@@ -27,14 +28,21 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="make bench", description=__doc__)
     parser.add_argument("--runs", type=int, default=RUNS)
     parser.add_argument("--requests", type=int, default=REQUESTS)
+    parser.add_argument("--part", type=float, default=1.0, help="of the shops that are pulled")
+    parser.add_argument("--only", choices=("pulls",), help="leave the other figures out")
     args = parser.parse_args()
     configure_logging("ERROR", "console")
     console = Console(stderr=True)
     with world() as bench:
-        results = _measure(bench, args.runs, args.requests, console)
+        results = {} if args.only else _measure(bench, args.runs, args.requests, console)
+        with console.status("pulls of whole shops …"):
+            figures = pulls.measure(bench, int(SHOPIFY_ORDERS * args.part), int(TIKTOK_ORDERS * args.part))
+        results["pulls"] = [asdict(row) for row in figures]
     RESULTS.mkdir(exist_ok=True)
     (RESULTS / "results.json").write_text(json.dumps({"machine": machine(), **results}, indent=2) + "\n")
-    _show(results)
+    if not args.only:
+        _show(results)
+    _show_pulls(results["pulls"])
     return 0
 
 
@@ -69,6 +77,14 @@ def _show(results: dict[str, Any]) -> None:
             f"{row['rate'] / row['floor_rate']:.2f}",
         )
     console.print(table)
+
+
+def _show_pulls(rows: list[dict[str, Any]]) -> None:
+    table = Table("pull", "page calls", "seconds", "to the platform's time", "memory grown after 50 pages")
+    for row in rows:
+        grown = f"{row['grown_kib'] / 1024:.1f} MiB" if row["pages"] > 50 else ""
+        table.add_row(row["name"], str(row["pages"]), f"{row['seconds']:.1f}", f"{row['ratio']:.2f}", grown)
+    Console().print(table)
 
 
 if __name__ == "__main__":

@@ -16,13 +16,15 @@ from psycopg import Connection
 from app.settings import load_settings
 from app.stack.postgres import EmbeddedPostgres
 from app.stack.redis import EmbeddedRedis
-from app.tenants import create_store
+from app.tenants import create_store, set_credentials
 from db.migrate import migrate
 from db.pool import open_pool
 from tests.data_dirs import data_dir
 from tests.factories import make_item, make_order
 from workers.queues import WakeUp, connect
 from workers.runtime import Runtime
+
+SECRET_KEY = "b" * 32
 
 
 @dataclass(frozen=True)
@@ -36,6 +38,13 @@ class World:
     def new_store(self) -> UUID:
         with psycopg.connect(self.postgres.app_url(), autocommit=True) as conn:
             return create_store(conn, "bench", "woocommerce").store_id
+
+    def connect_store(self, platform: str, url: str, credentials: dict[str, str]) -> UUID:
+        """A store that is pulled."""
+        with psycopg.connect(self.postgres.app_url(), autocommit=True) as conn:
+            store_id = create_store(conn, "bench", platform, url).store_id
+            set_credentials(conn, SECRET_KEY, store_id, credentials)
+        return store_id
 
     def new_token(self) -> str:
         with psycopg.connect(self.postgres.app_url(), autocommit=True) as conn:
@@ -54,7 +63,7 @@ def world() -> Iterator[World]:
         postgres.start()
         redis.start()
         migrate(postgres.owner_url())
-        settings = replace(load_settings({}), data_dir=root)
+        settings = replace(load_settings({}), data_dir=root, secret_key=SECRET_KEY)
         pool = open_pool(postgres.app_url(), 2, "bench")
         try:
             with connect(redis.url) as client:

@@ -211,7 +211,9 @@ def test_the_store_next_door_sees_nothing(
     assert data_of(client.get(f"{WOO}/sync/status", headers=theirs), 200)["total"] == 0
 
 
-def test_orders_are_pulled_through_the_engine(client: FlaskClient, plugin: dict[str, str]) -> None:
+def test_orders_are_pulled_through_the_engine(
+    client: FlaskClient, plugin: dict[str, str], shop: FakeWooCommerce
+) -> None:
     accepted = data_of(client.post(f"{WOO}/pull/orders", json={}, headers=plugin), 202)
     job = data_of(client.get(accepted["statusUrl"], headers=plugin), 200)
     assert (job["entity"], job["source"]) == ("orders", "woocommerce")

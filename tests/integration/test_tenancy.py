@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -13,10 +14,18 @@ from werkzeug.test import TestResponse
 
 from app.tenants import CreatedStore, delete_store, list_stores
 from db.bootstrap import APP
+from db.mappings import Mapping, Sent, save_mappings
+from db.push import claim_task
+from db.push import take_lease as take_push_lease
+from db.refresh_leases import take_lease
+from db.schedules import Schedule, put_schedule
 from db.tenancy import tenant
 from tests.factories import MAKERS, make_customer, make_order
+from tests.outbound import make_erp_product, put_categories, put_products
 from tests.pipeline import accept_batch, bearer, sync
+from tests.pulls import MemoryShop, run
 from workers.ids import new_id
+from workers.outbound.runs import start_full
 from workers.runtime import Runtime
 
 PUBLIC = ("/healthz", "/readyz")
@@ -35,7 +44,36 @@ def filled(runtime: Runtime, store: CreatedStore) -> CreatedStore:
     for entity, make in MAKERS.items():
         sync(runtime, store.store_id, entity, [make(), {}])
     accept_batch(runtime, store.store_id, "orders", [make_order()])
+    pull_once(runtime, store.store_id)
+    fill_outbound(runtime, store.store_id)
     return store
+
+
+def fill_outbound(runtime: Runtime, store_id: UUID) -> None:
+    """Rows in the tables of the outbound side."""
+    product = make_erp_product()
+    put_products(runtime, store_id, [product])
+    put_categories(runtime, store_id, [{"category_id": str(new_id()), "name": "Lamps"}])
+    with runtime.pool.connection() as conn, tenant(conn, store_id):
+        sent = Sent(7, {}, None, None, None)
+        save_mappings(conn, store_id, [Mapping(new_id(), UUID(product["product_id"]), "synced", sent)])
+        start_full(conn, store_id, "test", force=False)
+        take_push_lease(conn, store_id, new_id(), 60.0)
+        claim_task(conn, store_id, "full", datetime.now(UTC))
+
+
+def pull_once(runtime: Runtime, store_id: UUID) -> None:
+    """Rows in the tables of the pulls: an order that came older than it stood, a schedule, a lease."""
+    shop = MemoryShop()
+    shop.change(1)
+    run(runtime, store_id, shop)
+    shop.arrive_late(1, timedelta(minutes=1))
+    run(runtime, store_id, shop)
+    with runtime.pool.connection() as conn, tenant(conn, store_id):
+        put_schedule(
+            conn, store_id, Schedule("orders", "incremental", None, None, 3600, datetime.now(UTC) + timedelta(days=1))
+        )
+        take_lease(conn, store_id, new_id(), 60.0)
 
 
 def test_every_table_of_a_tenant_has_its_wall(root_conn: Connection) -> None:
@@ -138,7 +176,7 @@ def test_the_same_natural_keys_live_side_by_side(
 def test_a_pooled_connection_carries_no_store_to_its_next_user(runtime: Runtime, filled: CreatedStore) -> None:
     with runtime.pool.connection() as conn:
         with tenant(conn, filled.store_id):
-            assert conn.execute("SELECT count(*) FROM orders").fetchone() == (1,)
+            assert conn.execute("SELECT count(*) FROM orders").fetchone() == (2,)
         assert conn.execute("SELECT count(*) FROM orders").fetchone() == (0,)
         with pytest.raises(ZeroDivisionError), tenant(conn, filled.store_id):
             _ = 1 / 0

@@ -97,6 +97,7 @@ def test_workers_know_no_web() -> None:
         "httpx",
         "httpcore",
         "oauthlib",
+        "croniter",
     )
     assert strangers("workers", (*ours, *third_party)) == []
 

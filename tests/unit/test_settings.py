@@ -35,6 +35,8 @@ WRONG = [
     ("MAX_OPEN_LOGS_PER_STORE", "x"),
     ("QUEUE_WINDOW", "1001"),
     ("DB_POOL_SIZE", "101"),
+    ("PULL_WORKERS", "0"),
+    ("PULL_TURN_SECONDS", "0"),
     ("MAX_WAITERS", "65"),
     ("ALLOW_HTTP_SHOPS", "1"),
     ("TIKTOK_CALLS_PER_SECOND", "0"),

@@ -77,7 +77,7 @@ class Listener:
         except ResponseError as error:
             if "BUSYGROUP" not in str(error):
                 raise
-        pubsub: PubSub = self.redis.pubsub(ignore_subscribe_messages=True)  # type: ignore[no-untyped-call]  # redis has no type
+        pubsub: PubSub = self.redis.pubsub()  # type: ignore[no-untyped-call]  # redis has no type
         pubsub.subscribe(*CHANNELS)
         return pubsub
 
@@ -86,7 +86,8 @@ class Listener:
         refused: Counter[str] = Counter()
         before = len(self.heard)
         while len(self.heard) < AT_ONCE and (message := pubsub.get_message(timeout=0)) is not None:
-            self._sort(_text(message["channel"]), message["data"], self.heard, refused)
+            if message["type"] == "message":  # and no confirmation of a subscription
+                self._sort(_text(message["channel"]), message["data"], self.heard, refused)
         came = len(self.heard) - before + refused.total()
         self._count(refused)
         if self.heard:
