@@ -32,18 +32,28 @@ def token_sha256(token: str) -> bytes:
 
 def store_required(view: Callable[P, T]) -> Callable[P, T]:
     """Only for callers that belong to a store; a view behind it asks `current_store_id`."""
+    return _guarded(view, "store", ("store", "admin"))
 
+
+def admin_required(view: Callable[P, T]) -> Callable[P, T]:
+    """Only for those who administer a store; a view behind it asks `current_store_id`."""
+    return _guarded(view, "admin", ("admin",))
+
+
+def _guarded(view: Callable[P, T], requires: str, roles: tuple[str, ...]) -> Callable[P, T]:
     @wraps(view)
     def guarded(*args: P.args, **kwargs: P.kwargs) -> T:
         caller = authenticate()
         if caller.store_id is None:
             raise ApiError("FORBIDDEN", "this is for a store's token; an operator's belongs to none")
+        if caller.role not in roles:
+            raise ApiError("FORBIDDEN", "this is for an admin token of the store")
         services().limiter.check(caller.store_id)
         g.store_id = caller.store_id
         structlog.contextvars.bind_contextvars(store_id=str(caller.store_id))
         return view(*args, **kwargs)
 
-    guarded.requires = "store"  # type: ignore[attr-defined]  # read by the test that walks all routes
+    guarded.requires = requires  # type: ignore[attr-defined]  # read by the test that walks all routes
     return guarded
 
 

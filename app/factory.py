@@ -13,7 +13,20 @@ from app.callers import Callers
 from app.errors import register_errors
 from app.limits import RateLimiter, waiting_room
 from app.logs import get_logger
-from app.routes import coverage, health, ingest, jobs, schedules, shopify, status, tiktok
+from app.routes import (
+    coverage,
+    erp,
+    health,
+    ingest,
+    jobs,
+    schedules,
+    shopify,
+    status,
+    tiktok,
+    woocommerce,
+    woocommerce_intake,
+    woocommerce_views,
+)
 from app.services import EXTENSION, Services
 from app.settings import Settings
 from db.pool import open_pool
@@ -41,7 +54,9 @@ def create_app(settings: Settings, database_url: str, redis_url: str) -> Flask:
         waiting_room=waiting_room(settings.max_waiters),
         hash_email=email_hasher(settings.email_hash_key),
     )
-    for group in (ingest, jobs, status, shopify, tiktok, coverage, schedules, health):
+    outbound = (erp, woocommerce, woocommerce_intake, woocommerce_views)
+    groups = (ingest, jobs, status, shopify, tiktok, coverage, schedules, *outbound, health)
+    for group in groups:
         app.register_blueprint(group.blueprint)
     register_errors(app, pool)
     app.before_request(_begin_request)

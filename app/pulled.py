@@ -2,4 +2,8 @@
 
 from __future__ import annotations
 
-PULLED: dict[str, tuple[str, ...]] = {"shopify": ("orders", "products", "customers"), "tiktok": ("orders", "products")}
+PULLED: dict[str, tuple[str, ...]] = {
+    "shopify": ("orders", "products", "customers"),
+    "tiktok": ("orders", "products"),
+    "woocommerce": ("orders",),
+}

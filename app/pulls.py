@@ -48,8 +48,11 @@ def start_run(wanted: Wanted, platform: Platform | None = None) -> UUID:
     return ticket.log_id
 
 
+PLATFORMS: dict[str, Platform] = {"shopify": "shopify", "tiktok": "tiktok", "woocommerce": "woocommerce"}
+
+
 def platform_of(store: Store) -> Platform:
-    return "shopify" if store.platform == "shopify" else "tiktok"
+    return PLATFORMS[store.platform]
 
 
 def _check(store: Store, entity: str) -> None:

@@ -47,6 +47,8 @@ class Settings:
     max_waiters: int
     pull_workers: int
     pull_turn_seconds: int
+    push_workers: int
+    alert_webhook_url: str | None = field(repr=False)
     allow_http_shops: bool
     tiktok_calls_per_second: int
 
@@ -136,6 +138,8 @@ def load_settings(environ: Mapping[str, str]) -> Settings:
         max_waiters=read("MAX_WAITERS", _whole(0, 64), 4),
         pull_workers=read("PULL_WORKERS", _whole(1, 64), 1),
         pull_turn_seconds=read("PULL_TURN_SECONDS", _whole(1, 3600), 60),
+        push_workers=read("PUSH_WORKERS", _whole(1, 64), 2),
+        alert_webhook_url=read("ALERT_WEBHOOK_URL", _url("https", "http"), None),
         allow_http_shops=read("ALLOW_HTTP_SHOPS", _yes_or_no, False),
         tiktok_calls_per_second=read("TIKTOK_CALLS_PER_SECOND", _whole(1, 1000), 20),
     )

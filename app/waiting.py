@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 import time
+from collections.abc import Callable
+from typing import TypeVar
 from uuid import UUID
 
 from flask import Request
@@ -12,6 +14,7 @@ from app.services import services
 from db.sync_logs import LogView, get_log
 from db.tenancy import tenant
 
+T = TypeVar("T")
 LONGEST_WAIT_SECONDS = 30.0
 FIRST_LOOK_SECONDS = 0.004
 LONGEST_PAUSE_SECONDS = 0.1
@@ -26,16 +29,23 @@ def wanted_wait(request: Request) -> float:
 
 def wait_for_end(store_id: UUID, log_id: UUID, seconds: float) -> LogView | None:
     """The log once it has ended; None where it has not within `seconds`, or where all seats are taken."""
+    return wait_until_ended(lambda: look(store_id, log_id), seconds)
+
+
+def wait_until_ended(look_again: Callable[[], T | None], seconds: float) -> T | None:
+    """What `look_again` finds within `seconds`; None where it finds nothing, nobody wants to wait, or all seats are taken."""
+    if not seconds:
+        return None
     with services().waiting_room.seat() as taken:
-        return _watch(store_id, log_id, seconds) if taken else None
+        return _watch(look_again, seconds) if taken else None
 
 
-def _watch(store_id: UUID, log_id: UUID, seconds: float) -> LogView | None:
+def _watch(look_again: Callable[[], T | None], seconds: float) -> T | None:
     deadline = time.monotonic() + seconds
     pause = FIRST_LOOK_SECONDS
     while (left := deadline - time.monotonic()) > 0:
         time.sleep(min(pause, left))
-        ended = look(store_id, log_id)
+        ended = look_again()
         if ended is not None:
             return ended
         pause = min(pause * 1.5, LONGEST_PAUSE_SECONDS)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import threading
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from redis.exceptions import RedisError
 
@@ -20,6 +20,7 @@ from db.pool import Pool, open_pool
 from db.sync_logs import Ticket
 from workers.heartbeat import beat
 from workers.inbound.attempts import GAVE_UP, GAVE_UP_MESSAGE
+from workers.outbound.upkeep import Upkeep
 from workers.queues import WakeUp, connect, waiting_logs
 from workers.schedules import run_due
 
@@ -40,6 +41,10 @@ class Dispatcher:
     pool: Pool
     wake_up: WakeUp
     pruned_at: float = float("-inf")
+    upkeep: Upkeep = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.upkeep = Upkeep(self.settings, self.pool, self.wake_up)
 
     def tick(self) -> None:
         """One round. Raises psycopg.Error and PoolTimeout where the database is away."""
@@ -47,6 +52,7 @@ class Dispatcher:
         self._give_up()
         self._prune()
         self.wake_up.enqueue(run_due(self.pool))
+        self.upkeep.tick()
         if self.wake_up.is_resting:
             return
         try:

@@ -9,7 +9,7 @@ FRESH_SECONDS = 60.0
 
 
 def beat(data_dir: Path, name: str) -> None:
-    """Touch the file of `name` (worker or dispatcher)."""
+    """Touch the file of `name` (worker, dispatcher or listener)."""
     folder = data_dir / "run"
     folder.mkdir(parents=True, exist_ok=True)
     (folder / f"{name}.beat").touch()

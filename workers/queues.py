@@ -19,11 +19,14 @@ from db.sync_logs import Ticket
 
 INGEST = "ingest"
 PULL = "pull"
-QUEUES = (INGEST, PULL)
+PUSH = "push"
+QUEUES = (INGEST, PULL, PUSH)
 PROCESS_LOG = "workers.jobs.process_log"
 PULL_LOG = "workers.jobs.pull_log"
+PUSH_STORE = "workers.jobs.push_store"
 FUNCTION_OF = {INGEST: PROCESS_LOG, PULL: PULL_LOG}
-ALLOWED_FUNCTIONS = frozenset(FUNCTION_OF.values())
+ALLOWED_FUNCTIONS = frozenset({*FUNCTION_OF.values(), PUSH_STORE})
+PUSH_MARK_SECONDS = 2  # a wake-up for a store that has one on its way is left out for so long
 
 NO_TIME_LIMIT = -1  # PostgreSQL's statement_timeout ends what hangs; a signal in the middle of a commit would lie
 FAILED_JOB_SECONDS = 3600
@@ -59,6 +62,17 @@ class WakeUp:
             return not tickets
         try:
             enqueue_all(self.redis, tickets)
+        except RedisError as error:
+            self.rest(error)
+            return False
+        return True
+
+    def push(self, store_id: UUID) -> bool:
+        """Wake a worker to send what waits for the store's shop, best effort; the dispatcher finds what this misses."""
+        if self.is_resting:
+            return False
+        try:
+            enqueue_push(self.redis, store_id)
         except RedisError as error:
             self.rest(error)
             return False
@@ -108,3 +122,25 @@ def waiting_logs(redis: Redis) -> list[UUID]:
     ids = [raw for name in QUEUES for raw in redis.lrange(f"rq:queue:{name}", 0, -1)]
     found = (log_id_of(raw.decode() if isinstance(raw, bytes) else str(raw)) for raw in ids)
     return [log_id for log_id in found if log_id is not None]
+
+
+def enqueue_push(redis: Redis, store_id: UUID) -> None:
+    """Push one job for the store, unless one is on its way already. Raises RedisError."""
+    if not redis.set(push_mark(store_id), 1, nx=True, ex=PUSH_MARK_SECONDS):
+        return
+    queue = Queue(PUSH, connection=redis, serializer=JSONSerializer)
+    job = Queue.prepare_data(
+        PUSH_STORE,
+        args=(str(store_id),),
+        job_id=f"push-{store_id}-{time.time_ns()}",
+        timeout=NO_TIME_LIMIT,
+        result_ttl=0,
+        failure_ttl=FAILED_JOB_SECONDS,
+        description=f"push store {str(store_id)[-4:]}",
+    )
+    queue.enqueue_many([job])
+
+
+def push_mark(store_id: UUID) -> str:
+    """The key that stands for a job on its way; the job removes it before it looks at what waits."""
+    return f"sluice:push:{store_id}"

@@ -9,7 +9,7 @@ from app.settings import Settings
 from db.pool import Pool, open_pool
 from workers.queues import WakeUp, connect
 
-WORKER_POOL_SIZE = 2
+WORKER_POOL_SIZE = 8  # one that pushes has several hands; connections are opened as they are needed
 WORKER_ACQUIRE_SECONDS = 10.0
 
 

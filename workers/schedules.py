@@ -25,7 +25,7 @@ log = get_logger(__name__)
 MOST_A_TICK = 100
 SHORTEST_SECONDS = 30
 FIELDS = re.compile(r"[0-9A-Za-z*/,#-]{1,60}( [0-9A-Za-z*/,#-]{1,60}){4}")
-PLATFORMS: dict[str, Platform] = {"shopify": "shopify", "tiktok": "tiktok"}
+PLATFORMS: dict[str, Platform] = {"shopify": "shopify", "tiktok": "tiktok", "woocommerce": "woocommerce"}
 
 
 class WrongSchedule(ValueError):

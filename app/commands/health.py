@@ -1,4 +1,4 @@
-"""`health`: whether a worker or dispatcher of this container lives, for its health check."""
+"""`health`: whether a worker, dispatcher or listener of this container lives, for its health check."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from workers.heartbeat import FRESH_SECONDS, is_alive
 
 
 def add_parser(commands: _SubParsersAction[ArgumentParser]) -> None:
-    parser = commands.add_parser("health", help="exit 0 if the worker or dispatcher on DATA_DIR shows signs of life")
-    parser.add_argument("process", choices=("worker", "dispatcher"))
+    parser = commands.add_parser("health", help="exit 0 if the process on DATA_DIR shows signs of life")
+    parser.add_argument("process", choices=("worker", "dispatcher", "listener"))
     parser.set_defaults(run=run)
 
 

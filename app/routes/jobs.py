@@ -32,7 +32,7 @@ POLL_AFTER_SECONDS = 1
 FIRST_ERRORS = 10
 DOWNLOAD_PAGE = 1000
 STATUSES = ("running", "paused", "completed", "failed", "cancelled")
-SOURCES = ("plugin", "shopify", "tiktok")
+SOURCES = ("plugin", "shopify", "tiktok", "woocommerce")
 ALL_MODES = (*MODES, "update", "incremental", "full", "fill")
 COLUMNS = ("index", "id", "field", "code", "reason")
 

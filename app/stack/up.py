@@ -23,6 +23,7 @@ from app.stack.processes import Child, ChildSpec, Supervisor
 from app.stack.redis import EmbeddedRedis
 from app.stack.state import Running, UpLock, clear_running, read_running, write_running
 from db.migrate import migrate, pending
+from workers.queues import PUSH
 
 log = get_logger(__name__)
 
@@ -90,7 +91,7 @@ class _Up:
             self._supervisor.watch(lambda: self._stop.made, self._announce_when_ready)
             log.info("stopping", reason="the work in hand is finished first")
         finally:
-            self._supervisor.stop(stop_order(self._settings.workers, self._settings.pull_workers))
+            self._supervisor.stop(stop_order(self._settings))
             clear_running(self._settings.data_dir)
         return 0
 
@@ -180,7 +181,12 @@ def child_specs(settings: Settings, endpoints: Endpoints, environ: Mapping[str, 
             ChildSpec(name, (*app, "worker", "pull"), env, stop_timeout=60.0)
             for name in puller_names(settings.pull_workers)
         ),
+        *(
+            ChildSpec(name, (*app, "worker", PUSH), env, stop_timeout=60.0)
+            for name in pusher_names(settings.push_workers)
+        ),
         ChildSpec("dispatcher", (*app, "dispatcher"), env, stop_timeout=15.0),
+        ChildSpec("listener", (*app, "listener"), env, stop_timeout=15.0),
     ]
 
 
@@ -203,6 +209,11 @@ def puller_names(count: int) -> list[str]:
     return [f"puller-{number}" for number in range(1, count + 1)]
 
 
-def stop_order(workers: int, pull_workers: int) -> list[list[str]]:
+def pusher_names(count: int) -> list[str]:
+    return [f"pusher-{number}" for number in range(1, count + 1)]
+
+
+def stop_order(settings: Settings) -> list[list[str]]:
     """First what accepts, then what hands out, then what works, at last what all of them need."""
-    return [["api"], ["dispatcher"], worker_names(workers) + puller_names(pull_workers), ["redis"], ["postgres"]]
+    working = worker_names(settings.workers) + puller_names(settings.pull_workers) + pusher_names(settings.push_workers)
+    return [["api", "listener"], ["dispatcher"], working, ["redis"], ["postgres"]]

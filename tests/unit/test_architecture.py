@@ -25,6 +25,7 @@ SQL_FILES = sorted((ROOT / "db").rglob("*.sql"))
 QUERY_FILES = sorted((ROOT / "db" / "queries").glob("*.sql"))
 FRONT_DOORS = (
     *("inbound.accept", "inbound.pull_start", "inbound.watermark", "schedules"),
+    *(f"outbound.{name}" for name in ("catalogue", "events", "listener", "preview", "priorities", "runs")),
     *("queues", "credentials", "ids", "worker", "dispatcher", "heartbeat", "runtime"),
 )
 SQL_TEXT = re.compile(

@@ -40,6 +40,8 @@ WRONG = [
     ("MAX_WAITERS", "65"),
     ("ALLOW_HTTP_SHOPS", "1"),
     ("TIKTOK_CALLS_PER_SECOND", "0"),
+    ("PUSH_WORKERS", "0"),
+    ("ALERT_WEBHOOK_URL", "ftp://elsewhere"),
 ]
 
 

@@ -113,9 +113,10 @@ def test_what_could_not_be_started_is_stopped_all_the_same() -> None:
 def test_every_process_has_its_place_in_the_stop_order() -> None:
     settings = load_settings({"WORKERS": "3"})
     started = ["redis", "postgres", *(spec.name for spec in child_specs(settings, ENDPOINTS, {}))]
-    stopped = [name for stage in stop_order(settings.workers, settings.pull_workers) for name in stage]
+    stopped = [name for stage in stop_order(settings) for name in stage]
     assert sorted(started) == sorted(stopped)
-    assert stopped == ["api", "dispatcher", "worker-1", "worker-2", "worker-3", "puller-1", "redis", "postgres"]
+    working = ["worker-1", "worker-2", "worker-3", "puller-1", "pusher-1", "pusher-2"]
+    assert stopped == ["api", "listener", "dispatcher", *working, "redis", "postgres"]
 
 
 def test_children_get_the_servers_but_not_the_owners_url() -> None:

@@ -1,0 +1,27 @@
+"""`listener`: hears the ERP's events on Redis, and makes sync items of them."""
+
+from __future__ import annotations
+
+import signal
+import threading
+from argparse import ArgumentParser, Namespace, _SubParsersAction
+
+from app.logs import configure_logging
+from app.settings import Settings
+from app.stack.endpoints import resolve
+from workers.outbound.listener import run_listener
+
+
+def add_parser(commands: _SubParsersAction[ArgumentParser]) -> None:
+    parser = commands.add_parser("listener", help="hear the ERP's events on Redis; any number may run")
+    parser.set_defaults(run=run)
+
+
+def run(_args: Namespace, settings: Settings) -> int:
+    configure_logging(settings.log_level, settings.log_format)
+    endpoints = resolve(settings)
+    stop = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda _number, _frame: stop.set())
+    run_listener(settings, endpoints.database_url, endpoints.redis_url, stop)
+    return 0

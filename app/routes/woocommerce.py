@@ -1,0 +1,185 @@
+"""/api/v1/woocommerce: what may be asked for (specification 3): syncs, dry runs, another try, a go-ahead.
+
+A sync is accepted with 202 and polled, or waited for with `Prefer: wait=N`; `?dry_run=true` answers what it would change.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+from uuid import UUID
+
+from flask import Blueprint, Response, jsonify, request, url_for
+
+from app.auth import admin_required, current_store_id, store_required
+from app.errors import ApiError, not_found
+from app.outbound_answers import preview_answer, sync_result
+from app.outbound_requests import read_flag, read_object, read_uuid
+from app.paging import read_page_size
+from app.services import services
+from app.waiting import wait_until_ended, wanted_wait
+from db.erp_products import page_products
+from db.sync_items import ItemView, get_item
+from db.tenancy import tenant
+from workers.outbound.preview import PlatformError, Preview, preview_categories, preview_products
+from workers.outbound.runs import Run, approve, retry_failed, start_categories, start_full, start_one
+
+blueprint = Blueprint("woocommerce", __name__, url_prefix="/api/v1/woocommerce")
+
+POLL_AFTER_SECONDS = 1
+ENDED = ("completed", "failed", "superseded", "needs_approval")
+
+Answer = Response | tuple[Response, int, dict[str, str]]
+
+
+@blueprint.post("/sync/<any(product,stock,price):sync_type>/<product_id>")
+@store_required
+def sync_product(sync_type: str, product_id: str) -> Answer:
+    """Send one product whole, its stock or its price."""
+    product = read_uuid("productId", product_id)
+    if _is_dry_run():
+        found = _preview_products([product], sync_type)
+        if not found:
+            raise not_found()
+        return _previews(found)
+    store_id = current_store_id()
+    with services().pool.connection() as conn, tenant(conn, store_id):
+        item_id = start_one(conn, store_id, product, sync_type, "request")
+    if item_id is None:
+        raise not_found()
+    services().wake_up.push(store_id)
+    ended = wait_until_ended(lambda: _ended_item(store_id, item_id), wanted_wait(request))
+    return _item_accepted(item_id, product, sync_type) if ended is None else _item_ended(ended)
+
+
+def _ended_item(store_id: UUID, item_id: UUID) -> ItemView | None:
+    with services().pool.connection() as conn, tenant(conn, store_id):
+        item = get_item(conn, store_id, item_id)
+    return item if item is not None and item.status in ENDED else None
+
+
+def _item_ended(item: ItemView) -> Answer:
+    """SyncResult, whether it succeeded or not: to know is what was waited for."""
+    headers = {"Preference-Applied": f"wait={wanted_wait(request):g}"}
+    return jsonify({"success": True, "data": sync_result(item)}), 200, headers
+
+
+def _item_accepted(item_id: UUID, product_id: UUID, sync_type: str) -> Answer:
+    url = url_for("woocommerce_views.show_item", item_id=item_id)
+    data = {
+        "syncItemId": str(item_id),
+        "productId": str(product_id),
+        "syncType": sync_type,
+        "status": "pending",
+        "statusUrl": url,
+        "pollAfterSeconds": POLL_AFTER_SECONDS,
+    }
+    return _accepted(data, url)
+
+
+@blueprint.post("/sync/all")
+@admin_required
+def sync_all() -> Answer:
+    """Send all products that the shop has not got as they are; all of them with `{"force": true}`."""
+    force = read_flag(read_object(), "force")
+    store_id = current_store_id()
+    if _is_dry_run():
+        return _preview_page()
+    with services().pool.connection() as conn, tenant(conn, store_id):
+        run = start_full(conn, store_id, "request", force=force)
+    return _run_accepted(run)
+
+
+@blueprint.post("/sync/categories")
+@admin_required
+def sync_categories() -> Answer:
+    """Send all categories that the shop has not got as they are; all of them with `{"force": true}`."""
+    force = read_flag(read_object(), "force")
+    store_id = current_store_id()
+    if _is_dry_run():
+        return _previews(_asked(lambda: preview_categories(services().settings, services().pool, store_id)))
+    with services().pool.connection() as conn, tenant(conn, store_id):
+        run = start_categories(conn, store_id, "request", force=force)
+    return _run_accepted(run)
+
+
+def _run_accepted(run: Run) -> Answer:
+    if run.items:
+        services().wake_up.push(current_store_id())
+    url = url_for("woocommerce_views.show_batch", batch_id=run.batch_id)
+    data = {
+        "batchId": str(run.batch_id),
+        "totalProducts": run.items,
+        "status": "syncing" if run.items else "completed",
+        "statusUrl": url,
+        "pollAfterSeconds": POLL_AFTER_SECONDS,
+    }
+    return _accepted(data, url)
+
+
+@blueprint.post("/sync/retry")
+@admin_required
+def sync_retry() -> Response:
+    """Try all failed items again, permanent failures too: a person may have mended what was wrong."""
+    store_id = current_store_id()
+    with services().pool.connection() as conn, tenant(conn, store_id):
+        retried = retry_failed(conn, store_id, everything=True)
+    services().wake_up.push(store_id)
+    return jsonify({"success": True, "data": {"retryCount": retried}})
+
+
+@blueprint.post("/sync/batches/<uuid:batch_id>/approve")
+@admin_required
+def approve_batch(batch_id: UUID) -> Response:
+    """Let go what brakes hold. 409 where nothing is held under this id any more."""
+    store_id = current_store_id()
+    with services().pool.connection() as conn, tenant(conn, store_id):
+        approved = approve(conn, store_id, batch_id)
+    if approved is None:
+        raise ApiError("CONFLICT", "there is nothing here that waits for approval")
+    services().wake_up.push(store_id)
+    return jsonify({"success": True, "data": {"batchId": str(batch_id), "approvedItems": approved}})
+
+
+def _is_dry_run() -> bool:
+    value = request.args.get("dry_run", "false").lower()
+    if value not in ("true", "false", "1", "0"):
+        raise ApiError("VALIDATION_ERROR", "dry_run must be true or false")
+    return value in ("true", "1")
+
+
+def _accepted(data: dict[str, Any], url: str) -> Answer:
+    headers = {"Location": url, "Retry-After": str(POLL_AFTER_SECONDS)}
+    return jsonify({"success": True, "data": data}), 202, headers
+
+
+def _preview_page() -> Response:
+    """A dry run of all products, a page at a time: each page is read from the shop while the client waits."""
+    size, after = read_page_size(request.args), request.args.get("cursor")
+    store_id = current_store_id()
+    with services().pool.connection() as conn, tenant(conn, store_id):
+        ids = page_products(conn, store_id, read_uuid("cursor", after) if after else None, size + 1)
+    found = _preview_products(ids[:size], "product")
+    changed = [one for one in found if one.action != "none"]
+    return _previews(changed, looked_at=len(found), cursor=str(ids[size - 1]) if len(ids) > size else None)
+
+
+def _preview_products(product_ids: list[UUID], sync_type: str) -> list[Preview]:
+    settings, pool = services().settings, services().pool
+    return _asked(lambda: preview_products(settings, pool, current_store_id(), product_ids, sync_type))
+
+
+def _asked(ask: Any) -> list[Preview]:
+    """What the shop answered; its failure is told with its code."""
+    try:
+        found: list[Preview] = ask()
+    except PlatformError as error:
+        headers = {"Retry-After": str(round(error.retry_after or 5))} if error.retryable else {}
+        raise ApiError("PLATFORM_FAILED", error.message, headers, {"code": error.code}) from None
+    return found
+
+
+def _previews(found: list[Preview], **more: Any) -> Response:
+    data = {"dryRun": True, "changes": [preview_answer(one) for one in found]}
+    if "looked_at" in more:
+        data |= {"lookedAt": more["looked_at"], "nextCursor": more["cursor"]}
+    return jsonify({"success": True, "data": data})

@@ -1,0 +1,61 @@
+"""/api/v1/woocommerce: what comes in (specification 3): orders pulled from the shop, and the ERP's events over HTTP."""
+
+from __future__ import annotations
+
+import math
+from datetime import UTC, datetime
+from typing import Any
+
+from flask import Blueprint, Response, jsonify
+
+from app.auth import current_store_id, store_required
+from app.errors import ApiError
+from app.outbound_requests import read_object
+from app.pulls import start_run, started
+from app.services import services
+from schemas.fields import moment_of
+from workers.inbound.pull_start import Wanted
+from workers.outbound.events import Event, read_event, take_events
+
+blueprint = Blueprint("woocommerce_intake", __name__, url_prefix="/api/v1/woocommerce")
+
+MOST_EVENTS = 5000
+
+
+@blueprint.post("/pull/orders")
+@store_required
+def pull_orders() -> tuple[Response, int, dict[str, str]]:
+    """Pull orders that changed since the last pull, or since `{"since": "…"}`; polled like any other job."""
+    wanted = _wanted_orders(read_object().get("since"))
+    return started(start_run(wanted, "woocommerce"), wanted.mode)
+
+
+def _wanted_orders(since: Any) -> Wanted:
+    if since is None:
+        return Wanted("orders", "incremental")
+    moment, now = moment_of(since) if isinstance(since, str) else None, datetime.now(UTC)
+    if moment is None or moment > now:
+        raise ApiError("VALIDATION_ERROR", "since must be a date and time in ISO 8601 that has passed")
+    return Wanted("orders", "update", stale_after_mins=math.ceil((now - moment).total_seconds() / 60))
+
+
+@blueprint.post("/events")
+@store_required
+def post_events() -> tuple[Response, int]:
+    """The ERP's events over HTTP: `{"events":[{"event":"pricing.price_changed","productId":"…"}]}`. Bad ones are counted."""
+    entries = read_object().get("events")
+    if not isinstance(entries, list):
+        raise ApiError("VALIDATION_ERROR", "events must be an array")
+    if len(entries) > MOST_EVENTS:
+        raise ApiError("PAYLOAD_TOO_LARGE", f"at most {MOST_EVENTS} events in a request")
+    read = [_event(entry) for entry in entries]
+    events = [event for event in read if isinstance(event, Event)]
+    take_events(services().pool, services().wake_up, events, "http")
+    refused = [{"index": index, "reason": event} for index, event in enumerate(read) if not isinstance(event, Event)]
+    data = {"receivedCount": len(entries), "acceptedCount": len(events), "refused": refused}
+    return jsonify({"success": True, "data": data}), 202
+
+
+def _event(entry: Any) -> Event | str:
+    name = entry.get("event") if isinstance(entry, dict) else None
+    return read_event(name, entry, current_store_id())

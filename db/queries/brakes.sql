@@ -1,0 +1,29 @@
+-- name: count_catalogue
+-- One row: how many products the shop has from us, and how many of them were in stock when it last heard of them.
+SELECT count(*), count(*) FILTER (WHERE sent_stock > 0) FROM wc_product_sync_mappings WHERE store_id = %(store_id)s
+
+-- name: list_changes
+-- Each open item that nobody approved and that would change a price or take a product out of stock, measured against what
+-- the shop last got.
+SELECT i.id, i.product_id, i.status = 'needs_approval' AS is_held, e.sku,
+       m.sent_regular_price, m.sent_sale_price, e.regular_price, e.sale_price,
+       i.sync_type IN ('price', 'product')
+           AND (m.sent_regular_price, m.sent_sale_price) IS DISTINCT FROM (e.regular_price, e.sale_price) AS changes_price,
+       i.sync_type IN ('stock', 'product') AND e.manage_stock AND m.sent_stock > 0 AND coalesce(e.stock_quantity, 0) <= 0
+           AS empties_stock
+  FROM wc_sync_items i
+  JOIN erp_products e ON e.store_id = i.store_id AND e.product_id = i.product_id
+  JOIN wc_product_sync_mappings m ON m.store_id = i.store_id AND m.internal_product_id = i.product_id
+ WHERE i.store_id = %(store_id)s AND i.status IN ('pending', 'needs_approval') AND NOT i.approved
+   AND i.sync_type IN ('price', 'stock', 'product')
+   AND ((i.sync_type <> 'stock'
+         AND (m.sent_regular_price, m.sent_sale_price) IS DISTINCT FROM (e.regular_price, e.sale_price))
+        OR (i.sync_type <> 'price' AND e.manage_stock AND m.sent_stock > 0 AND coalesce(e.stock_quantity, 0) <= 0))
+
+-- name: get_brakes
+-- The store's own limits, or NULL where it has none.
+SELECT settings -> 'brakes' FROM stores WHERE id = %(store_id)s
+
+-- name: set_brakes
+-- Leaves the store's other settings alone.
+UPDATE stores SET settings = settings || jsonb_build_object('brakes', %(brakes)s::jsonb) WHERE id = %(store_id)s

@@ -1,0 +1,60 @@
+-- name: lock_catalogue
+-- One writer of a store's catalogue at a time; freed with the transaction.
+SELECT pg_advisory_xact_lock(hashtextextended('erp catalogue ' || %(store_id)s::text, 0))
+
+-- name: get_product_states
+-- What decides whether a product that arrives is new, changed, unchanged or stale.
+SELECT product_id, version, allow_manual_woocommerce_offers, part_hashes
+  FROM erp_products
+ WHERE store_id = %(store_id)s AND product_id = ANY (%(product_ids)s::uuid[])
+
+-- name: upsert_erp_product
+-- A version once known stays until a higher one comes.
+INSERT INTO erp_products AS stored (store_id, product_id, sku, name, description, regular_price, sale_price, sale_from, sale_to,
+       manage_stock, stock_quantity, image_urls, category_ids, allow_manual_woocommerce_offers, version, part_hashes)
+VALUES (%(store_id)s, %(product_id)s, %(sku)s, %(name)s, %(description)s, %(regular_price)s, %(sale_price)s, %(sale_from)s,
+        %(sale_to)s, %(manage_stock)s, %(stock_quantity)s, %(image_urls)s, %(category_ids)s,
+        %(allow_manual_woocommerce_offers)s, %(version)s, %(part_hashes)s)
+    ON CONFLICT (store_id, product_id) DO UPDATE SET
+       sku = EXCLUDED.sku, name = EXCLUDED.name, description = EXCLUDED.description, regular_price = EXCLUDED.regular_price,
+       sale_price = EXCLUDED.sale_price, sale_from = EXCLUDED.sale_from, sale_to = EXCLUDED.sale_to,
+       manage_stock = EXCLUDED.manage_stock, stock_quantity = EXCLUDED.stock_quantity, image_urls = EXCLUDED.image_urls,
+       category_ids = EXCLUDED.category_ids, version = coalesce(EXCLUDED.version, stored.version),
+       allow_manual_woocommerce_offers = EXCLUDED.allow_manual_woocommerce_offers, part_hashes = EXCLUDED.part_hashes,
+       updated_at = clock_timestamp()
+
+-- name: get_products
+-- The products as the ERP has them now, with their hashes, and whether a call that may have created one was begun.
+SELECT product_id, sku, name, description, regular_price, sale_price, sale_from, sale_to, manage_stock, stock_quantity,
+       image_urls, category_ids, allow_manual_woocommerce_offers, version, part_hashes, create_begun_at IS NOT NULL
+  FROM erp_products
+ WHERE store_id = %(store_id)s AND product_id = ANY (%(product_ids)s::uuid[])
+
+-- name: mark_create_begun
+-- Before a call that may create them: whoever repeats it looks them up first.
+UPDATE erp_products SET create_begun_at = clock_timestamp()
+ WHERE store_id = %(store_id)s AND product_id = ANY (%(product_ids)s::uuid[])
+
+-- name: list_unsent_products
+-- Products that the shop never got as they are now; all products where `everything`.
+SELECT e.product_id
+  FROM erp_products e
+  LEFT JOIN wc_product_sync_mappings m ON m.store_id = e.store_id AND m.internal_product_id = e.product_id
+ WHERE e.store_id = %(store_id)s AND (%(everything)s OR m.sent_hashes IS NULL OR e.part_hashes <> m.sent_hashes)
+ ORDER BY e.product_id
+
+-- name: page_products
+-- In the order of the ERP's ids, from behind the cursor.
+SELECT product_id
+  FROM erp_products
+ WHERE store_id = %(store_id)s AND (%(after)s::uuid IS NULL OR product_id > %(after)s)
+ ORDER BY product_id
+ LIMIT %(most)s
+
+-- name: list_products_in
+-- Products that name one of these categories.
+SELECT product_id FROM erp_products WHERE store_id = %(store_id)s AND category_ids && %(category_ids)s::uuid[]
+
+-- name: count_erp_products
+-- How many products the ERP has.
+SELECT count(*) FROM erp_products WHERE store_id = %(store_id)s

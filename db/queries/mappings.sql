@@ -1,0 +1,76 @@
+-- name: get_mappings
+-- What the shop last got of these products.
+SELECT internal_product_id, wc_product_id, sent_hashes, sent_regular_price, sent_sale_price, sent_stock
+  FROM wc_product_sync_mappings
+ WHERE store_id = %(store_id)s AND internal_product_id = ANY (%(product_ids)s::uuid[])
+
+-- name: save_mappings
+-- Adds to what was sent before, and never gives a product of the shop to a second one of the ERP; in key order.
+INSERT INTO wc_product_sync_mappings AS known (store_id, id, internal_product_id, wc_product_id, last_synced, sync_status,
+       sent_hashes, sent_regular_price, sent_sale_price, sent_stock)
+SELECT %(store_id)s, n.id, n.product_id, n.wc_id, clock_timestamp(), n.status, n.hashes, n.regular_price, n.sale_price, n.stock
+  FROM unnest(%(ids)s::uuid[], %(product_ids)s::uuid[], %(wc_ids)s::bigint[], %(statuses)s::text[], %(hashes)s::jsonb[],
+              %(regular_prices)s::numeric[], %(sale_prices)s::numeric[], %(stocks)s::bigint[])
+       n (id, product_id, wc_id, status, hashes, regular_price, sale_price, stock)
+ ORDER BY n.product_id
+    ON CONFLICT (store_id, internal_product_id) DO UPDATE SET
+       wc_product_id = EXCLUDED.wc_product_id, last_synced = EXCLUDED.last_synced, sync_status = EXCLUDED.sync_status,
+       error_message = NULL, sent_hashes = known.sent_hashes || EXCLUDED.sent_hashes,
+       sent_regular_price = EXCLUDED.sent_regular_price, sent_sale_price = EXCLUDED.sent_sale_price,
+       sent_stock = EXCLUDED.sent_stock, updated_at = clock_timestamp()
+
+-- name: get_owners
+-- Which product of the ERP has each of these products of the shop.
+SELECT wc_product_id, internal_product_id
+  FROM wc_product_sync_mappings
+ WHERE store_id = %(store_id)s AND wc_product_id = ANY (%(wc_ids)s::bigint[])
+
+-- name: mark_mappings_failed
+-- The reason stays until the next success.
+UPDATE wc_product_sync_mappings m
+   SET sync_status = 'failed', error_message = n.message, updated_at = clock_timestamp()
+  FROM unnest(%(product_ids)s::uuid[], %(messages)s::text[]) n (product_id, message)
+ WHERE m.store_id = %(store_id)s AND m.internal_product_id = n.product_id
+
+-- name: delete_mappings
+-- Of products that are gone from the shop; only where the mapping still names that product.
+DELETE FROM wc_product_sync_mappings m
+ USING unnest(%(product_ids)s::uuid[], %(wc_ids)s::bigint[]) n (product_id, wc_id)
+ WHERE m.store_id = %(store_id)s AND m.internal_product_id = n.product_id AND m.wc_product_id = n.wc_id
+
+-- name: get_mapping
+-- No row for another tenant's product, as for an unknown one. In sync: the shop got each part as the ERP has it now.
+SELECT m.internal_product_id, e.sku, m.wc_product_id, m.last_synced, m.sync_status, m.error_message, m.created_at,
+       m.updated_at, coalesce(e.part_hashes = m.sent_hashes, false) AS in_sync
+  FROM wc_product_sync_mappings m
+  LEFT JOIN erp_products e ON e.store_id = m.store_id AND e.product_id = m.internal_product_id
+ WHERE m.store_id = %(store_id)s AND m.internal_product_id = %(product_id)s
+
+-- name: list_mappings
+-- In the order of the ERP's ids, from behind the cursor.
+SELECT m.internal_product_id, e.sku, m.wc_product_id, m.last_synced, m.sync_status, m.error_message, m.created_at,
+       m.updated_at, coalesce(e.part_hashes = m.sent_hashes, false) AS in_sync
+  FROM wc_product_sync_mappings m
+  LEFT JOIN erp_products e ON e.store_id = m.store_id AND e.product_id = m.internal_product_id
+ WHERE m.store_id = %(store_id)s AND (%(after)s::uuid IS NULL OR m.internal_product_id > %(after)s)
+ ORDER BY m.internal_product_id
+ LIMIT %(most)s
+
+-- name: list_drift
+-- Products whose state in the ERP is not what the shop last got, those it never got included; in the order of their ids.
+SELECT e.product_id AS internal_product_id, e.sku, m.wc_product_id, m.last_synced, coalesce(m.sync_status, 'unmapped') AS
+       sync_status, m.error_message, m.created_at, m.updated_at, false AS in_sync
+  FROM erp_products e
+  LEFT JOIN wc_product_sync_mappings m ON m.store_id = e.store_id AND m.internal_product_id = e.product_id
+ WHERE e.store_id = %(store_id)s AND (m.sent_hashes IS NULL OR e.part_hashes <> m.sent_hashes)
+   AND (%(after)s::uuid IS NULL OR e.product_id > %(after)s)
+ ORDER BY e.product_id
+ LIMIT %(most)s
+
+-- name: count_mappings
+-- One row: how many products are mapped, and how many of the ERP's are not as the shop last got them.
+SELECT (SELECT count(*) FROM wc_product_sync_mappings WHERE store_id = %(store_id)s),
+       (SELECT count(*)
+          FROM erp_products e
+          LEFT JOIN wc_product_sync_mappings m ON m.store_id = e.store_id AND m.internal_product_id = e.product_id
+         WHERE e.store_id = %(store_id)s AND (m.sent_hashes IS NULL OR e.part_hashes <> m.sent_hashes))

@@ -1,0 +1,56 @@
+-- name: list_due_stores
+-- Ids of stores for which nobody sends now and something is due.
+SELECT store_id FROM dispatch_push(%(most)s)
+
+-- name: take_lease
+-- No row where another process sends for the store, or the shop asked for a pause.
+INSERT INTO wc_push_leases AS lease (store_id, holder, lease_until)
+VALUES (%(store_id)s, %(holder)s, clock_timestamp() + make_interval(secs => %(seconds)s))
+    ON CONFLICT (store_id) DO UPDATE SET holder = EXCLUDED.holder, lease_until = EXCLUDED.lease_until
+ WHERE (lease.lease_until IS NULL OR lease.lease_until <= clock_timestamp())
+   AND (lease.resume_at IS NULL OR lease.resume_at <= clock_timestamp())
+RETURNING holder
+
+-- name: renew_lease
+-- No row where the lease went to another.
+UPDATE wc_push_leases
+   SET lease_until = clock_timestamp() + make_interval(secs => %(seconds)s)
+ WHERE store_id = %(store_id)s AND holder = %(holder)s AND lease_until > clock_timestamp()
+RETURNING holder
+
+-- name: hold_lease
+-- Locks the lease for this transaction; no row where it is no longer the holder's, or the shop asked for a pause.
+SELECT holder
+  FROM wc_push_leases
+ WHERE store_id = %(store_id)s AND holder = %(holder)s AND lease_until > clock_timestamp()
+   AND (resume_at IS NULL OR resume_at <= clock_timestamp())
+   FOR UPDATE
+
+-- name: release_lease
+-- Only the holder's own.
+UPDATE wc_push_leases SET holder = NULL, lease_until = NULL WHERE store_id = %(store_id)s AND holder = %(holder)s
+
+-- name: pause_store
+-- Never shortens a pause.
+UPDATE wc_push_leases
+   SET resume_at = greatest(resume_at, clock_timestamp() + make_interval(secs => %(seconds)s))
+ WHERE store_id = %(store_id)s
+
+-- name: list_backlog
+-- Counts and moments by store and type.
+SELECT store_id, sync_type, waiting, overdue, oldest_created_at FROM count_push_backlog()
+
+-- name: prune_items
+-- Never an item that is still open.
+SELECT dispatch_prune_push(make_interval(days => %(days)s), %(most)s)
+
+-- name: list_due_tasks
+-- Stores and tasks only.
+SELECT store_id, task FROM list_due_push_tasks(%(most)s)
+
+-- name: claim_task
+-- A tick is had once; no row where another has it. Whether the task was only planned: it had never been before.
+INSERT INTO wc_schedules AS planned (store_id, task, next_run_at) VALUES (%(store_id)s, %(task)s, %(next_run_at)s)
+    ON CONFLICT (store_id, task) DO UPDATE SET next_run_at = EXCLUDED.next_run_at
+ WHERE planned.next_run_at <= clock_timestamp()
+RETURNING xmax = 0

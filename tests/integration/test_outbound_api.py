@@ -1,0 +1,223 @@
+"""The outbound routes: roles, words, dry runs, statistics; and what the store next door may not see."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from uuid import UUID, uuid4
+
+import pytest
+from flask.testing import FlaskClient
+from psycopg import Connection
+from redis import Redis
+
+from app.auth import token_sha256
+from app.factory import create_app
+from app.services import EXTENSION
+from app.settings import Settings
+from app.tenants import CreatedStore, rotate_token
+from tests.conftest import Database, Servers
+from tests.fakes.woocommerce import FakeWooCommerce
+from tests.outbound import SECRET_KEY, connect_shop, make_erp_product, push, with_key
+from tests.pipeline import bearer
+from workers.runtime import Runtime
+
+WOO = "/api/v1/woocommerce"
+ADMIN_ONLY = ("/sync/all", "/sync/categories", "/sync/retry")
+
+
+@pytest.fixture
+def client(settings: Settings, database: Database, redis: Redis, servers: Servers) -> Iterator[FlaskClient]:
+    app = create_app(replace(settings, secret_key=SECRET_KEY), database.url, servers.redis.url)
+    with app.test_client() as test_client:
+        yield test_client
+    app.extensions[EXTENSION].pool.close()
+    app.extensions[EXTENSION].wake_up.redis.close()
+
+
+@pytest.fixture
+def admin(conn: Connection, store: CreatedStore) -> dict[str, str]:
+    token = rotate_token(conn, store.store_id, "admin", timedelta(0))
+    assert token is not None and token_sha256(token)
+    return bearer(token)
+
+
+@pytest.fixture
+def plugin(store: CreatedStore) -> dict[str, str]:
+    return bearer(store.token)
+
+
+@pytest.fixture
+def shop(conn: Connection, root_conn: Connection, store_id: UUID) -> Iterator[FakeWooCommerce]:
+    with FakeWooCommerce() as fake:
+        connect_shop(conn, root_conn, store_id, fake)
+        yield fake
+
+
+@pytest.fixture
+def pushing(runtime: Runtime) -> Runtime:
+    return with_key(runtime)
+
+
+def put(client: FlaskClient, headers: dict[str, str], products: list[Any]) -> dict[str, Any]:
+    answer = client.put("/api/v1/erp/products", json={"products": products}, headers=headers)
+    assert answer.status_code == 200, answer.json
+    data: dict[str, Any] = (answer.json or {})["data"]
+    return data
+
+
+def data_of(answer: Any, status: int) -> Any:
+    assert answer.status_code == status, answer.json
+    return answer.json["data"]
+
+
+def test_the_catalogue_is_taken_in_once(client: FlaskClient, plugin: dict[str, str]) -> None:
+    product = make_erp_product(version=2)
+    first = put(client, plugin, [product, {"sku": "no id"}])
+    assert (first["insertedCount"], first["skippedCount"], first["queuedItems"]) == (1, 1, 1)
+    assert {"index": 1, "field": "name", "code": "required", "reason": "is missing or empty"} in first["errors"]
+    again = put(client, plugin, [product])
+    assert (again["unchangedCount"], again["queuedItems"]) == (1, 0)
+    older = put(client, plugin, [product | {"version": 1, "regular_price": "1"}])
+    assert (older["staleCount"], older["queuedItems"]) == (1, 0)
+    newer = put(client, plugin, [product | {"version": 3, "regular_price": "21", "stock_quantity": 1}])
+    assert (newer["updatedCount"], newer["queuedItems"]) == (1, 2)
+
+
+@pytest.mark.parametrize("path", ADMIN_ONLY)
+def test_what_concerns_the_whole_store_is_for_its_admin(
+    client: FlaskClient, plugin: dict[str, str], admin: dict[str, str], path: str
+) -> None:
+    assert client.post(WOO + path, headers=plugin).status_code == 403
+    assert client.post(WOO + path).status_code == 401
+    assert client.post(WOO + path, headers=admin).status_code in (200, 202)
+    assert client.get(WOO + "/sync/failed", headers=plugin).status_code == 403
+
+
+def test_one_product_is_sent_and_waited_for(
+    client: FlaskClient, plugin: dict[str, str], shop: FakeWooCommerce, pushing: Runtime, store_id: UUID
+) -> None:
+    product = make_erp_product()
+    put(client, plugin, [product])
+    accepted = data_of(client.post(f"{WOO}/sync/product/{product['product_id']}", headers=plugin), 202)
+    assert (accepted["syncType"], accepted["status"]) == ("product", "pending")
+    push(pushing, store_id)
+    item = data_of(client.get(accepted["statusUrl"], headers=plugin), 200)
+    made = shop.product_of(product["sku"])
+    assert made is not None
+    assert (item["status"], item["wooCommerceId"], item["attempts"]) == ("completed", made["id"], 1)
+    mapping = data_of(client.get(f"{WOO}/mappings/{product['product_id']}", headers=plugin), 200)
+    assert (mapping["wooCommerceProductId"], mapping["inSync"]) == (made["id"], True)
+    stats = data_of(client.get(f"{WOO}/sync/status", headers=plugin), 200)
+    assert (stats["completed"], stats["queueDepth"], stats["outOfSyncProducts"]) == (1, 0, 0)
+
+
+@pytest.mark.parametrize("path", ["/sync/product/{}", "/sync/stock/{}", "/sync/price/{}"])
+def test_unknown_and_malformed_products(client: FlaskClient, plugin: dict[str, str], path: str) -> None:
+    assert client.post(WOO + path.format(uuid4()), headers=plugin).status_code == 404
+    assert client.post(WOO + path.format("x"), headers=plugin).status_code == 400
+
+
+def test_a_full_run_is_counted_and_its_failures_named(
+    client: FlaskClient,
+    plugin: dict[str, str],
+    admin: dict[str, str],
+    shop: FakeWooCommerce,
+    pushing: Runtime,
+    store_id: UUID,
+) -> None:
+    trashed = shop.add_product(name="Old", sku="TRASHED")
+    shop.trash_product(trashed["id"])
+    put(client, plugin, [*(make_erp_product() for _ in range(5)), make_erp_product(sku="TRASHED")])
+    run = data_of(client.post(f"{WOO}/sync/all", json={"force": False}, headers=admin), 202)
+    assert run["totalProducts"] == 6
+    push(pushing, store_id)
+    batch = data_of(client.get(run["statusUrl"], headers=plugin), 200)
+    assert (batch["status"], batch["synced"], batch["failed"]) == ("completed", 5, 1)
+    [failed] = batch["failedItems"]
+    assert (failed["error"]["code"], failed["retryable"]) == ("SKU_IN_TRASH", False)
+    shop.trash_product(trashed["id"], force=True)
+    assert data_of(client.post(f"{WOO}/sync/retry", headers=admin), 200) == {"retryCount": 1}
+    push(pushing, store_id)
+    batch = data_of(client.get(run["statusUrl"], headers=plugin), 200)
+    assert (batch["status"], batch["synced"], batch["failed"]) == ("completed", 6, 0)
+    assert data_of(client.get(f"{WOO}/sync/failed", headers=admin), 200)["items"] == []
+
+
+def test_a_dry_run_tells_the_differences_and_writes_nothing(
+    client: FlaskClient,
+    plugin: dict[str, str],
+    admin: dict[str, str],
+    shop: FakeWooCommerce,
+    pushing: Runtime,
+    store_id: UUID,
+) -> None:
+    product = make_erp_product()
+    put(client, plugin, [product])
+    push(pushing, store_id)
+    put(client, plugin, [product | {"regular_price": "25.50"}, make_erp_product(sku="NEW")])
+    writes = shop.calls["POST /products/batch"]
+    url = f"{WOO}/sync/price/{product['product_id']}?dry_run=true"
+    [change] = data_of(client.post(url, headers=plugin), 200)["changes"]
+    assert change["action"] == "update"
+    assert change["differences"] == [{"field": "regular_price", "wooCommerce": "19.9", "erp": "25.5"}]
+    found = data_of(client.post(f"{WOO}/sync/all?dry_run=true", headers=admin), 200)
+    assert sorted(one["action"] for one in found["changes"]) == ["create", "update"]
+    assert shop.calls["POST /products/batch"] == writes
+
+
+def test_drift_names_what_the_shop_has_not_got(client: FlaskClient, plugin: dict[str, str]) -> None:
+    product = make_erp_product()
+    put(client, plugin, [product])
+    [drift] = data_of(client.get(f"{WOO}/mappings?out_of_sync=true", headers=plugin), 200)["mappings"]
+    assert (drift["internalProductId"], drift["wooCommerceProductId"]) == (product["product_id"], None)
+    assert data_of(client.get(f"{WOO}/mappings", headers=plugin), 200)["mappings"] == []
+
+
+def test_events_over_http(client: FlaskClient, plugin: dict[str, str], root_conn: Connection, store_id: UUID) -> None:
+    product_id = str(uuid4())
+    events = [
+        *({"event": "pricing.price_changed", "productId": product_id} for _ in range(50)),
+        {"event": "inventory.stock_changed", "productId": product_id},
+        {"event": "weather.changed", "productId": product_id},
+        {"event": "product.updated"},
+        "nonsense",
+    ]
+    data = data_of(client.post(f"{WOO}/events", json={"events": events}, headers=plugin), 202)
+    assert data["acceptedCount"] == 51
+    assert [one["reason"] for one in data["refused"]] == ["unknown_event", "no_target_id", "unknown_event"]
+    found = root_conn.execute("SELECT sync_type FROM wc_sync_items WHERE store_id = %s ORDER BY 1", (store_id,))
+    assert found.fetchall() == [("price",), ("stock",)]
+
+
+def test_the_store_next_door_sees_nothing(
+    client: FlaskClient,
+    plugin: dict[str, str],
+    other_store: CreatedStore,
+    pushing: Runtime,
+    shop: FakeWooCommerce,
+    store_id: UUID,
+) -> None:
+    product = make_erp_product()
+    put(client, plugin, [product])
+    accepted = data_of(client.post(f"{WOO}/sync/stock/{product['product_id']}", headers=plugin), 202)
+    push(pushing, store_id)
+    theirs = bearer(other_store.token)
+    assert client.get(accepted["statusUrl"], headers=theirs).status_code == 404
+    assert client.get(f"{WOO}/mappings/{product['product_id']}", headers=theirs).status_code == 404
+    assert client.post(f"{WOO}/sync/stock/{product['product_id']}", headers=theirs).status_code == 404
+    assert data_of(client.get(f"{WOO}/sync/status", headers=theirs), 200)["total"] == 0
+
+
+def test_orders_are_pulled_through_the_engine(
+    client: FlaskClient, plugin: dict[str, str], shop: FakeWooCommerce
+) -> None:
+    accepted = data_of(client.post(f"{WOO}/pull/orders", json={}, headers=plugin), 202)
+    job = data_of(client.get(accepted["statusUrl"], headers=plugin), 200)
+    assert (job["entity"], job["source"]) == ("orders", "woocommerce")
+    assert client.post(f"{WOO}/pull/orders", json={}, headers=plugin).status_code == 409
+    later = (datetime.now(UTC) + timedelta(days=1)).isoformat()
+    for since in ("yesterday", 5, later):
+        assert client.post(f"{WOO}/pull/orders", json={"since": since}, headers=plugin).status_code == 400

@@ -1,0 +1,165 @@
+"""The dispatcher's part: stores that nobody woke, schedules of which each tick is had once, alerts, pruning."""
+
+from __future__ import annotations
+
+import http.server
+import json
+import threading
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from typing import Any
+from uuid import UUID
+
+import pytest
+from psycopg import Connection
+from redis import Redis
+
+from tests.fakes.woocommerce import FakeWooCommerce
+from tests.outbound import connect_shop, make_erp_product, put_products, statuses
+from workers.outbound.alerts import Alert, raise_alert
+from workers.outbound.upkeep import Upkeep, next_run, run_task
+from workers.runtime import Runtime
+
+PUSH_QUEUE = "rq:queue:push"
+
+
+@pytest.fixture
+def upkeep(runtime: Runtime) -> Upkeep:
+    return Upkeep(runtime.settings, runtime.pool, runtime.wake_up)
+
+
+@pytest.fixture
+def connected_store(conn: Connection, root_conn: Connection, store_id: UUID) -> Iterator[UUID]:
+    root_conn.execute("DELETE FROM wc_sync_items")
+    with FakeWooCommerce() as shop:
+        connect_shop(conn, root_conn, store_id, shop)
+        yield store_id
+
+
+def test_a_lost_wake_up_is_made_up_for_and_not_multiplied(
+    upkeep: Upkeep, runtime: Runtime, connected_store: UUID, redis: Redis
+) -> None:
+    put_products(runtime, connected_store, [make_erp_product()])
+    for _ in range(3):
+        upkeep.tick()
+    assert redis.llen(PUSH_QUEUE) == 1
+
+
+def test_a_store_in_a_workers_hands_is_left_alone(
+    upkeep: Upkeep, runtime: Runtime, connected_store: UUID, redis: Redis, root_conn: Connection
+) -> None:
+    put_products(runtime, connected_store, [make_erp_product()])
+    root_conn.execute(
+        "INSERT INTO wc_push_leases VALUES (%s, gen_random_uuid(), now() + interval '1 minute')", (connected_store,)
+    )
+    upkeep.tick()
+    assert redis.llen(PUSH_QUEUE) == 0
+
+
+def test_each_tick_of_a_schedule_is_had_once(
+    upkeep: Upkeep, runtime: Runtime, connected_store: UUID, root_conn: Connection
+) -> None:
+    put_products(runtime, connected_store, [make_erp_product() for _ in range(3)])
+    assert run_task(runtime.pool, connected_store, "full") == []  # the first sight of a store only plans
+    count = "SELECT count(*) FROM wc_sync_batches WHERE store_id = %s AND kind = 'full'"
+    assert root_conn.execute(count, (connected_store,)).fetchone() == (0,)
+    root_conn.execute("UPDATE wc_schedules SET next_run_at = now() - interval '3 days'")
+    for _ in range(3):
+        upkeep.tick()
+    assert root_conn.execute(count, (connected_store,)).fetchone() == (1,)
+
+
+def test_failed_items_are_tried_again_if_it_may_help_and_a_minute_has_passed(
+    runtime: Runtime, connected_store: UUID, root_conn: Connection
+) -> None:
+    put_products(runtime, connected_store, [make_erp_product() for _ in range(3)])
+    fail = """UPDATE wc_sync_items i SET status = 'failed', error_code = 'X', retryable = n.number <> 1,
+                     last_attempt = now() - n.number * interval '50 s'
+                FROM (SELECT id, row_number() OVER (ORDER BY id) AS number FROM wc_sync_items WHERE store_id = %s) n
+               WHERE i.id = n.id"""
+    root_conn.execute(fail, (connected_store,))
+    root_conn.execute("INSERT INTO wc_schedules VALUES (%s, 'retry', now() - interval '1 s')", (connected_store,))
+    run_task(runtime.pool, connected_store, "retry")
+    assert statuses(root_conn, connected_store) == {"failed": 1, "pending": 2}
+
+
+def test_orders_are_pulled_on_schedule(runtime: Runtime, connected_store: UUID, root_conn: Connection) -> None:
+    root_conn.execute("INSERT INTO wc_schedules VALUES (%s, 'orders', now() - interval '1 s')", (connected_store,))
+    [ticket] = run_task(runtime.pool, connected_store, "orders")
+    assert (ticket.entity, ticket.queue) == ("orders", "pull")
+
+
+@pytest.mark.parametrize(
+    ("task", "now", "wanted"),
+    [
+        ("full", "2026-03-01T02:59:59", "2026-03-01T03:00:00"),
+        ("full", "2026-03-01T03:00:00", "2026-03-02T03:00:00"),
+        ("retry", "2026-03-01T03:00:00", "2026-03-01T03:30:00"),
+        ("retry", "2026-03-01T23:59:00", "2026-03-02T00:00:00"),
+        ("orders", "2026-03-01T03:04:59", "2026-03-01T03:05:00"),
+    ],
+)
+def test_ticks_keep_to_the_clock(task: str, now: str, wanted: str) -> None:
+    moment = datetime.fromisoformat(now).replace(tzinfo=UTC)
+    assert next_run(task, moment) == datetime.fromisoformat(wanted).replace(tzinfo=UTC)
+
+
+def test_ended_items_of_long_ago_are_pruned(
+    upkeep: Upkeep, runtime: Runtime, connected_store: UUID, root_conn: Connection
+) -> None:
+    put_products(runtime, connected_store, [make_erp_product() for _ in range(2)])
+    root_conn.execute("UPDATE wc_sync_items SET created_at = now() - interval '40 days'")
+    root_conn.execute(
+        "UPDATE wc_sync_items SET status = 'completed' WHERE id = (SELECT min(id::text)::uuid FROM wc_sync_items)"
+    )
+    upkeep.tick()
+    assert statuses(root_conn, connected_store) == {"pending": 1}
+
+
+class Receiver(http.server.BaseHTTPRequestHandler):
+    got: list[dict[str, Any]] = []  # noqa: RUF012 - emptied by the test
+
+    def do_POST(self) -> None:
+        self.got.append(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
+        self.send_response(204)
+        self.end_headers()
+
+    def log_message(self, format: str, *args: Any) -> None:
+        """Tests read what came."""
+
+
+@pytest.fixture
+def receiver() -> Iterator[str]:
+    with http.server.HTTPServer(("127.0.0.1", 0), Receiver) as server:
+        thread = threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True)
+        thread.start()
+        yield f"http://127.0.0.1:{server.server_port}/"
+        server.shutdown()
+        thread.join()
+
+
+def test_an_alert_is_posted_where_somebody_listens(receiver: str, store_id: UUID) -> None:
+    raise_alert(Alert(store_id, "queue_depth", 1001, 0, 3.5), receiver)
+    raise_alert(Alert(store_id, "sla_lag", 1, 1, 200.0), "http://127.0.0.1:1/")  # nobody there: logged, no more
+    assert Receiver.got == [
+        {
+            "event": "push_alert",
+            "store_id": str(store_id),
+            "kind": "queue_depth",
+            "waiting": 1001,
+            "overdue": 0,
+            "oldest_seconds": 3.5,
+        }
+    ]
+
+
+def test_items_past_their_deadline_raise_an_alert_once(
+    upkeep: Upkeep, runtime: Runtime, connected_store: UUID, root_conn: Connection
+) -> None:
+    put_products(runtime, connected_store, [make_erp_product()])
+    root_conn.execute("UPDATE wc_sync_items SET due_at = now() - interval '1 s'")
+    for _ in range(3):
+        upkeep.looked_at = float("-inf")
+        upkeep.tick()
+    assert list(upkeep.said) == [(connected_store, "sla_lag")]
+    assert upkeep.said[connected_store, "sla_lag"] > 0

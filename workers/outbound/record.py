@@ -1,0 +1,97 @@
+"""Records what became of a call, in one short transaction: items, mappings, runs; never of items it no longer holds."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from uuid import UUID
+
+from psycopg import Connection
+from psycopg.errors import UniqueViolation
+
+from app.logs import get_logger
+from db.mappings import delete_mappings, get_owners, mark_mappings_failed, save_mappings
+from db.pool import Pool
+from db.push import pause_store
+from db.sync_batches import count_batch_results
+from db.sync_items import Spent, complete_items, fail_items, return_items
+from db.tenancy import tenant
+from workers.outbound.claim import Claim, tally
+from workers.outbound.outcomes import Again, Outcomes, Refused, Verdicts, verdicts_on
+from workers.platforms.woocommerce import errors
+from workers.platforms.woocommerce.errors import WooCommerceApiError
+
+log = get_logger(__name__)
+TRIES = (
+    10  # something like a returned item was asked for at the same moment: each time somebody else's commit went through
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    """How many items ended how."""
+
+    completed: int
+    failed: int
+    returned: int
+    late: int  # ended past their deadline
+
+
+def record(pool: Pool, store_id: UUID, claim: Claim, outcomes: Outcomes) -> Recorded:
+    """Write the verdicts. Raises psycopg.Error and PoolTimeout; then the items stay claimed until the lease runs out."""
+    for _ in range(TRIES - 1):
+        try:
+            with pool.connection() as conn, tenant(conn, store_id):
+                return _record(conn, store_id, claim, outcomes)
+        except UniqueViolation:
+            log.info("record_repeated")
+    with pool.connection() as conn, tenant(conn, store_id):
+        return _record(conn, store_id, claim, outcomes)
+
+
+def _record(conn: Connection, store_id: UUID, claim: Claim, outcomes: Outcomes) -> Recorded:
+    wc_ids = [mapping.sent.wc_product_id for mapping in outcomes.mappings]
+    outcomes = without_taken(outcomes, get_owners(conn, store_id, wc_ids))
+    verdicts = verdicts_on(outcomes, claim.id, datetime.now(UTC))
+    _write_items(conn, store_id, claim.id, verdicts, Spent(outcomes.platform_seconds, outcomes.validation_seconds))
+    delete_mappings(conn, store_id, outcomes.gone)
+    save_mappings(conn, store_id, sorted(outcomes.mappings, key=lambda mapping: mapping.product_id))
+    failed = {item.product_id: one.error.message for one in outcomes.refused for item in one.items if item.product_id}
+    mark_mappings_failed(conn, store_id, sorted((key, message) for key, message in failed.items() if key))
+    if outcomes.pause is not None:
+        pause_store(conn, store_id, outcomes.pause)
+    late = [one.id for one in verdicts.completed if one.breach] + [one.id for one in verdicts.failed if one.breach]
+    return Recorded(len(verdicts.completed), len(verdicts.failed), len(verdicts.returned), len(late))
+
+
+def _write_items(conn: Connection, store_id: UUID, claim_id: UUID, verdicts: Verdicts, spent: Spent) -> None:
+    done = complete_items(conn, store_id, claim_id, verdicts.completed, spent)
+    failed = fail_items(conn, store_id, claim_id, verdicts.failed, spent)
+    superseded = return_items(conn, store_id, verdicts.returned, spent) if verdicts.returned else []
+    counts = tally([*done, *superseded], (1, 0))
+    for batch_id, (_, more) in tally(failed, (0, 1)).items():
+        succeeded, before = counts.get(batch_id, (0, 0))
+        counts[batch_id] = (succeeded, before + more)
+    count_batch_results(conn, store_id, counts)
+
+
+def without_taken(outcomes: Outcomes, owners: dict[int, UUID]) -> Outcomes:
+    """A product of the shop belongs to one of the ERP: whoever finds its SKU taken by another fails."""
+    owners = dict(owners)
+    kept, losers = [], set()
+    for mapping in outcomes.mappings:
+        if owners.setdefault(mapping.sent.wc_product_id, mapping.product_id) == mapping.product_id:
+            kept.append(mapping)
+        else:
+            losers.add(mapping.product_id)
+    if not losers:
+        return outcomes
+    refusal = WooCommerceApiError(errors.DUPLICATE_SKU, status=400, retryable=False)
+    lost = [item for again in outcomes.again for item in again.items if item.product_id in losers]
+    again = [one for one in outcomes.again if not any(item.product_id in losers for item in one.items)]
+    return replace(
+        outcomes,
+        mappings=kept,
+        again=[Again(one.items) for one in again],
+        refused=[*outcomes.refused, Refused(lost, refusal)],
+    )

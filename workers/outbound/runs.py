@@ -1,0 +1,72 @@
+"""What a person or a schedule may ask for: one product, all products, all categories, another try, a go-ahead.
+
+Each works in the caller's transaction; the caller commits, then wakes a worker.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from uuid import UUID
+
+from psycopg import Connection
+
+from db.erp_categories import list_erp_categories
+from db.erp_products import get_products, list_unsent_products
+from db.sync_batches import insert_batch, size_batch
+from db.sync_items import Origin, list_reopenable_items, reopen_items
+from workers.ids import new_id
+from workers.outbound.claim import PRODUCTS_A_CALL
+from workers.outbound.gate import approve, count_reopened
+from workers.outbound.requests import request_categories, request_products
+
+__all__ = ["AUTOMATIC_REST_SECONDS", "Run", "approve", "retry_failed", "start_categories", "start_full", "start_one"]
+
+AUTOMATIC_REST_SECONDS = 60.0
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """A run as it begins: how many products or categories it is about to send."""
+
+    batch_id: UUID
+    items: int
+
+
+def start_one(conn: Connection, store_id: UUID, product_id: UUID, sync_type: str, source: str) -> UUID | None:
+    """The item that stands for one product's change; None for a product that the ERP never told us of."""
+    if product_id not in get_products(conn, store_id, [product_id]):
+        return None
+    return request_products(conn, store_id, [(product_id, sync_type)], Origin({"source": source}))[0]
+
+
+def start_full(conn: Connection, store_id: UUID, source: str, *, force: bool) -> Run:
+    """All products that the shop has not got as they are; all products where `force`."""
+    batch_id = new_id()
+    insert_batch(conn, store_id, batch_id, "full", PRODUCTS_A_CALL)
+    product_ids = list_unsent_products(conn, store_id, force)
+    origin = Origin({"source": source}, force, batch_id)
+    items = request_products(conn, store_id, [(product_id, "product") for product_id in product_ids], origin)
+    size_batch(conn, store_id, batch_id)
+    return Run(batch_id, len(items))
+
+
+def start_categories(conn: Connection, store_id: UUID, source: str, *, force: bool) -> Run:
+    """All categories that the shop has not got as they are; all where `force`."""
+    batch_id = new_id()
+    insert_batch(conn, store_id, batch_id, "categories", 1)
+    unsent = [
+        category.category_id
+        for category in list_erp_categories(conn, store_id).values()
+        if force or category.wc_category_id is None or category.sent_hash != category.content_hash
+    ]
+    items = request_categories(conn, store_id, unsent, Origin({"source": source}, force, batch_id))
+    size_batch(conn, store_id, batch_id)
+    return Run(batch_id, len(items))
+
+
+def retry_failed(conn: Connection, store_id: UUID, *, everything: bool) -> int:
+    """Let failed items wait again: all, or those that failed for a passing reason over a minute ago. Returns how many wait."""
+    ids = list_reopenable_items(conn, store_id, everything, AUTOMATIC_REST_SECONDS)
+    reopened = reopen_items(conn, store_id, ids, approved=False)
+    count_reopened(conn, store_id, reopened)
+    return sum(one.pending for one in reopened)

@@ -1,0 +1,42 @@
+"""Opens the WooCommerce client of a store: its address and its decrypted credentials."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+from app.settings import Settings
+from db.pool import Pool
+from db.stores import get_credentials, get_store
+from db.tenancy import tenant
+from workers.credentials import CredentialsUnreadable, decrypt_credentials
+from workers.platforms.base import PlatformError
+from workers.platforms.http import Clock
+from workers.platforms.woocommerce.client import WooCommerceClient, open_client
+from workers.runtime import Runtime
+
+NOT_WOOCOMMERCE = "NOT_WOOCOMMERCE"
+SHOP_NOT_SET_UP = "SHOP_NOT_SET_UP"
+
+
+def open_woocommerce(runtime: Runtime, store_id: UUID) -> WooCommerceClient | PlatformError:
+    """The store's client, or why there can be none. No call is made."""
+    try:
+        return open_store_client(runtime.settings, runtime.pool, store_id)
+    except PlatformError as error:
+        return error
+
+
+def open_store_client(settings: Settings, pool: Pool, store_id: UUID) -> WooCommerceClient:
+    """Raises PlatformError, permanent: what is wrong is in the store's row or in our settings."""
+    with pool.connection() as conn, tenant(conn, store_id):
+        store, encrypted = get_store(conn, store_id), get_credentials(conn, store_id)
+    if store is None or store.platform != "woocommerce":
+        raise PlatformError(NOT_WOOCOMMERCE, "The store is not a WooCommerce shop.", retryable=False)
+    if store.shop_url is None or encrypted is None or settings.secret_key is None:
+        raise PlatformError(SHOP_NOT_SET_UP, "The store has no shop URL or no credentials yet.", retryable=False)
+    try:
+        credentials = decrypt_credentials(settings.secret_key, store_id, encrypted)
+    except CredentialsUnreadable:
+        message = "The store's credentials can't be read under this SECRET_KEY; set them again."
+        raise PlatformError(SHOP_NOT_SET_UP, message, retryable=False) from None
+    return open_client(store.shop_url, credentials, Clock(), allow_http=settings.allow_http_shops)

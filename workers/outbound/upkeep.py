@@ -1,0 +1,124 @@
+"""The dispatcher's part in the outbound side: wakes what was not woken, keeps the schedules, raises alerts, prunes.
+
+Schedules of specification 3: all products daily at 03:00 UTC, failed items every 30 minutes, orders every 5 minutes.
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from uuid import UUID
+
+from psycopg import Connection
+
+from app.logs import get_logger
+from app.settings import Settings
+from db.pool import Pool
+from db.push import claim_task, list_backlog, list_due_stores, list_due_tasks, prune_items
+from db.sync_logs import Ticket
+from db.tenancy import tenant
+from workers.inbound.pull_start import AlreadyRunning, Wanted, start_pull
+from workers.outbound.alerts import Alert, alerts_of, raise_alert
+from workers.outbound.runs import retry_failed, start_full
+from workers.queues import WakeUp
+
+log = get_logger(__name__)
+
+FULL_SYNC_HOUR = 3
+RETRY_EVERY = timedelta(minutes=30)
+PULL_EVERY = timedelta(minutes=5)
+MOST_STORES = 500
+LOOK_EVERY_SECONDS = 15.0
+SAID_AGAIN_SECONDS = 600.0
+PRUNE_EVERY_SECONDS = 600.0
+PRUNED_AT_ONCE = 1000
+
+
+@dataclass(slots=True)
+class Upkeep:
+    """What a tick needs, and what it did last."""
+
+    settings: Settings
+    pool: Pool
+    wake_up: WakeUp
+    looked_at: float = float("-inf")
+    pruned_at: float = float("-inf")
+    said: dict[tuple[UUID, str], float] = field(default_factory=dict)
+
+    def tick(self) -> None:
+        """One round. Raises psycopg.Error and PoolTimeout where the database is away."""
+        self._run_tasks()
+        self._watch()
+        self._prune()
+        with self.pool.connection() as conn:
+            due = list_due_stores(conn, MOST_STORES)
+        for store_id in due:
+            self.wake_up.push(store_id)
+
+    def _run_tasks(self) -> None:
+        with self.pool.connection() as conn:
+            due = list_due_tasks(conn, MOST_STORES)
+        for store_id, task in due:
+            self.wake_up.enqueue(run_task(self.pool, store_id, task))
+
+    def _watch(self) -> None:
+        """Say what is wrong when it begins, and again while it lasts."""
+        now = time.monotonic()
+        if now < self.looked_at + LOOK_EVERY_SECONDS:
+            return
+        self.looked_at = now
+        with self.pool.connection() as conn:
+            found = alerts_of(list_backlog(conn), datetime.now(UTC))
+        self.said = {(one.store_id, one.kind): self.said.get((one.store_id, one.kind), float("-inf")) for one in found}
+        for alert in found:
+            self._say(alert, now)
+
+    def _say(self, alert: Alert, now: float) -> None:
+        key = (alert.store_id, alert.kind)
+        if now >= self.said[key] + SAID_AGAIN_SECONDS:
+            self.said[key] = now
+            raise_alert(alert, self.settings.alert_webhook_url)
+
+    def _prune(self) -> None:
+        if time.monotonic() < self.pruned_at + PRUNE_EVERY_SECONDS:
+            return
+        with self.pool.connection() as conn:
+            pruned = prune_items(conn, self.settings.retention_days, PRUNED_AT_ONCE)
+        if pruned < PRUNED_AT_ONCE:
+            self.pruned_at = time.monotonic()
+
+
+def next_run(task: str, now: datetime) -> datetime:
+    """The next tick of a task after `now`, in UTC; intervals keep to the clock, so that ticks don't drift."""
+    if task == "full":
+        today = now.replace(hour=FULL_SYNC_HOUR, minute=0, second=0, microsecond=0)
+        return today if today > now else today + timedelta(days=1)
+    step = RETRY_EVERY if task == "retry" else PULL_EVERY
+    midnight = now.replace(hour=0, minute=0, second=0, microsecond=0)
+    return midnight + ((now - midnight) // step + 1) * step
+
+
+def run_task(pool: Pool, store_id: UUID, task: str) -> list[Ticket]:
+    """Have the tick, unless another dispatcher has it, and do what it asks for: one transaction. Returns what to enqueue."""
+    with pool.connection() as conn, tenant(conn, store_id):
+        if not claim_task(conn, store_id, task, next_run(task, datetime.now(UTC))):
+            return []
+        if task == "orders":
+            return _pull_orders(conn, store_id)
+        items = (
+            start_full(conn, store_id, "schedule", force=False).items
+            if task == "full"
+            else retry_failed(conn, store_id, everything=False)
+        )
+    log.info("push_task_run", store_id=str(store_id), task=task, items=items)
+    return []
+
+
+def _pull_orders(conn: Connection, store_id: UUID) -> list[Ticket]:
+    """A run of the pull engine; none where one is still running, which goes on to read what changed since."""
+    try:
+        with conn.transaction():
+            return [start_pull(conn, store_id, "woocommerce", Wanted("orders", "incremental"), None)]
+    except AlreadyRunning:
+        return []
