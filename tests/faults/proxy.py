@@ -86,12 +86,10 @@ class Link:
 
     def _spoke(self, data: bytes) -> bool:
         """Whether all the words have now been said; a word may come in two pieces."""
-        self.unread += data
-        while self.seen < len(self.trap.words):
-            word = self.trap.words[self.seen]
-            before, found, self.unread = self.unread.partition(word)
+        for word in self.trap.words[self.seen :]:
+            before, found, data = (self.unread + data).partition(word)
+            self.unread = b"" if found else before[-len(word) :]
             if not found:
-                self.unread = before[-len(word) :]
                 return False
             self.seen += 1
         return True
