@@ -17,7 +17,8 @@ SLACK_SECONDS = 60.0  # how long is waited before a batch counts as lost
 
 LOGS = """
     SELECT id, status, received, records_synced, records_skipped, enqueues,
-           extract(epoch FROM accepted_at)::float8, extract(epoch FROM finished_at)::float8 FROM sync_logs"""
+           extract(epoch FROM accepted_at)::float8, extract(epoch FROM finished_at)::float8 FROM sync_logs
+     WHERE queue = 'ingest'"""
 
 
 class Log(NamedTuple):
