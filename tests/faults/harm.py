@@ -31,14 +31,15 @@ CUT = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_
 
 def is_whole(stack: Stack) -> bool:
     """Whether everything runs, answers, and waits for work."""
-    running = len(stack.pids("worker")) == int(stack.up.env["WORKERS"]) and all(stack.pids(kind) for kind in KINDS)
+    waiters = [int(stack.up.env[name]) for name in ("WORKERS", "PULL_WORKERS", "PUSH_WORKERS")]
+    running = len(stack.pids("worker")) == waiters[0] and all(stack.pids(kind) for kind in KINDS)
     if not running or not stack.answers_sql() or stack.up.health() != 200:
         return False
     try:
         waiting = stack.redis.client_list()
     except RedisError:
         return False
-    return sum(client["cmd"] == "blmove" for client in waiting) == int(stack.up.env["WORKERS"])
+    return sum(client["cmd"] == "blmove" for client in waiting) == sum(waiters)
 
 
 def pause(seconds: float) -> None:
