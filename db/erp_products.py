@@ -67,8 +67,8 @@ def get_products(conn: Connection, store_id: UUID, product_ids: Sequence[UUID]) 
 
 def _stored(row: tuple[Any, ...]) -> StoredProduct:
     """A row in the order of the query, which is the record's; its arrays come as lists."""
-    product = ErpProduct(*row[:IMAGES], tuple(row[IMAGES]), tuple(row[CATEGORIES]), *row[CATEGORIES + 1 : HASHES])
-    return StoredProduct(product, row[HASHES], row[HASHES + 1])
+    values = (*row[:IMAGES], tuple(row[IMAGES]), tuple(row[CATEGORIES]), *row[CATEGORIES + 1 : HASHES])
+    return StoredProduct(ErpProduct(*values), row[HASHES], row[HASHES + 1])
 
 
 def mark_create_begun(conn: Connection, store_id: UUID, product_ids: Sequence[UUID]) -> None:

@@ -1,3 +1,8 @@
+-- name: lock_items
+-- One who asks for items or moves them at a time in a store, so that nobody waits for another in a circle; freed with the
+-- transaction.
+SELECT pg_advisory_xact_lock(hashtextextended('sync items ' || %(store_id)s::text, 0))
+
 -- name: request_product_items
 -- A change joins the item of its kind that still waits for that product; in key order, so that two writers can't deadlock.
 INSERT INTO wc_sync_items AS waiting (store_id, id, product_id, sync_type, priority, status, payload, force, batch_id, due_at)
@@ -47,18 +52,21 @@ WITH first AS MATERIALIZED (
                                        WHERE s.store_id = %(store_id)s AND s.status = 'syncing' AND s.product_id IS NOT NULL))
      ORDER BY i.priority, i.created_at, i.id
      LIMIT %(looked_at)s
-       FOR UPDATE SKIP LOCKED
 ), placed AS (
     SELECT product_id, row_number() OVER (ORDER BY priority, created_at, id) AS place FROM first
 ), picked AS MATERIALIZED (
     SELECT product_id FROM placed GROUP BY product_id ORDER BY min(place) LIMIT %(most)s
+), free AS MATERIALIZED (
+    SELECT i.id
+      FROM wc_sync_items i
+     WHERE i.store_id = %(store_id)s AND i.product_id = ANY (ARRAY(SELECT product_id FROM picked))
+       AND i.status = 'pending' AND i.weighed AND i.next_attempt_at <= clock_timestamp()
+       FOR UPDATE SKIP LOCKED
 )
 UPDATE wc_sync_items i
    SET status = 'syncing', claim_id = %(claim_id)s, claimed_by = %(holder)s, attempts = i.attempts + 1,
        last_attempt = clock_timestamp(), updated_at = clock_timestamp()
- WHERE i.store_id = %(store_id)s AND i.product_id = ANY (ARRAY(SELECT product_id FROM picked))
-   AND i.status = 'pending' AND i.weighed
-   AND i.next_attempt_at <= clock_timestamp()
+ WHERE i.store_id = %(store_id)s AND i.id = ANY (ARRAY(SELECT id FROM free))
 RETURNING i.id, i.product_id, i.category_id, i.sync_type, i.priority, i.force, i.approved, i.attempts, i.max_attempts,
           i.batch_id, i.created_at, i.due_at, i.platform_seconds, i.backoff_seconds, i.validation_seconds
 

@@ -13,7 +13,7 @@ from rich.console import Console
 from rich.table import Table
 
 from app.logs import configure_logging
-from tests.bench import accept_rate, job_overhead, pulls, worker_time
+from tests.bench import accept_rate, job_overhead, outbound, pulls, worker_time
 from tests.bench.world import World, machine, world
 
 RUNS = 5
@@ -21,6 +21,7 @@ CLIENTS = (1, 8, 32)
 REQUESTS = 960
 JOBS = 100
 SHOPIFY_ORDERS, TIKTOK_ORDERS = 60_000, 276_000
+PRODUCTS, EVENT_SECONDS = 10_000, 60.0
 RESULTS = Path("bench-results")
 
 
@@ -29,21 +30,39 @@ def main() -> int:
     parser.add_argument("--runs", type=int, default=RUNS)
     parser.add_argument("--requests", type=int, default=REQUESTS)
     parser.add_argument("--part", type=float, default=1.0, help="of the shops that are pulled")
-    parser.add_argument("--only", choices=("pulls",), help="leave the other figures out")
+    parser.add_argument("--only", choices=("pulls", "outbound"), help="leave the other figures out")
     args = parser.parse_args()
     configure_logging("ERROR", "console")
     console = Console(stderr=True)
     with world() as bench:
         results = {} if args.only else _measure(bench, args.runs, args.requests, console)
-        with console.status("pulls of whole shops …"):
-            figures = pulls.measure(bench, int(SHOPIFY_ORDERS * args.part), int(TIKTOK_ORDERS * args.part))
-        results["pulls"] = [asdict(row) for row in figures]
+        if args.only != "outbound":
+            with console.status("pulls of whole shops …"):
+                figures = pulls.measure(bench, int(SHOPIFY_ORDERS * args.part), int(TIKTOK_ORDERS * args.part))
+            results["pulls"] = [asdict(row) for row in figures]
+        if args.only != "pulls":
+            with console.status("a catalogue to a slow shop, and a minute of events …"):
+                sent = outbound.measure(bench, int(PRODUCTS * args.part), EVENT_SECONDS * args.part)
+            results["outbound"] = asdict(sent)
     RESULTS.mkdir(exist_ok=True)
     (RESULTS / "results.json").write_text(json.dumps({"machine": machine(), **results}, indent=2) + "\n")
     if not args.only:
         _show(results)
-    _show_pulls(results["pulls"])
+    if "pulls" in results:
+        _show_pulls(results["pulls"])
+    if "outbound" in results:
+        _show_outbound(results["outbound"])
     return 0
+
+
+def _show_outbound(figures: dict[str, Any]) -> None:
+    table = Table("what", "write calls", "seconds", title="To a shop that answers after 500 ms, four calls at once")
+    for name in ("create", "update"):
+        calls, seconds = figures[f"{name}_calls"], figures[f"{name}_seconds"]
+        table.add_row(f"{figures['products']:,} products, {name}", f"{calls}", f"{seconds:.1f}")
+    table.add_row("100 events a second: all sent", f"{figures['event_calls']}", f"p95 {figures['event_p95']:.2f}")
+    table.add_row("", "", f"p100 {figures['event_p100']:.2f}")
+    Console().print(table)
 
 
 def _measure(bench: World, runs: int, requests: int, console: Console) -> dict[str, Any]:
