@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from dataclasses import fields as dataclass_fields
-from datetime import datetime
+from datetime import UTC, datetime
 from decimal import ROUND_HALF_UP, Decimal
 from typing import Any
 
@@ -19,6 +19,7 @@ from schemas.fields import (
     BIGINT_MAX,
     MICRO,
     MONEY_BOUND,
+    TEXT_MAX,
     UNSTORABLE,
     Count,
     EmailHash,
@@ -29,11 +30,15 @@ from schemas.fields import (
     Text,
     Timestamp,
 )
+from schemas.native_fields import LAST_SECOND, LONGEST_LIST, MaskedText, MaskedTexts, Part, UnixSeconds
 
 FastLoad = Callable[[Any], Any]
 
 USUAL_NUMBER = re.compile(r"-?[0-9]{1,13}(\.[0-9]{1,6})?").fullmatch
-USUAL_MOMENT = re.compile(r"[1-9][0-9]{3}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(Z|\+00:00)").fullmatch
+USUAL_ID = re.compile(r"[1-9][0-9]{0,18}").fullmatch
+USUAL_MOMENT = re.compile(
+    r"[1-9][0-9]{3}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(Z|[+-][0-9]{2}:[0-9]{2})?"
+).fullmatch
 SAFE_MONEY = MONEY_BOUND - 1  # rounding can't carry an amount below it over the bound
 
 
@@ -52,9 +57,26 @@ def usual_moment(value: Any) -> datetime | None:
     if type(value) is not str or not USUAL_MOMENT(value):
         return None
     try:
-        return datetime.fromisoformat(value)
-    except ValueError:
+        moment = datetime.fromisoformat(value)
+        moment = moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+    except (ValueError, OverflowError):
         return None
+    return moment if moment.year >= 1000 else None
+
+
+def usual_id(value: str) -> int | None:
+    """The number that an id's text is, or None where its field should look."""
+    return int(value) if USUAL_ID(value) else None
+
+
+def usual_texts(value: Any) -> tuple[str, ...] | None:
+    """A few short texts as the MaskedTexts field makes them, or None where that field should look."""
+    if type(value) is not list or len(value) > LONGEST_LIST:
+        return None
+    plain = all(
+        type(text) is str and len(text) <= TEXT_MAX and text.isprintable() and "@" not in text for text in value
+    )
+    return tuple(value) if plain else None
 
 
 def usual_entries(value: Any, most: int, load: FastLoad) -> tuple[Any, ...] | None:
@@ -73,7 +95,12 @@ def compile_schema(schema: Schema, record: type[Any]) -> FastLoad:
         "money": usual_money,
         "moment": usual_moment,
         "entries": usual_entries,
+        "id_of": usual_id,
+        "texts": usual_texts,
+        "from_unix": datetime.fromtimestamp,
+        "UTC": UTC,
         "BIGINT_MAX": BIGINT_MAX,
+        "LAST_SECOND": LAST_SECOND,
     }
     lines = ["def fast_load(payload):", "    if type(payload) is not dict: return None", "    get = payload.get"]
     for name, field in schema.fields.items():
@@ -101,22 +128,39 @@ def _accept(name: str, field: fields.Field[Any], names: dict[str, Any]) -> list[
     decline = "return None"
     if isinstance(field, Text):
         blank = "" if field.blank else f" or not {name}.strip()"
+        address = f" or '@' in {name}" if isinstance(field, MaskedText) else ""
         return [
-            f"if type({name}) is not str or len({name}) > {field.longest}{blank}: {decline}",
+            f"if type({name}) is not str or len({name}) > {field.longest}{blank}{address}: {decline}",
             f"if not {name}.isprintable() and unstorable({name}): {decline}",
         ]
-    if isinstance(field, ExternalId):
-        return [f"if type({name}) is not int or not 0 < {name} <= BIGINT_MAX: {decline}"]
+    if isinstance(field, ExternalId | Reference):
+        return [
+            f"if type({name}) is str: {name} = id_of({name})",
+            *_accept_number(name, "0 <" if isinstance(field, ExternalId) else "0 <="),
+            *([f"{name} = {name} or None"] if isinstance(field, Reference) else []),
+        ]
     if isinstance(field, Count):
-        return [f"if type({name}) is not int or not 0 <= {name} <= BIGINT_MAX: {decline}"]
-    if isinstance(field, Reference):
-        return [f"if type({name}) is not int or not 0 <= {name} <= BIGINT_MAX: {decline}", f"{name} = {name} or None"]
+        return _accept_number(name, "0 <=")
     if isinstance(field, EmailHash):
         return [f"if type({name}) is not str or len({name}) != 64: {decline}"]
     if isinstance(field, Money | Timestamp):
         kind = "money" if isinstance(field, Money) else "moment"
         return [f"{name} = {kind}({name})", f"if {name} is None: {decline}"]
+    if isinstance(field, UnixSeconds):
+        return [
+            f"if type({name}) is not int or not 0 < {name} <= LAST_SECOND: {decline}",
+            f"{name} = from_unix({name}, UTC)",
+        ]
+    if isinstance(field, MaskedTexts):
+        return [f"{name} = texts({name})", f"if {name} is None: {decline}"]
+    if isinstance(field, Part):
+        names[f"load_{name}"] = compile_schema(field.part_schema, field.part_record)
+        return [f"{name} = load_{name}({name})", f"if {name} is None: {decline}"]
     if isinstance(field, Records):
         names[f"load_{name}"] = compile_schema(field.entry_schema, field.entry_record)
         return [f"{name} = entries({name}, {field.most}, load_{name})", f"if {name} is None: {decline}"]
     return [decline]
+
+
+def _accept_number(name: str, low: str) -> list[str]:
+    return [f"if type({name}) is not int or not {low} {name} <= BIGINT_MAX: return None"]

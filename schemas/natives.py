@@ -13,8 +13,9 @@ from typing import Any
 from marshmallow import ValidationError
 
 from schemas import shopify, shopify_catalogue, tiktok, tiktok_products, woocommerce
+from schemas.compiled import FastLoad, compile_schema
 from schemas.entities import plain_id
-from schemas.fields import RecordSchema
+from schemas.native_fields import NativeSchema
 from schemas.privacy import Hasher, hidden_email
 from schemas.reasons import Problem, problems
 from schemas.records import Record
@@ -27,14 +28,16 @@ class Native:
     A record's key is the platform's own id.
     """
 
-    schema: RecordSchema
+    schema: NativeSchema
+    fast_load: FastLoad
     convert: Callable[[Any], Record]
     fields: tuple[str, ...]
 
     def read(self, payload: Any, hasher: Hasher) -> Record | list[Problem]:
         """The plain record, in which no e-mail address stands in clear, or what is wrong. Never raises for bad input."""
+        plain = _without_address(payload, hasher)
         try:
-            return self.convert(self.schema.load(_without_address(payload, hasher)))
+            return self.convert(self.fast_load(plain) or self.schema.load(plain))
         except ValidationError as error:
             return problems({"_schema": error.messages} if isinstance(error.messages, list) else error.messages)
 
@@ -51,8 +54,8 @@ def native_id(payload: Any) -> str | None:
     return plain_id(payload.get("id")) if isinstance(payload, dict) else None
 
 
-def _native(schema: RecordSchema, convert: Callable[[Any], Record]) -> Native:
-    return Native(schema, convert, tuple(schema.fields))
+def _native(schema: NativeSchema, convert: Callable[[Any], Record]) -> Native:
+    return Native(schema, compile_schema(schema, schema.record), convert, tuple(schema.fields))
 
 
 NATIVES: dict[str, dict[str, Native]] = {

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 
-from schemas.fields import MICRO, Count, ExternalId, Money, Records, Reference, Text, Timestamp
+from schemas.fields import MICRO, Count, ExternalId, Money, Records, Reference, Timestamp
 from schemas.native_fields import OPTIONAL, SEVERAL, MaskedText, MaskedTexts, NativeSchema, Part, storable
 from schemas.records import Order, OrderItem
 
@@ -136,9 +136,9 @@ class ShopifyOrderSchema(NativeSchema):
     created_at = Timestamp(required=True)
     updated_at = Timestamp(**OPTIONAL)
     cancelled_at = Timestamp(**OPTIONAL)
-    financial_status = Text(longest=100, **OPTIONAL)
-    fulfillment_status = Text(longest=100, **OPTIONAL)
-    currency = Text(longest=20, **OPTIONAL)
+    financial_status = MaskedText(longest=100, **OPTIONAL)
+    fulfillment_status = MaskedText(longest=100, **OPTIONAL)
+    currency = MaskedText(longest=20, **OPTIONAL)
     total_price = Money(required=True)
     subtotal_price = Money(**OPTIONAL)
     total_tax = Money(**OPTIONAL)

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 
-from schemas.fields import MICRO, Count, EmailHash, ExternalId, Money, Records, Text, Timestamp
+from schemas.fields import MICRO, Count, EmailHash, ExternalId, Money, Records, Timestamp
 from schemas.native_fields import OPTIONAL, SEVERAL, MaskedText, NativeSchema, storable
 from schemas.records import Customer, Product
 
@@ -33,8 +33,8 @@ class VariantSchema(NativeSchema):
     sku = MaskedText(**OPTIONAL)
     price = Money(**OPTIONAL)
     compare_at_price = Money(**OPTIONAL)
-    inventory_management = Text(**OPTIONAL)
-    inventory_policy = Text(**OPTIONAL)
+    inventory_management = MaskedText(**OPTIONAL)
+    inventory_policy = MaskedText(**OPTIONAL)
     inventory_quantity = Money(**OPTIONAL)  # may be negative: oversold
 
 
@@ -56,7 +56,7 @@ class ShopifyProductSchema(NativeSchema):
     id = ExternalId(required=True)
     title = MaskedText(required=True, blank=False)
     product_type = MaskedText(**OPTIONAL)
-    status = Text(longest=100, **OPTIONAL)
+    status = MaskedText(longest=100, **OPTIONAL)
     created_at = Timestamp(**OPTIONAL)
     updated_at = Timestamp(**OPTIONAL)
     variants = Records(VariantSchema, Variant, most=MOST_VARIANTS, **SEVERAL)

@@ -13,7 +13,7 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
-from schemas.fields import MICRO, ExternalId, Money, Records, Reference, Text
+from schemas.fields import MICRO, ExternalId, Money, Records, Reference
 from schemas.native_fields import OPTIONAL, SEVERAL, MaskedText, NativeSchema, Part, UnixSeconds, storable_sum
 from schemas.records import Order, OrderItem
 
@@ -57,7 +57,7 @@ class Payment:
 
 class PaymentSchema(NativeSchema):
     record = Payment
-    currency = Text(longest=20, **OPTIONAL)
+    currency = MaskedText(longest=20, **OPTIONAL)
     total_amount = Money(required=True)
     sub_total = Money(**OPTIONAL)
     tax = Money(**OPTIONAL)
@@ -83,7 +83,7 @@ class TiktokOrder:
 class TiktokOrderSchema(NativeSchema):
     record = TiktokOrder
     id = ExternalId(required=True)
-    status = Text(required=True, blank=False, longest=100)
+    status = MaskedText(required=True, blank=False, longest=100)
     create_time = UnixSeconds(required=True)
     update_time = UnixSeconds(**OPTIONAL)
     user_id = Reference(**OPTIONAL)

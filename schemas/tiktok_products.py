@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 
-from schemas.fields import ExternalId, Money, Records, Text
+from schemas.fields import ExternalId, Money, Records
 from schemas.native_fields import OPTIONAL, SEVERAL, MaskedText, NativeSchema, Part, UnixSeconds, storable_sum
 from schemas.records import Product
 
@@ -71,7 +71,7 @@ class TiktokProductSchema(NativeSchema):
     record = TiktokProduct
     id = ExternalId(required=True)
     title = MaskedText(required=True, blank=False)
-    status = Text(longest=100, **OPTIONAL)
+    status = MaskedText(longest=100, **OPTIONAL)
     create_time = UnixSeconds(**OPTIONAL)
     update_time = UnixSeconds(**OPTIONAL)
     skus = Records(SkuSchema, Sku, most=MOST_SKUS, **SEVERAL)

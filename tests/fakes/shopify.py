@@ -6,9 +6,7 @@ In a test: `with FakeShopify(orders=500) as shop:`. By itself: `python -m tests.
 from __future__ import annotations
 
 import argparse
-import base64
 import bisect
-import json
 import time
 from collections.abc import Callable
 from types import TracebackType
@@ -19,6 +17,17 @@ import msgspec
 
 from tests.fakes.server import Call, FakeServer, Reply, serve_until_stopped
 from tests.fakes.shopify_bucket import Bucket, Refusal
+from tests.fakes.shopify_paging import (
+    SEE,
+    TIME_FILTERS,
+    beyond,
+    changed_since,
+    is_inside,
+    link_header,
+    opened,
+    sealed,
+    status_of,
+)
 from tests.fakes.shopify_records import customer, iso, order, product, seconds
 from tests.fakes.table import Table
 
@@ -28,7 +37,6 @@ FIRST_ORDER, FIRST_PRODUCT, FIRST_CUSTOMER = 5_000_000_000, 900_000, 700_000
 BEGIN = 1_767_225_600  # 2026-01-01T00:00:00Z
 SIXTY_DAYS = 60 * 86400
 LIST_ENDS_AFTER = 25_000
-SEE = "See https://shopify.dev/api/usage/pagination-rest for more information."
 FILTERS = ("since_id", "created_at_min", "created_at_max", "updated_at_min", "updated_at_max", "status", "ids")
 
 Query = dict[str, str]
@@ -122,7 +130,8 @@ class FakeShopify:
         limit = int(query.get("limit") or 50)
         if not 1 <= limit <= 250:
             raise Refusal(400, {"limit": "limit must be from 1 to 250"})
-        return self._page(call, entity, query, limit)
+        with self.tables[entity].lock:
+            return self._page(call, entity, query, limit)
 
     def _page(self, call: Call, entity: str, query: Query, limit: int) -> Reply:
         state: dict[str, Any] = (
@@ -131,23 +140,20 @@ class FakeShopify:
         filters: Query = {name: value for name, value in state["filters"].items() if name in FILTERS}
         keys = self._found(entity, filters)
         if state["last"] is not None:
-            keys = _beyond(keys, state["last"], ascending="since_id" in filters)
+            keys = beyond(keys, state["last"], ascending="since_id" in filters)
         keys, more = keys[:limit], len(keys) > limit
         seen = state["seen"] + len(keys)
         headers: dict[str, str] = {}
         if more and seen < self.list_ends_after:
-            info = _sealed({"filters": filters, "last": keys[-1], "seen": seen, "at": self.clock()})
-            headers["Link"] = _link(f"{self.url}{call.path}", limit, info, first=state["last"] is None)
+            info = sealed({"filters": filters, "last": keys[-1], "seen": seen, "at": self.clock()})
+            headers["Link"] = link_header(f"{self.url}{call.path}", limit, info, first=state["last"] is None)
         return Reply(200, self._encoded(entity, keys, query.get("fields")), headers)
 
     def _resumed(self, query: Query) -> dict[str, Any]:
         for name in query:
             if name not in ("page_info", "limit", "fields"):
                 raise Refusal(400, {name: f"{name} cannot be passed when page_info is present. {SEE}"})
-        try:
-            state: dict[str, Any] = json.loads(base64.urlsafe_b64decode(query["page_info"]))
-        except ValueError:
-            state = {"at": -1.0}
+        state = opened(query["page_info"])
         if state["at"] < self.oldest_cursor:
             raise Refusal(400, {"page_info": f"Invalid value. {SEE}"})
         return state
@@ -155,7 +161,7 @@ class FakeShopify:
     def _found(self, entity: str, query: Query) -> list[int]:
         """The ids that the filters leave: ascending with `since_id`, else newest first."""
         table = self.tables[entity]
-        keys = _changed_since(table, seconds(query["updated_at_min"])) if "updated_at_min" in query else table.ids
+        keys = changed_since(table, seconds(query["updated_at_min"])) if "updated_at_min" in query else table.ids
         if "since_id" in query:
             keys = keys[bisect.bisect_right(keys, int(query["since_id"])) :]
         else:
@@ -163,9 +169,9 @@ class FakeShopify:
         bounds = [(part, name, seconds(query[name])) for name, part in TIME_FILTERS if name in query]
         hidden = self.clock() - SIXTY_DAYS if entity == "orders" and "read_all_orders" not in self.scopes else None
         if bounds or hidden is not None:
-            keys = [key for key in keys if _is_inside(table.times(key), bounds, hidden)]
+            keys = [key for key in keys if is_inside(table.times(key), bounds, hidden)]
         if entity == "orders" and query.get("status", "open") != "any":
-            keys = [key for key in keys if _status(table.get(key)) == query.get("status", "open")]
+            keys = [key for key in keys if status_of(table.get(key)) == query.get("status", "open")]
         return keys
 
     def _encoded(self, entity: str, keys: list[int], wanted: str | None) -> bytes:
@@ -174,41 +180,6 @@ class FakeShopify:
             names = wanted.split(",")
             rows = ({name: row[name] for name in names if name in row} for row in rows)  # type: ignore[assignment]
         return msgspec.json.encode({entity: list(rows)})
-
-
-TIME_FILTERS = (("created_at_min", 0), ("created_at_max", 0), ("updated_at_min", 1), ("updated_at_max", 1))
-
-
-def _changed_since(table: Table, moment: int) -> list[int]:
-    low, high = table.window(table.updated, moment, None)
-    return sorted(key for _, key in table.updated[low:high])
-
-
-def _is_inside(times: tuple[int, int], bounds: list[tuple[int, str, int]], hidden: float | None) -> bool:
-    if hidden is not None and times[0] < hidden:
-        return False
-    return all(times[part] >= at if name.endswith("_min") else times[part] <= at for part, name, at in bounds)
-
-
-def _status(row: dict[str, Any]) -> str:
-    if row["cancelled_at"]:
-        return "cancelled"
-    return "closed" if row["closed_at"] else "open"
-
-
-def _beyond(keys: list[int], last: int, *, ascending: bool) -> list[int]:
-    if ascending:
-        return keys[bisect.bisect_right(keys, last) :]
-    return keys[bisect.bisect_right(keys, -last, key=lambda key: -key) :]
-
-
-def _sealed(state: dict[str, Any]) -> str:
-    return base64.urlsafe_b64encode(json.dumps(state).encode()).decode()
-
-
-def _link(url: str, limit: int, info: str, *, first: bool) -> str:
-    following = f'<{url}?limit={limit}&page_info={info}>; rel="next"'
-    return following if first else f'<{url}?limit={limit}&page_info=before,{info[:8]}>; rel="previous", {following}'
 
 
 def main() -> None:

@@ -15,14 +15,14 @@ class Table:
     """One entity. `make(id, created, updated)` builds a record; an edited one is kept whole.
 
     Record n, from 0, has the id `first_id + n` and was created and updated at `begin + n * step`. Three sorted indexes: ids,
-    times of creation, times of update.
+    times of creation, times of update. Who reads an index holds `lock`: an edit takes a record out of one and puts it in anew.
     """
 
     def __init__(
         self, make: Callable[[int, int, int], Row], count: int, *, first_id: int, begin: int, step: float = 60
     ) -> None:
         self._make = make
-        self._lock = threading.RLock()
+        self.lock = threading.RLock()
         self._own: dict[int, Row] = {}
         times = [begin + int(number * step) for number in range(count)]
         self.ids = list(range(first_id, first_id + count))
@@ -46,7 +46,7 @@ class Table:
 
     def get(self, key: int) -> Row:
         """A record as it is now; not a copy."""
-        with self._lock:
+        with self.lock:
             return self._own.get(key) or self._make(key, *self.times(key))
 
     def all(self) -> Iterator[Row]:
@@ -55,7 +55,7 @@ class Table:
 
     def add(self, at: int, key: int | None = None, **fields: Any) -> int:
         """A new record, created and updated at that second; its id is the highest unless given."""
-        with self._lock:
+        with self.lock:
             key = key if key is not None else (self.ids[-1] + 1 if self.ids else self._first)
             bisect.insort(self.ids, key)
             bisect.insort(self.created, (at, key))
@@ -67,7 +67,7 @@ class Table:
 
     def edit(self, key: int, at: int, **fields: Any) -> None:
         """Change a record at that second: it moves in the order of updates."""
-        with self._lock:
+        with self.lock:
             created, updated = self.times(key)
             record = {**self.get(key), **fields}
             del self.updated[bisect.bisect_left(self.updated, (updated, key))]

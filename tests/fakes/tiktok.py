@@ -107,10 +107,14 @@ class FakeTiktok:
         size = int(query.get("page_size") or 0)
         if not 1 <= size <= 100:
             raise Refusal(36009004, "param query.page_size is out of range")
-        index, low, high = self._window(entity, query, body)
         at = _offset(query.get("page_token", ""))
         if entity == "products" and at + size > PRODUCTS_LISTED:
             raise Refusal(12052180, "The search results exceed 10,000.")
+        with self.tables[entity].lock:
+            return self._page(entity, query, body, at, size)
+
+    def _page(self, entity: str, query: dict[str, str], body: dict[str, Any], at: int, size: int) -> bytes:
+        index, low, high = self._window(entity, query, body)
         keys = _slice(index, low + at, min(low + at + size, high), low, high, query)
         token = _token(at + size) if low + at + size < high else ""
         rows = [self.tables[entity].get(key) for key in keys]

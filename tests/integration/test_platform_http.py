@@ -16,13 +16,16 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from cryptography.x509.oid import NameOID
+from hypothesis import given
+from hypothesis import strategies as st
 
 from tests.fakes.clock import FakeClock, pages_of
 from tests.fakes.server import FAULTS, Call, FakeServer, Reply
 from tests.fakes.shopify import FakeShopify
 from workers.platforms.address import ShopAddress, read_shop_url
+from workers.platforms.answers import Answer, http_date, judge_by_status, retry_after
 from workers.platforms.base import PlatformError, Window
-from workers.platforms.http import Answer, PlatformHttp, Request, backoff, judge_by_status, retry_after
+from workers.platforms.http import TIMEOUT, PlatformHttp, Request, backoff, shortened
 from workers.platforms.pacing import CallLimitBucket
 from workers.platforms.shopify import ShopifyRest
 
@@ -179,18 +182,18 @@ def test_a_private_address_is_refused_before_anything_is_sent(stack: ExitStack) 
 
 def test_a_500_in_every_tenth_answer_costs_a_call_each_and_no_record(stack: ExitStack) -> None:
     time = FakeClock()
-    fake = stack.enter_context(FakeShopify(orders=250 * 20, clock=time, monotonic=time))
+    fake = stack.enter_context(FakeShopify(orders=250 * 11, clock=time, monotonic=time))
     fake.server.faults.every(10, "500")
     shop = ShopifyRest(read_shop_url(fake.url, allow_http=False), fake.token, time.clock)
     stack.callback(shop.close)
     found = [record["id"] for page in pages_of(shop.source("orders", Window())) for record in page.records]
     assert found == fake.tables["orders"].ids
-    assert sum(fake.server.calls.values()) == 22
+    assert sum(fake.server.calls.values()) == 12
 
 
 def test_random_faults_lose_nothing(stack: ExitStack) -> None:
     time = FakeClock()
-    fake = stack.enter_context(FakeShopify(orders=250 * 20, clock=time, monotonic=time))
+    fake = stack.enter_context(FakeShopify(orders=250 * 11, clock=time, monotonic=time))
     fake.server.faults.at_random(0.3, seed=7)
     shop = ShopifyRest(read_shop_url(fake.url, allow_http=False), fake.token, time.clock)
     stack.callback(shop.close)
@@ -205,6 +208,8 @@ def test_random_faults_lose_nothing(stack: ExitStack) -> None:
         ("7", 7.0),
         ("", None),
         ("soon", None),
+        ("9" * 400, 86400.0),
+        ("Thu, 01 Jan 9999 00:00:00 -2359", 86400.0),
         ("-1", None),
         ("Thu, 01 Jan 1970 00:00:30 GMT", 20.0),
         ("Thu, 01 Jan 1970 00:00:05 GMT", 0.0),
@@ -212,6 +217,18 @@ def test_random_faults_lose_nothing(stack: ExitStack) -> None:
 )
 def test_retry_after_is_a_number_or_a_date(told: str, seconds: float | None) -> None:
     assert retry_after(Answer(429, {"retry-after": told}, None), now=10.0) == seconds
+
+
+@given(st.text(max_size=40) | st.from_regex(r"Thu, [0-9]{1,2} Jan [0-9]{1,5} [0-9:]{5,8} [+-][0-9]{4}", fullmatch=True))
+def test_no_date_header_is_too_strange_to_be_read(text: str) -> None:
+    moment = http_date(text)
+    assert moment is None or moment.tzinfo is UTC
+
+
+def test_the_last_attempt_has_only_the_time_that_is_left() -> None:
+    assert shortened(TIMEOUT, 50.0) == TIMEOUT
+    assert shortened(TIMEOUT, 7.0).as_dict() == {"connect": 5.0, "read": 7.0, "write": 7.0, "pool": 5.0}
+    assert shortened(TIMEOUT, -3.0).read == 1.0
 
 
 def test_the_waits_grow_to_a_bound_and_chance_shortens_them() -> None:

@@ -123,7 +123,7 @@ def test_seven_of_a_hundred_fail_each_with_its_reason(world: World) -> None:
     world.shop.add_product(name="first", sku="TAKEN")
     trashed = world.shop.add_product(name="gone", sku="TRASHED")
     world.shop.trash_product(trashed["id"])
-    bad = [
+    bad: list[dict[str, Any]] = [
         {"name": "a", "sku": "taken"},
         {"name": "b", "sku": "TRASHED"},
         {"name": "c", "images": [{"src": "https://img.test/missing.png"}]},

@@ -13,8 +13,8 @@ import pytest
 
 from tests.fakes.clock import FakeClock
 from workers.platforms import failures, shopify, tiktok_errors
+from workers.platforms.answers import Answer
 from workers.platforms.base import PlatformError
-from workers.platforms.http import Answer
 from workers.platforms.shops import CallLimits, ShopAccess, open_shop
 from workers.platforms.tiktok_tokens import TokenDesk, tokens_of
 
@@ -29,7 +29,7 @@ TIKTOK_VERDICTS = {
     "invalid_token": ("PLATFORM_TOKEN_EXPIRED", False),
     "stale_timestamp": ("PLATFORM_CLOCK_REFUSED", False),
     "future_timestamp": ("PLATFORM_CLOCK_REFUSED", False),
-    "unexpected_shop_cipher": ("SHOP_UNKNOWN", False),
+    "unexpected_shop_cipher": ("PLATFORM_REFUSED_CALL", False),
     "missing_body_param": ("PLATFORM_REFUSED_CALL", False),
     "missing_shop_cipher": ("SHOP_UNKNOWN", False),
     "cipher_token_mismatch": ("SHOP_UNKNOWN", False),
@@ -143,7 +143,9 @@ def desk() -> TokenDesk:
 @pytest.mark.parametrize(
     ("platform", "url", "without", "code"),
     [
-        ("woocommerce", "https://x.test", "", "PLATFORM_NOT_PULLED"),
+        ("woocommerce", "https://x.test", "", "SHOP_CREDENTIALS_INCOMPLETE"),
+        ("woocommerce", "http://x.test", "", "SHOP_ADDRESS_REFUSED"),
+        ("elsewhere", "https://x.test", "", "PLATFORM_NOT_PULLED"),
         ("shopify", None, "", "SHOP_ADDRESS_REFUSED"),
         ("shopify", "http://x.test", "", "SHOP_ADDRESS_REFUSED"),
         ("shopify", "https://x.test", "access_token", "SHOP_CREDENTIALS_INCOMPLETE"),

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from workers.platforms.http import Answer
+from workers.platforms.answers import Answer
 from workers.platforms.woocommerce import errors
 from workers.platforms.woocommerce.answers import NotTheApi, data_of, read_document
 from workers.platforms.woocommerce.errors import MESSAGES, RateLimitError, WooCommerceApiError
@@ -79,7 +79,9 @@ def test_the_object_in_the_way_is_named() -> None:
 
 def test_refused_fields_are_named_where_they_look_like_names() -> None:
     params = {"regular_price": "regular_price is not of type string.", "<b>": "x"}
-    assert failure(400, error_body("rest_invalid_param", 400, params=params)).fields == ("regular_price",)
+    found = failure(400, error_body("rest_invalid_param", 400, params=params))
+    assert found.fields == ("regular_price",)
+    assert found.message == "The shop refused a value: regular_price."
 
 
 def test_data_that_is_the_bare_status_is_read() -> None:

@@ -7,19 +7,15 @@ import ssl
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
-from typing import Any
 
 import httpx
 
 from app.logs import get_logger
-from schemas.strict_json import NotJson, loads
 from workers.platforms.address import ShopAddress, guarded_client
+from workers.platforms.answers import Answer, read_document, request_id
 from workers.platforms.base import PlatformError
 from workers.platforms.failures import (
     bad_certificate,
-    failing,
     rate_limited,
     redirected,
     too_large,
@@ -59,48 +55,13 @@ class Request:
     content: bytes | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """What came back. `document` is the JSON body, None where the body is none."""
-
-    status: int
-    headers: Mapping[str, str]
-    document: Any
-
-    @property
-    def server_time(self) -> datetime | None:
-        """The platform's clock, by the Date header."""
-        return http_date(self.headers.get("date", ""))
+def shortened(timeout: httpx.Timeout, left: float) -> httpx.Timeout:
+    """The time limits of one attempt, none of them longer than what is left of the call, or a second."""
+    parts = {name: min(value, max(1.0, left)) for name, value in timeout.as_dict().items() if value is not None}
+    return httpx.Timeout(**parts)
 
 
 Judge = Callable[[Answer], PlatformError | None]
-
-
-def http_date(text: str) -> datetime | None:
-    """A moment as HTTP writes it, or None."""
-    try:
-        moment = parsedate_to_datetime(text)
-    except ValueError:
-        return None
-    return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
-
-
-def retry_after(answer: Answer, now: float) -> float | None:
-    """Seconds that the platform asks to wait: a number, with decimals at Shopify, or a date. `now` is unix time."""
-    text = answer.headers.get("retry-after", "").strip()
-    if text.replace(".", "", 1).isdecimal() and text.isascii():
-        return float(text)
-    moment = http_date(text)
-    return max(0.0, moment.timestamp() - now) if moment else None
-
-
-def judge_by_status(answer: Answer, now: float) -> PlatformError | None:
-    """What any platform's status means where nothing else decides: None for success and for refusals, which are its own."""
-    if answer.status == 429:
-        return rate_limited(retry_after(answer, now))
-    if answer.status >= 500 or answer.status in (408, 425):
-        return failing(retry_after(answer, now))
-    return None
 
 
 def backoff(attempt: int, chance: float) -> float:
@@ -168,7 +129,7 @@ class PlatformHttp:
             return answer
         if failure.code == rate_limited().code:
             self._pacer.throttled()
-        log.info("platform_refused", status=answer.status, code=failure.code, platform_request=_request_id(answer))
+        log.info("platform_refused", status=answer.status, code=failure.code, platform_request=request_id(answer))
         return failure
 
     def _verdict(self, answer: Answer) -> PlatformError | None:
@@ -179,9 +140,12 @@ class PlatformHttp:
 
     def _exchange(self, request: Request, deadline: float) -> Answer:
         headers = {"Accept": "application/json", "User-Agent": USER_AGENT, **request.headers}
-        with self._client.stream(request.method, request.url, headers=headers, content=request.content) as response:
+        limits = shortened(TIMEOUT, deadline - self._clock.monotonic())
+        with self._client.stream(
+            request.method, request.url, headers=headers, content=request.content, timeout=limits
+        ) as response:
             body = read_body(response, deadline, self._clock)
-            return Answer(response.status_code, response.headers, _document(body))
+            return Answer(response.status_code, response.headers, read_document(body))
 
 
 def read_body(response: httpx.Response, deadline: float, clock: Clock) -> bytes:
@@ -196,13 +160,6 @@ def read_body(response: httpx.Response, deadline: float, clock: Clock) -> bytes:
     return bytes(body)
 
 
-def _document(body: bytes) -> Any:
-    try:
-        return loads(body)
-    except NotJson:
-        return None
-
-
 def is_about_certificate(error: BaseException | None) -> bool:
     """Whether a failed connection failed on the certificate; httpx keeps the reason as the cause."""
     while error is not None:
@@ -210,11 +167,3 @@ def is_about_certificate(error: BaseException | None) -> bool:
             return True
         error = error.__cause__ or error.__context__
     return False
-
-
-def _request_id(answer: Answer) -> str | None:
-    """What the platform's support asks for."""
-    told = answer.headers.get("x-request-id")
-    if told is None and isinstance(answer.document, dict):
-        told = answer.document.get("request_id")
-    return str(told)[:64] if told else None

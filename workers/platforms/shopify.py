@@ -17,8 +17,10 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from urllib.parse import parse_qs, urlencode, urljoin, urlsplit
 
+from app.logs import get_logger
 from schemas.natives import NATIVES
 from workers.platforms.address import ShopAddress
+from workers.platforms.answers import Answer, judge_by_status
 from workers.platforms.base import Page, PlatformError, Source, Window
 from workers.platforms.failures import (
     bad_request,
@@ -29,8 +31,10 @@ from workers.platforms.failures import (
     unknown_shop,
     unreadable,
 )
-from workers.platforms.http import Answer, Clock, PlatformHttp, Request, judge_by_status
+from workers.platforms.http import Clock, PlatformHttp, Request
 from workers.platforms.pacing import CallLimitBucket
+
+log = get_logger(__name__)
 
 API_VERSION = "2026-07"
 PAGE_SIZE = 250
@@ -108,6 +112,7 @@ class ShopifyRest:
         bucket = CallLimitBucket(clock.monotonic)
         self._http = PlatformHttp(address, bucket, lambda answer: judge(answer, clock.unix()), clock)
         self._token = token
+        self._other_version_noted = False
 
     def source(self, entity: str, window: Window) -> Source:
         """Orders, products or customers."""
@@ -129,7 +134,15 @@ class ShopifyRest:
         """One good answer of the versioned API."""
         url = urljoin(f"{self._http.base}/", f"admin/api/{API_VERSION}/{path}?{urlencode(query)}")
         headers = {"X-Shopify-Access-Token": self._token}
-        return self._http.call(lambda: Request("GET", url, headers), self._http.deadline())
+        answer = self._http.call(lambda: Request("GET", url, headers), self._http.deadline())
+        self._note_version(answer.headers.get("x-shopify-api-version"))
+        return answer
+
+    def _note_version(self, served: str | None) -> None:
+        """A retired version is served by the oldest that still is: say so once a run, before fields go missing."""
+        if served not in (None, API_VERSION) and not self._other_version_noted:
+            self._other_version_noted = True
+            log.warning("shopify_served_another_version", asked=API_VERSION, served=str(served)[:20])
 
     def close(self) -> None:
         self._http.close()

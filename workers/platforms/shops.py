@@ -8,9 +8,19 @@ How the pull engine uses it, for one run:
     ... read each of page.records with schemas.natives, write, keep page.cursor: one transaction ...
     shop.close()
 
-`source` and `open_shop` cost no call. `fetch(None)` is the first page; the cursor of a page may be stored and used by another
-process, with a source of the same entity and window. A PlatformError that is retryable means: try the same cursor again later,
-after `retry_after` seconds if told; one that is not: fail the run with its code and message.
+- `open_shop` and `source` cost no call. `fetch(None)` is the first page. A page's cursor may be stored and used by another
+  process, with a source of the same entity and window; `None` ends the walk. A page may be empty and yet not the last.
+- A PlatformError that is retryable: the same cursor again later, after `retry_after` seconds if told. One that is not: the run
+  fails with its code and message.
+- Totals: TikTok Shop tells them on each page (`page.total`), WooCommerce on the first. At Shopify `shop.count(entity, window)`
+  asks, for one call more; it answers None without a call where the platform has no such question.
+- The watermark is a moment of the platform's clock, `page.server_time` of the first page at the latest: what changed before
+  it, and lies in the window, is on this page or a later one.
+- Who stops early best keeps the cursor and goes on from it with the same window, in another run too: one second may hold more
+  records than a run may read. Order: TikTok orders with `updated_from` ascend in `update_time`, so that everything before the
+  last record's second has been read. Walks by id (Shopify, no `updated_from`) may also go on with `after_id`.
+  Nothing else comes in the order of updates. A full pull of TikTok orders that may be stopped early should therefore set
+  `updated_from` to a moment before the shop was; without it the walk is by creation. WooCommerce's orders come by id.
 """
 
 from __future__ import annotations

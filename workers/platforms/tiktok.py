@@ -11,9 +11,10 @@ from urllib.parse import quote, urlencode
 import msgspec
 
 from workers.platforms.address import ShopAddress
+from workers.platforms.answers import Answer
 from workers.platforms.base import PlatformError, Source, Window
 from workers.platforms.failures import bad_credentials, no_such_entity, revoked
-from workers.platforms.http import Answer, Clock, PlatformHttp, Request
+from workers.platforms.http import Clock, PlatformHttp, Request
 from workers.platforms.pacing import AdaptiveRate
 from workers.platforms.tiktok_errors import TOKEN_EXPIRED, judge
 from workers.platforms.tiktok_orders import CreatedOrderSource, Data, UpdatedOrderSource

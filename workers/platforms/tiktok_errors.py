@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from workers.platforms.answers import Answer, judge_by_status, retry_after
 from workers.platforms.base import PlatformError
 from workers.platforms.failures import (
     bad_request,
@@ -14,7 +15,6 @@ from workers.platforms.failures import (
     unknown_shop,
     unreadable,
 )
-from workers.platforms.http import Answer, judge_by_status, retry_after
 
 TOO_MANY_RESULTS = "PLATFORM_TOO_MANY_RESULTS"
 TOKEN_EXPIRED = "PLATFORM_TOKEN_EXPIRED"  # noqa: S105 - a code, not a token
@@ -78,7 +78,6 @@ OVERLOADED_MESSAGES: tuple[tuple[str, Callable[[], PlatformError]], ...] = (
     ("timestamp", clock_refused),
     ("x-tts-access-token", token_expired),
     ("access_token", token_expired),
-    ("shop_cipher", unknown_shop),
     ("signature", signature_refused),
     ("app_key", signature_refused),
 )

@@ -18,7 +18,7 @@ def set_parts(shop: ShopState, product: JsonObject, payload: JsonObject) -> None
     if "attributes" in payload:
         product["attributes"] = [_attribute(attribute) for attribute in payload["attributes"]]
     for entry in payload.get("meta_data", ()):
-        _set_meta(shop, product, entry)
+        product["meta_data"] = _with_meta(shop, product["meta_data"], entry)
 
 
 def _categories(shop: ShopState, wanted: list[JsonObject]) -> list[JsonObject]:
@@ -79,12 +79,11 @@ def _attribute(attribute: JsonObject) -> JsonObject:
     }
 
 
-def _set_meta(shop: ShopState, product: JsonObject, entry: JsonObject) -> None:
+def _with_meta(shop: ShopState, held: list[JsonObject], entry: JsonObject) -> list[JsonObject]:
     """A key that is there already gets the new value; numbers become text in the database."""
     value: Any = entry.get("value")
     value = str(value) if isinstance(value, int | float) and not isinstance(value, bool) else value
-    for held in product["meta_data"]:
-        if held["key"] == entry.get("key"):
-            held["value"] = value
-            return
-    product["meta_data"].append({"id": shop.new_meta_id(), "key": str(entry.get("key", "")), "value": value})
+    key = str(entry.get("key", ""))
+    if any(one["key"] == key for one in held):
+        return [one | {"value": value} if one["key"] == key else one for one in held]
+    return [*held, {"id": shop.new_meta_id(), "key": key, "value": value}]

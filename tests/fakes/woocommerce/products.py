@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import copy
 import re
 from datetime import datetime
-from decimal import Decimal, InvalidOperation
-from typing import Any
 
 from tests.fakes.woocommerce import product_parts as parts
 from tests.fakes.woocommerce.errors import ApiError, invalid_product
+from tests.fakes.woocommerce.product_defaults import DEFAULTS, EDITOR_FIELDS
+from tests.fakes.woocommerce.product_fields import set_prices, set_stock
 from tests.fakes.woocommerce.state import JsonObject, ShopState, escaped, slug_of
 
 UNTYPED = "Product"  # the name of a product that was given none
@@ -33,78 +32,13 @@ PLAIN_FIELDS = (
     "purchase_note",
     "menu_order",
 )
-EDITOR_FIELDS = ("permalink_template", "generated_slug")
-DEFAULTS: JsonObject = {
-    "type": "simple",
-    "status": "publish",
-    "featured": False,
-    "catalog_visibility": "visible",
-    "description": "",
-    "short_description": "",
-    "sku": "",
-    "price": "",
-    "regular_price": "",
-    "sale_price": "",
-    "date_on_sale_from": None,
-    "date_on_sale_from_gmt": None,
-    "date_on_sale_to": None,
-    "date_on_sale_to_gmt": None,
-    "on_sale": False,
-    "purchasable": False,
-    "total_sales": 0,
-    "virtual": False,
-    "downloadable": False,
-    "downloads": [],
-    "download_limit": -1,
-    "download_expiry": -1,
-    "external_url": "",
-    "button_text": "",
-    "tax_status": "taxable",
-    "tax_class": "",
-    "manage_stock": False,
-    "stock_quantity": None,
-    "backorders": "no",
-    "backorders_allowed": False,
-    "backordered": False,
-    "low_stock_amount": None,
-    "sold_individually": False,
-    "weight": "",
-    "dimensions": {"length": "", "width": "", "height": ""},
-    "shipping_required": True,
-    "shipping_taxable": True,
-    "shipping_class": "",
-    "shipping_class_id": 0,
-    "reviews_allowed": True,
-    "average_rating": "0",
-    "rating_count": 0,
-    "upsell_ids": [],
-    "cross_sell_ids": [],
-    "parent_id": 0,
-    "purchase_note": "",
-    "categories": [],
-    "brands": [],
-    "tags": [],
-    "images": [],
-    "attributes": [],
-    "default_attributes": [],
-    "variations": [],
-    "grouped_products": [],
-    "menu_order": 0,
-    "price_html": "",
-    "related_ids": [],
-    "meta_data": [],
-    "stock_status": "instock",
-    "has_options": False,
-    "post_password": "",
-    "global_unique_id": "",
-}
 
 
 def create(shop: ShopState, payload: JsonObject) -> JsonObject:
     """A new product; nothing is kept of one that is refused."""
     if "id" in payload:
         raise ApiError(400, "woocommerce_rest_product_exists", "Cannot create existing product.")
-    product = {"id": 0, "name": UNTYPED, "slug": "", "permalink": "", **copy.deepcopy(DEFAULTS)}
+    product = {"id": 0, "name": UNTYPED, "slug": "", "permalink": "", **DEFAULTS}
     now = shop.now()
     product |= shop.dates("date_created", now) | shop.dates("date_modified", now)
     product = _changed(shop, product, payload)
@@ -121,7 +55,7 @@ def update(shop: ShopState, product_id: int, payload: JsonObject) -> JsonObject:
     if before is None:
         raise invalid_product(400)
     _refuse_variation(before)
-    product = _changed(shop, copy.deepcopy(before), payload)
+    product = _changed(shop, dict(before), payload)
     product |= shop.dates("date_modified", shop.now())
     _finish(shop, product)
     _keep(shop, product, before)
@@ -174,19 +108,22 @@ def folded(sku: str) -> str:
 
 
 def _changed(shop: ShopState, product: JsonObject, payload: JsonObject) -> JsonObject:
-    """The product with the payload's fields set. Raises ApiError for what is refused."""
+    """The product with the payload's fields set. Raises ApiError for what is refused.
+
+    Values inside are replaced, never changed in place: `product` shares them with the defaults, or with what it was before.
+    """
     _set_texts(product, payload)
     if "sku" in payload:
         product["sku"] = _free_sku(shop, product["id"], str(payload["sku"] or "").strip())
-    _set_prices(shop, product, payload)
-    _set_stock(product, payload)
+    set_prices(shop, product, payload)
+    set_stock(product, payload)
     if "global_unique_id" in payload:
         product["global_unique_id"] = _free_gtin(shop, product["id"], str(payload["global_unique_id"] or ""))
     for name in PLAIN_FIELDS:
         if name in payload:
             product[name] = payload[name]
     if "dimensions" in payload:
-        product["dimensions"] |= payload["dimensions"]
+        product["dimensions"] = product["dimensions"] | payload["dimensions"]
     parts.set_parts(shop, product, payload)
     return product
 
@@ -233,61 +170,6 @@ def _free_gtin(shop: ShopState, product_id: int, gtin: str) -> str:
     return kept
 
 
-def _set_prices(shop: ShopState, product: JsonObject, payload: JsonObject) -> None:
-    for name in ("regular_price", "sale_price"):
-        if name in payload:
-            product[name] = _price(payload[name])
-    for name in ("date_on_sale_from", "date_on_sale_to"):
-        for field, gmt in ((name, False), (f"{name}_gmt", True)):
-            if field in payload:
-                moment = shop.read_date(payload[field], gmt=gmt) if payload[field] else None
-                product |= shop.dates(name, moment)
-    regular, sale = _number(product["regular_price"]), _number(product["sale_price"])
-    if sale is not None and (regular is None or sale >= regular):
-        product["sale_price"] = ""
-
-
-def _price(value: Any) -> str:
-    """What is kept of a price: digits, dots and minus signs. A comma goes, and takes the decimals with it."""
-    kept = re.sub(r"[^0-9.-]", "", "" if value is None else str(value))
-    return kept if _number(kept) is not None else ""
-
-
-def _number(text: str) -> Decimal | None:
-    try:
-        return Decimal(text)
-    except InvalidOperation:
-        return None
-
-
-def _set_stock(product: JsonObject, payload: JsonObject) -> None:
-    """A quantity counts only where stock is managed, and then decides the status."""
-    if "backorders" in payload:
-        product["backorders"] = payload["backorders"]
-    if "manage_stock" in payload:
-        product["manage_stock"] = payload["manage_stock"] in (True, "true", 1)
-    if not product["manage_stock"]:
-        product["stock_quantity"] = None
-        product["stock_status"] = payload.get("stock_status", product["stock_status"])
-        return
-    if "stock_quantity" in payload:
-        product["stock_quantity"] = _pieces(payload["stock_quantity"])
-    elif "inventory_delta" in payload:
-        product["stock_quantity"] = (product["stock_quantity"] or 0) + _pieces(payload["inventory_delta"])
-    elif payload.get("stock_status") == "outofstock" or product["stock_quantity"] is None:
-        product["stock_quantity"] = 0
-    if product["stock_quantity"] > 0:
-        product["stock_status"] = "instock"
-    else:
-        product["stock_status"] = "outofstock" if product["backorders"] == "no" else "onbackorder"
-
-
-def _pieces(value: Any) -> int:
-    """A quantity as PHP's intval has it: words are 0."""
-    match = re.match(r"\s*-?\d+", "" if value is None else str(value))
-    return int(match[0]) if match else 0
-
-
 def _set_own_date(shop: ShopState, product: JsonObject, payload: JsonObject, now: datetime) -> None:
     """A date of creation that was given; one ahead makes the product wait for it. Naive text is UTC here in either field."""
     given = payload.get("date_created_gmt") or payload.get("date_created")
@@ -327,8 +209,13 @@ def _free_slug(shop: ShopState, slug: str) -> str:
 
 def shown(product: JsonObject) -> JsonObject:
     """A product as reading shows it: texts in paragraphs, and without what only its editor needs."""
-    texts = {name: _in_paragraphs(product[name]) for name in ("description", "short_description")}
-    return {name: value for name, value in (product | texts).items() if name not in EDITOR_FIELDS}
+    seen = dict(product)
+    for name in EDITOR_FIELDS:
+        seen.pop(name, None)
+    for name in ("description", "short_description"):
+        if seen[name]:
+            seen[name] = _in_paragraphs(seen[name])
+    return seen
 
 
 def _in_paragraphs(text: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import re
 import threading
 import time
@@ -67,13 +68,12 @@ class ShopState:
 
     def local(self, moment: datetime) -> str:
         """A moment as the shop's wall clock shows it."""
-        return moment.astimezone(self.zone).strftime(NAIVE)
+        return _clocks(moment, self.zone)[0]
 
     def dates(self, name: str, moment: datetime | None) -> JsonObject:
         """A date and its `_gmt` twin."""
-        if moment is None:
-            return {name: None, f"{name}_gmt": None}
-        return {name: self.local(moment), f"{name}_gmt": moment.astimezone(UTC).strftime(NAIVE)}
+        local, gmt = (None, None) if moment is None else _clocks(moment, self.zone)
+        return {name: local, f"{name}_gmt": gmt}
 
     def read_date(self, text: str, *, gmt: bool) -> datetime:
         """A date of a payload: naive text is the shop's wall clock, or UTC for the `_gmt` twin."""
@@ -102,6 +102,12 @@ class ShopState:
             "self": [{"href": self.url(f"{collection}/{wc_id}"), "targetHints": {"allow": METHODS}}],
             "collection": [{"href": self.url(collection)}],
         }
+
+
+@functools.lru_cache(maxsize=1024)
+def _clocks(moment: datetime, zone: ZoneInfo) -> tuple[str, str]:
+    """A moment as a wall clock in the zone and one in UTC show it."""
+    return moment.astimezone(zone).strftime(NAIVE), moment.astimezone(UTC).strftime(NAIVE)
 
 
 def slug_of(name: str) -> str:

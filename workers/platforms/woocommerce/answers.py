@@ -7,10 +7,11 @@ So the JSON is looked for behind the warnings, and an error document counts as a
 from __future__ import annotations
 
 import re
+from itertools import chain, islice
 from typing import Any
 
 from schemas.strict_json import NotJson, loads
-from workers.platforms.http import Answer, retry_after
+from workers.platforms.answers import Answer, retry_after
 from workers.platforms.woocommerce import errors
 from workers.platforms.woocommerce.errors import RateLimitError, WooCommerceApiError
 
@@ -47,8 +48,8 @@ class NotTheApi(WooCommerceApiError):
 
 def read_document(body: bytes) -> Any:
     """The JSON in a body, or None: the whole of it, or what stands behind a host's warnings."""
-    starts = [0, *(match.end() for match in JSON_START.finditer(body))][:MOST_STARTS]
-    for start in starts:
+    behind_warnings = (match.end() for match in JSON_START.finditer(body))
+    for start in islice(chain([0], behind_warnings), MOST_STARTS):
         try:
             return loads(body[start:].lstrip(b"\xef\xbb\xbf \t\r\n"))
         except NotJson:

@@ -13,17 +13,26 @@ from typing import Any
 import httpx
 
 from workers.platforms.address import guarded_client, read_shop_url
+from workers.platforms.answers import Answer
 from workers.platforms.failures import bad_credentials
-from workers.platforms.http import Answer, Clock
+from workers.platforms.http import Clock
 from workers.platforms.woocommerce import errors
-from workers.platforms.woocommerce.answers import count_of, error_of
+from workers.platforms.woocommerce.answers import count_of
 from workers.platforms.woocommerce.auth import Param, ShopKey
+from workers.platforms.woocommerce.batch import BatchAnswer as BatchAnswer
+from workers.platforms.woocommerce.batch import BatchItem as BatchItem
+from workers.platforms.woocommerce.batch import (
+    Native,
+    Payload,
+    batch_body,
+    batch_items,
+    checked_id,
+    filled,
+    unreadable,
+)
 from workers.platforms.woocommerce.calls import TIMEOUT_SECONDS, ShopCalls
-from workers.platforms.woocommerce.errors import ValidationError, WooCommerceApiError
+from workers.platforms.woocommerce.errors import WooCommerceApiError
 
-Payload = Mapping[str, Any]
-Native = dict[str, Any]
-BATCH_LIMIT = 100
 PAGE_SIZE = 100
 LONGEST_SKU_LIST = 1500  # characters: servers refuse addresses of more than some 8,000 bytes
 
@@ -36,22 +45,6 @@ class Listing:
     total: int | None
     total_pages: int | None
     server_time: datetime | None
-
-
-@dataclass(frozen=True, slots=True)
-class BatchItem:
-    """What became of one item of a batch: the product as the shop has it now, or the error. Exactly one is set."""
-
-    product: Native | None
-    error: WooCommerceApiError | None
-
-
-@dataclass(frozen=True, slots=True)
-class BatchAnswer:
-    """The items of a batch, each list in the order of what was sent."""
-
-    created: list[BatchItem]
-    updated: list[BatchItem]
 
 
 def open_client(url: str, credentials: Mapping[str, str], clock: Clock, *, allow_http: bool) -> WooCommerceClient:
@@ -81,12 +74,12 @@ class WooCommerceClient:
 
     def get_product(self, wc_product_id: int) -> Native:
         """One product, also from the trash (`status` "trash"). Raises NOT_IN_SHOP."""
-        return self._object("GET", f"/products/{_id(wc_product_id)}")
+        return self._object("GET", f"/products/{checked_id(wc_product_id)}")
 
     def get_products(self, wc_product_ids: Collection[int], fields: Sequence[str] = ()) -> dict[int, Native]:
         """Products by id, a call per 100; trashed and unknown ones are missing. `fields` limits each to these (id always)."""
         found: list[Native] = []
-        for ids in _chunks([str(_id(wc_id)) for wc_id in wc_product_ids]):
+        for ids in _chunks([str(checked_id(wc_id)) for wc_id in wc_product_ids]):
             found += self._list("/products", {"include": ",".join(ids), "per_page": PAGE_SIZE, **_only(fields)}).records
         return {product["id"]: product for product in found}
 
@@ -116,24 +109,26 @@ class WooCommerceClient:
 
         There is no idempotency key: after a NetworkError look the SKU up before trying again.
         """
-        return self._object("POST", "/products", _filled(payload))
+        return self._object("POST", "/products", filled(payload))
 
     def update_product(self, wc_product_id: int, payload: Payload) -> Native:
         """Change the fields of the payload. Raises NOT_IN_SHOP for a product that was deleted, DUPLICATE_SKU and as above.
 
         An empty payload is refused (ValidationError): the shop would only mark the product as modified.
         """
-        return self._object("PUT", f"/products/{_id(wc_product_id)}", _filled(payload))
+        return self._object("PUT", f"/products/{checked_id(wc_product_id)}", filled(payload))
 
     def batch_update_products(self, create: Sequence[Payload] = (), update: Sequence[Payload] = ()) -> BatchAnswer:
         """Create and change up to 100 products at once; each update carries its `id`. The call succeeds though items fail.
 
         Raises for the call as a whole only. After SHOP_CRASHED, PLATFORM_TIMED_OUT and NetworkError any item may be done.
         """
-        body = _batch(create, update)
+        body = batch_body(create, update)
         document, _ = self._calls.call("POST", "/products/batch", {}, body)
         answers = document if isinstance(document, dict) else {}
-        return BatchAnswer(_items(answers.get("create"), len(create)), _items(answers.get("update"), len(update)))
+        return BatchAnswer(
+            batch_items(answers.get("create"), len(create)), batch_items(answers.get("update"), len(update))
+        )
 
     def get_orders(self, params: Mapping[str, Param]) -> Listing:
         """One page of orders; parameters are WooCommerce's own, lists are sent as `name[0]`, booleans as words."""
@@ -154,7 +149,7 @@ class WooCommerceClient:
     def create_category(self, payload: Payload) -> Native:
         """Create a category, or answer the one that has this name at this place: to have it is what was asked."""
         try:
-            return self._object("POST", "/products/categories", _filled(payload))
+            return self._object("POST", "/products/categories", filled(payload))
         except WooCommerceApiError as error:
             if error.code != errors.TERM_EXISTS or error.resource_id is None:
                 raise
@@ -163,7 +158,7 @@ class WooCommerceClient:
 
     def update_category(self, wc_category_id: int, payload: Payload) -> Native:
         """Change a category. Raises NOT_IN_SHOP for one that was deleted."""
-        return self._object("PUT", f"/products/categories/{_id(wc_category_id)}", _filled(payload))
+        return self._object("PUT", f"/products/categories/{checked_id(wc_category_id)}", filled(payload))
 
     def _object(self, method: str, path: str, payload: Payload | None = None) -> Native:
         document, _ = self._calls.call(method, path, {}, payload)
@@ -182,57 +177,6 @@ def listing_of(records: list[Native], answer: Answer) -> Listing:
     """A page of records with what the headers say about the list."""
     total, pages = count_of(answer, "x-wp-total"), count_of(answer, "x-wp-totalpages")
     return Listing(records, total, pages, answer.server_time)
-
-
-def unreadable() -> WooCommerceApiError:
-    """JSON, but not of the shape that this call answers."""
-    return WooCommerceApiError(errors.PLATFORM_ANSWER_UNREADABLE, status=200, retryable=True)
-
-
-def _batch(create: Sequence[Payload], update: Sequence[Payload]) -> dict[str, list[Payload]]:
-    """The body of a batch. Raises ValidationError for what must never be sent."""
-    if not 0 < len(create) + len(update) <= BATCH_LIMIT:
-        raise ValidationError(f"A batch holds 1 to {BATCH_LIMIT} products.", code=errors.BATCH_TOO_LARGE)
-    for payload in create:
-        _filled(payload)
-    for payload in update:
-        _id(payload.get("id"))
-        _filled({name: value for name, value in payload.items() if name != "id"})
-    lists = {"create": list(create), "update": list(update)}
-    return {name: payloads for name, payloads in lists.items() if payloads}
-
-
-def _items(entries: Any, sent: int) -> list[BatchItem]:
-    """The items of an answer by their place. Raises if there are more or fewer than were sent: then no place is sure."""
-    entries = [] if entries is None else entries
-    if not isinstance(entries, list) or len(entries) != sent:
-        raise unreadable()
-    return [_item(entry) for entry in entries]
-
-
-def _item(entry: Any) -> BatchItem:
-    if not isinstance(entry, dict):
-        raise unreadable()
-    if "error" in entry:
-        failure = error_of(entry["error"], 400)
-        return BatchItem(None, failure or unreadable())
-    if type(entry.get("id")) is not int:
-        raise unreadable()
-    return BatchItem(entry, None)
-
-
-def _filled(payload: Payload) -> Payload:
-    """The payload, if there is anything in it."""
-    if not payload:
-        raise ValidationError("There is nothing to send.")
-    return payload
-
-
-def _id(value: Any) -> int:
-    """An id that names one object: `/products/0` and `/products/` would name a list."""
-    if type(value) is not int or value <= 0:
-        raise ValidationError("The id of an object of a shop is a positive whole number.")
-    return value
 
 
 def _only(fields: Sequence[str]) -> dict[str, Param]:

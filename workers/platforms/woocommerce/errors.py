@@ -85,7 +85,8 @@ class WooCommerceApiError(WooCommerceError):
         retryable: bool,
         retry_after: float | None = None,
     ) -> None:
-        super().__init__(code, retryable=retryable, retry_after=retry_after)
+        named = f"The shop refused a value: {', '.join(fields)}." if fields and code == SHOP_REFUSED_VALUE else ""
+        super().__init__(code, retryable=retryable, retry_after=retry_after, message=named)
         self.status = status
         self.wc_code = wc_code
         self.resource_id = resource_id
