@@ -1,13 +1,24 @@
 -- Pulls: runs that fetch a platform's records page by page, their watermarks, what they covered, and their schedules.
 
 -- A store's records carry the id of the store's own platform. Partial indexes, so that the others cost nothing.
+-- While a table is new, the planner takes any whole index on store_id for as good as the primary key, and each foreign key
+-- check may then walk all rows of the store. So WooCommerce's index is made partial, too, and the primary key of the orders the
+-- youngest of theirs: among equals the youngest is taken.
 ALTER TABLE orders ALTER COLUMN wc_order_id DROP NOT NULL;
+ALTER TABLE orders DROP CONSTRAINT orders_store_id_wc_order_id_key;
+CREATE UNIQUE INDEX orders_of_woocommerce ON orders (store_id, wc_order_id) WHERE wc_order_id IS NOT NULL;
 ALTER TABLE orders ADD COLUMN shopify_order_id bigint, ADD COLUMN tiktok_order_id bigint;
 ALTER TABLE orders ADD CONSTRAINT one_platform_id CHECK (num_nonnulls(wc_order_id, shopify_order_id, tiktok_order_id) = 1);
 CREATE UNIQUE INDEX orders_of_shopify ON orders (store_id, shopify_order_id) WHERE shopify_order_id IS NOT NULL;
 CREATE UNIQUE INDEX orders_of_tiktok ON orders (store_id, tiktok_order_id) WHERE tiktok_order_id IS NOT NULL;
+ALTER TABLE order_items DROP CONSTRAINT order_items_store_id_order_id_fkey;
+ALTER TABLE orders DROP CONSTRAINT orders_pkey;
+ALTER TABLE orders ADD PRIMARY KEY (store_id, id);
+ALTER TABLE order_items ADD FOREIGN KEY (store_id, order_id) REFERENCES orders (store_id, id) ON DELETE CASCADE;
 
 ALTER TABLE products ALTER COLUMN wc_product_id DROP NOT NULL;
+ALTER TABLE products DROP CONSTRAINT products_store_id_wc_product_id_key;
+CREATE UNIQUE INDEX products_of_woocommerce ON products (store_id, wc_product_id) WHERE wc_product_id IS NOT NULL;
 ALTER TABLE products ADD COLUMN shopify_product_id bigint, ADD COLUMN tiktok_product_id bigint;
 ALTER TABLE products
     ADD CONSTRAINT one_platform_id CHECK (num_nonnulls(wc_product_id, shopify_product_id, tiktok_product_id) = 1);
@@ -15,6 +26,8 @@ CREATE UNIQUE INDEX products_of_shopify ON products (store_id, shopify_product_i
 CREATE UNIQUE INDEX products_of_tiktok ON products (store_id, tiktok_product_id) WHERE tiktok_product_id IS NOT NULL;
 
 ALTER TABLE customers ALTER COLUMN wc_customer_id DROP NOT NULL;
+ALTER TABLE customers DROP CONSTRAINT customers_store_id_wc_customer_id_key;
+CREATE UNIQUE INDEX customers_of_woocommerce ON customers (store_id, wc_customer_id) WHERE wc_customer_id IS NOT NULL;
 ALTER TABLE customers ADD COLUMN shopify_customer_id bigint, ADD COLUMN tiktok_customer_id bigint;
 ALTER TABLE customers
     ADD CONSTRAINT one_platform_id CHECK (num_nonnulls(wc_customer_id, shopify_customer_id, tiktok_customer_id) = 1);

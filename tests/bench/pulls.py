@@ -25,7 +25,7 @@ from workers.inbound.pull_start import Wanted, start_pull
 from workers.inbound.shop_access import open_store_shop
 
 SLOW_PAGES = 40
-ANSWER_SECONDS = 0.4  # what a page of a real platform takes, at the least
+ANSWER_SECONDS = 0.5  # a standard Shopify shop lets itself be asked twice a second
 
 
 @dataclass(frozen=True)

@@ -21,9 +21,11 @@ from rich.console import Console
 from rich.table import Table
 
 from app.logs import configure_logging
+from tests.chaos import pulls
 from tests.chaos.check import applied_twice, wrong_rows
 from tests.chaos.harm import Done, one_fault
 from tests.chaos.truth import Posted, Truth
+from tests.fakes.tiktok import FakeTiktok
 from tests.stack import Shop, Stack, running_stack
 from tests.waiting import wait_until
 
@@ -77,6 +79,7 @@ class Report:
     faults: list[Done]
     accepted: int = 0
     ended: int = 0
+    pulls: int = 0
     lost: int = 0
     failed: int = 0
     miscounted: int = 0
@@ -102,8 +105,9 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=1)
     args = parser.parse_args()
     configure_logging("ERROR", "console")
-    with running_stack(WORKERS="2", WEB_WORKERS="2", MAX_ATTEMPTS="10") as stack:
-        report = chaos(stack, args.seconds, random.Random(args.seed))
+    with running_stack(WORKERS="2", WEB_WORKERS="2", MAX_ATTEMPTS="10", PULL_TURN_SECONDS="5") as stack:
+        with FakeTiktok(orders=pulls.COUNT) as fake:
+            report = chaos(stack, fake, args.seconds, random.Random(args.seed))
         if not report.is_good:
             keep_evidence(stack, report, args.seed)
     show(report, args.seed, args.seconds)
@@ -124,10 +128,12 @@ def keep_evidence(stack: Stack, report: Report, seed: int) -> None:
     (EVIDENCE / f"chaos-{seed}.txt").write_text("".join(lines))
 
 
-def chaos(stack: Stack, seconds: float, draw: random.Random) -> Report:
+def chaos(stack: Stack, fake: FakeTiktok, seconds: float, draw: random.Random) -> Report:
+    pulled = pulls.connect(stack, fake)
     clients = [Client(stack.create_store(f"Shop {n}"), Truth(random.Random(draw.random()))) for n in range(STORES)]
     stop = threading.Event()
     threads = [threading.Thread(target=client.run, args=(stop, random.Random(n))) for n, client in enumerate(clients)]
+    threads += [threading.Thread(target=work, args=(stop, random.Random(9))) for work in (pulled.change, pulled.pull)]
     for thread in threads:
         thread.start()
     faults = _harm(stack, seconds, draw)
@@ -136,7 +142,10 @@ def chaos(stack: Stack, seconds: float, draw: random.Random) -> Report:
         thread.join(90)
     stack.thaw()
     wait_until(lambda: stack.answers_sql() and stack.up.health() == 200, 60, "the stack to be back")
-    return _judge(stack, clients, faults)
+    wrong_pulls = pulls.judge(pulled)
+    report = _judge(stack, clients, faults)
+    report.pulls, report.wrong = pulled.runs, report.wrong + wrong_pulls
+    return report
 
 
 def _harm(stack: Stack, seconds: float, draw: random.Random) -> list[Done]:
@@ -158,6 +167,7 @@ def _judge(stack: Stack, clients: list[Client], faults: list[Done]) -> Report:
         for row in stack.sql(
             "SELECT id, status, received, records_synced, records_skipped, enqueues,"
             " extract(epoch FROM accepted_at)::float8, extract(epoch FROM finished_at)::float8 FROM sync_logs"
+            " WHERE queue = 'ingest'"
         )
     }
     batches = [batch for client in clients for batch in client.truth.accepted]
@@ -210,6 +220,7 @@ def show(report: Report, seed: int, seconds: float) -> None:
     table = Table("what", "figure", "must be", title=f"chaos, seed {seed}, {seconds:.0f} s")
     table.add_row("faults", str(len(report.faults)), "")
     table.add_row("batches accepted / completed", f"{report.accepted} / {report.ended}", "equal")
+    table.add_row("pulls that ended meanwhile", str(report.pulls), "")
     table.add_row("lost / failed / miscounted", f"{report.lost} / {report.failed} / {report.miscounted}", "0 / 0 / 0")
     table.add_row("applied twice", str(report.twice), "0")
     table.add_row("rows wrong", str(len(report.wrong)), "0")

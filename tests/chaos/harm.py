@@ -93,6 +93,9 @@ FAULTS: dict[str, Fault] = {
     "worker kill": _signal("worker", signal.SIGKILL),
     "worker term": _signal("worker", signal.SIGTERM),
     "worker freeze": _freeze("worker", 1, 6),
+    "puller kill": _signal("puller", signal.SIGKILL),
+    "puller term": _signal("puller", signal.SIGTERM),
+    "puller freeze": _freeze("puller", 1, 12),
     "dispatcher kill": _signal("dispatcher", signal.SIGKILL),
     "dispatcher term": _signal("dispatcher", signal.SIGTERM),
     "dispatcher freeze": _freeze("dispatcher", 1, 6),
@@ -107,7 +110,7 @@ FAULTS: dict[str, Fault] = {
     "postgres backends ended": _terminate_backends,
     "postgres ended at commit": _terminate_at_commit,
 }
-WEIGHTS = {"worker kill": 4, "redis freeze": 2, "postgres immediate stop": 1}
+WEIGHTS = {"worker kill": 4, "puller kill": 4, "redis freeze": 2, "postgres immediate stop": 1}
 
 
 def one_fault(stack: Stack, draw: random.Random) -> Done:

@@ -35,7 +35,7 @@ WANTED = st.builds(
     max_records=st.none() | st.integers(1, 40),
 )
 LAW = settings(
-    max_examples=6, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow], print_blob=True
+    max_examples=5, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow], print_blob=True
 )
 
 

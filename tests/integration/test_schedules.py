@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
@@ -11,11 +12,13 @@ from flask.testing import FlaskClient
 from psycopg import Connection
 from redis import Redis
 
+from app.__main__ import main
 from app.tenants import CreatedStore
 from db.sync_logs import Ticket
+from tests.conftest import Database, Servers
 from tests.fakes.tiktok import FakeTiktok
 from tests.pipeline import bearer
-from tests.pulls import Shopkeeper, shopkeeper
+from tests.pulls import SECRET_KEY, Shopkeeper, shopkeeper
 from workers.dispatcher import Dispatcher
 from workers.inbound.pull import Turn
 from workers.queues import waiting_logs
@@ -137,3 +140,49 @@ def test_what_is_not_pulled_has_no_schedule(keeper: Shopkeeper, client: FlaskCli
     assert keeper.call("PUT", "/api/sync/schedules/customers", everySeconds=60).status_code == 400
     products = "/api/sync/schedules/products"  # a WooCommerce store's are posted by its plugin
     assert client.put(products, json={"everySeconds": 60}, headers=bearer(store.token)).status_code == 400
+
+
+@pytest.fixture
+def command(
+    database: Database, servers: Servers, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> Callable[..., tuple[int, str]]:
+    """The command line, on this module's database."""
+    monkeypatch.setenv("DATABASE_URL", database.url)
+    monkeypatch.setenv("REDIS_URL", servers.redis.url)
+    monkeypatch.setenv("SECRET_KEY", SECRET_KEY)
+
+    def run(*words: str) -> tuple[int, str]:
+        code = main(["schedules", *words])
+        shown = capsys.readouterr()
+        return code, shown.out + shown.err
+
+    return run
+
+
+def test_schedules_on_the_command_line(keeper: Shopkeeper, command: Callable[..., tuple[int, str]]) -> None:
+    store = ("--store", str(keeper.store_id))
+    code, shown = command("set", *store, "--cron", "*/15 * * * *")
+    assert (code, "next run at" in shown) == (0, True)
+    assert schedule(keeper)["cron"] == "*/15 * * * *"
+    code, shown = command("list", *store, "--json")
+    assert (code, json.loads(shown.splitlines()[-1])[0]["entity"]) == (0, "orders")
+    code, shown = command("list", *store)
+    assert (code, "incremental" in shown) == (0, True)
+    assert command("remove", *store)[0] == 0
+    code, shown = command("remove", *store)
+    assert (code, "no schedule" in shown) == (1, True)
+
+
+REFUSED = (
+    ("--every", "5"),
+    ("--cron", "x"),
+    ("--every", "60", "--mode", "update"),
+    ("--every", "60", "--entity", "customers"),
+)
+
+
+@pytest.mark.parametrize("words", REFUSED)
+def test_the_command_line_refuses_what_can_not_be_followed(
+    keeper: Shopkeeper, command: Callable[..., tuple[int, str]], words: tuple[str, ...]
+) -> None:
+    assert command("set", "--store", str(keeper.store_id), *words)[0] == 1

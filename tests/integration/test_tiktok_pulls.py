@@ -10,7 +10,7 @@ from psycopg import Connection
 
 from tests.fakes.tiktok import FakeTiktok
 from tests.fakes.tiktok_records import FIRST_ORDER
-from tests.pulls import Shopkeeper, shopkeeper
+from tests.pulls import Shopkeeper, in_thread, shopkeeper
 from workers.inbound.pull import Turn
 from workers.runtime import Runtime
 
@@ -140,3 +140,25 @@ def test_a_storm_of_refusals_is_waited_out(keeper: Shopkeeper, shop: FakeTiktok,
         outcomes.append(keeper.work(log_id))
     assert outcomes[-1] is Turn.COMPLETED
     assert stored(root_conn, keeper) == wanted(shop)
+
+
+def test_of_runs_at_once_one_renews_the_token_for_all(keeper: Shopkeeper, shop: FakeTiktok) -> None:
+    shop.gate.expire()
+    logs = [keeper.start(ORDERS), keeper.start("/api/tiktok/sync/products")]
+    outcomes: list[Turn] = []
+    threads = [in_thread(lambda log_id=log_id: outcomes.append(keeper.work(log_id))) for log_id in logs]  # type: ignore[misc]
+    for thread in threads:
+        thread.join()
+    assert outcomes == [Turn.COMPLETED, Turn.COMPLETED]
+    assert shop.server.calls[REFRESH] == 1
+
+
+def test_a_dead_refresh_token_fails_the_run_and_asks_to_connect_the_shop_again(
+    keeper: Shopkeeper, shop: FakeTiktok
+) -> None:
+    shop.gate.expire()
+    shop.gate.refresh_token = "another"
+    log_id = keeper.start(ORDERS)
+    assert keeper.work(log_id) is Turn.FAILED
+    error = keeper.job(log_id)["error"]
+    assert "connect" in error["message"].lower() or "authori" in error["message"].lower()

@@ -12,7 +12,7 @@ LONGEST_DELAY_SECONDS = 8.0
 JITTER = 0.2
 
 GAVE_UP = "GAVE_UP"
-GAVE_UP_MESSAGE = "Processing was interrupted on every attempt. The batch is kept; retry it, or split it."
+GAVE_UP_MESSAGE = "Processing was interrupted on every attempt. Nothing is lost: retry it, or split the batch."
 
 
 @dataclass(frozen=True, slots=True)
