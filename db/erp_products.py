@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
+from typing import Any
 from uuid import UUID
 
 from psycopg import Connection
@@ -14,6 +15,7 @@ from schemas.records import ErpProduct
 
 SQL = queries("erp_products")
 PartHashes = Mapping[str, str]
+IMAGES, CATEGORIES, HASHES = 10, 11, 14  # places in a row of get_products
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,13 +65,10 @@ def get_products(conn: Connection, store_id: UUID, product_ids: Sequence[UUID]) 
     return {row[0]: _stored(row) for row in rows}
 
 
-def _stored(row: tuple[object, ...]) -> StoredProduct:
-    *values, hashes, begun = row
-    product = ErpProduct(*values)  # type: ignore[arg-type]  # the query names them in the record's order
-    product = ErpProduct(
-        **asdict(product) | {"image_urls": tuple(product.image_urls), "category_ids": tuple(product.category_ids)}
-    )
-    return StoredProduct(product, hashes, bool(begun))  # type: ignore[arg-type]
+def _stored(row: tuple[Any, ...]) -> StoredProduct:
+    """A row in the order of the query, which is the record's; its arrays come as lists."""
+    values = (*row[:IMAGES], tuple(row[IMAGES]), tuple(row[CATEGORIES]), *row[CATEGORIES + 1 : HASHES])
+    return StoredProduct(ErpProduct(*values), row[HASHES], row[HASHES + 1])
 
 
 def mark_create_begun(conn: Connection, store_id: UUID, product_ids: Sequence[UUID]) -> None:

@@ -145,6 +145,11 @@ class ItemCount:
     oldest: datetime | None
 
 
+def lock_items(conn: Connection, store_id: UUID) -> None:
+    """Held until the transaction ends by whoever asks for items, claims them, or lets them wait again."""
+    conn.execute(SQL["lock_items"], {"store_id": store_id})
+
+
 def request_product_items(conn: Connection, store_id: UUID, wanted: Sequence[Wanted], origin: Origin) -> list[UUID]:
     """Ask for changes of products, no (product, type) twice; returns the ids of the items that stand for them."""
     parameters = {
@@ -248,10 +253,7 @@ def fail_items(
 
 
 def return_items(conn: Connection, store_id: UUID, back: Sequence[Returned], spent: Spent) -> list[UUID | None]:
-    """Let items wait again; returns the run of each that was superseded by one that waits already.
-
-    Raises UniqueViolation where one like it was asked for at this very moment: roll back and do it again.
-    """
+    """Let items wait again, under `lock_items`; returns the run of each that was superseded by one that waits already."""
     conn.execute(SQL["absorb_items"], {"store_id": store_id, "ids": [one.id for one in back]})
     parameters = {
         "store_id": store_id,
@@ -295,7 +297,7 @@ class Reopened:
 
 
 def reopen_items(conn: Connection, store_id: UUID, ids: Sequence[UUID], approved: bool) -> list[Reopened]:
-    """Let failed or held items wait again, with new attempts. Raises UniqueViolation as return_items does."""
+    """Let failed or held items wait again, with new attempts; under `lock_items`."""
     parameters = {"store_id": store_id, "ids": list(ids), "approved": approved}
     return [Reopened(*row) for row in conn.execute(SQL["reopen_items"], parameters).fetchall()]
 

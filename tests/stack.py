@@ -30,14 +30,27 @@ from tests.data_dirs import data_dir, is_running
 from tests.waiting import wait_until
 
 REPOSITORY = Path(__file__).parents[1]
-OURS = ("DATABASE_URL", "MIGRATION_DATABASE_URL", "REDIS_URL", "SECRET_KEY", "DATA_DIR", "HOST", "PORT", "WORKERS")
+OURS = (
+    "DATABASE_URL",
+    "MIGRATION_DATABASE_URL",
+    "REDIS_URL",
+    "SECRET_KEY",
+    "DATA_DIR",
+    "HOST",
+    "PORT",
+    "WORKERS",
+    "PULL_WORKERS",
+    "PUSH_WORKERS",
+)
 READY_SECONDS = 60.0
 RECOVERY_SECONDS = 30.0  # promise 3: every accepted batch ends within this time of the fault's end
 WITHOUT_LIMITS = {"RATE_LIMIT_PER_MINUTE": "1000000"}
 MARKS = {
     "api": "gunicorn",
-    "worker": r"app worker(?! pull)",
+    "worker": r"app worker(?! pu)",
     "puller": "app worker pull",
+    "pusher": "app worker push",
+    "listener": "app listener",
     "dispatcher": "app dispatcher",
     "redis": "redis",
     "postgres": "postgres",

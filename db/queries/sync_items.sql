@@ -1,3 +1,8 @@
+-- name: lock_items
+-- One who asks for items or moves them at a time in a store, so that nobody waits for another in a circle; freed with the
+-- transaction.
+SELECT pg_advisory_xact_lock(hashtextextended('sync items ' || %(store_id)s::text, 0))
+
 -- name: request_product_items
 -- A change joins the item of its kind that still waits for that product; in key order, so that two writers can't deadlock.
 INSERT INTO wc_sync_items AS waiting (store_id, id, product_id, sync_type, priority, status, payload, force, batch_id, due_at)
@@ -28,35 +33,40 @@ RETURNING id
 SELECT i.category_id IS NOT NULL
   FROM wc_sync_items i
  WHERE i.store_id = %(store_id)s AND i.status = 'pending' AND i.weighed AND i.next_attempt_at <= clock_timestamp()
-   AND NOT EXISTS (SELECT FROM wc_sync_items s
-                    WHERE s.store_id = %(store_id)s AND s.product_id = i.product_id AND s.status = 'syncing')
+   AND (i.product_id IS NULL
+        OR i.product_id <> ALL (ARRAY(SELECT s.product_id FROM wc_sync_items s
+                                       WHERE s.store_id = %(store_id)s AND s.status = 'syncing' AND s.product_id IS NOT NULL)))
  ORDER BY i.priority, i.created_at, i.id
  LIMIT 1
 
 -- name: claim_product_items
 -- The first products by priority, then age, each with all that is due for it; never a product that another call carries.
--- Picked in materialised steps: a join may run a subquery with LIMIT and SKIP LOCKED again, and then it picks others.
+-- Picked in materialised steps: a join may run a subquery with LIMIT and SKIP LOCKED again, and then it picks others. Arrays
+-- and not joins: a join's plan is made for a table that looked otherwise before ten thousand items came in.
 WITH first AS MATERIALIZED (
     SELECT i.product_id, i.priority, i.created_at, i.id
       FROM wc_sync_items i
      WHERE i.store_id = %(store_id)s AND i.status = 'pending' AND i.weighed AND i.product_id IS NOT NULL
        AND i.next_attempt_at <= clock_timestamp()
-       AND NOT EXISTS (SELECT FROM wc_sync_items s
-                        WHERE s.store_id = %(store_id)s AND s.product_id = i.product_id AND s.status = 'syncing')
+       AND i.product_id <> ALL (ARRAY(SELECT s.product_id FROM wc_sync_items s
+                                       WHERE s.store_id = %(store_id)s AND s.status = 'syncing' AND s.product_id IS NOT NULL))
      ORDER BY i.priority, i.created_at, i.id
      LIMIT %(looked_at)s
-       FOR UPDATE SKIP LOCKED
 ), placed AS (
     SELECT product_id, row_number() OVER (ORDER BY priority, created_at, id) AS place FROM first
 ), picked AS MATERIALIZED (
     SELECT product_id FROM placed GROUP BY product_id ORDER BY min(place) LIMIT %(most)s
+), free AS MATERIALIZED (
+    SELECT i.id
+      FROM wc_sync_items i
+     WHERE i.store_id = %(store_id)s AND i.product_id = ANY (ARRAY(SELECT product_id FROM picked))
+       AND i.status = 'pending' AND i.weighed AND i.next_attempt_at <= clock_timestamp()
+       FOR UPDATE SKIP LOCKED
 )
 UPDATE wc_sync_items i
    SET status = 'syncing', claim_id = %(claim_id)s, claimed_by = %(holder)s, attempts = i.attempts + 1,
        last_attempt = clock_timestamp(), updated_at = clock_timestamp()
-  FROM picked
- WHERE i.store_id = %(store_id)s AND i.product_id = picked.product_id AND i.status = 'pending' AND i.weighed
-   AND i.next_attempt_at <= clock_timestamp()
+ WHERE i.store_id = %(store_id)s AND i.id = ANY (ARRAY(SELECT id FROM free))
 RETURNING i.id, i.product_id, i.category_id, i.sync_type, i.priority, i.force, i.approved, i.attempts, i.max_attempts,
           i.batch_id, i.created_at, i.due_at, i.platform_seconds, i.backoff_seconds, i.validation_seconds
 

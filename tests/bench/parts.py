@@ -5,7 +5,18 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 
-from tests.bench import accept_rate, job_overhead, latency, memory, pulls, resident, scale, two_workers, worker_time
+from tests.bench import (
+    accept_rate,
+    job_overhead,
+    latency,
+    memory,
+    outbound,
+    pulls,
+    resident,
+    scale,
+    two_workers,
+    worker_time,
+)
 from tests.bench.accept_rate import AcceptFigures
 from tests.bench.peers import compare
 from tests.bench.report import Row, save
@@ -15,6 +26,7 @@ CLIENTS = (1, 8, 32)
 JOBS = 100
 LATENCY_BATCHES = 100
 SHOPIFY_ORDERS, TIKTOK_ORDERS = 60_000, 276_000
+PRODUCTS, EVENT_SECONDS = 10_000, 60.0
 
 
 @dataclass(frozen=True)
@@ -86,6 +98,13 @@ def _pulls(options: Options) -> list[Row]:
     return [pulls.row(found) for found in figures]
 
 
+def _outbound(options: Options) -> list[Row]:
+    with world() as bench:
+        figures = outbound.measure(bench, int(PRODUCTS * options.share), EVENT_SECONDS * options.share)
+    save("outbound", asdict(figures))
+    return outbound.rows(figures)
+
+
 def _peers(options: Options) -> list[Row]:
     with world() as bench:
         figures = compare.measure(bench, options.runs)
@@ -108,7 +127,8 @@ PARTS: dict[str, Callable[[Options], list[Row]]] = {
     "memory": _memory,
     "workers": _workers,
     "pulls": _pulls,
+    "outbound": _outbound,
     "peers": _peers,
     "scale": _scale,
 }
-DEFAULT_PARTS = ["worker", "job", "accept", "latency", "memory", "workers", "pulls"]
+DEFAULT_PARTS = ["worker", "job", "accept", "latency", "memory", "workers", "pulls", "outbound"]

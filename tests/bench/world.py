@@ -103,7 +103,7 @@ def world() -> Iterator[World]:
         redis.start()
         migrate(postgres.owner_url())
         settings = replace(load_settings({}), data_dir=root, secret_key=SECRET_KEY)
-        pool = open_pool(postgres.app_url(), 2, "bench")
+        pool = open_pool(postgres.app_url(), 8, "bench")
         try:
             with connect(redis.url) as client:
                 yield World(Runtime(settings, pool, WakeUp(client)), postgres, redis.url)

@@ -107,6 +107,8 @@ FAULTS: dict[str, Fault] = {
     "puller kill": _signal("puller", signal.SIGKILL),
     "puller term": _signal("puller", signal.SIGTERM),
     "puller freeze": _freeze("puller", 1, 12),
+    "pusher kill": _signal("pusher", signal.SIGKILL),
+    "listener kill": _signal("listener", signal.SIGKILL),
     "dispatcher kill": _signal("dispatcher", signal.SIGKILL),
     "dispatcher term": _signal("dispatcher", signal.SIGTERM),
     "dispatcher freeze": _freeze("dispatcher", 1, 6),

@@ -35,10 +35,10 @@ class Judgement:
 
 def limits_of(stored: Any) -> Limits | None:
     """A store's limits as its settings have them; None where its brakes are off. What is left out has its default."""
-    if stored is None:
+    if not isinstance(stored, dict):
         return Limits()
-    if not isinstance(stored, dict) or stored.get("enabled") is False:
-        return None if stored is not None and isinstance(stored, dict) else Limits()
+    if stored.get("enabled") is False:
+        return None
     default = Limits()
     return Limits(
         price_share=Decimal(str(stored.get("price_share", default.price_share))),

@@ -22,6 +22,7 @@ from db.sync_items import (
     claim_product_items,
     fail_items,
     list_orphaned_items,
+    lock_items,
     next_is_category,
     return_items,
 )
@@ -52,6 +53,7 @@ def claim_next(conn: Connection, store_id: UUID, holder: UUID, most: int) -> Cla
     """Claim in the caller's transaction; None where nothing is due, or the holder may not send any more."""
     if not hold_lease(conn, store_id, holder):
         return None
+    lock_items(conn, store_id)
     weigh(conn, store_id)
     is_category = next_is_category(conn, store_id)
     if is_category is None:
@@ -80,6 +82,7 @@ def return_orphans(conn: Connection, store_id: UUID, holder: UUID) -> int:
 
     An interruption proves nothing about an item, so it fails only after many.
     """
+    lock_items(conn, store_id)
     orphans = list_orphaned_items(conn, store_id, holder)
     back = [one for one in orphans if one.attempts < INTERRUPTIONS]
     if back:

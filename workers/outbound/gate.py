@@ -15,6 +15,7 @@ from db.sync_items import (
     has_unweighed,
     hold_items,
     list_held_items,
+    lock_items,
     mark_weighed,
     reopen_items,
 )
@@ -64,6 +65,7 @@ def approve(conn: Connection, store_id: UUID, hold_id: UUID) -> int | None:
 
     None where nothing is held.
     """
+    lock_items(conn, store_id)
     batch = get_batch(conn, store_id, hold_id)
     if batch is not None and batch.kind != "hold" and batch.held:
         hold_id = get_open_hold(conn, store_id) or hold_id

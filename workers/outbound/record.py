@@ -7,21 +7,18 @@ from datetime import UTC, datetime
 from uuid import UUID
 
 from psycopg import Connection
-from psycopg.errors import UniqueViolation
 
-from app.logs import get_logger
 from db.mappings import delete_mappings, get_owners, mark_mappings_failed, save_mappings
 from db.pool import Pool
 from db.push import pause_store
 from db.sync_batches import count_batch_results
-from db.sync_items import Spent, complete_items, fail_items, return_items
+from db.sync_items import Spent, complete_items, fail_items, lock_items, return_items
 from db.tenancy import tenant
 from workers.outbound.claim import Claim, tally
 from workers.outbound.outcomes import Again, Outcomes, Refused, Verdicts, verdicts_on
 from workers.platforms.woocommerce import errors
 from workers.platforms.woocommerce.errors import WooCommerceApiError
 
-log = get_logger(__name__)
 TRIES = (
     10  # something like a returned item was asked for at the same moment: each time somebody else's commit went through
 )
@@ -39,17 +36,14 @@ class Recorded:
 
 def record(pool: Pool, store_id: UUID, claim: Claim, outcomes: Outcomes) -> Recorded:
     """Write the verdicts. Raises psycopg.Error and PoolTimeout; then the items stay claimed until the lease runs out."""
-    for _ in range(TRIES - 1):
-        try:
-            with pool.connection() as conn, tenant(conn, store_id):
-                return _record(conn, store_id, claim, outcomes)
-        except UniqueViolation:
-            log.info("record_repeated")
     with pool.connection() as conn, tenant(conn, store_id):
         return _record(conn, store_id, claim, outcomes)
 
 
 def _record(conn: Connection, store_id: UUID, claim: Claim, outcomes: Outcomes) -> Recorded:
+    if outcomes.pause is not None:  # the lease first, then items, then runs: in the order of those who claim
+        pause_store(conn, store_id, outcomes.pause)
+    lock_items(conn, store_id)
     wc_ids = [mapping.sent.wc_product_id for mapping in outcomes.mappings]
     outcomes = without_taken(outcomes, get_owners(conn, store_id, wc_ids))
     verdicts = verdicts_on(outcomes, claim.id, datetime.now(UTC))
@@ -58,8 +52,6 @@ def _record(conn: Connection, store_id: UUID, claim: Claim, outcomes: Outcomes) 
     save_mappings(conn, store_id, sorted(outcomes.mappings, key=lambda mapping: mapping.product_id))
     failed = {item.product_id: one.error.message for one in outcomes.refused for item in one.items if item.product_id}
     mark_mappings_failed(conn, store_id, sorted((key, message) for key, message in failed.items() if key))
-    if outcomes.pause is not None:
-        pause_store(conn, store_id, outcomes.pause)
     late = [one.id for one in verdicts.completed if one.breach] + [one.id for one in verdicts.failed if one.breach]
     return Recorded(len(verdicts.completed), len(verdicts.failed), len(verdicts.returned), len(late))
 

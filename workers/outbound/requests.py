@@ -7,7 +7,7 @@ from uuid import UUID
 
 from psycopg import Connection
 
-from db.sync_items import Origin, Wanted, request_category_items, request_product_items
+from db.sync_items import Origin, Wanted, lock_items, request_category_items, request_product_items
 from workers.ids import new_ids
 from workers.outbound.priorities import PRIORITIES, SLA_SECONDS
 
@@ -19,6 +19,7 @@ def request_products(conn: Connection, store_id: UUID, changes: Iterable[Change]
     """The ids of the items that stand for these changes; the same change twice is one."""
     distinct = sorted(set(changes))
     ids: list[UUID] = []
+    lock_items(conn, store_id)
     for start in range(0, len(distinct), AT_ONCE):
         chunk = distinct[start : start + AT_ONCE]
         ids += request_product_items(conn, store_id, _wanted(chunk), origin)
@@ -28,6 +29,7 @@ def request_products(conn: Connection, store_id: UUID, changes: Iterable[Change]
 def request_categories(conn: Connection, store_id: UUID, category_ids: Collection[UUID], origin: Origin) -> list[UUID]:
     """The ids of the items that stand for these categories."""
     distinct = sorted(set(category_ids))
+    lock_items(conn, store_id)
     return request_category_items(conn, store_id, _wanted([(one, "category") for one in distinct]), origin)
 
 

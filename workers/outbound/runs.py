@@ -13,7 +13,7 @@ from psycopg import Connection
 from db.erp_categories import list_erp_categories
 from db.erp_products import get_products, list_unsent_products
 from db.sync_batches import insert_batch, size_batch
-from db.sync_items import Origin, list_reopenable_items, reopen_items
+from db.sync_items import Origin, list_reopenable_items, lock_items, reopen_items
 from workers.ids import new_id
 from workers.outbound.claim import PRODUCTS_A_CALL
 from workers.outbound.gate import approve, count_reopened
@@ -66,6 +66,7 @@ def start_categories(conn: Connection, store_id: UUID, source: str, *, force: bo
 
 def retry_failed(conn: Connection, store_id: UUID, *, everything: bool) -> int:
     """Let failed items wait again: all, or those that failed for a passing reason over a minute ago. Returns how many wait."""
+    lock_items(conn, store_id)
     ids = list_reopenable_items(conn, store_id, everything, AUTOMATIC_REST_SECONDS)
     reopened = reopen_items(conn, store_id, ids, approved=False)
     count_reopened(conn, store_id, reopened)

@@ -1,0 +1,145 @@
+"""The outbound side: a whole catalogue to a slow shop, and a minute of events; calls are counted by the shop.
+
+Worker and fake shop share one process, so the shop's own work counts against the worker here.
+"""
+
+from __future__ import annotations
+
+import json
+import random
+import threading
+import time
+from dataclasses import dataclass
+from uuid import UUID
+
+from db.tenancy import tenant
+from tests.bench.report import Row
+from tests.bench.world import World
+from tests.fakes.woocommerce import FakeWooCommerce
+from tests.outbound import make_erp_product, put_products
+from workers.outbound.drain import Outcome, drain
+from workers.outbound.listener import STREAM, Listener
+from workers.outbound.runs import start_full
+from workers.queues import connect
+
+ANSWER_SECONDS = 0.5
+EVENTS_A_SECOND = 100
+AT_ONCE = 1000
+WRITES = "POST /products/batch"
+
+
+@dataclass(frozen=True)
+class OutboundFigures:
+    """Seconds from the first claim to the last record; of events from their item to the shop's answer."""
+
+    products: int
+    create_calls: int
+    create_seconds: float
+    update_calls: int
+    update_seconds: float
+    events: int
+    event_calls: int
+    event_p95: float
+    event_p100: float
+
+
+def rows(found: OutboundFigures) -> list[Row]:
+    shop = f"a shop that answers after {ANSWER_SECONDS:g} s, four calls at once"
+    written = f"{found.products:,} products"
+    return [
+        Row(f"outbound: {written} created", f"{found.create_calls} calls, {found.create_seconds:.1f} s", shop),
+        Row(
+            f"outbound: {written} updated",
+            f"{found.update_calls} calls, {found.update_seconds:.1f} s",
+            shop,
+            "",
+            "15 s",
+        ),
+        Row(
+            f"outbound: {found.events:,} price events, {EVENTS_A_SECOND} a second",
+            f"{found.event_calls} calls, sent after p95 {found.event_p95:.1f} s, p100 {found.event_p100:.1f} s",
+            shop,
+            "",
+            "p95 5 s, p100 120 s",
+        ),
+    ]
+
+
+def measure(world: World, products: int, event_seconds: float) -> OutboundFigures:
+    catalogue = [make_erp_product() for _ in range(products)]
+    with FakeWooCommerce() as shop:
+        shop.latency = ANSWER_SECONDS
+        store_id = world.connect_store("woocommerce", shop.url, shop.credentials)
+        for start in range(0, products, AT_ONCE):
+            put_products(world.runtime, store_id, catalogue[start : start + AT_ONCE])
+        created = _sent(world, shop, store_id)
+        with world.runtime.pool.connection() as conn, tenant(conn, store_id):
+            start_full(conn, store_id, "bench", force=True)
+        updated = _sent(world, shop, store_id)
+        events = _events(world, shop, store_id, catalogue[:1000], event_seconds)
+    return OutboundFigures(products, *created, *updated, events[0], events[1], events[2], events[3])
+
+
+def _sent(world: World, shop: FakeWooCommerce, store_id: UUID) -> tuple[int, float]:
+    before, began = shop.calls[WRITES], time.monotonic()
+    while drain(world.runtime, store_id) is Outcome.MORE:
+        pass
+    return shop.calls[WRITES] - before, time.monotonic() - began
+
+
+def _events(
+    world: World, shop: FakeWooCommerce, store_id: UUID, catalogue: list[dict[str, str]], seconds: float
+) -> tuple[int, int, float, float]:
+    """Prices change in the ERP, and each change is told on the stream: by as many events, at this pace."""
+    before, stop = shop.calls[WRITES], threading.Event()
+    hands = [threading.Thread(target=hand, args=(world, store_id, stop)) for hand in (_listen, _push)]
+    for hand in hands:
+        hand.start()
+    sent, began = 0, time.monotonic()
+    with connect(world.redis_url, 5.0) as redis:
+        while time.monotonic() < began + seconds:
+            product = random.choice(catalogue)
+            put_products(
+                world.runtime, store_id, [product | {"regular_price": f"{random.randint(1900, 2100) / 100:.2f}"}]
+            )
+            data = json.dumps({"storeId": str(store_id), "productId": product["product_id"]})
+            redis.xadd(STREAM, {"event": "pricing.price_changed", "data": data})
+            sent += 1
+            time.sleep(max(0.0, began + sent / EVENTS_A_SECOND - time.monotonic()))
+    _wait_until_sent(world, store_id)
+    stop.set()
+    for hand in hands:
+        hand.join()
+    lags = _lags(world, store_id)
+    return sent, shop.calls[WRITES] - before, lags[int(len(lags) * 0.95)], lags[-1]
+
+
+def _listen(world: World, _store_id: UUID, stop: threading.Event) -> None:
+    with connect(world.redis_url, 5.0) as redis:
+        listener = Listener(world.runtime.pool, redis, world.runtime.wake_up)
+        while not stop.is_set():
+            listener.tick()
+        listener.forget()
+
+
+def _push(world: World, store_id: UUID, stop: threading.Event) -> None:
+    """A worker that is woken at once."""
+    while not stop.wait(0.02):
+        drain(world.runtime, store_id)
+
+
+def _wait_until_sent(world: World, store_id: UUID) -> None:
+    open_items = "SELECT count(*) FROM wc_sync_items WHERE store_id = %s AND status IN ('pending', 'syncing')"
+    with world.superuser() as conn:
+        deadline = time.monotonic() + 120
+        while conn.execute(open_items, (store_id,)).fetchone() != (0,):
+            if time.monotonic() > deadline:
+                raise TimeoutError("events are still waiting")
+            time.sleep(0.1)
+
+
+def _lags(world: World, store_id: UUID) -> list[float]:
+    query = """SELECT extract(epoch FROM completed_at - created_at)::float8 FROM wc_sync_items
+                WHERE store_id = %s AND sync_type = 'price' AND status = 'completed' ORDER BY 1"""
+    with world.superuser() as conn:
+        return [row[0] for row in conn.execute(query, (store_id,)).fetchall()]
