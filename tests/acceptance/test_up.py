@@ -39,7 +39,7 @@ def assert_stopped_in_order(up: Up, stages: int) -> None:
     assert stopped == []
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+@pytest.mark.parametrize("number", [signal.SIGTERM, pytest.param(signal.SIGINT, marks=pytest.mark.slow)])
 def test_it_tells_its_url_and_ends_without_leaving_a_process(up: Up, number: signal.Signals) -> None:
     up.start().ready()
     assert f"http://127.0.0.1:{up.port}" in up.text("out")
@@ -54,6 +54,7 @@ def test_it_tells_its_url_and_ends_without_leaving_a_process(up: Up, number: sig
     assert not (up.root / "up.json").exists()
 
 
+@pytest.mark.slow
 def test_impatient_signals_do_not_disturb_the_end(up: Up) -> None:
     up.start().ready()
     family = up.family()
@@ -73,6 +74,7 @@ def test_a_signal_during_the_start_ends_it_as_well(up: Up) -> None:
     assert "Traceback" not in up.text("err")
 
 
+@pytest.mark.slow
 def test_a_second_one_on_the_same_data_dir_names_the_first(up: Up) -> None:
     up.start().ready()
     second = run(environment(up.root, free_port()), "up")

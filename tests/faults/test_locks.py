@@ -33,6 +33,7 @@ def test_a_table_locked_for_longer_than_workers_wait_only_delays(stack: Stack, s
     assert max(job["attempts"] for job in ended) > 1, "nobody ran into the lock"
 
 
+@pytest.mark.slow
 def test_a_worker_in_a_deadlock_tries_again(stack: Stack, shop: Shop) -> None:
     """The administrator has the second order and wants the first, which the worker has; and he is the more patient."""
     lock = "UPDATE orders SET status = status WHERE store_id = %s AND wc_order_id = %s"

@@ -23,6 +23,7 @@ COMMIT_OF_A_BATCH = (b"sluice worker", b"sync_payloads", COMMIT)
 ENQUEUE = (b"RPUSH",)
 
 
+@pytest.mark.slow
 def test_a_receipt_that_was_lost_at_the_commit_is_given_again(stack: Stack, shop: Shop) -> None:
     """The batch is stored and the client told otherwise; with its key it finds its batch, and makes no second."""
     batch, key = make_orders(1, 20), uuid4().hex
@@ -61,6 +62,7 @@ def test_a_batch_cut_off_at_its_commit_is_applied_once(stack: Stack, shop: Shop,
 
 
 @pytest.mark.parametrize("act", [Act.CUT_REPLY, pytest.param(Act.CUT_REQUEST, marks=pytest.mark.slow)])
+@pytest.mark.slow
 def test_an_enqueue_that_was_cut_off_costs_no_receipt_and_has_one_effect(stack: Stack, shop: Shop, act: Act) -> None:
     batches = [make_orders(first, 10) for first in range(1, 51, 10)]
     with redis_through(stack, Trap(ENQUEUE, act)) as trap:
@@ -80,6 +82,7 @@ def test_a_batch_whose_api_died_before_it_could_enqueue_completes_all_the_same(s
     assert accept_in_the_end(shop, batch, key) == str(logs[0][0])
 
 
+@pytest.mark.slow
 def test_a_batch_whose_api_died_before_the_commit_is_not_there_and_may_be_posted_again(
     stack: Stack, shop: Shop
 ) -> None:

@@ -28,6 +28,7 @@ def stack() -> Iterator[Stack]:
         assert_nothing_told(running)
 
 
+@pytest.mark.slow
 def test_a_batch_that_kills_its_worker_each_time_is_given_up_kept_and_can_be_retried(stack: Stack, shop: Shop) -> None:
     batch = make_orders(1, 5000)
     other = stack.create_store("Neighbour")

@@ -28,6 +28,7 @@ def test_what_a_frozen_idle_worker_took_is_done_by_another(stack: Stack, shop: S
 @pytest.mark.parametrize(
     "number", [signal.SIGKILL, pytest.param(signal.SIGTERM, marks=pytest.mark.slow)], ids=["killed", "told to stop"]
 )
+@pytest.mark.slow
 def test_what_a_worker_took_and_never_began_is_done_by_another(
     stack: Stack, shop: Shop, number: signal.Signals
 ) -> None:
@@ -44,6 +45,7 @@ def test_what_a_worker_took_and_never_began_is_done_by_another(
     assert {job["attempts"] for job in ended} == {1}
 
 
+@pytest.mark.slow
 def test_what_a_stranger_took_from_the_queue_is_handed_out_again(stack: Stack, shop: Shop) -> None:
     """As a worker of two queues takes a job and dies, or the ghost of a dead one does: nothing in Redis tells of it."""
     batches = [make_orders(first, 10) for first in range(1, 61, 10)]
@@ -54,6 +56,7 @@ def test_what_a_stranger_took_from_the_queue_is_handed_out_again(stack: Stack, s
     assert_applied_once(shop, batches, shop.wait_ended(jobs))
 
 
+@pytest.mark.slow
 def test_a_job_whose_delivery_was_lost_is_handed_out_again(stack: Stack, shop: Shop) -> None:
     batch = make_orders(1, 10)
     with redis_through(stack, Trap((b"BLMOVE",), Act.CUT_REPLY)) as trap:

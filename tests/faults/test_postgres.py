@@ -28,6 +28,7 @@ def test_an_immediate_stop_in_mid_batch_loses_and_doubles_nothing(stack: Stack, 
     assert_applied_once(shop, batches, shop.wait_ended(jobs))
 
 
+@pytest.mark.slow
 def test_connections_cut_under_load_lose_and_double_nothing(stack: Stack, shop: Shop) -> None:
     """All connections of API, workers and dispatcher are ended each time some more batches have been accepted."""
     batches = [make_orders(first, 200) for first in range(1, 8001, 200)]

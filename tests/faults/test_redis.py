@@ -65,6 +65,7 @@ def test_batches_complete_after_redis_ended_and_kept_nothing(stack: Stack, shop:
     assert ended not in stack.pids("redis")
 
 
+@pytest.mark.slow
 def test_a_batch_that_commits_while_redis_dies_is_completed_and_not_done_again(stack: Stack, shop: Shop) -> None:
     batch = make_orders(1, 200)
     with held(shop):

@@ -56,6 +56,7 @@ def test_batches_complete_although_redis_evicted_their_jobs(stack: Stack, shop: 
     assert_applied_once(shop, batches, shop.wait_ended(jobs))
 
 
+@pytest.mark.slow
 def test_a_redis_that_cannot_save_refuses_no_batch_and_the_backlog_drains(
     stack: Stack, shop: Shop, tmp_path: Path
 ) -> None:

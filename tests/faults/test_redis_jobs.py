@@ -9,6 +9,7 @@ import zlib
 from pathlib import Path
 from typing import Any
 
+import pytest
 from redis import Redis
 
 from db.sync_logs import Ticket
@@ -68,6 +69,7 @@ def test_jobs_that_somebody_else_wrote_are_refused_and_later_batches_work(
     assert str(ran) not in stack.log
 
 
+@pytest.mark.slow
 def test_a_forged_job_under_the_id_of_a_waiting_batch_only_delays_it(stack: Stack, shop: Shop, tmp_path: Path) -> None:
     ran = tmp_path / "ran"
     batch = make_orders(1, 10)

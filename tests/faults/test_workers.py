@@ -50,6 +50,7 @@ def test_a_worker_killed_in_mid_batch_leaves_nothing_and_the_batch_is_applied_on
     assert ended[0]["attempts"] == 2
 
 
+@pytest.mark.slow
 def test_all_workers_killed_at_once_lose_nothing(stack: Stack, shop: Shop) -> None:
     batches = [make_orders(first, 50) for first in range(1, 501, 50)]
     with held(shop):
@@ -77,6 +78,7 @@ def exits_of_workers(stack: Stack) -> list[object]:
     return [line["code"] for line in stack.up.logged("process_exited") if str(line["process"]).startswith("worker")]
 
 
+@pytest.mark.slow
 def test_a_worker_told_twice_to_stop_gives_its_batch_to_another(stack: Stack, shop: Shop) -> None:
     batch = make_orders(1, 500)
     with held(shop):

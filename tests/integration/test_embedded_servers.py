@@ -149,6 +149,7 @@ def server_listens(root: Path) -> bool:
 
 
 @pytest.mark.parametrize("moment", [initdb_runs, cluster_is_there, server_listens])
+@pytest.mark.slow
 def test_a_first_start_that_was_killed_is_done_again(
     moment: Callable[[Path], bool], postgres: EmbeddedPostgres, root: Path
 ) -> None:
@@ -178,6 +179,7 @@ def test_both_servers_die_with_a_parent_that_is_killed_and_start_again_at_once(
     assert ask(postgres.app_url(), "SELECT 1") == 1
 
 
+@pytest.mark.slow
 def test_a_pid_file_that_names_a_stranger_does_not_hinder(postgres: EmbeddedPostgres, root: Path) -> None:
     postgres.start()
     assert postgres.pid is not None
@@ -190,6 +192,7 @@ def test_a_pid_file_that_names_a_stranger_does_not_hinder(postgres: EmbeddedPost
     assert ask(postgres.app_url(), "SELECT 1") == 1
 
 
+@pytest.mark.slow
 def test_a_deep_data_dir_gets_short_sockets(root: Path) -> None:
     deep = root.joinpath(*["directory-with-a-long-name"] * 6)
     postgres, redis_server = EmbeddedPostgres(deep), EmbeddedRedis(deep)
@@ -208,6 +211,7 @@ def test_a_deep_data_dir_gets_short_sockets(root: Path) -> None:
     assert not any(path.exists() for path in short)
 
 
+@pytest.mark.slow
 def test_a_data_dir_with_odd_characters_works(root: Path) -> None:
     odd = root / "a b,c'd%41&é"
     postgres, redis_server = EmbeddedPostgres(odd), EmbeddedRedis(odd)
@@ -223,6 +227,7 @@ def test_a_data_dir_with_odd_characters_works(root: Path) -> None:
 
 
 @ROOT
+@pytest.mark.slow
 def test_under_a_directory_of_root_the_cluster_is_kept_elsewhere_and_nothing_is_opened() -> None:
     with data_dir(mode=0o700) as root:
         postgres = EmbeddedPostgres(root)
@@ -240,6 +245,7 @@ def test_under_a_directory_of_root_the_cluster_is_kept_elsewhere_and_nothing_is_
 
 
 @ROOT
+@pytest.mark.slow
 def test_programs_that_only_root_reaches_are_copied(monkeypatch: pytest.MonkeyPatch) -> None:
     install = homes.find_install(None)
     with data_dir(mode=0o700) as root:
@@ -261,6 +267,7 @@ def test_programs_that_only_root_reaches_are_copied(monkeypatch: pytest.MonkeyPa
 
 
 @ROOT
+@pytest.mark.slow
 def test_a_cluster_whose_data_dir_was_deleted_is_set_aside() -> None:
     with data_dir(mode=0o700) as root:
         postgres = EmbeddedPostgres(root)
@@ -277,6 +284,7 @@ def test_a_cluster_whose_data_dir_was_deleted_is_set_aside() -> None:
             postgres.stop()
 
 
+@pytest.mark.slow
 def test_a_cluster_without_its_passwords_is_not_replaced(postgres: EmbeddedPostgres, root: Path) -> None:
     postgres.start()
     postgres.stop()
