@@ -78,7 +78,7 @@ def _compare(world: World, api: Load, floor: Load, encoding: str, runs: int) -> 
 def _forget(world: World) -> None:
     """No worker runs: what was accepted is thrown away, so that each run begins with an empty backlog."""
     with world.superuser() as conn:
-        conn.execute("TRUNCATE sync_logs, sync_payloads, sync_record_errors, bench_floor")
+        conn.execute("TRUNCATE sync_logs, bench_floor CASCADE")
     world.runtime.wake_up.redis.flushall()
 
 
