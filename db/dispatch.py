@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from datetime import datetime
 from uuid import UUID
 
 from psycopg import Connection
@@ -13,14 +11,6 @@ from db.sql import queries
 from db.sync_logs import Ticket
 
 SQL = queries("dispatch")
-
-
-@dataclass(frozen=True, slots=True)
-class Backlog:
-    """How many logs are open over all stores, and when the oldest was accepted."""
-
-    open_logs: int
-    oldest_accepted_at: datetime | None
 
 
 def list_stranded(conn: Connection, waiting: list[UUID], most_attempts: int, most: int) -> list[Ticket]:
@@ -40,11 +30,6 @@ def give_up(conn: Connection, most_attempts: int, code: str, message: str) -> li
     """Fail what is out of attempts; returns (store id, log id) of each."""
     parameters = {"most_attempts": most_attempts, "error_code": code, "error_message": message}
     return [(row[0], row[1]) for row in conn.execute(SQL["give_up"], parameters).fetchall()]
-
-
-def get_backlog(conn: Connection) -> Backlog:
-    with conn.cursor(row_factory=class_row(Backlog)) as cursor:
-        return cursor.execute(SQL["get_backlog"]).fetchone() or Backlog(0, None)
 
 
 def prune_logs(conn: Connection, days: int, most: int) -> int:

@@ -11,10 +11,6 @@ SELECT store_id, log_id, enqueue_no, entity, received FROM dispatch_admit(%(wind
 -- Only what is out of attempts, due and locked by nobody.
 SELECT store_id, log_id FROM dispatch_give_up(%(most_attempts)s, %(error_code)s, %(error_message)s)
 
--- name: get_backlog
--- Counts and a moment, over all stores.
-SELECT open_logs, oldest_accepted_at FROM count_open_logs()
-
 -- name: prune_logs
 -- Never a running log; a failed one goes with its payload.
 SELECT dispatch_prune(make_interval(days => %(days)s), %(most)s)

@@ -12,14 +12,13 @@ import pytest
 from psycopg import Connection
 from redis import Redis
 
-from db.dispatch import get_backlog, list_stranded
+from db.dispatch import list_stranded
 from db.sync_logs import Ticket
 from db.tenancy import tenant
 from tests.conftest import Database
 from tests.factories import make_order
 from tests.pipeline import accept_batch, read_log, sync
 from workers.dispatcher import Dispatcher
-from workers.inbound.process import Outcome, process
 from workers.queues import waiting_logs
 from workers.runtime import Runtime
 
@@ -149,11 +148,3 @@ def test_old_ended_logs_are_pruned_and_running_ones_kept(
     left = {row[0] for row in root_conn.execute("SELECT id FROM sync_logs").fetchall()}
     assert left == {running, fresh.id} and ended.id not in left
     assert root_conn.execute("SELECT count(*) FROM sync_record_errors").fetchone() == (0,)
-
-
-def test_the_backlog_counts_over_all_stores(dispatcher: Dispatcher, runtime: Runtime, store_id: UUID) -> None:
-    log_id = accept_batch(runtime, store_id, "orders", [make_order()])
-    with runtime.pool.connection() as conn:
-        backlog = get_backlog(conn)
-    assert (backlog.open_logs, backlog.oldest_accepted_at) == (1, read_log(runtime, store_id, log_id).accepted_at)
-    assert process(runtime, store_id, log_id) is Outcome.COMPLETED
