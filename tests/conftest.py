@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 from uuid import UUID, uuid4
@@ -15,6 +15,7 @@ from flask.testing import FlaskClient
 from psycopg import Connection, sql
 from redis import Redis
 
+from app.__main__ import main
 from app.factory import create_app
 from app.services import EXTENSION
 from app.settings import Settings, load_settings
@@ -138,3 +139,20 @@ def client(settings: Settings, database: Database, redis: Redis, servers: Server
         yield test_client
     app.extensions[EXTENSION].pool.close()
     app.extensions[EXTENSION].wake_up.redis.close()
+
+
+@pytest.fixture
+def command_line(
+    database: Database, servers: Servers, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> Callable[..., tuple[int, str]]:
+    """`python -m app …` on this module's database: the exit code, and all that was said."""
+    monkeypatch.setenv("DATABASE_URL", database.url)
+    monkeypatch.setenv("REDIS_URL", servers.redis.url)
+    monkeypatch.setenv("SECRET_KEY", "a key for tests that is long enough")
+
+    def run(*words: str) -> tuple[int, str]:
+        code = main(words)
+        shown = capsys.readouterr()
+        return code, shown.out + shown.err
+
+    return run

@@ -12,13 +12,11 @@ from flask.testing import FlaskClient
 from psycopg import Connection
 from redis import Redis
 
-from app.__main__ import main
 from app.tenants import CreatedStore
 from db.sync_logs import Ticket
-from tests.conftest import Database, Servers
 from tests.fakes.tiktok import FakeTiktok
 from tests.pipeline import bearer
-from tests.pulls import SECRET_KEY, Shopkeeper, shopkeeper
+from tests.pulls import Shopkeeper, shopkeeper
 from workers.dispatcher import Dispatcher
 from workers.inbound.pull import Turn
 from workers.queues import waiting_logs
@@ -143,20 +141,8 @@ def test_what_is_not_pulled_has_no_schedule(keeper: Shopkeeper, client: FlaskCli
 
 
 @pytest.fixture
-def command(
-    database: Database, servers: Servers, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> Callable[..., tuple[int, str]]:
-    """The command line, on this module's database."""
-    monkeypatch.setenv("DATABASE_URL", database.url)
-    monkeypatch.setenv("REDIS_URL", servers.redis.url)
-    monkeypatch.setenv("SECRET_KEY", SECRET_KEY)
-
-    def run(*words: str) -> tuple[int, str]:
-        code = main(["schedules", *words])
-        shown = capsys.readouterr()
-        return code, shown.out + shown.err
-
-    return run
+def command(command_line: Callable[..., tuple[int, str]]) -> Callable[..., tuple[int, str]]:
+    return lambda *words: command_line("schedules", *words)
 
 
 def test_schedules_on_the_command_line(keeper: Shopkeeper, command: Callable[..., tuple[int, str]]) -> None:
