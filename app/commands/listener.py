@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import signal
-import threading
 from argparse import ArgumentParser, Namespace, _SubParsersAction
 
+from app.commands.stopping import stop_on_signal
 from app.logs import configure_logging
 from app.settings import Settings
 from app.stack.endpoints import resolve
@@ -20,8 +19,5 @@ def add_parser(commands: _SubParsersAction[ArgumentParser]) -> None:
 def run(_args: Namespace, settings: Settings) -> int:
     configure_logging(settings.log_level, settings.log_format)
     endpoints = resolve(settings)
-    stop = threading.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda _number, _frame: stop.set())
-    run_listener(settings, endpoints.database_url, endpoints.redis_url, stop)
+    run_listener(settings, endpoints.database_url, endpoints.redis_url, stop_on_signal())
     return 0
