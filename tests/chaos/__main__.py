@@ -65,6 +65,7 @@ def chaos(stack: Stack, fake: FakeTiktok, seconds: float, draw: random.Random) -
     stop = threading.Event()
     threads = [threading.Thread(target=client.run, args=(stop, random.Random(n))) for n, client in enumerate(clients)]
     threads += [threading.Thread(target=work, args=(stop, random.Random(9))) for work in (pulled.change, pulled.pull)]
+    threads.append(threading.Thread(target=pulled.watcher.watch, args=(stop,)))
     for thread in threads:
         thread.start()
     faults = _harm(stack, seconds, draw)
@@ -76,6 +77,7 @@ def chaos(stack: Stack, fake: FakeTiktok, seconds: float, draw: random.Random) -
     wrong_pulls = pulls.judge(pulled)
     report = judge(stack, clients, faults)
     report.pulls, report.wrong = pulled.runs, report.wrong + wrong_pulls
+    report.watermarks = pulled.watcher.moves
     return report
 
 

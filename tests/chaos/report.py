@@ -23,6 +23,7 @@ class Report:
     accepted: int = 0
     ended: int = 0
     pulls: int = 0
+    watermarks: int = 0
     lost: int = 0
     failed: int = 0
     miscounted: int = 0
@@ -51,6 +52,7 @@ def show(report: Report, seed: int, seconds: float) -> None:
     table.add_row("faults", str(len(report.faults)), "")
     table.add_row("batches accepted / completed", f"{report.accepted} / {report.ended}", "equal")
     table.add_row("pulls that ended meanwhile", str(report.pulls), "")
+    table.add_row("watermarks held against the platform", str(report.watermarks), "> 0")
     table.add_row("lost / failed / miscounted", f"{report.lost} / {report.failed} / {report.miscounted}", "0 / 0 / 0")
     table.add_row("applied twice", str(report.twice), "0")
     table.add_row("rows wrong", str(len(report.wrong)), "0")
