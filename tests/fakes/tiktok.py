@@ -82,7 +82,8 @@ class FakeTiktok:
 
     def _answer(self, call: Call) -> Reply:
         try:
-            return Reply(200, _enveloped(self._data(call)))
+            data = self._data(call)
+            return Reply(200, _enveloped(data), is_lost=call.path == REFRESH_PATH and self.gate.loses())
         except Refusal as refusal:
             return refusal.reply
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager, nullcontext
+from contextlib import ExitStack, nullcontext
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -14,6 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.fakes.clock import NOW, FakeClock, pages_of
+from tests.fakes.desk import desk_of
 from tests.fakes.server import Call
 from tests.fakes.tiktok import BEGIN, FakeTiktok
 from workers.platforms.address import read_shop_url
@@ -21,7 +22,7 @@ from workers.platforms.base import PlatformError, Window
 from workers.platforms.tiktok import App, Hosts, TiktokShop
 from workers.platforms.tiktok_orders import Place, read_place, write_place
 from workers.platforms.tiktok_products import Part, read_part, write_part
-from workers.platforms.tiktok_tokens import TokenDesk, Tokens, tokens_of, with_tokens
+from workers.platforms.tokens import TokenDesk, Tokens, tokens_of, with_tokens
 
 ORDERS = "/order/202309/orders/search"
 REFRESH = "/api/v2/token/refresh"
@@ -35,15 +36,14 @@ class World:
         self.stack = stack
         self.time = FakeClock()
         self.fake = stack.enter_context(FakeTiktok(clock=self.time, **shop))
-        self.stored = [tokens_of(self.fake.credentials)]
+        self.tokens = desk_of(self.fake.credentials)
         self.client = self.new_client()
 
     def new_client(self, desk: TokenDesk | None = None, **app: Any) -> TiktokShop:
         address = read_shop_url(self.fake.url, allow_http=False)
         known = self.fake.credentials
         caller = replace(App(known["app_key"], known["app_secret"], known["shop_cipher"]), **app)
-        desk = desk or TokenDesk(lambda: self.stored[-1], self.stored.append, nullcontext)
-        client = TiktokShop(Hosts(address, address), caller, desk, 1000.0, self.time.clock)
+        client = TiktokShop(Hosts(address, address), caller, desk or self.tokens.desk, 1000.0, self.time.clock)
         self.stack.callback(client.close)
         return client
 
@@ -187,7 +187,7 @@ def test_a_token_about_to_end_is_refreshed_before_it_does(stack: ExitStack) -> N
     world.time.now += 7 * 86400 - 200
     assert source.fetch(cursor).records
     assert world.fake.server.calls == {ORDERS: 2, REFRESH: 1}
-    assert world.stored[-1] == tokens_of(world.fake.credentials)
+    assert world.tokens.stored[-1] == tokens_of(world.fake.credentials)
 
 
 def test_a_token_that_ended_early_is_refreshed_once_and_the_page_asked_for_again(stack: ExitStack) -> None:
@@ -207,9 +207,10 @@ def test_both_new_tokens_are_stored(stack: ExitStack) -> None:
     world = World(stack, orders=1)
     world.fake.gate.expire()
     world.client.source("orders", Window()).fetch(None)
-    credentials = with_tokens({"app_key": "k"}, world.stored[-1])
-    assert credentials == {"app_key": "k"} | {name: str(value) for name, value in world.fake.gate.tokens().items()}
-    assert tokens_of(credentials) == world.stored[-1]
+    credentials = with_tokens({"app_key": "k"}, world.tokens.stored[-1])
+    told = {name: str(value) for name, value in world.fake.gate.tokens().items()}
+    assert credentials == {"app_key": "k", "renewal_sent_at": ""} | told
+    assert tokens_of(credentials) == world.tokens.stored[-1]
 
 
 def test_a_token_that_another_process_refreshed_is_taken_over(stack: ExitStack) -> None:
@@ -224,15 +225,7 @@ def test_a_token_that_another_process_refreshed_is_taken_over(stack: ExitStack) 
 
 def test_processes_that_refresh_at_once_spend_one_refresh_token(stack: ExitStack) -> None:
     world = World(stack, orders=350)
-    lock = threading.Lock()
-
-    @contextmanager
-    def alone() -> Iterator[None]:
-        with lock:
-            yield
-
-    desk = TokenDesk(lambda: world.stored[-1], world.stored.append, alone)
-    clients = [world.new_client(desk) for _ in range(4)]
+    clients = [world.new_client() for _ in range(4)]
     for client in clients:
         client.source("orders", Window()).fetch(None)
     world.fake.gate.expire()
@@ -257,6 +250,79 @@ def test_a_dead_refresh_token_asks_for_the_merchant(stack: ExitStack) -> None:
     assert (error.code, error.retryable) == ("SHOP_ACCESS_REVOKED", False)
 
 
+def test_a_lost_answer_of_a_renewal_is_asked_for_again(stack: ExitStack) -> None:
+    world = World(stack, orders=1)
+    world.fake.gate.expire()
+    world.fake.gate.lose_answers, world.fake.gate.takes_spent = 1, True
+    assert world.ids(Window()) == world.held
+    assert (world.fake.gate.refreshes, world.fake.server.calls[REFRESH]) == (2, 2)
+    assert world.tokens.stored[-1] == tokens_of(world.fake.credentials)
+
+
+def test_where_the_spent_token_is_dead_then_the_merchant_reads_what_happened(stack: ExitStack) -> None:
+    world = World(stack, orders=1)
+    world.fake.gate.expire()
+    world.fake.gate.lose_answers = 1
+    error = world.refused()
+    assert (error.code, error.retryable) == ("SHOP_RENEWAL_LOST", False)
+    assert "lost on the way" in error.message and "connect it again" in error.message
+
+
+def test_a_renewal_whose_process_died_is_known_to_the_next_one(stack: ExitStack) -> None:
+    world = World(stack, orders=1)
+    world.fake.gate.expire()
+    sent: list[Tokens] = []
+
+    def die_with_the_answer(tokens: Tokens) -> None:
+        sent.append(tokens)
+        if tokens.renewal_sent is None:
+            raise KeyboardInterrupt
+
+    dying = replace(world.tokens.desk, store=die_with_the_answer)
+    with pytest.raises(KeyboardInterrupt):
+        world.new_client(dying).source("orders", Window()).fetch(None)
+    world.tokens.stored.append(sent[0])
+    assert world.refused().code == "SHOP_RENEWAL_LOST"
+
+
+def test_a_shop_connected_anew_knows_nothing_of_a_lost_renewal(stack: ExitStack) -> None:
+    world = World(stack, orders=1)
+    world.fake.gate.expire()
+    world.fake.gate.lose_answers = 1
+    assert world.refused().code == "SHOP_RENEWAL_LOST"
+    world.tokens.stored.append(tokens_of(world.fake.credentials))
+    world.client = world.new_client()
+    assert world.ids(Window()) == world.held
+
+
+@pytest.mark.parametrize("fault", ["lost", "drop"])
+def test_a_renewal_that_fails_stops_nothing_while_the_old_token_lives(stack: ExitStack, fault: str) -> None:
+    world = World(stack, orders=350)
+    world.time.now += 7 * 86400 - 3600  # an hour to go: time to renew
+    world.fake.gate.keeps_access = True
+    if fault == "lost":
+        world.fake.gate.lose_answers = 1
+    else:
+        world.fake.server.faults.next(*["drop"] * 6)
+    began = world.time.now
+    assert world.ids(Window()) == world.held
+    assert world.time.now - began < 15
+    world.time.now += 3600
+    if fault == "lost":
+        assert world.refused().code == "SHOP_RENEWAL_LOST"
+    else:
+        assert world.ids(Window()) == world.held
+
+
+def test_a_token_that_lives_for_less_than_a_day_is_not_renewed_at_every_page(stack: ExitStack) -> None:
+    world = World(stack, orders=350, token_life=7200)
+    assert world.ids(Window()) == world.held
+    assert world.fake.gate.refreshes == 1
+    world.time.now += 5500  # less than a quarter is left
+    assert world.ids(Window()) == world.held
+    assert world.fake.gate.refreshes == 2
+
+
 def test_an_ended_refresh_token_is_not_even_sent(stack: ExitStack) -> None:
     world = World(stack, orders=1)
     world.time.now += 366 * 86400
@@ -268,7 +334,9 @@ def test_a_token_that_is_refused_again_and_again_ends_the_run(stack: ExitStack) 
     world = World(stack, orders=1)
     world.fake.gate.token_life = -10
     world.fake.gate.expire()
-    desk = TokenDesk(lambda: replace(world.stored[-1], access_token_ends=None), world.stored.append, nullcontext)
+    desk = TokenDesk(
+        lambda: replace(world.tokens.stored[-1], access_token_ends=None), world.tokens.stored.append, nullcontext
+    )
     error = world.refused(world.new_client(desk))
     assert (error.code, error.retryable) == ("SHOP_ACCESS_REVOKED", False)
     assert world.fake.server.calls == {ORDERS: 2, REFRESH: 1}
@@ -330,13 +398,6 @@ def test_a_cursor_is_read_as_it_was_written(place: Place) -> None:
 @pytest.mark.parametrize("part", [Part(None), Part(5, 9, "a+/=&", 20_000), Part(10, total=20_000)])
 def test_a_cursor_of_products_is_read_as_it_was_written(part: Part) -> None:
     assert read_part(write_part(part)) == part
-
-
-@pytest.mark.parametrize("missing", ["access_token", "refresh_token"])
-def test_half_a_pair_of_tokens_is_refused(missing: str) -> None:
-    with pytest.raises(PlatformError) as caught:
-        tokens_of({"access_token": "a", "refresh_token": "r", missing: ""})
-    assert caught.value.code == "SHOP_CREDENTIALS_INCOMPLETE"
 
 
 def test_ends_that_are_not_known_are_none() -> None:

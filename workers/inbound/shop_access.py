@@ -1,4 +1,4 @@
-"""A store's way to its platform: credentials decrypted from its row, and the desk where TikTok's tokens are kept."""
+"""A store's way to its platform: credentials decrypted from its row, and the desk where its tokens are kept."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from workers.ids import new_id
 from workers.platforms.base import PlatformError, Shop
 from workers.platforms.http import Clock
 from workers.platforms.shops import CallLimits, ShopAccess, open_shop
-from workers.platforms.tiktok_tokens import TokenDesk, Tokens, tokens_of, with_tokens
+from workers.platforms.tokens import TokenDesk, Tokens, tokens_of, with_tokens
 from workers.runtime import Runtime
 
 LEASE_SECONDS = 120.0  # longer than a refresh can take
