@@ -120,9 +120,8 @@ def _time_is_up(run: Run, deadline: float) -> bool:
 
 
 def _start_fetch(run: Run, shop: Shop, fetcher: ThreadPoolExecutor) -> Future[Fetched]:
-    """The page takes its place in the order of acceptance now: whatever is accepted from here on may be newer."""
-    with run.runtime.pool.connection() as conn:
-        seq = get_next_seq(conn)
+    """The page has its place in the order of acceptance before it is asked for: whatever is accepted later may be newer."""
+    seq = run.next_seq or _next_seq(run)
     window = window_of(run.windows[run.window_no])
     source = shop.source(run.entity, window)
     is_long = run.pages == 0 and window.updated_from is None  # worth a call that tells how long
@@ -136,6 +135,11 @@ def _start_fetch(run: Run, shop: Shop, fetcher: ThreadPoolExecutor) -> Future[Fe
         return Fetched(page, total, seq, asked_at, seconds)
 
     return fetcher.submit(fetch)
+
+
+def _next_seq(run: Run) -> int:
+    with run.runtime.pool.connection() as conn:
+        return get_next_seq(conn)
 
 
 def _wait(run: Run, on_its_way: Future[Fetched]) -> Fetched:

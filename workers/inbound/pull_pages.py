@@ -54,6 +54,7 @@ class Run:
     in_order: bool
     read_to: datetime | None
     pending: FetchedPage[Any] | None
+    next_seq: int | None = None  # the place of the page that is fetched next, where it has one already
     is_completed: bool = False
     steps: int = 0  # pages kept or applied in this turn
     stepped_at: float = field(default_factory=time.monotonic)
@@ -137,10 +138,12 @@ def keep(run: Run, page: Page, total: int | None, seq: int, own_clock: datetime,
         rest_page=encode_page(unused) if unused else None,
         seconds=time.monotonic() - run.stepped_at,
     )
-    with run.runtime.pool.connection() as conn, tenant(conn, run.worker.store_id):
+    # The platform waits meanwhile: what can be sent together is.
+    with run.runtime.pool.connection() as conn, conn.pipeline(), tenant(conn, run.worker.store_id):
         set_asynchronous_commit(conn)
-        if not stash_page(conn, run.worker, stash, LEASE_SECONDS):
-            return False
+        run.next_seq = stash_page(conn, run.worker, stash, LEASE_SECONDS)
+    if run.next_seq is None:
+        return False
     run.window_no, run.cursor, run.is_fetched = place.window_no, place.cursor, place.is_fetched
     run.pages, run.fetched, run.pending = run.pages + 1, run.fetched + used.received, used
     run.steps, run.stepped_at = run.steps + 1, time.monotonic()
