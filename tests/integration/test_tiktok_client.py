@@ -10,7 +10,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from tests.fakes.clock import NOW, FakeClock, pages_of
@@ -21,10 +21,11 @@ from workers.platforms.address import read_shop_url
 from workers.platforms.base import PlatformError, Window
 from workers.platforms.tiktok import App, Hosts, TiktokShop
 from workers.platforms.tiktok_orders import Place, read_place, write_place
-from workers.platforms.tiktok_products import Part, read_part, write_part
+from workers.platforms.tiktok_parts import Part, read_part, write_part
 from workers.platforms.tokens import TokenDesk, Tokens, tokens_of, with_tokens
 
 ORDERS = "/order/202309/orders/search"
+PRODUCTS = "/product/202502/products/search"
 REFRESH = "/api/v2/token/refresh"
 FROM_BEGIN = Window(updated_from=datetime.fromtimestamp(BEGIN, UTC))
 
@@ -166,6 +167,35 @@ def test_products_are_walked(stack: ExitStack) -> None:
     with pytest.raises(PlatformError) as caught:
         world.client.source("customers", Window())
     assert caught.value.code == "ENTITY_NOT_AVAILABLE"
+
+
+@pytest.mark.parametrize("step", [60, 0.001], ids=["spread", "all of one second"])
+@settings(max_examples=6, deadline=None)
+@given(
+    order=st.sampled_from([("update_time", "ASC"), ("update_time", "DESC"), ("create_time", "DESC")]),
+    edits=st.lists(st.lists(st.integers(0, 229), max_size=5), max_size=10),
+)
+@example(order=("update_time", "ASC"), edits=[[], [0]])  # the page borders move up by one
+def test_products_edited_in_mid_walk_hide_none(step: float, order: tuple[str, str], edits: list[list[int]]) -> None:
+    with ExitStack() as stack:
+        world = World(stack, products=230, step=step)
+        world.fake.own_order = order
+        held = world.fake.tables["products"].ids
+        waiting = iter(edits)
+
+        def disturb(_call: Call) -> None:
+            world.time.now += 1
+            for number in next(waiting, ()):
+                world.fake.edit(held[number], "products")
+
+        world.fake.server.before = disturb
+        assert set(world.ids(Window(), "products")) == set(held)
+
+
+def test_a_walk_over_products_that_nobody_edits_costs_one_call_more(stack: ExitStack) -> None:
+    world = World(stack, products=450)
+    assert len(world.ids(Window(), "products")) == 450
+    assert world.fake.server.calls == {PRODUCTS: 6}
 
 
 def test_more_products_than_a_search_lists_are_read_in_parts(stack: ExitStack) -> None:
@@ -395,7 +425,9 @@ def test_a_cursor_is_read_as_it_was_written(place: Place) -> None:
     assert read_place(write_place(place)) == place
 
 
-@pytest.mark.parametrize("part", [Part(None), Part(5, 9, "a+/=&", 20_000), Part(10, total=20_000)])
+@pytest.mark.parametrize(
+    "part", [Part(None), Part(5, 9, "a+/=&", 20_000), Part(10, total=20_000), Part(1, 60, "t", 9, 8, 7, 60)]
+)
 def test_a_cursor_of_products_is_read_as_it_was_written(part: Part) -> None:
     assert read_part(write_part(part)) == part
 
