@@ -8,6 +8,8 @@ from typing import Any
 
 from schemas.strict_json import NotJson, loads
 
+START_FIELDS = ("jobType", "syncMode", "days", "staleAfterMins", "fullScan")
+SCHEDULE_FIELDS = ("syncMode", "staleAfterMins", "cron", "everySeconds")
 JOB_TYPES = ("orders", "products", "customers")
 SYNC_MODES = ("populate", "update")
 MOST_DAYS = 36_500
@@ -52,22 +54,29 @@ def read_object(body: bytes) -> dict[str, Any]:
 
 def read_shopify_start(body: bytes) -> ShopifyStart:
     """The body of a start (specification 4). Raises WrongRequest for fields that do not fit the mode."""
-    document = read_object(body)
+    document = _known(read_object(body), START_FIELDS)
     mode = _choice(document, "syncMode", SYNC_MODES, "upsert")
     days = _whole(document, "days", MOST_DAYS)
     stale = _whole(document, "staleAfterMins", MOST_MINUTES)
-    full_scan = document.get("fullScan", False)
+    full_scan = document.get("fullScan") or False
     if mode == "update" and stale is None:
         raise wrong("staleAfterMins is required for syncMode update")
     if mode != "update" and stale is not None:
         raise wrong("staleAfterMins goes with syncMode update alone")
     if mode == "update" and days is not None:
         raise wrong("days has no meaning for syncMode update: staleAfterMins says how far back")
-    if not isinstance(full_scan, bool):
+    if not isinstance(document.get("fullScan"), bool | None):
         raise wrong("fullScan must be true or false")
     if full_scan and mode != "populate":
         raise wrong("fullScan goes with syncMode populate alone")
     return ShopifyStart(_choice(document, "jobType", JOB_TYPES, None), mode, days, stale, full_scan)
+
+
+def _known(document: dict[str, Any], names: tuple[str, ...]) -> dict[str, Any]:
+    """The document, if it has no other names: a misspelt mode must not become another one."""
+    for name in document.keys() - set(names):
+        raise wrong(f"{name[:50]} is not known: the fields are " + ", ".join(names))
+    return document
 
 
 def _choice(document: Mapping[str, Any], name: str, allowed: tuple[str, ...], default: str | None) -> str:
@@ -133,7 +142,7 @@ MOST_SECONDS = 31_622_400  # a year
 
 def read_schedule(body: bytes) -> ScheduleRequest:
     """The body of a schedule. Raises WrongRequest."""
-    document = read_object(body)
+    document = _known(read_object(body), SCHEDULE_FIELDS)
     mode = _choice(document, "syncMode", SCHEDULED_MODES, "incremental")
     stale = _whole(document, "staleAfterMins", MOST_MINUTES)
     cron = document.get("cron")

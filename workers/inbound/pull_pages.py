@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
@@ -122,7 +122,8 @@ def keep(run: Run, page: Page, total: int | None, seq: int, own_clock: datetime,
     """
     hasher = email_hasher(run.runtime.settings.email_hash_key)
     asked_at = clock_before(page.server_time, seconds, own_clock)
-    whole = read_page(run.platform, run.entity, page.records, seq, asked_at, hasher)
+    read = read_page(run.platform, run.entity, page.records, seq, asked_at, hasher)
+    whole = replace(read, in_order=page.in_order)
     allowed = None if run.max_records is None else run.max_records - run.fetched
     used, place, rest, unused = cut(whole, place_after(run, page), allowed)
     stash = Stash(
@@ -201,7 +202,7 @@ def _applied_page(
         received=page.received,
         counts=applied.counts_with(refused),
         newest=max(newest, run.read_to) if newest and run.read_to else newest or run.read_to,
-        in_order=run.in_order and len(own_times) == len(valid) and in_order(own_times, run.read_to),
+        in_order=run.in_order and page.in_order and len(own_times) == len(valid) and in_order(own_times, run.read_to),
         lowest_id=min(ids, default=None),
         highest_id=max(ids, default=None),
         late_by=late_by(applied.plan.oldest_news, run.base_watermark),
