@@ -194,6 +194,18 @@ def test_a_500_in_every_tenth_answer_costs_a_call_each_and_no_record(stack: Exit
     assert sum(fake.server.calls.values()) == 12
 
 
+def test_a_storm_of_429_is_waited_out_as_told(stack: ExitStack) -> None:
+    time = FakeClock()
+    fake = stack.enter_context(FakeShopify(orders=250 * 11, clock=time, monotonic=time))
+    fake.server.faults.next(None, *["429"] * 7, None, None, *["429"] * 3)
+    shop = ShopifyRest(read_shop_url(fake.url, allow_http=False), None, desk_of(fake.credentials).desk, time.clock)
+    stack.callback(shop.close)
+    found = [record["id"] for page in pages_of(shop.source("orders", Window())) for record in page.records]
+    assert found == fake.tables["orders"].ids
+    assert sum(fake.server.calls.values()) == 11 + 10
+    assert len([wait for wait in time.slept if wait >= 2.0]) >= 10
+
+
 def test_random_faults_lose_nothing(stack: ExitStack) -> None:
     time = FakeClock()
     fake = stack.enter_context(FakeShopify(orders=250 * 11, clock=time, monotonic=time))

@@ -184,7 +184,7 @@ def test_a_revoked_token_fails_the_run_in_plain_words_and_a_retry_resumes(
     assert len(stored(root_conn, keeper)) == 600
 
 
-def test_every_tenth_answer_a_500_and_the_run_completes(
+def test_every_second_answer_a_500_and_the_run_completes(
     keeper: Shopkeeper, shop: FakeShopify, root_conn: Connection
 ) -> None:
     shop.server.faults.every(2, "500")
