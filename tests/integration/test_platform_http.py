@@ -194,7 +194,7 @@ def test_a_500_in_every_tenth_answer_costs_a_call_each_and_no_record(stack: Exit
     assert sum(fake.server.calls.values()) == 12
 
 
-def test_a_storm_of_429_is_waited_out_as_told(stack: ExitStack) -> None:
+def test_a_storm_of_429_in_mid_walk_costs_no_record(stack: ExitStack) -> None:
     time = FakeClock()
     fake = stack.enter_context(FakeShopify(orders=250 * 11, clock=time, monotonic=time))
     fake.server.faults.next(None, *["429"] * 7, None, None, *["429"] * 3)
