@@ -47,6 +47,12 @@ def set_credentials(conn: Connection, store_id: UUID, encrypted: bytes) -> bool:
     return conn.execute(SQL["set_credentials"], {"store_id": store_id, "credentials": encrypted}).rowcount == 1
 
 
+def replace_credentials(conn: Connection, store_id: UUID, known: bytes, encrypted: bytes) -> bool:
+    """Put others in the place of those that are known; False where they are not there any more."""
+    parameters = {"store_id": store_id, "known": known, "credentials": encrypted}
+    return conn.execute(SQL["replace_credentials"], parameters).rowcount == 1
+
+
 def get_credentials(conn: Connection, store_id: UUID) -> bytes | None:
     row = conn.execute(SQL["get_credentials"], {"store_id": store_id}).fetchone()
     return row[0] if row else None

@@ -16,6 +16,10 @@ SELECT store_id FROM list_store_ids()
 -- The bytes are encrypted already, and bound to this row.
 UPDATE stores SET credentials = %(credentials)b WHERE id = %(store_id)s
 
+-- name: replace_credentials
+-- Only while they are what was read: somebody may have set others meanwhile. Encrypted twice, the same text differs.
+UPDATE stores SET credentials = %(credentials)b WHERE id = %(store_id)s AND credentials = %(known)b
+
 -- name: get_credentials
 -- Encrypted, or NULL.
 SELECT credentials FROM stores WHERE id = %(store_id)s

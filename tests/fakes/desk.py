@@ -22,9 +22,15 @@ class MemoryDesk:
         with self.lock:
             yield
 
+    def _store(self, known: Tokens, fresh: Tokens) -> bool:
+        if not self.stored[-1].is_pair_of(known):
+            return False
+        self.stored.append(fresh)
+        return True
+
     @property
     def desk(self) -> TokenDesk:
-        return TokenDesk(lambda: self.stored[-1], self.stored.append, self._alone)
+        return TokenDesk(lambda: self.stored[-1], self._store, self._alone)
 
 
 def desk_of(credentials: Mapping[str, str]) -> MemoryDesk:

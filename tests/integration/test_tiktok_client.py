@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
-from contextlib import ExitStack, nullcontext
+from contextlib import ExitStack
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -295,24 +295,38 @@ def test_where_the_spent_token_is_dead_then_the_merchant_reads_what_happened(sta
     world.fake.gate.lose_answers = 1
     error = world.refused()
     assert (error.code, error.retryable) == ("SHOP_RENEWAL_LOST", False)
-    assert "lost on the way" in error.message and "connect it again" in error.message
+    assert "lost on the way" in error.message and "Connect the shop again" in error.message
 
 
 def test_a_renewal_whose_process_died_is_known_to_the_next_one(stack: ExitStack) -> None:
     world = World(stack, orders=1)
     world.fake.gate.expire()
-    sent: list[Tokens] = []
+    desk = world.tokens.desk
 
-    def die_with_the_answer(tokens: Tokens) -> None:
-        sent.append(tokens)
-        if tokens.renewal_sent is None:
+    def die_with_the_answer(known: Tokens, fresh: Tokens) -> bool:
+        if fresh.renewal_sent is None:
             raise KeyboardInterrupt
+        return desk.store(known, fresh)
 
-    dying = replace(world.tokens.desk, store=die_with_the_answer)
+    dying = replace(desk, store=die_with_the_answer)
     with pytest.raises(KeyboardInterrupt):
         world.new_client(dying).source("orders", Window()).fetch(None)
-    world.tokens.stored.append(sent[0])
     assert world.refused().code == "SHOP_RENEWAL_LOST"
+
+
+def test_a_shop_connected_anew_while_its_token_is_renewed_keeps_what_it_was_given(stack: ExitStack) -> None:
+    world = World(stack, orders=1)
+    world.fake.gate.expire()
+    given = Tokens("TTP_given", "TTP_given_too", None, None)
+
+    def connect(call: Call) -> None:
+        if call.path == REFRESH:
+            world.tokens.stored.append(given)
+
+    world.fake.server.before = connect
+    world.refused()
+    assert given in world.tokens.stored
+    assert not any(pair.access_token == "TTP_access_1" for pair in world.tokens.stored)
 
 
 def test_a_shop_connected_anew_knows_nothing_of_a_lost_renewal(stack: ExitStack) -> None:
@@ -364,9 +378,7 @@ def test_a_token_that_is_refused_again_and_again_ends_the_run(stack: ExitStack) 
     world = World(stack, orders=1)
     world.fake.gate.token_life = -10
     world.fake.gate.expire()
-    desk = TokenDesk(
-        lambda: replace(world.tokens.stored[-1], access_token_ends=None), world.tokens.stored.append, nullcontext
-    )
+    desk = replace(world.tokens.desk, load=lambda: replace(world.tokens.stored[-1], access_token_ends=None))
     error = world.refused(world.new_client(desk))
     assert (error.code, error.retryable) == ("SHOP_ACCESS_REVOKED", False)
     assert world.fake.server.calls == {ORDERS: 2, REFRESH: 1}

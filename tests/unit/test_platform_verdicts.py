@@ -137,7 +137,7 @@ SHOP = {"access_token": "t", "refresh_token": "r", "app_key": "k", "app_secret":
 
 
 def desk() -> TokenDesk:
-    return TokenDesk(lambda: tokens_of(SHOP), lambda tokens: None, nullcontext)
+    return TokenDesk(lambda: tokens_of(SHOP), lambda known, fresh: True, nullcontext)
 
 
 @pytest.mark.parametrize(

@@ -53,7 +53,7 @@ def revoked() -> PlatformError:
 def renewal_lost() -> PlatformError:
     message = (
         "The platform was asked to renew the shop's access, but its answer was lost on the way, and it does not take the old"
-        " access a second time. Nothing is wrong with the shop: connect it again."
+        " access a second time. Connect the shop again."
     )
     return PlatformError("SHOP_RENEWAL_LOST", message, retryable=False)
 

@@ -40,6 +40,10 @@ class Tokens:
     refresh_token_ends: int | None
     renewal_sent: int | None = None
 
+    def is_pair_of(self, other: Tokens) -> bool:
+        """Whether these are the same two tokens, whatever is known of them besides."""
+        return (self.access_token, self.refresh_token) == (other.access_token, other.refresh_token)
+
 
 @dataclass(frozen=True, slots=True)
 class TokenDesk:
@@ -47,11 +51,12 @@ class TokenDesk:
 
     `load` reads the stored pair. `alone` is entered for a renewal and left after `store`: while one process is inside, any
     other that enters waits; it must hold no transaction open, for calls are made inside. It may raise PlatformError, retryable,
-    where waiting takes too long. `store` keeps both tokens in one transaction and has committed them when it returns.
+    where waiting takes too long. `store` puts a pair in the place of the one that was loaded, both in one transaction, and has
+    committed them when it returns; False where the shop was connected anew meanwhile, and nothing was stored.
     """
 
     load: Callable[[], Tokens]
-    store: Callable[[Tokens], None]
+    store: Callable[[Tokens, Tokens], bool]
     alone: Callable[[], AbstractContextManager[None]]
 
 
@@ -155,10 +160,11 @@ class TokenKeeper:
             now = self._clock.unix()
             if is_over(stored.refresh_token_ends, now, 0):
                 raise revoked()
-            if stored.renewal_sent is None:
-                self._desk.store(replace(stored, renewal_sent=int(now)))
+            if stored.renewal_sent is None and not self._desk.store(stored, replace(stored, renewal_sent=int(now))):
+                return self._desk.load()
             fresh = self._renew(stored, deadline)
-            self._desk.store(fresh)
+            if not self._desk.store(stored, fresh):
+                return self._desk.load()
         if fresh.access_token_ends is not None:  # one that lives for less than `early` is not renewed at every call
             self._not_before = fresh.access_token_ends - (fresh.access_token_ends - now) * PART_OF_LIFE
         return fresh
