@@ -270,6 +270,12 @@ def return_items(conn: Connection, store_id: UUID, back: Sequence[Returned], spe
     return [batch_id for batch_id, superseded in rows if superseded]
 
 
+def holds_claim(conn: Connection, store_id: UUID, claim_id: UUID) -> bool:
+    """False where the holder lost its lease, and another took the items over."""
+    row = conn.execute(SQL["holds_claim"], {"store_id": store_id, "claim_id": claim_id}).fetchone()
+    return bool(row and row[0])
+
+
 def list_orphaned_items(conn: Connection, store_id: UUID, holder: UUID) -> list[Orphan]:
     """What others than the holder have in hand; the holder of the store's lease knows that they are gone."""
     with conn.cursor(row_factory=class_row(Orphan)) as cursor:

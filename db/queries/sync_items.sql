@@ -143,6 +143,10 @@ UPDATE wc_sync_items i
  WHERE i.store_id = %(store_id)s AND i.id = d.id AND i.claim_id = d.claim_id AND i.status = 'syncing'
 RETURNING i.batch_id, i.status = 'superseded'
 
+-- name: holds_claim
+-- Whether this call still has its items in hand; they are taken from it all at once.
+SELECT EXISTS (SELECT FROM wc_sync_items WHERE store_id = %(store_id)s AND status = 'syncing' AND claim_id = %(claim_id)s)
+
 -- name: list_orphaned_items
 -- What a process that no longer sends for this store left in hand.
 SELECT id, claim_id, attempts, max_attempts

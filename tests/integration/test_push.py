@@ -269,6 +269,31 @@ def test_a_late_answer_of_one_that_lost_its_lease_ends_nothing(
     assert statuses(root_conn, store_id) == {"completed": 1}
 
 
+def test_an_older_state_that_reached_the_shop_late_is_put_right(
+    pushing: Runtime, root_conn: Connection, conn: Connection, store_id: UUID, shop: FakeWooCommerce
+) -> None:
+    """It stood still between its claim and its call, and lost its lease; the newer price went out meanwhile."""
+    product = make_erp_product()
+    put_products(pushing, store_id, [product])
+    push(pushing, store_id)
+    put_products(pushing, store_id, [product | {"regular_price": "20"}])
+    dead, line = new_id(), Line(open_store_client(pushing.settings, pushing.pool, store_id), float("inf"))
+    with tenant(conn, store_id):
+        take_lease(conn, store_id, dead, 20)
+        claim = claim_next(conn, store_id, dead, 100)
+    assert claim is not None
+    root_conn.execute("UPDATE wc_push_leases SET lease_until = now() WHERE store_id = %s", (store_id,))
+    put_products(pushing, store_id, [product | {"regular_price": "21"}])
+    push(pushing, store_id)
+    outcomes = Outcomes()
+    send_products(line, claim.tasks, claim.categories, outcomes, lambda category: None)
+    line.close()
+    record(pushing.pool, store_id, claim, outcomes)
+    assert [one["regular_price"] for one in shop.state.products.values()] == ["20"]
+    push(pushing, store_id)
+    assert [one["regular_price"] for one in shop.state.products.values()] == ["21"]
+
+
 def test_two_stores_with_the_same_products_are_never_mixed(
     pushing: Runtime,
     root_conn: Connection,

@@ -38,7 +38,7 @@ from workers.runtime import Runtime
 
 log = get_logger(__name__)
 
-LEASE_SECONDS = 20.0
+LEASE_SECONDS = 12.0  # so long after a worker's death nobody sends for its store
 RENEW_SECONDS = 4.0
 SAFETY_SECONDS = 3.0  # no call begins so shortly before the lease runs out
 # While a call is on its way, the next claim is made and the last answer recorded: that takes more hands than calls.
