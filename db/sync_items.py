@@ -103,7 +103,9 @@ class Orphan:
     id: UUID
     claim_id: UUID
     attempts: int
-    max_attempts: int
+    product_id: UUID | None
+    category_id: UUID | None
+    sync_type: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -291,6 +293,12 @@ def list_reopenable_items(conn: Connection, store_id: UUID, everything: bool, re
 def list_held_items(conn: Connection, store_id: UUID, hold_id: UUID) -> list[UUID]:
     parameters = {"store_id": store_id, "hold_id": hold_id}
     return [row[0] for row in conn.execute(SQL["list_held_items"], parameters).fetchall()]
+
+
+def reject_items(conn: Connection, store_id: UUID, hold_id: UUID, code: str, message: str) -> list[UUID | None]:
+    """Fail what a hold has, for good; returns the run of each. Under `lock_items`."""
+    parameters = {"store_id": store_id, "hold_id": hold_id, "code": code, "message": message}
+    return [row[0] for row in conn.execute(SQL["reject_items"], parameters).fetchall()]
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,10 +5,12 @@ A sync is accepted with 202 and polled, or waited for with `Prefer: wait=N`; `?d
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 from uuid import UUID
 
 from flask import Blueprint, Response, jsonify, request, url_for
+from psycopg import Connection
 
 from app.auth import admin_required, current_store_id, store_required
 from app.errors import ApiError, not_found
@@ -18,10 +20,10 @@ from app.paging import read_page_size
 from app.services import services
 from app.waiting import wait_until_ended, wanted_wait
 from db.erp_products import page_products
-from db.sync_items import ItemView, get_item
+from db.sync_items import ItemView, get_item, list_failed_items
 from db.tenancy import tenant
 from workers.outbound.preview import PlatformError, Preview, preview_categories, preview_products
-from workers.outbound.runs import Run, approve, retry_failed, start_categories, start_full, start_one
+from workers.outbound.runs import Run, approve, reject, retry_failed, start_categories, start_full, start_one
 
 blueprint = Blueprint("woocommerce", __name__, url_prefix="/api/v1/woocommerce")
 
@@ -121,6 +123,8 @@ def _run_accepted(run: Run) -> Answer:
 def sync_retry() -> Response:
     """Try all failed items again, permanent failures too: a person may have mended what was wrong."""
     store_id = current_store_id()
+    if _is_dry_run():
+        return _preview_failed()
     with services().pool.connection() as conn, tenant(conn, store_id):
         retried = retry_failed(conn, store_id, everything=True)
     services().wake_up.push(store_id)
@@ -131,13 +135,26 @@ def sync_retry() -> Response:
 @admin_required
 def approve_batch(batch_id: UUID) -> Response:
     """Let go what brakes hold. 409 where nothing is held under this id any more."""
+    approved = _decide(approve, batch_id)
+    services().wake_up.push(current_store_id())
+    return jsonify({"success": True, "data": {"batchId": str(batch_id), "approvedItems": approved}})
+
+
+@blueprint.post("/sync/batches/<uuid:batch_id>/reject")
+@admin_required
+def reject_batch(batch_id: UUID) -> Response:
+    """Give up what brakes hold; the shop keeps what it has. 409 where nothing is held under this id any more."""
+    rejected = _decide(reject, batch_id)
+    return jsonify({"success": True, "data": {"batchId": str(batch_id), "rejectedItems": rejected}})
+
+
+def _decide(decision: Callable[[Connection, UUID, UUID], int | None], batch_id: UUID) -> int:
     store_id = current_store_id()
     with services().pool.connection() as conn, tenant(conn, store_id):
-        approved = approve(conn, store_id, batch_id)
-    if approved is None:
+        items = decision(conn, store_id, batch_id)
+    if items is None:
         raise ApiError("CONFLICT", "there is nothing here that waits for approval")
-    services().wake_up.push(store_id)
-    return jsonify({"success": True, "data": {"batchId": str(batch_id), "approvedItems": approved}})
+    return items
 
 
 def _is_dry_run() -> bool:
@@ -161,6 +178,17 @@ def _preview_page() -> Response:
     found = _preview_products(ids[:size], "product")
     changed = [one for one in found if one.action != "none"]
     return _previews(changed, looked_at=len(found), cursor=str(ids[size - 1]) if len(ids) > size else None)
+
+
+def _preview_failed() -> Response:
+    """A dry run of another try, a page of failed items at a time: what their products lack in the shop."""
+    size, before = read_page_size(request.args), request.args.get("cursor")
+    store_id = current_store_id()
+    with services().pool.connection() as conn, tenant(conn, store_id):
+        failed = list_failed_items(conn, store_id, size + 1, read_uuid("cursor", before) if before else None)
+    ids = sorted({item.product_id for item in failed[:size] if item.product_id})
+    found = _preview_products(ids, "product") if ids else []
+    return _previews(found, looked_at=len(found), cursor=str(failed[size - 1].id) if len(failed) > size else None)
 
 
 def _preview_products(product_ids: list[UUID], sync_type: str) -> list[Preview]:

@@ -6,7 +6,7 @@ import math
 from datetime import UTC, datetime
 from typing import Any
 
-from flask import Blueprint, Response, jsonify
+from flask import Blueprint, Response, jsonify, request
 
 from app.auth import current_store_id, store_required
 from app.errors import ApiError
@@ -26,6 +26,8 @@ MOST_EVENTS = 5000
 @store_required
 def pull_orders() -> tuple[Response, int, dict[str, str]]:
     """Pull orders that changed since the last pull, or since `{"since": "…"}`; polled like any other job."""
+    if "dry_run" in request.args:
+        raise ApiError("VALIDATION_ERROR", "a pull writes nothing to the shop: it has no dry run")
     wanted = _wanted_orders(read_object().get("since"))
     return started(start_run(wanted, "woocommerce"), wanted.mode)
 

@@ -149,7 +149,7 @@ SELECT EXISTS (SELECT FROM wc_sync_items WHERE store_id = %(store_id)s AND statu
 
 -- name: list_orphaned_items
 -- What a process that no longer sends for this store left in hand.
-SELECT id, claim_id, attempts, max_attempts
+SELECT id, claim_id, attempts, product_id, category_id, sync_type
   FROM wc_sync_items
  WHERE store_id = %(store_id)s AND status = 'syncing' AND claimed_by <> %(holder)s
    FOR UPDATE
@@ -165,6 +165,14 @@ SELECT id
 -- name: list_held_items
 -- What waits for approval.
 SELECT id FROM wc_sync_items WHERE store_id = %(store_id)s AND status = 'needs_approval' AND hold_id = %(hold_id)s FOR UPDATE
+
+-- name: reject_items
+-- Only what waits for approval. A retry by hand lets it wait again, and brakes look at it again.
+UPDATE wc_sync_items
+   SET status = 'failed', hold_id = NULL, error_code = %(code)s, error_message = %(message)s, retryable = false,
+       completed_at = clock_timestamp(), updated_at = clock_timestamp()
+ WHERE store_id = %(store_id)s AND hold_id = %(hold_id)s AND status = 'needs_approval'
+RETURNING batch_id
 
 -- name: reopen_items
 -- Ended or held items wait again with their attempts anew: of several for one change the newest, and none where one waits

@@ -139,6 +139,8 @@ def test_a_full_run_is_counted_and_its_failures_named(
     [failed] = batch["failedItems"]
     assert (failed["error"]["code"], failed["retryable"]) == ("SKU_IN_TRASH", False)
     shop.trash_product(trashed["id"], force=True)
+    dry = data_of(client.post(f"{WOO}/sync/retry?dry_run=true", headers=admin), 200)
+    assert [(one["label"], one["action"]) for one in dry["changes"]] == [("TRASHED", "create")]
     assert data_of(client.post(f"{WOO}/sync/retry", headers=admin), 200) == {"retryCount": 1}
     push(pushing, store_id)
     batch = data_of(client.get(run["statusUrl"], headers=plugin), 200)
@@ -165,7 +167,42 @@ def test_a_dry_run_tells_the_differences_and_writes_nothing(
     assert change["differences"] == [{"field": "regular_price", "wooCommerce": "19.9", "erp": "25.5"}]
     found = data_of(client.post(f"{WOO}/sync/all?dry_run=true", headers=admin), 200)
     assert sorted(one["action"] for one in found["changes"]) == ["create", "update"]
+    body = {"categories": [{"category_id": str(uuid4()), "name": "Lamps"}]}
+    assert client.put("/api/v1/erp/categories", json=body, headers=plugin).status_code == 200
+    [made] = data_of(client.post(f"{WOO}/sync/categories?dry_run=true", headers=admin), 200)["changes"]
+    assert (made["label"], made["action"], made["wooCommerceId"]) == ("Lamps", "create", None)
+    assert client.post(f"{WOO}/pull/orders?dry_run=true", headers=plugin).status_code == 400
+    assert client.post(f"{WOO}/sync/all?dry_run=perhaps", headers=admin).status_code == 400
     assert shop.calls["POST /products/batch"] == writes
+
+
+@pytest.mark.parametrize(
+    ("decision", "counted", "price"), [("approve", "approvedItems", "0.01"), ("reject", "rejectedItems", "19.9")]
+)
+def test_what_brakes_hold_is_decided_by_an_admin(
+    client: FlaskClient,
+    plugin: dict[str, str],
+    admin: dict[str, str],
+    shop: FakeWooCommerce,
+    pushing: Runtime,
+    store_id: UUID,
+    decision: str,
+    counted: str,
+    price: str,
+) -> None:
+    product = make_erp_product()
+    put(client, plugin, [product])
+    push(pushing, store_id)
+    put(client, plugin, [product | {"regular_price": "0.01"}])
+    push(pushing, store_id)
+    [hold, *_] = data_of(client.get(f"{WOO}/sync/batches", headers=plugin), 200)["batches"]
+    assert (hold["status"], hold["preview"]["reasons"]) == ("needs_approval", ["price_factor"])
+    url = f"{WOO}/sync/batches/{hold['batchId']}/{decision}"
+    assert client.post(url, headers=plugin).status_code == 403
+    assert data_of(client.post(url, headers=admin), 200)[counted] == 1
+    assert client.post(url, headers=admin).status_code == 409
+    push(pushing, store_id)
+    assert [one["regular_price"] for one in shop.state.products.values()] == [price]
 
 
 def test_drift_names_what_the_shop_has_not_got(client: FlaskClient, plugin: dict[str, str]) -> None:

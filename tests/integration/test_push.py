@@ -10,7 +10,7 @@ from psycopg import Connection
 
 from app.tenants import CreatedStore
 from db.push import take_lease
-from db.sync_batches import list_batches
+from db.sync_batches import get_batch, list_batches
 from db.tenancy import tenant
 from tests.fakes.woocommerce import FakeWooCommerce, Fault
 from tests.outbound import (
@@ -27,10 +27,11 @@ from tests.outbound import (
 from workers.ids import new_id
 from workers.outbound.claim import claim_next
 from workers.outbound.drain import Outcome
-from workers.outbound.gate import approve
+from workers.outbound.gate import approve, reject
 from workers.outbound.line import Line
 from workers.outbound.outcomes import Outcomes, Refused
 from workers.outbound.record import record
+from workers.outbound.runs import retry_failed, start_full
 from workers.outbound.send_products import send_products
 from workers.outbound.shop import open_store_client
 from workers.platforms.base import PlatformError
@@ -269,6 +270,36 @@ def test_a_late_answer_of_one_that_lost_its_lease_ends_nothing(
     assert statuses(root_conn, store_id) == {"completed": 1}
 
 
+def test_a_price_that_changes_back_while_nobody_knows_what_the_shop_has_is_sent(
+    pushing: Runtime, root_conn: Connection, conn: Connection, store_id: UUID, shop: FakeWooCommerce
+) -> None:
+    """The call between was made and never recorded: by its worker's death, then by an answer that was lost each time."""
+    product = make_erp_product(regular_price="10")
+    put_products(pushing, store_id, [product])
+    push(pushing, store_id)
+    put_products(pushing, store_id, [product | {"regular_price": "12"}])
+    dead, line = new_id(), Line(open_store_client(pushing.settings, pushing.pool, store_id), float("inf"))
+    with tenant(conn, store_id):
+        take_lease(conn, store_id, dead, 20)
+        claim = claim_next(conn, store_id, dead, 100)
+    assert claim is not None
+    send_products(line, claim.tasks, claim.categories, Outcomes(), lambda category: None)
+    line.close()
+    put_products(pushing, store_id, [product])
+    root_conn.execute("UPDATE wc_push_leases SET lease_until = now() WHERE store_id = %s", (store_id,))
+    push(pushing, store_id)
+    assert [one["regular_price"] for one in shop.state.products.values()] == ["10"]
+    put_products(pushing, store_id, [product | {"regular_price": "13"}])
+    shop.faults.add(Fault("lost_answer", "POST /products/batch", times=3))
+    for _ in range(3):
+        with hurried(root_conn, store_id):
+            push(pushing, store_id)
+    assert statuses(root_conn, store_id)["failed"] == 1
+    put_products(pushing, store_id, [product])
+    push(pushing, store_id)
+    assert [one["regular_price"] for one in shop.state.products.values()] == ["10"]
+
+
 def test_an_older_state_that_reached_the_shop_late_is_put_right(
     pushing: Runtime, root_conn: Connection, conn: Connection, store_id: UUID, shop: FakeWooCommerce
 ) -> None:
@@ -368,6 +399,31 @@ def test_too_many_price_changes_are_held_until_approved(
         assert approve(conn, store_id, hold.id) == 12
     push(pushing, store_id)
     assert statuses(root_conn, store_id) == {"completed": 32}
+
+
+def test_what_a_person_rejects_stays_as_it_was_until_the_erp_says_something_else(
+    pushing: Runtime, root_conn: Connection, conn: Connection, store_id: UUID, shop: FakeWooCommerce
+) -> None:
+    products = [make_erp_product() for _ in range(12)]
+    put_products(pushing, store_id, products)
+    push(pushing, store_id)
+    put_products(pushing, store_id, [one | {"regular_price": "0.01"} for one in products])
+    with tenant(conn, store_id):
+        run = start_full(conn, store_id, "test", force=False)
+    push(pushing, store_id)
+    with tenant(conn, store_id):
+        assert reject(conn, store_id, run.batch_id) == 24  # each product's price, and the run's whole product
+        assert reject(conn, store_id, run.batch_id) is None
+        batch = get_batch(conn, store_id, run.batch_id)
+    assert batch is not None and (batch.status, batch.fail_count) == ("completed", 12)
+    push(pushing, store_id)
+    assert {one["regular_price"] for one in shop.state.products.values()} == {"19.9"}
+    assert statuses(root_conn, store_id) == {"completed": 12, "failed": 24}
+    with tenant(conn, store_id):
+        assert retry_failed(conn, store_id, everything=False) == 0
+    put_products(pushing, store_id, [one | {"regular_price": "20.10"} for one in products[:3]])
+    push(pushing, store_id)
+    assert sorted(one["regular_price"] for one in shop.state.products.values()) == ["19.9"] * 9 + ["20.1"] * 3
 
 
 def test_a_mistake_that_the_erp_takes_back_is_let_go_and_costs_no_call(

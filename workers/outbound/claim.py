@@ -28,6 +28,7 @@ from db.sync_items import (
     return_items,
 )
 from workers.ids import new_id
+from workers.outbound.doubt import forget_sent
 from workers.outbound.gate import weigh
 from workers.outbound.priorities import delay_after
 from workers.outbound.tasks import Task, tasks_of
@@ -87,6 +88,7 @@ def return_orphans(conn: Connection, store_id: UUID, holder: UUID) -> int:
     """
     lock_items(conn, store_id)
     orphans = list_orphaned_items(conn, store_id, holder)
+    forget_sent(conn, store_id, orphans)
     back = [one for one in orphans if one.attempts < INTERRUPTIONS]
     if back:
         returned = [_returned(one) for one in back]

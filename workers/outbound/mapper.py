@@ -126,7 +126,11 @@ def keep_manual_offer(payload: Payload, answer: Mapping[str, Any], last_sent_sal
     `answer` is the shop's product, `last_sent_sale_price` what we last set there.
     """
     theirs = number_of(answer.get("sale_price"))
-    if theirs is None or theirs == last_sent_sale_price:
+    if theirs in (
+        None,
+        last_sent_sale_price,
+        number_of(payload.get("sale_price")),
+    ):  # the last: sent, and never recorded
         return payload
     return {field: value for field, value in payload.items() if field not in SALE_FIELDS}
 

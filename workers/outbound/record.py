@@ -16,10 +16,11 @@ from db.sync_batches import count_batch_results
 from db.sync_items import Origin, Spent, complete_items, fail_items, holds_claim, lock_items, return_items
 from db.tenancy import tenant
 from workers.outbound.claim import Claim, tally
+from workers.outbound.doubt import forget_sent
 from workers.outbound.outcomes import Again, Outcomes, Refused, Verdicts, verdicts_on
 from workers.outbound.requests import request_categories, request_products
 from workers.platforms.woocommerce import errors
-from workers.platforms.woocommerce.errors import WooCommerceApiError
+from workers.platforms.woocommerce.errors import RateLimitError, WooCommerceApiError
 
 log = get_logger(__name__)
 
@@ -52,6 +53,9 @@ def _record(conn: Connection, store_id: UUID, claim: Claim, outcomes: Outcomes) 
     _write_items(conn, store_id, claim.id, verdicts, Spent(outcomes.platform_seconds, outcomes.validation_seconds))
     delete_mappings(conn, store_id, outcomes.gone)
     save_mappings(conn, store_id, sorted(outcomes.mappings, key=lambda mapping: mapping.product_id))
+    if outcomes.calls:
+        in_doubt = [one for one in outcomes.refused if not isinstance(one.error, RateLimitError)]
+        forget_sent(conn, store_id, [item for one in in_doubt for item in one.items])
     failed = {item.product_id: one.error.message for one in outcomes.refused for item in one.items if item.product_id}
     mark_mappings_failed(conn, store_id, sorted((key, message) for key, message in failed.items() if key))
     late = [one.id for one in verdicts.completed if one.breach] + [one.id for one in verdicts.failed if one.breach]
