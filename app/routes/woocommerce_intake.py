@@ -6,16 +6,17 @@ import math
 from datetime import UTC, datetime
 from typing import Any
 
-from flask import Blueprint, Response, jsonify, request
+from flask import Blueprint, Response, jsonify
 
 from app.auth import current_store_id, store_required
 from app.errors import ApiError
-from app.outbound_requests import read_object
+from app.outbound_requests import ask_shop, is_dry_run, read_object
 from app.pulls import start_run, started
 from app.services import services
 from schemas.fields import moment_of
 from workers.inbound.pull_start import Wanted
 from workers.outbound.events import Event, read_event, take_events
+from workers.outbound.preview import preview_orders
 
 blueprint = Blueprint("woocommerce_intake", __name__, url_prefix="/api/v1/woocommerce")
 
@@ -24,12 +25,21 @@ MOST_EVENTS = 5000
 
 @blueprint.post("/pull/orders")
 @store_required
-def pull_orders() -> tuple[Response, int, dict[str, str]]:
-    """Pull orders that changed since the last pull, or since `{"since": "…"}`; polled like any other job."""
-    if "dry_run" in request.args:
-        raise ApiError("VALIDATION_ERROR", "a pull writes nothing to the shop: it has no dry run")
+def pull_orders() -> Response | tuple[Response, int, dict[str, str]]:
+    """Pull orders that changed since the last pull, or since `{"since": "…"}`; polled like any other job.
+
+    A dry run answers the first page of them, and stores nothing.
+    """
     wanted = _wanted_orders(read_object().get("since"))
+    if is_dry_run():
+        return _preview(wanted)
     return started(start_run(wanted, "woocommerce"), wanted.mode)
+
+
+def _preview(wanted: Wanted) -> Response:
+    found = ask_shop(lambda: preview_orders(services().settings, services().pool, current_store_id(), wanted))
+    data = {"dryRun": True, "orders": found.orders, "refused": found.refused, "total": found.total}
+    return jsonify({"success": True, "data": data})
 
 
 def _wanted_orders(since: Any) -> Wanted:

@@ -23,7 +23,7 @@ ALTER TABLE wc_sync_batches DROP CONSTRAINT wc_sync_batches_status_check;
 ALTER TABLE wc_sync_batches ADD CONSTRAINT wc_sync_batches_status_check
     CHECK (status IN ('syncing', 'completed', 'needs_approval', 'approved', 'released', 'rejected'));
 
-CREATE INDEX wc_sync_items_breached ON wc_sync_items (store_id, sync_type, breach) WHERE breach IS NOT NULL;
+CREATE INDEX wc_sync_items_breached ON wc_sync_items (store_id, sync_type, status, breach) WHERE breach IS NOT NULL;
 
 -- Stores with orders that are still to be published.
 CREATE FUNCTION dispatch_order_events(most integer) RETURNS TABLE (store_id uuid)
@@ -43,17 +43,17 @@ CREATE FUNCTION count_sla_breaches() RETURNS TABLE (sync_type text, status text,
          GROUP BY i.sync_type, i.status, i.breach;
     END;
 
--- Items of all stores by type and status, with how many of the open ones are past their deadline, and the age of the oldest open
--- one in seconds (0 where none is open).
+-- Items of all stores that are open or failed, by type and status, with how many of the open ones are past their deadline, and
+-- the age of the oldest in seconds.
 CREATE FUNCTION count_push_items()
     RETURNS TABLE (sync_type text, status text, items bigint, overdue bigint, oldest_seconds double precision)
     LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, public
     BEGIN ATOMIC
         SELECT i.sync_type, i.status, count(*),
                count(*) FILTER (WHERE i.status IN ('pending', 'syncing') AND i.due_at < clock_timestamp()),
-               coalesce(extract(epoch FROM clock_timestamp()
-                                - min(i.created_at) FILTER (WHERE i.status IN ('pending', 'syncing')))::float8, 0)
-          FROM wc_sync_items i
+               extract(epoch FROM clock_timestamp() - min(i.created_at))::float8
+          FROM stores s
+          JOIN wc_sync_items i ON i.store_id = s.id AND i.status IN ('pending', 'syncing', 'failed', 'needs_approval')
          GROUP BY i.sync_type, i.status;
     END;
 

@@ -14,7 +14,7 @@ import psycopg
 import pytest
 
 from app.tenants import create_store, set_credentials
-from tests.fakes.woocommerce import FakeWooCommerce
+from tests.fakes.woocommerce import FakeWooCommerce, Fault
 from tests.outbound import make_erp_product
 from tests.stack import Shop, Stack, running_stack
 from tests.waiting import wait_until
@@ -118,6 +118,18 @@ def test_a_forced_full_sync_killed_at_any_point_changes_nothing(shop: Shop, fake
     kill_somewhere(shop, fake, draw)
     assert_in_step(shop, fake, products)
     assert {wc_id: one["regular_price"] for wc_id, one in fake.state.products.items()} == before
+
+
+def test_a_shop_that_answers_after_31_seconds_gets_each_product_once(shop: Shop, fake: FakeWooCommerce) -> None:
+    """Nobody waits for longer than 30 s; the shop has made the products, and the next attempt finds them."""
+    products = [make_erp_product() for _ in range(30)]
+    fake.faults.add(Fault("hang", WRITES, seconds=31))
+    tell(shop, products)
+    assert_in_step(shop, fake, products)
+    assert fake.calls["GET /products"] >= 1
+    waited = "SELECT min(platform_seconds), max(attempts) FROM wc_sync_items WHERE store_id = %s"
+    ((seconds, attempts),) = shop.stack.sql(waited, shop.id)
+    assert 30 <= seconds < 31 and attempts == 2
 
 
 def test_ten_workers_at_once_send_no_item_twice(fake: FakeWooCommerce) -> None:

@@ -171,7 +171,9 @@ def test_a_dry_run_tells_the_differences_and_writes_nothing(
     assert client.put("/api/v1/erp/categories", json=body, headers=plugin).status_code == 200
     [made] = data_of(client.post(f"{WOO}/sync/categories?dry_run=true", headers=admin), 200)["changes"]
     assert (made["label"], made["action"], made["wooCommerceId"]) == ("Lamps", "create", None)
-    assert client.post(f"{WOO}/pull/orders?dry_run=true", headers=plugin).status_code == 400
+    order = shop.add_order(datetime.now(UTC) - timedelta(hours=1))
+    pulled = data_of(client.post(f"{WOO}/pull/orders?dry_run=true", headers=plugin), 200)
+    assert ([one["wooCommerceId"] for one in pulled["orders"]], pulled["total"]) == ([order["id"]], 1)
     assert client.post(f"{WOO}/sync/all?dry_run=perhaps", headers=admin).status_code == 400
     assert shop.calls["POST /products/batch"] == writes
 

@@ -179,7 +179,7 @@ def test_the_same_natural_keys_live_side_by_side(
 def test_a_pooled_connection_carries_no_store_to_its_next_user(runtime: Runtime, filled: CreatedStore) -> None:
     with runtime.pool.connection() as conn:
         with tenant(conn, filled.store_id):
-            assert conn.execute("SELECT count(*) FROM orders").fetchone() == (2,)
+            assert conn.execute("SELECT count(*) FROM orders").fetchone() == (3,)
         assert conn.execute("SELECT count(*) FROM orders").fetchone() == (0,)
         with pytest.raises(ZeroDivisionError), tenant(conn, filled.store_id):
             _ = 1 / 0

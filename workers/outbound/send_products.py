@@ -29,7 +29,12 @@ from workers.outbound.tasks import (
 from workers.platforms.base import PlatformError
 from workers.platforms.woocommerce import errors
 from workers.platforms.woocommerce.client import BatchAnswer, BatchItem
-from workers.platforms.woocommerce.errors import ValidationError, WooCommerceApiError
+from workers.platforms.woocommerce.errors import (
+    MappingNotFoundError,
+    SyncError,
+    ValidationError,
+    WooCommerceApiError,
+)
 
 log = get_logger(__name__)
 
@@ -50,7 +55,7 @@ def send_products(
     began = time.monotonic()
     found = sort_tasks(tasks)
     for task in found.unknown:
-        outcomes.refused.append(Refused(task.items, _unknown()))
+        outcomes.refused.append(Refused(task.items, _unknown(task)))
     for task in found.unchanged:
         outcomes.done.append(Done(task.items, task.sent.wc_product_id if task.sent else None))
     outcomes.validation_seconds += time.monotonic() - began
@@ -69,8 +74,9 @@ def _settled(outcomes: Outcomes) -> list[ClaimedItem]:
     return [item for group in groups for item in group.items]
 
 
-def _unknown() -> PlatformError:
-    return PlatformError(PRODUCT_UNKNOWN, "The ERP has not told us of this product.", retryable=False)
+def _unknown(task: Task) -> SyncError:
+    message = "The ERP has not told us of this product."
+    return SyncError(task.product_id, task.items[0].sync_type, PRODUCT_UNKNOWN, message, retryable=False)
 
 
 def _adopt(line: Line, tasks: Sequence[Task], outcomes: Outcomes) -> set[UUID]:
@@ -169,7 +175,8 @@ def _batch(send: Any, creates: Sequence[Write], updates: Sequence[Write]) -> Bat
 
 
 def _wc_id(write: Write) -> int:
-    assert write.task.sent is not None
+    if write.task.sent is None:
+        raise MappingNotFoundError(write.task.product_id)
     return write.task.sent.wc_product_id
 
 
