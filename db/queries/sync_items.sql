@@ -4,7 +4,8 @@
 SELECT pg_advisory_xact_lock(hashtextextended('sync items ' || %(store_id)s::text, 0))
 
 -- name: request_product_items
--- A change joins the item of its kind that still waits for that product; in key order, so that two writers can't deadlock.
+-- A change joins the item of its kind that still waits for that product, and what a person approved was not this: brakes look
+-- again. In key order, so that two writers can't deadlock.
 INSERT INTO wc_sync_items AS waiting (store_id, id, product_id, sync_type, priority, status, payload, force, batch_id, due_at)
 SELECT %(store_id)s, n.id, n.product_id, n.sync_type, n.priority, 'pending', %(payload)s, %(force)s, %(batch_id)s,
        now() + make_interval(secs => n.sla_seconds)
@@ -12,7 +13,7 @@ SELECT %(store_id)s, n.id, n.product_id, n.sync_type, n.priority, 'pending', %(p
               %(sla_seconds)s::float8[]) n (id, product_id, sync_type, priority, sla_seconds)
  ORDER BY n.product_id, n.sync_type
     ON CONFLICT (store_id, product_id, sync_type) WHERE status = 'pending' AND product_id IS NOT NULL DO UPDATE SET
-       requests = waiting.requests + 1, force = waiting.force OR EXCLUDED.force, weighed = false,
+       requests = waiting.requests + 1, force = waiting.force OR EXCLUDED.force, weighed = false, approved = false,
        batch_id = coalesce(waiting.batch_id, EXCLUDED.batch_id), updated_at = clock_timestamp()
 RETURNING id
 
@@ -24,7 +25,7 @@ SELECT %(store_id)s, n.id, n.category_id, 'category', %(priority)s, 'pending', %
   FROM unnest(%(ids)s::uuid[], %(category_ids)s::uuid[]) n (id, category_id)
  ORDER BY n.category_id
     ON CONFLICT (store_id, category_id) WHERE status = 'pending' AND category_id IS NOT NULL DO UPDATE SET
-       requests = waiting.requests + 1, force = waiting.force OR EXCLUDED.force, weighed = false,
+       requests = waiting.requests + 1, force = waiting.force OR EXCLUDED.force, weighed = false, approved = false,
        batch_id = coalesce(waiting.batch_id, EXCLUDED.batch_id), updated_at = clock_timestamp()
 RETURNING id
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -114,6 +115,26 @@ def test_one_product_is_sent_and_waited_for(
     assert (stats["completed"], stats["queueDepth"], stats["outOfSyncProducts"]) == (1, 0, 0)
 
 
+def test_a_result_may_be_waited_for(
+    client: FlaskClient, plugin: dict[str, str], shop: FakeWooCommerce, pushing: Runtime, store_id: UUID
+) -> None:
+    product = make_erp_product()
+    put(client, plugin, [product])
+    later = threading.Timer(0.2, push, (pushing, store_id))
+    later.start()
+    url = f"{WOO}/sync/price/{product['product_id']}"
+    result = data_of(client.post(url, headers=plugin | {"Prefer": "wait=10"}), 200)
+    later.join()
+    made = shop.product_of(product["sku"])
+    assert made is not None
+    assert (result["success"], result["productId"], result["wooCommerceId"]) == (
+        True,
+        product["product_id"],
+        made["id"],
+    )
+    assert (result["syncType"], result["error"]) == ("price", None) and result["duration"] >= 0
+
+
 @pytest.mark.parametrize("path", ["/sync/product/{}", "/sync/stock/{}", "/sync/price/{}"])
 def test_unknown_and_malformed_products(client: FlaskClient, plugin: dict[str, str], path: str) -> None:
     assert client.post(WOO + path.format(uuid4()), headers=plugin).status_code == 404
@@ -174,6 +195,8 @@ def test_a_dry_run_tells_the_differences_and_writes_nothing(
     order = shop.add_order(datetime.now(UTC) - timedelta(hours=1))
     pulled = data_of(client.post(f"{WOO}/pull/orders?dry_run=true", headers=plugin), 200)
     assert ([one["wooCommerceId"] for one in pulled["orders"]], pulled["total"]) == ([order["id"]], 1)
+    since = {"since": (datetime.now(UTC) - timedelta(minutes=10)).isoformat()}
+    assert data_of(client.post(f"{WOO}/pull/orders?dry_run=true", json=since, headers=plugin), 200)["orders"] == []
     assert client.post(f"{WOO}/sync/all?dry_run=perhaps", headers=admin).status_code == 400
     assert shop.calls["POST /products/batch"] == writes
 

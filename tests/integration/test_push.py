@@ -7,6 +7,7 @@ from uuid import UUID, uuid4
 
 import pytest
 from psycopg import Connection
+from redis import Redis
 
 from app.tenants import CreatedStore
 from db.push import take_lease
@@ -36,6 +37,8 @@ from workers.outbound.send_products import send_products
 from workers.outbound.shop import open_store_client
 from workers.platforms.base import PlatformError
 from workers.runtime import Runtime
+
+CACHED = ("mapping", "sync_status", "sync_attempts", "last_sync")
 
 
 @pytest.fixture
@@ -399,6 +402,58 @@ def test_too_many_price_changes_are_held_until_approved(
         assert approve(conn, store_id, hold.id) == 12
     push(pushing, store_id)
     assert statuses(root_conn, store_id) == {"completed": 32}
+
+
+def test_an_approval_does_not_cover_what_comes_after_it(
+    pushing: Runtime, conn: Connection, store_id: UUID, shop: FakeWooCommerce
+) -> None:
+    product = make_erp_product()
+    put_products(pushing, store_id, [product])
+    push(pushing, store_id)
+    put_products(pushing, store_id, [product | {"regular_price": "199"}])
+    push(pushing, store_id)
+    with tenant(conn, store_id):
+        [hold] = list_batches(conn, store_id, 1)
+        assert approve(conn, store_id, hold.id) == 1
+    put_products(pushing, store_id, [product | {"regular_price": "0.05"}])
+    push(pushing, store_id)
+    assert [one["regular_price"] for one in shop.state.products.values()] == ["19.9"]
+
+
+@pytest.mark.parametrize("kind", ["maintenance", "error_page", "html", "php_warning", "database_down", "drop"])
+def test_a_shop_that_stumbles_gets_each_product_once(
+    pushing: Runtime, root_conn: Connection, store_id: UUID, shop: FakeWooCommerce, kind: str
+) -> None:
+    products = [make_erp_product() for _ in range(3)]
+    put_products(pushing, store_id, products)
+    shop.faults.add(Fault(kind, seconds=5))
+    for _ in range(2):
+        with hurried(root_conn, store_id):
+            push(pushing, store_id)
+    assert statuses(root_conn, store_id) == {"completed": 3}
+    assert sorted(one["sku"] for one in shop.state.products.values()) == sorted(one["sku"] for one in products)
+
+
+def test_plain_permalinks_are_told_and_nothing_is_written(
+    pushing: Runtime, root_conn: Connection, store_id: UUID, shop: FakeWooCommerce
+) -> None:
+    shop.configure(plain_permalinks=True)
+    put_products(pushing, store_id, [make_erp_product()])
+    push(pushing, store_id)
+    told = root_conn.execute("SELECT error_code, retryable FROM wc_sync_items WHERE store_id = %s", (store_id,))
+    assert (told.fetchone(), shop.state.products) == (("PLAIN_PERMALINKS", False), {})
+
+
+def test_redis_is_told_what_was_sent(pushing: Runtime, redis: Redis, store_id: UUID, shop: FakeWooCommerce) -> None:
+    """Under the specification's keys, with the store before the product."""
+    product = make_erp_product()
+    put_products(pushing, store_id, [product])
+    push(pushing, store_id)
+    keys = {name: f"wc_{name}:{store_id}:{product['product_id']}" for name in CACHED}
+    [wc_id] = shop.state.products
+    assert [redis.get(keys[name]) for name in CACHED[:3]] == [str(wc_id).encode(), b"completed", b"1"]
+    assert int(redis.get(keys["last_sync"]) or 0) > 0
+    assert all(0 < redis.ttl(key) <= 24 * 3600 for key in keys.values())
 
 
 def test_what_a_person_rejects_stays_as_it_was_until_the_erp_says_something_else(

@@ -198,7 +198,7 @@ def _send(turn: _Turn, claim: Claim) -> None:
     recorded = record(turn.runtime.pool, turn.store_id, claim, outcomes)
     if any(one.error.code == errors.PLATFORM_TIMED_OUT for one in outcomes.refused):
         turn.most = max(turn.most // 2, FEWEST_PRODUCTS)
-    remember(turn.runtime.wake_up, turn.store_id, claim, outcomes)
+    remember(turn.runtime.wake_up, turn.store_id, claim, outcomes, turn.runtime.settings.push_cache_seconds)
     log.info(
         "claim_sent",
         completed=recorded.completed,
