@@ -132,6 +132,23 @@ def test_a_shop_that_answers_after_31_seconds_gets_each_product_once(shop: Shop,
     assert 30 <= seconds < 31 and attempts == 2
 
 
+def test_long_syncs_make_way_for_another_stores(stack: Stack, shop: Shop, fake: FakeWooCommerce) -> None:
+    """Each of the two workers has a long one in hand; a third store's product does not wait for their ends."""
+    fake.latency = 1.0
+    long = [shop, connected(stack, fake)]
+    for one in long:
+        tell(one, [make_erp_product() for _ in range(4_000)])
+    wait_until(lambda: fake.calls[WRITES] >= 5, 30.0, "both to be under way")
+    with FakeWooCommerce() as quick_fake:
+        quick = connected(stack, quick_fake)
+        products = [make_erp_product()]
+        tell(quick, products)
+        assert_in_step(quick, quick_fake, products)
+    assert all(stack.one(OPEN, one.id) for one in long)
+    for one in long:
+        wait_until(lambda one=one: not stack.one(OPEN, one.id), 120.0, "the long one")  # type: ignore[misc]
+
+
 def test_ten_workers_at_once_send_no_item_twice(fake: FakeWooCommerce) -> None:
     """All are woken again and again while one sends; each product is written by exactly one call."""
     products = [make_erp_product() for _ in range(3_000)]

@@ -20,7 +20,7 @@ from workers.inbound.pull_start import Wanted, start_pull
 from workers.inbound.shop_access import open_store_shop
 from workers.outbound.announce import ORDER_RECEIVED, announce_orders
 from workers.outbound.events import CHANNELS
-from workers.outbound.listener import STREAM
+from workers.outbound.listener import STREAM, Listener, refused_counts
 from workers.runtime import Runtime
 
 NOW = datetime.now(UTC)
@@ -58,6 +58,9 @@ def test_orders_that_wait_for_the_merchant_are_told_of_once(
     told = on_stream(redis)
     assert [json.loads(one["data"]) for one in messages if one["type"] == "message"] == told
     assert sorted(one["wooCommerceId"] for one in told) == new
+    listener = Listener(runtime.pool, redis, runtime.wake_up)
+    assert (listener.tick(), refused_counts(redis)) == (3, {})  # ours are passed over, and are no mistake of anybody's
+    listener.forget()
     ids: dict[int, UUID] = dict(
         root_conn.execute("SELECT wc_order_id, id FROM orders WHERE store_id = %s", (store_id,)).fetchall()
     )
