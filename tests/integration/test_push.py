@@ -226,6 +226,26 @@ def test_a_product_that_was_made_though_its_answer_was_lost_is_not_made_again(
     assert [one["sku"] for one in shop.state.products.values()] == [product["sku"]]
 
 
+def test_a_call_that_the_shop_finishes_after_we_looked_is_no_duplicate_of_ours(
+    pushing: Runtime, root_conn: Connection, store_id: UUID, shop: FakeWooCommerce
+) -> None:
+    """It was given up, the look-up found nothing yet, and the next create meets what it made."""
+    product = make_erp_product()
+    put_products(pushing, store_id, [product])
+    shop.faults.add(Fault("drop", "POST /products/batch"))
+    with hurried(root_conn, store_id):
+        push(pushing, store_id)
+    found = shop.calls["GET /products"]
+    finished = [lambda: shop.add_product(name="Blue Widget", sku=product["sku"])]
+    shop.before = lambda endpoint: finished.pop()() if endpoint == "POST /products/batch" and finished else None
+    with hurried(root_conn, store_id):
+        push(pushing, store_id)
+    assert shop.calls["GET /products"] == found + 1
+    push(pushing, store_id)
+    assert statuses(root_conn, store_id) == {"completed": 1}
+    assert len(shop.state.products) == 1
+
+
 def test_one_product_that_crashes_the_shop_does_not_take_the_others_along(
     pushing: Runtime, root_conn: Connection, store_id: UUID, shop: FakeWooCommerce
 ) -> None:

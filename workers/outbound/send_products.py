@@ -190,11 +190,21 @@ def _settle(write: Write, item: BatchItem, ids: Mapping[UUID, int], outcomes: Ou
         # Deleted in the shop: forget the mapping, and the next attempt creates it anew.
         outcomes.gone.append((write.task.product_id, write.task.sent.wc_product_id))
         _refuse([write], WooCommerceApiError(errors.NOT_IN_SHOP, status=error_status(error), retryable=True), outcomes)
-    elif error.code == errors.DUPLICATE_SKU and write.task.sent is None and not write.task.may_exist:
-        # The shop has it already, from somebody else: it is looked up and adopted next.
-        outcomes.again.append(Again(write.task.items))
+    elif error.code == errors.DUPLICATE_SKU and write.task.sent is None:
+        _look_up_next(write, error, outcomes)
     else:
         _refuse([write], error, outcomes)
+
+
+def _look_up_next(write: Write, error: PlatformError, outcomes: Outcomes) -> None:
+    """The shop has it already: from somebody else, or, where it was looked up in vain just now, from a call of ours that a
+    shop finished after all, long after we gave it up. It is looked up and adopted next; in the end it is another's."""
+    if not write.task.may_exist:
+        outcomes.again.append(Again(write.task.items))
+        return
+    is_last = any(item.attempts >= item.max_attempts for item in write.task.items)
+    refusal = WooCommerceApiError(errors.DUPLICATE_SKU, status=error_status(error), retryable=not is_last)
+    _refuse([write], refusal, outcomes)
 
 
 def error_status(error: PlatformError) -> int:

@@ -36,7 +36,8 @@ class FakeWooCommerce:
     """A shop that serves while it is entered. `state` may be looked at and changed at any time, under its lock.
 
     `calls` counts calls by method and route with ids left out (`PUT /products/{id}`), pages of the site as `PAGE`. No call
-    takes less than `latency` seconds, the shop's own work included. `clock` gives unix seconds.
+    takes less than `latency` seconds, the shop's own work included. `before` is called ahead of each, with what `calls` counts.
+    `clock` gives unix seconds.
     """
 
     def __init__(
@@ -54,6 +55,7 @@ class FakeWooCommerce:
         self.calls: Counter[str] = Counter()
         self.faults = Faults()
         self.latency = 0.0
+        self.before: Callable[[str], object] = lambda endpoint: None
         self._closing = threading.Event()
         categories.add_default(self.state)
 
@@ -110,6 +112,7 @@ class FakeWooCommerce:
         with self.state.lock:
             self.calls[endpoint] += 1
         came_at = time.monotonic()
+        self.before(endpoint)
         reply = self._served(call, route)
         self._closing.wait(came_at + self.latency - time.monotonic())
         return reply
