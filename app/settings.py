@@ -48,6 +48,7 @@ class Settings:
     pull_workers: int
     pull_turn_seconds: int
     push_workers: int
+    push_cache_seconds: int
     alert_webhook_url: str | None = field(repr=False)
     allow_http_shops: bool
     tiktok_calls_per_second: int
@@ -139,6 +140,7 @@ def load_settings(environ: Mapping[str, str]) -> Settings:
         pull_workers=read("PULL_WORKERS", _whole(1, 64), 1),
         pull_turn_seconds=read("PULL_TURN_SECONDS", _whole(1, 3600), 60),
         push_workers=read("PUSH_WORKERS", _whole(1, 64), 2),
+        push_cache_seconds=read("PUSH_CACHE_SECONDS", _whole(1, 366 * 24 * 3600), 24 * 3600),
         alert_webhook_url=read("ALERT_WEBHOOK_URL", _url("https", "http"), None),
         allow_http_shops=read("ALLOW_HTTP_SHOPS", _yes_or_no, False),
         tiktok_calls_per_second=read("TIKTOK_CALLS_PER_SECOND", _whole(1, 1000), 20),

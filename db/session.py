@@ -17,3 +17,8 @@ def set_asynchronous_commit(conn: Connection) -> None:
 def discard_plans(conn: Connection) -> None:
     """Have every statement planned anew at its next use, the checks of foreign keys too; they stay prepared."""
     conn.execute(SQL["discard_plans"])
+
+
+def prefer_index_order(conn: Connection) -> None:
+    """Have what this transaction plans read in the order of an index rather than read all and sort."""
+    conn.execute(SQL["prefer_index_order"])

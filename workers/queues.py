@@ -124,6 +124,11 @@ def waiting_logs(redis: Redis) -> list[UUID]:
     return [log_id for log_id in found if log_id is not None]
 
 
+def count_waiting(redis: Redis, name: str) -> int:
+    """How many jobs of a queue wait. Raises RedisError."""
+    return int(redis.llen(f"rq:queue:{name}"))
+
+
 def enqueue_push(redis: Redis, store_id: UUID) -> None:
     """Push one job for the store, unless one is on its way already. Raises RedisError."""
     if not redis.set(push_mark(store_id), 1, nx=True, ex=PUSH_MARK_SECONDS):

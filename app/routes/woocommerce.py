@@ -5,23 +5,25 @@ A sync is accepted with 202 and polled, or waited for with `Prefer: wait=N`; `?d
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 from uuid import UUID
 
 from flask import Blueprint, Response, jsonify, request, url_for
+from psycopg import Connection
 
 from app.auth import admin_required, current_store_id, store_required
 from app.errors import ApiError, not_found
 from app.outbound_answers import preview_answer, sync_result
-from app.outbound_requests import read_flag, read_object, read_uuid
+from app.outbound_requests import ask_shop, is_dry_run, read_flag, read_object, read_uuid
 from app.paging import read_page_size
 from app.services import services
 from app.waiting import wait_until_ended, wanted_wait
 from db.erp_products import page_products
-from db.sync_items import ItemView, get_item
+from db.sync_items import ItemView, get_item, list_failed_items
 from db.tenancy import tenant
-from workers.outbound.preview import PlatformError, Preview, preview_categories, preview_products
-from workers.outbound.runs import Run, approve, retry_failed, start_categories, start_full, start_one
+from workers.outbound.preview import Preview, preview_categories, preview_products
+from workers.outbound.runs import Run, approve, reject, retry_failed, start_categories, start_full, start_one
 
 blueprint = Blueprint("woocommerce", __name__, url_prefix="/api/v1/woocommerce")
 
@@ -36,7 +38,7 @@ Answer = Response | tuple[Response, int, dict[str, str]]
 def sync_product(sync_type: str, product_id: str) -> Answer:
     """Send one product whole, its stock or its price."""
     product = read_uuid("productId", product_id)
-    if _is_dry_run():
+    if is_dry_run():
         found = _preview_products([product], sync_type)
         if not found:
             raise not_found()
@@ -82,7 +84,7 @@ def sync_all() -> Answer:
     """Send all products that the shop has not got as they are; all of them with `{"force": true}`."""
     force = read_flag(read_object(), "force")
     store_id = current_store_id()
-    if _is_dry_run():
+    if is_dry_run():
         return _preview_page()
     with services().pool.connection() as conn, tenant(conn, store_id):
         run = start_full(conn, store_id, "request", force=force)
@@ -95,8 +97,8 @@ def sync_categories() -> Answer:
     """Send all categories that the shop has not got as they are; all of them with `{"force": true}`."""
     force = read_flag(read_object(), "force")
     store_id = current_store_id()
-    if _is_dry_run():
-        return _previews(_asked(lambda: preview_categories(services().settings, services().pool, store_id)))
+    if is_dry_run():
+        return _previews(ask_shop(lambda: preview_categories(services().settings, services().pool, store_id)))
     with services().pool.connection() as conn, tenant(conn, store_id):
         run = start_categories(conn, store_id, "request", force=force)
     return _run_accepted(run)
@@ -121,6 +123,8 @@ def _run_accepted(run: Run) -> Answer:
 def sync_retry() -> Response:
     """Try all failed items again, permanent failures too: a person may have mended what was wrong."""
     store_id = current_store_id()
+    if is_dry_run():
+        return _preview_failed()
     with services().pool.connection() as conn, tenant(conn, store_id):
         retried = retry_failed(conn, store_id, everything=True)
     services().wake_up.push(store_id)
@@ -131,20 +135,26 @@ def sync_retry() -> Response:
 @admin_required
 def approve_batch(batch_id: UUID) -> Response:
     """Let go what brakes hold. 409 where nothing is held under this id any more."""
-    store_id = current_store_id()
-    with services().pool.connection() as conn, tenant(conn, store_id):
-        approved = approve(conn, store_id, batch_id)
-    if approved is None:
-        raise ApiError("CONFLICT", "there is nothing here that waits for approval")
-    services().wake_up.push(store_id)
+    approved = _decide(approve, batch_id)
+    services().wake_up.push(current_store_id())
     return jsonify({"success": True, "data": {"batchId": str(batch_id), "approvedItems": approved}})
 
 
-def _is_dry_run() -> bool:
-    value = request.args.get("dry_run", "false").lower()
-    if value not in ("true", "false", "1", "0"):
-        raise ApiError("VALIDATION_ERROR", "dry_run must be true or false")
-    return value in ("true", "1")
+@blueprint.post("/sync/batches/<uuid:batch_id>/reject")
+@admin_required
+def reject_batch(batch_id: UUID) -> Response:
+    """Give up what brakes hold; the shop keeps what it has. 409 where nothing is held under this id any more."""
+    rejected = _decide(reject, batch_id)
+    return jsonify({"success": True, "data": {"batchId": str(batch_id), "rejectedItems": rejected}})
+
+
+def _decide(decision: Callable[[Connection, UUID, UUID], int | None], batch_id: UUID) -> int:
+    store_id = current_store_id()
+    with services().pool.connection() as conn, tenant(conn, store_id):
+        items = decision(conn, store_id, batch_id)
+    if items is None:
+        raise ApiError("CONFLICT", "there is nothing here that waits for approval")
+    return items
 
 
 def _accepted(data: dict[str, Any], url: str) -> Answer:
@@ -163,19 +173,20 @@ def _preview_page() -> Response:
     return _previews(changed, looked_at=len(found), cursor=str(ids[size - 1]) if len(ids) > size else None)
 
 
+def _preview_failed() -> Response:
+    """A dry run of another try, a page of failed items at a time: what their products lack in the shop."""
+    size, before = read_page_size(request.args), request.args.get("cursor")
+    store_id = current_store_id()
+    with services().pool.connection() as conn, tenant(conn, store_id):
+        failed = list_failed_items(conn, store_id, size + 1, read_uuid("cursor", before) if before else None)
+    ids = sorted({item.product_id for item in failed[:size] if item.product_id})
+    found = _preview_products(ids, "product") if ids else []
+    return _previews(found, looked_at=len(found), cursor=str(failed[size - 1].id) if len(failed) > size else None)
+
+
 def _preview_products(product_ids: list[UUID], sync_type: str) -> list[Preview]:
     settings, pool = services().settings, services().pool
-    return _asked(lambda: preview_products(settings, pool, current_store_id(), product_ids, sync_type))
-
-
-def _asked(ask: Any) -> list[Preview]:
-    """What the shop answered; its failure is told with its code."""
-    try:
-        found: list[Preview] = ask()
-    except PlatformError as error:
-        headers = {"Retry-After": str(round(error.retry_after or 5))} if error.retryable else {}
-        raise ApiError("PLATFORM_FAILED", error.message, headers, {"code": error.code}) from None
-    return found
+    return ask_shop(lambda: preview_products(settings, pool, current_store_id(), product_ids, sync_type))
 
 
 def _previews(found: list[Preview], **more: Any) -> Response:

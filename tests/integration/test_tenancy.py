@@ -15,6 +15,7 @@ from werkzeug.test import TestResponse
 from app.tenants import CreatedStore, delete_store, list_stores
 from db.bootstrap import APP
 from db.mappings import Mapping, Sent, save_mappings
+from db.order_events import note_received_orders
 from db.push import claim_task
 from db.push import take_lease as take_push_lease
 from db.refresh_leases import take_lease
@@ -53,6 +54,7 @@ def fill_outbound(runtime: Runtime, store_id: UUID) -> None:
     """Rows in the tables of the outbound side."""
     product = make_erp_product()
     put_products(runtime, store_id, [product])
+    sync(runtime, store_id, "orders", [make_order(wc_order_id=1002, status="processing")])
     put_categories(runtime, store_id, [{"category_id": str(new_id()), "name": "Lamps"}])
     with runtime.pool.connection() as conn, tenant(conn, store_id):
         sent = Sent(7, {}, None, None, None)
@@ -60,6 +62,7 @@ def fill_outbound(runtime: Runtime, store_id: UUID) -> None:
         start_full(conn, store_id, "test", force=False)
         take_push_lease(conn, store_id, new_id(), 60.0)
         claim_task(conn, store_id, "full", datetime.now(UTC))
+        note_received_orders(conn, store_id, [1002])
 
 
 def pull_once(runtime: Runtime, store_id: UUID) -> None:
@@ -176,7 +179,7 @@ def test_the_same_natural_keys_live_side_by_side(
 def test_a_pooled_connection_carries_no_store_to_its_next_user(runtime: Runtime, filled: CreatedStore) -> None:
     with runtime.pool.connection() as conn:
         with tenant(conn, filled.store_id):
-            assert conn.execute("SELECT count(*) FROM orders").fetchone() == (2,)
+            assert conn.execute("SELECT count(*) FROM orders").fetchone() == (3,)
         assert conn.execute("SELECT count(*) FROM orders").fetchone() == (0,)
         with pytest.raises(ZeroDivisionError), tenant(conn, filled.store_id):
             _ = 1 / 0

@@ -15,8 +15,9 @@ from psycopg import Connection
 from redis import Redis
 
 from tests.fakes.woocommerce import FakeWooCommerce
-from tests.outbound import connect_shop, make_erp_product, put_products, statuses
+from tests.outbound import connect_shop, make_erp_product, put_products, statuses, with_key
 from workers.outbound.alerts import Alert, raise_alert
+from workers.outbound.drain import drain
 from workers.outbound.upkeep import Upkeep, next_run, run_task
 from workers.runtime import Runtime
 
@@ -81,6 +82,27 @@ def test_failed_items_are_tried_again_if_it_may_help_and_a_minute_has_passed(
     root_conn.execute("INSERT INTO wc_schedules VALUES (%s, 'retry', now() - interval '1 s')", (connected_store,))
     run_task(runtime.pool, connected_store, "retry")
     assert statuses(root_conn, connected_store) == {"failed": 1, "pending": 2}
+
+
+def test_missed_deadlines_are_counted_by_what_took_the_time(
+    runtime: Runtime, conn: Connection, root_conn: Connection, store_id: UUID, connected_store: UUID
+) -> None:
+    """What metrics read: over all stores, counts only."""
+    put_products(runtime, connected_store, [make_erp_product() for _ in range(3)])
+    late = """UPDATE wc_sync_items SET due_at = created_at,
+                     created_at = CASE WHEN number = 1 THEN created_at - interval '1 hour' ELSE created_at END,
+                     backoff_seconds = CASE WHEN number = 2 THEN 100 ELSE 0 END
+                FROM (SELECT id AS late_id, row_number() OVER (ORDER BY id) AS number FROM wc_sync_items) n
+               WHERE id = late_id AND number < 3"""
+    root_conn.execute(late)
+    open_items = conn.execute("SELECT * FROM count_push_items()").fetchall()
+    assert [row[:4] for row in open_items] == [("product", "pending", 3, 2)]
+    drain(with_key(runtime), connected_store)
+    assert sorted(conn.execute("SELECT * FROM count_sla_breaches()").fetchall()) == [
+        ("product", "completed", "backoff", 1),
+        ("product", "completed", "queue", 1),
+    ]
+    assert conn.execute("SELECT * FROM count_push_items()").fetchall() == []
 
 
 def test_orders_are_pulled_on_schedule(runtime: Runtime, connected_store: UUID, root_conn: Connection) -> None:

@@ -41,6 +41,7 @@ WRONG = [
     ("ALLOW_HTTP_SHOPS", "1"),
     ("TIKTOK_CALLS_PER_SECOND", "0"),
     ("PUSH_WORKERS", "0"),
+    ("PUSH_CACHE_SECONDS", "0"),
     ("ALERT_WEBHOOK_URL", "ftp://elsewhere"),
 ]
 

@@ -11,6 +11,7 @@ import psycopg
 from psycopg import Connection
 
 from app.logs import get_logger
+from db.order_events import note_received_orders
 from db.pull_runs import AppliedPage, BegunPull, Stash, Worker, claim_page, finish_page, stash_page
 from db.rows import ConcurrentChange, Versioned
 from db.session import set_asynchronous_commit
@@ -184,6 +185,8 @@ def _apply(conn: Connection, run: Run, page: FetchedPage[Any]) -> AppliedPage:
     claim = Claim(run.worker.log_id, page.seq, page.asked_at, run.entity, run.mode, run.platform)
     applied = apply_batch(conn, run.worker.store_id, claim, valid)
     add_record_errors(conn, run.worker.store_id, run.worker.log_id, errors + applied.errors)
+    if (run.platform, run.entity) == ("woocommerce", "orders"):
+        note_received_orders(conn, run.worker.store_id, [entry.record.key for entry in valid])
     upsert_stale_arrivals(conn, run.worker.store_id, run.entity, run.worker.log_id, applied.plan.outdated)
     done = _applied_page(run, page, valid, applied, len({error.record_index for error in errors}))
     finish_page(conn, run.worker, done, LEASE_SECONDS)

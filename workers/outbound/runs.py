@@ -16,10 +16,19 @@ from db.sync_batches import insert_batch, size_batch
 from db.sync_items import Origin, list_reopenable_items, lock_items, reopen_items
 from workers.ids import new_id
 from workers.outbound.claim import PRODUCTS_A_CALL
-from workers.outbound.gate import approve, count_reopened
+from workers.outbound.gate import approve, count_reopened, reject
 from workers.outbound.requests import request_categories, request_products
 
-__all__ = ["AUTOMATIC_REST_SECONDS", "Run", "approve", "retry_failed", "start_categories", "start_full", "start_one"]
+__all__ = [
+    "AUTOMATIC_REST_SECONDS",
+    "Run",
+    "approve",
+    "reject",
+    "retry_failed",
+    "start_categories",
+    "start_full",
+    "start_one",
+]
 
 AUTOMATIC_REST_SECONDS = 60.0
 

@@ -1,4 +1,5 @@
-"""The dispatcher's part in the outbound side: wakes what was not woken, keeps the schedules, raises alerts, prunes.
+"""The dispatcher's part in the outbound side: wakes what was not woken, keeps the schedules, tells of orders, raises alerts,
+prunes.
 
 Schedules of specification 3: all products daily at 03:00 UTC, failed items every 30 minutes, orders every 5 minutes.
 """
@@ -20,6 +21,7 @@ from db.sync_logs import Ticket
 from db.tenancy import tenant
 from workers.inbound.pull_start import AlreadyRunning, Wanted, start_pull
 from workers.outbound.alerts import Alert, alerts_of, raise_alert
+from workers.outbound.announce import announce_orders
 from workers.outbound.runs import retry_failed, start_full
 from workers.queues import WakeUp
 
@@ -51,6 +53,7 @@ class Upkeep:
         self._run_tasks()
         self._watch()
         self._prune()
+        announce_orders(self.pool, self.wake_up)
         with self.pool.connection() as conn:
             due = list_due_stores(conn, MOST_STORES)
         for store_id in due:
