@@ -13,6 +13,7 @@ from psycopg import Connection
 from werkzeug.test import TestResponse
 
 from app.tenants import CreatedStore, delete_store, list_stores
+from db.alerts import insert_alert
 from db.bootstrap import APP
 from db.mappings import Mapping, Sent, save_mappings
 from db.push import claim_task
@@ -46,6 +47,8 @@ def filled(runtime: Runtime, store: CreatedStore) -> CreatedStore:
     accept_batch(runtime, store.store_id, "orders", [make_order()])
     pull_once(runtime, store.store_id)
     fill_outbound(runtime, store.store_id)
+    with runtime.pool.connection() as conn, tenant(conn, store.store_id):
+        insert_alert(conn, store.store_id, new_id(), ("log_failed", "orders", "plugin"), None, 1.0, 0.0)
     return store
 
 
