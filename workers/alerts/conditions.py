@@ -28,7 +28,8 @@ Key = tuple[UUID, str, str, str]  # store, kind, entity, source
 
 @dataclass(frozen=True, slots=True)
 class Trouble:
-    """A condition that holds now. `measured` and `threshold` are in the unit of its kind: logs, seconds, runs, percent, items."""
+    """A condition that holds now. `measured` and `threshold` are in the unit of its kind: logs, seconds, runs, percent or
+    items."""
 
     store_id: UUID
     kind: str
