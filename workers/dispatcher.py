@@ -107,7 +107,7 @@ def run_dispatcher(settings: Settings, database_url: str, redis_url: str, stop: 
     try:
         while not stop.is_set():
             began = time.monotonic()
-            _tick_safely(dispatcher)
+            tick_safely(dispatcher)
             beat(settings.data_dir, "dispatcher")
             stop.wait(max(0.05, TICK_SECONDS - (time.monotonic() - began)))
     finally:
@@ -115,7 +115,8 @@ def run_dispatcher(settings: Settings, database_url: str, redis_url: str, stop: 
     log.info("dispatcher_stopped")
 
 
-def _tick_safely(dispatcher: Dispatcher) -> None:
+def tick_safely(dispatcher: Dispatcher) -> None:
+    """A tick and a look for alerts; a server that is away is logged, and anything else is raised."""
     try:
         began = time.monotonic()
         dispatcher.tick()

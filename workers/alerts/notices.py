@@ -6,6 +6,8 @@ answer is lost. Whoever claims a notice has it for HOLD_SECONDS; two dispatchers
 
 from __future__ import annotations
 
+import functools
+import ssl
 from collections.abc import Sequence
 from typing import Any
 
@@ -69,6 +71,12 @@ def _log(notice: Notice) -> None:
         log.info("alert_recovered", **facts_of(notice))
     else:
         log.warning("alert_raised", **facts_of(notice))
+
+
+@functools.cache
+def _ssl_context() -> ssl.SSLContext:
+    """Made once a process: reading the authorities' certificates takes longer than the call."""
+    return httpx.create_ssl_context()
 
 
 def _post(webhook_url: str, notices: Sequence[Notice]) -> bool:
