@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from dataclasses import dataclass, field
 
 from prometheus_client import Counter, Gauge
@@ -61,6 +62,6 @@ class PoolWatch:
         threading.Thread(target=self._run, name="pool-watch", daemon=True).start()
 
     def _run(self) -> None:
-        pause = threading.Event()
-        while not pause.wait(LOOK_EVERY_SECONDS):
+        while True:
             self.look()
+            time.sleep(LOOK_EVERY_SECONDS)

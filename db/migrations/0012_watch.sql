@@ -187,7 +187,7 @@ CREATE FUNCTION measure_breaches(since interval) RETURNS TABLE (sync_type text, 
     BEGIN ATOMIC
         SELECT i.sync_type, i.breach, count(*)
           FROM wc_sync_items i
-         WHERE i.breach IS NOT NULL AND i.completed_at > clock_timestamp() - since
+         WHERE i.breach IS NOT NULL AND i.completed_at > now() - since
          GROUP BY i.sync_type, i.breach;
     END;
 
