@@ -14,23 +14,29 @@ from structlog.typing import EventDict, Processor, WrappedLogger
 
 # What tokens and keys of ours and of the platforms begin with; a foreign library may quote one.
 SECRET = re.compile(r"\b(slc_|ck_|cs_|shp[a-z]{2}_)[\w-]{8,}")
-SHORTEST_SECRET = 11
+CONTAINERS = (list, tuple, dict)
 EMAIL = re.compile(r"[^\s@\"'<>()\[\]{},;:=]+@[^\s@\"'<>()\[\]{},;:=]+\.[^\s@\"'<>()\[\]{},;:=]+")
 
 
 def redact(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
     """Last line of defence: no e-mail address and no token reaches a log line, however deep it stands."""
     for key, value in event.items():
-        if isinstance(value, str | list | tuple | dict):
+        kind = type(value)
+        if kind is str:
+            if "@" in value or "_" in value:  # few are: the rest costs a look
+                event[key] = _redacted_text(value)
+        elif kind in CONTAINERS:
             event[key] = _redacted(value)
     return event
 
 
+def _redacted_text(text: str) -> str:
+    return SECRET.sub("[secret]", EMAIL.sub("[email]", text) if "@" in text else text)
+
+
 def _redacted(value: Any) -> Any:
     if isinstance(value, str):
-        if "@" in value:
-            value = EMAIL.sub("[email]", value)
-        return SECRET.sub("[secret]", value) if "_" in value and len(value) >= SHORTEST_SECRET else value
+        return _redacted_text(value)
     if isinstance(value, dict):
         return {_redacted(key): _redacted(item) for key, item in value.items()}
     if isinstance(value, list | tuple):

@@ -41,14 +41,26 @@ def route_of(rule: Rule | None) -> str:
     return _shortened(rule.rule) if rule is not None else NO_ROUTE
 
 
+@functools.lru_cache(maxsize=4096)
+def _series(method: str, route: str, status: int) -> tuple[Counter, Histogram]:
+    """Looked up once: finding a series by its labels costs as much as counting."""
+    return REQUESTS.labels(method, route, str(status)), SECONDS.labels(route)
+
+
+@functools.lru_cache(maxsize=16)
+def _records_of(entity: str) -> Counter:
+    return RECORDS.labels(entity)
+
+
 def note_request(method: str, route: str, status: int, seconds: float, code: str | None) -> None:
     """Count an answer. `code` is the error's, None for a success."""
-    REQUESTS.labels(method if route != NO_ROUTE else "any", route, str(status)).inc()
-    SECONDS.labels(route).observe(seconds)
+    answered, took = _series(method if route != NO_ROUTE else "any", route, status)
+    answered.inc()
+    took.observe(seconds)
     if code is not None:
         REFUSALS.labels(route, code).inc()
 
 
 def note_records(entity: str, records: int) -> None:
     """Count the records of an accepted batch."""
-    RECORDS.labels(entity).inc(records)
+    _records_of(entity).inc(records)
