@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import gc
 import os
 from typing import Any
 
 from gunicorn.workers.base import Worker  # type: ignore[import-untyped]  # it has no stubs
 
+from app.garbage import collect_less_often
 from app.logs import logging_dict
 from app.metrics.processes import empty_folder, forget_process, name_folder
 from app.settings import load_settings
@@ -40,8 +40,4 @@ def child_exit(_server: Any, worker: Worker) -> None:
 
 
 def post_worker_init(worker: Worker) -> None:
-    """What start-up made stays, and a batch makes a thousand values without a cycle among them: to look through them for
-    garbage after each few hundred costs a twentieth of a request."""
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(20_000)
+    collect_less_often()
