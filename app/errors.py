@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from flask import Flask, Response, jsonify
+from flask import Flask, Response, g, jsonify
 from psycopg import Error as DatabaseError
 from psycopg_pool import PoolTimeout
 from werkzeug.exceptions import HTTPException
@@ -67,6 +67,7 @@ def error_response(error: ApiError) -> Response:
         body["details"] = error.details
     response = jsonify({"success": False, "error": body})
     response.status_code = STATUSES[error.code]
+    g.error_code = error.code  # for the log and the metrics
     response.headers.update(error.headers)
     return response
 

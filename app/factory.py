@@ -13,12 +13,16 @@ from app.callers import Callers
 from app.errors import register_errors
 from app.limits import RateLimiter, waiting_room
 from app.logs import get_logger
+from app.metrics.facts import FactsCollector
+from app.metrics.pool import PoolWatch
+from app.metrics.requests import note_request, route_of
 from app.routes import (
     coverage,
     erp,
     health,
     ingest,
     jobs,
+    metrics,
     schedules,
     shopify,
     status,
@@ -34,7 +38,7 @@ from schemas.privacy import email_hasher
 from workers.queues import WakeUp, connect
 
 REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
-QUIET = ("/healthz", "/readyz")
+QUIET = ("/healthz", "/readyz", "/metrics")  # asked every few seconds, and with nothing to tell
 
 log = get_logger(__name__)
 
@@ -53,9 +57,11 @@ def create_app(settings: Settings, database_url: str, redis_url: str) -> Flask:
         callers=Callers(),
         waiting_room=waiting_room(settings.max_waiters),
         hash_email=email_hasher(settings.email_hash_key),
+        pool_watch=PoolWatch(pool),
+        facts=FactsCollector(database_url, wake_up.redis),
     )
     outbound = (erp, woocommerce, woocommerce_intake, woocommerce_views)
-    groups = (ingest, jobs, status, shopify, tiktok, coverage, schedules, *outbound, health)
+    groups = (ingest, jobs, status, shopify, tiktok, coverage, schedules, *outbound, health, metrics)
     for group in groups:
         app.register_blueprint(group.blueprint)
     register_errors(app, pool)
@@ -82,9 +88,10 @@ def _end_request(response: Response) -> Response:
     response.headers["X-Request-Id"] = g.request_id
     response.headers.setdefault("Cache-Control", "no-store")
     response.headers["X-Content-Type-Options"] = "nosniff"
+    # The rule and not the path: an unknown path may hold anything.
+    route, seconds = route_of(request.url_rule), time.monotonic() - g.began
+    method, status, code = request.method, response.status_code, g.get("error_code")
+    note_request(method, route, status, seconds, code)
     if request.path not in QUIET:
-        # The rule and not the path: an unknown path may hold anything.
-        route = request.url_rule.rule if request.url_rule else None
-        seconds = round(time.monotonic() - g.began, 4)
-        log.info("request", method=request.method, route=route, status=response.status_code, seconds=seconds)
+        log.info("request", method=method, route=route, status=status, code=code, seconds=round(seconds, 4))
     return response

@@ -61,6 +61,12 @@ def check(conn: SluiceConnection, pool: Pool) -> None:
         raise
 
 
+def connect_briefly(database_url: str, name: str) -> Connection:
+    """One connection outside of any pool, given up on after two seconds. Raises psycopg.Error; the caller closes it."""
+    quick = {**KEEPALIVES, "connect_timeout": 2}
+    return Connection.connect(database_url, application_name=f"sluice {name}", autocommit=True, **quick)
+
+
 def open_pool(database_url: str, size: int, name: str, acquire_timeout: float = ACQUIRE_TIMEOUT_SECONDS) -> Pool:
     """A pool of at most `size` connections as the application's role. It connects lazily: no server is needed yet.
 

@@ -117,6 +117,14 @@ def _job(ticket: Ticket) -> EnqueueData:
     )
 
 
+def queue_lengths(redis: Redis) -> dict[str, int]:
+    """How many jobs wait in each queue, in one round trip. Raises RedisError."""
+    with redis.pipeline(transaction=False) as pipe:
+        for name in QUEUES:
+            pipe.llen(f"rq:queue:{name}")
+        return dict(zip(QUEUES, map(int, pipe.execute()), strict=True))
+
+
 def waiting_logs(redis: Redis) -> list[UUID]:
     """The logs whose jobs wait in Redis, read raw: RQ's own accessors clean up as a side effect. Raises RedisError."""
     ids = [raw for name in QUEUES for raw in redis.lrange(f"rq:queue:{name}", 0, -1)]

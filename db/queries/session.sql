@@ -2,6 +2,10 @@
 -- Local to the transaction.
 SET LOCAL synchronous_commit = off
 
+-- name: limit_statements
+-- Local to the transaction.
+SELECT set_config('statement_timeout', %(milliseconds)s, true)
+
 -- name: discard_plans
 -- Changes no result; costs the planning of what runs next.
 DISCARD PLANS

@@ -13,6 +13,7 @@ from psycopg import Connection
 from werkzeug.test import TestResponse
 
 from app.tenants import CreatedStore, delete_store, list_stores
+from db.alerts import insert_alert
 from db.bootstrap import APP
 from db.mappings import Mapping, Sent, save_mappings
 from db.order_events import note_received_orders
@@ -47,6 +48,8 @@ def filled(runtime: Runtime, store: CreatedStore) -> CreatedStore:
     accept_batch(runtime, store.store_id, "orders", [make_order()])
     pull_once(runtime, store.store_id)
     fill_outbound(runtime, store.store_id)
+    with runtime.pool.connection() as conn, tenant(conn, store.store_id):
+        insert_alert(conn, store.store_id, new_id(), ("log_failed", "orders", "plugin"), None, 1.0, 0.0)
     return store
 
 
@@ -219,7 +222,7 @@ def test_every_route_but_health_is_for_stores(client: FlaskClient) -> None:
         rule.rule: getattr(views[rule.endpoint], "requires", None) for rule in client.application.url_map.iter_rules()
     }
     assert len(guards) >= 8
-    assert {rule for rule, guard in guards.items() if guard not in ("store", "admin")} == set(PUBLIC)
+    assert {rule for rule, guard in guards.items() if guard not in ("store", "admin", "metrics")} == set(PUBLIC)
 
 
 def test_a_deleted_store_leaves_nothing_and_takes_nothing_of_others(

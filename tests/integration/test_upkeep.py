@@ -1,13 +1,9 @@
-"""The dispatcher's part: stores that nobody woke, schedules of which each tick is had once, alerts, pruning."""
+"""The dispatcher's part: stores that nobody woke, schedules of which each tick is had once, pruning."""
 
 from __future__ import annotations
 
-import http.server
-import json
-import threading
 from collections.abc import Iterator
 from datetime import UTC, datetime
-from typing import Any
 from uuid import UUID
 
 import pytest
@@ -16,7 +12,6 @@ from redis import Redis
 
 from tests.fakes.woocommerce import FakeWooCommerce
 from tests.outbound import connect_shop, make_erp_product, put_products, statuses, with_key
-from workers.outbound.alerts import Alert, raise_alert
 from workers.outbound.drain import drain
 from workers.outbound.upkeep import Upkeep, next_run, run_task
 from workers.runtime import Runtime
@@ -136,52 +131,3 @@ def test_ended_items_of_long_ago_are_pruned(
     )
     upkeep.tick()
     assert statuses(root_conn, connected_store) == {"pending": 1}
-
-
-class Receiver(http.server.BaseHTTPRequestHandler):
-    got: list[dict[str, Any]] = []  # noqa: RUF012 - emptied by the test
-
-    def do_POST(self) -> None:
-        self.got.append(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
-        self.send_response(204)
-        self.end_headers()
-
-    def log_message(self, format: str, *args: Any) -> None:
-        """Tests read what came."""
-
-
-@pytest.fixture
-def receiver() -> Iterator[str]:
-    with http.server.HTTPServer(("127.0.0.1", 0), Receiver) as server:
-        thread = threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True)
-        thread.start()
-        yield f"http://127.0.0.1:{server.server_port}/"
-        server.shutdown()
-        thread.join()
-
-
-def test_an_alert_is_posted_where_somebody_listens(receiver: str, store_id: UUID) -> None:
-    raise_alert(Alert(store_id, "queue_depth", 1001, 0, 3.5), receiver)
-    raise_alert(Alert(store_id, "sla_lag", 1, 1, 200.0), "http://127.0.0.1:1/")  # nobody there: logged, no more
-    assert Receiver.got == [
-        {
-            "event": "push_alert",
-            "store_id": str(store_id),
-            "kind": "queue_depth",
-            "waiting": 1001,
-            "overdue": 0,
-            "oldest_seconds": 3.5,
-        }
-    ]
-
-
-def test_items_past_their_deadline_raise_an_alert_once(
-    upkeep: Upkeep, runtime: Runtime, connected_store: UUID, root_conn: Connection
-) -> None:
-    put_products(runtime, connected_store, [make_erp_product()])
-    root_conn.execute("UPDATE wc_sync_items SET due_at = now() - interval '1 s'")
-    for _ in range(3):
-        upkeep.looked_at = float("-inf")
-        upkeep.tick()
-    assert list(upkeep.said) == [(connected_store, "sla_lag")]
-    assert upkeep.said[connected_store, "sla_lag"] > 0

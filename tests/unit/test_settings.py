@@ -43,6 +43,11 @@ WRONG = [
     ("PUSH_WORKERS", "0"),
     ("PUSH_CACHE_SECONDS", "0"),
     ("ALERT_WEBHOOK_URL", "ftp://elsewhere"),
+    ("METRICS_TOKEN", "short"),
+    ("ALERT_RUNNING_SECONDS", "0"),
+    ("ALERT_ZERO_RUNS", "11"),
+    ("ALERT_SKIPPED_PERCENT", "101"),
+    ("ALERT_WATERMARK_SECONDS", "0"),
 ]
 
 

@@ -76,7 +76,11 @@ def pull(runtime: Runtime, store_id: UUID, log_id: UUID, open_shop: OpenShop) ->
     with structlog.contextvars.bound_contextvars(
         store_id=str(store_id), log_id=str(log_id), epoch=begun.epoch, request_id=begun.request_id
     ):
-        return _turn(Run.resumed(runtime, worker, begun), begun, open_shop)
+        run, began = Run.resumed(runtime, worker, begun), time.monotonic()
+        turn = _turn(run, begun, open_shop)
+        seconds = round(time.monotonic() - began, 4)
+        log.info("pull_turn_ended", outcome=turn.value, pages=run.pages, records=run.received, seconds=seconds)
+        return turn
 
 
 def _turn(run: Run, begun: BegunPull, open_shop: OpenShop) -> Turn:
@@ -88,7 +92,6 @@ def _turn(run: Run, begun: BegunPull, open_shop: OpenShop) -> Turn:
         finally:
             shop.close()
     except NotOurs:
-        log.info("pull_let_go")
         return Turn.NOT_OURS
     except Exception as error:
         return _record_failure(run, begun.attempts if run.steps == 0 else 1, error)
@@ -167,7 +170,6 @@ def _yield(run: Run) -> Turn:
     if ticket is None:
         raise NotOurs
     run.runtime.wake_up.enqueue([ticket])
-    log.info("pull_yielded", pages=run.pages, records=run.received)
     return Turn.YIELDED
 
 

@@ -82,8 +82,10 @@ def drain(runtime: Runtime, store_id: UUID) -> Outcome:
     with structlog.contextvars.bound_contextvars(store_id=str(store_id)), _lease(runtime, store_id) as turn:
         if turn is None:
             return Outcome.BUSY
+        began = time.monotonic()
         _work(turn)
         outcome = _outcome(turn)
+        log.info("push_turn_ended", outcome=outcome.value, seconds=round(time.monotonic() - began, 4))
     if outcome is Outcome.MORE:
         runtime.wake_up.push(store_id)
     return outcome
