@@ -15,6 +15,7 @@ from app.limits import RateLimiter, waiting_room
 from app.logs import get_logger
 from app.routes import (
     coverage,
+    customers,
     erp,
     health,
     ingest,
@@ -55,7 +56,7 @@ def create_app(settings: Settings, database_url: str, redis_url: str) -> Flask:
         hash_email=email_hasher(settings.email_hash_key),
     )
     outbound = (erp, woocommerce, woocommerce_intake, woocommerce_views)
-    groups = (ingest, jobs, status, shopify, tiktok, coverage, schedules, *outbound, health)
+    groups = (ingest, customers, jobs, status, shopify, tiktok, coverage, schedules, *outbound, health)
     for group in groups:
         app.register_blueprint(group.blueprint)
     register_errors(app, pool)

@@ -28,8 +28,8 @@ BY_HAND = (
 def run_scrub(args: Namespace, settings: Settings) -> int:
     """Rewrites all tables, one after the other, each locked meanwhile. Backups and archived logs are not reached."""
     endpoints = resolve(settings)
-    is_superuser = endpoints.superuser_database_url is not None
     with connected(_privileged(endpoints)) as conn:
+        is_superuser = conn.info.parameter_status("is_superuser") == "on"
         _outwait(conn, datetime.now(UTC))
         rewrite_tables(conn)
         if is_superuser:
@@ -42,7 +42,7 @@ def run_scrub(args: Namespace, settings: Settings) -> int:
 
 
 def _privileged(endpoints: Endpoints) -> str:
-    """The superuser of an embedded server, else the tables' owner, on the application's database."""
+    """The superuser of an embedded server, else whom MIGRATION_DATABASE_URL names, on the application's database."""
     url = endpoints.superuser_database_url or endpoints.migration_database_url
     if url is None:
         raise StackError("MIGRATION_DATABASE_URL must be set: tables are rewritten as their owner")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import pty
@@ -12,7 +13,6 @@ from pathlib import Path
 from typing import Any
 from uuid import UUID
 
-import psycopg
 import pytest
 from psycopg import Connection
 
@@ -116,6 +116,7 @@ def test_watching_gives_up_in_time(shell: Callable[..., Said], runtime: Runtime,
     assert err == f"job {log_id} is still running after 0.01 s\n"
 
 
+@pytest.mark.slow
 def test_on_a_terminal_a_bar_moves(database: Database, servers: Servers, runtime: Runtime, store_id: UUID) -> None:
     log = sync(runtime, store_id, "orders", [make_order()])
     theirs, ours = pty.openpty()
@@ -229,12 +230,13 @@ def test_a_store_needs_naming_where_there_are_several(
     assert err == "name the store with --store: `python -m app stores list` shows them\n"
 
 
-def test_deleting_asks_and_takes_silence_for_a_no(database: Database, servers: Servers, store_id: UUID) -> None:
-    urls = {"DATABASE_URL": database.url, "REDIS_URL": servers.redis.url, "SECRET_KEY": "s" * 32}
-    done = subprocess.run(
-        command("stores", "delete", str(store_id)),
-        cwd=REPOSITORY, env=os.environ | urls, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=60,
-    )  # fmt: skip
-    assert (done.returncode, done.stderr.splitlines()[-1]) == (FAILED, "nothing was deleted")
-    with psycopg.connect(database.superuser_url) as conn:
-        assert conn.execute("SELECT count(*) FROM stores WHERE id = %s", (store_id,)).fetchone() == (1,)
+@pytest.mark.parametrize("typed", ["", "y\n", "no\n"])
+def test_deleting_asks_and_takes_silence_for_a_no(
+    shell: Callable[..., Said], monkeypatch: pytest.MonkeyPatch, store_id: UUID, root_conn: Connection, typed: str
+) -> None:
+    monkeypatch.setattr("sys.stdin", io.StringIO(typed))
+    code, out, err = shell("stores", "delete", store_id)
+    assert (code, out, err.splitlines()[-1].endswith("nothing was deleted")) == (FAILED, "", True)
+    assert root_conn.execute("SELECT count(*) FROM stores WHERE id = %s", (store_id,)).fetchone() == (1,)
+    monkeypatch.setattr("sys.stdin", io.StringIO("yes\n"))
+    assert shell("stores", "delete", store_id)[:2] == (DONE, "deleted\n")
