@@ -45,7 +45,7 @@ def create_app(settings: Settings, database_url: str, redis_url: str) -> Flask:
     app = Flask("sluice", static_folder=None)
     app.json.sort_keys = False  # type: ignore[attr-defined]  # the default provider has it
     wake_up = WakeUp(connect(redis_url))
-    pool = open_pool(database_url, settings.db_pool_size, "api")
+    pool = open_pool(database_url, settings.db_pool_size, "api", prepare_threshold=settings.prepare_threshold)
     app.extensions[EXTENSION] = Services(
         settings=settings,
         pool=pool,

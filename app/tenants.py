@@ -38,7 +38,8 @@ class CreatedStore:
 def connected(database_url: str) -> Iterator[Connection]:
     """A connection for a command. Raises Away for a database that is away, StackError for one without our tables."""
     try:
-        with psycopg.connect(database_url, autocommit=True, connect_timeout=5) as conn:
+        # Nothing is prepared: behind a pooler the next statement may meet another session.
+        with psycopg.connect(database_url, autocommit=True, connect_timeout=5, prepare_threshold=None) as conn:
             yield conn
     except LockNotAvailable:
         raise StackError("a batch of the store is being worked on: try again in a moment") from None
