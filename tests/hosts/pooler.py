@@ -6,7 +6,7 @@ import os
 import pwd
 import shutil
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -61,7 +61,7 @@ def pooler(folder: Path, database_url: str) -> Iterator[Pooler]:
         process.wait(15)
 
 
-def _settings(parts: dict[str, object], port: int, users: Path, folder: Path) -> str:
+def _settings(parts: Mapping[str, object], port: int, users: Path, folder: Path) -> str:
     return f"""[databases]
 {parts["dbname"]} = host={parts["host"]} port={parts["port"]}
 [pgbouncer]

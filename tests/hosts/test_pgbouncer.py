@@ -83,13 +83,16 @@ def batch(number: int) -> tuple[str, list[Any]]:
     )[number % 4]
 
 
+def states(behind: Behind, jobs: list[tuple[CreatedStore, str]]) -> set[str]:
+    return {str(job(behind, store, job_id)["status"]) for store, job_id in jobs}
+
+
 def test_two_stores_sync_through_a_few_connections(behind: Behind, database: Database) -> None:
     work = [(store, *batch(number)) for number in range(BATCHES) for store in behind.stores]
     with ThreadPoolExecutor(8) as threads:
         jobs = list(threads.map(lambda one: (one[0], post(behind, *one)), work))
-    for store, job_id in jobs:
-        wait_until(lambda store=store, job_id=job_id: job(behind, store, job_id)["status"] != "running", 60.0, job_id)
-    assert {job(behind, store, job_id)["status"] for store, job_id in jobs} == {"completed"}
+    wait_until(lambda: "running" not in states(behind, jobs), 60.0, "all jobs to end")
+    assert states(behind, jobs) == {"completed"}
     with psycopg.connect(database.superuser_url) as conn:
         for store in behind.stores:
             for entity, batches in (("orders", 8), ("products", 8), ("customers", 7), ("categories", 7)):
