@@ -116,8 +116,13 @@ def _job(ticket: Ticket) -> EnqueueData:
         timeout=NO_TIME_LIMIT,
         result_ttl=0,
         failure_ttl=FAILED_JOB_SECONDS,
-        description=f"{ticket.entity} {what} {ticket.received:,} records store {str(ticket.store_id)[-4:]}",
+        description=f"{ticket.entity} {what} {ticket.received:,} records store {short(ticket.store_id)}",
     )
+
+
+def short(store_id: UUID) -> str:
+    """Enough of an id to tell stores apart; it is the end that differs, for ids begin with the time."""
+    return f"{str(store_id)[-4:]}…"
 
 
 def waiting_logs(redis: Redis) -> list[UUID]:
@@ -161,7 +166,7 @@ def enqueue_push(redis: Redis, store_id: UUID) -> None:
         timeout=NO_TIME_LIMIT,
         result_ttl=0,
         failure_ttl=FAILED_JOB_SECONDS,
-        description=f"push store {str(store_id)[-4:]}",
+        description=f"push store {short(store_id)}",
     )
     queue.enqueue_many([job])
 
