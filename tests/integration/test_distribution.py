@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 from psycopg import Connection
+
+from tests.stack import REPOSITORY
 
 # Looked up before a store is known: every server has them whole.
 EVERYWHERE = {"api_tokens"}
@@ -44,6 +48,13 @@ def test_there_are_tables_to_spread(spread: set[str]) -> None:
     assert len(spread) > 20
 
 
+def test_the_guide_spreads_every_table(spread: set[str]) -> None:
+    """A new tenant's table needs its place in docs/scaling.md, behind those that it refers to."""
+    guide = (REPOSITORY / "docs" / "scaling.md").read_text(encoding="utf-8")
+    (listed,) = re.findall(r"FROM unnest\(ARRAY\[(.*?)\]\)", guide, re.DOTALL)
+    assert set(re.findall(r"'(\w+)'", listed)) == spread
+
+
 def test_every_unique_key_begins_with_the_store(root_conn: Connection, spread: set[str]) -> None:
     found = root_conn.execute(UNIQUE_KEYS).fetchall()
     assert {table for table, _, _ in found} >= spread
@@ -57,7 +68,9 @@ def test_every_reference_begins_with_the_store_on_both_sides(root_conn: Connecti
     wrong = [
         name
         for _, name, target, own, theirs in found
-        if own[0] != "store_id" or theirs[0] != ("id" if target == ROOT else "store_id") or target not in {*spread, ROOT}
+        if own[0] != "store_id"
+        or theirs[0] != ("id" if target == ROOT else "store_id")
+        or target not in {*spread, ROOT}
     ]
     assert wrong == []
 
