@@ -49,6 +49,25 @@ NAMES = {
 }
 
 
+FILLED = {
+    *("orders", "order_items", "products", "customers", "categories", "entity_stats", "sync_logs", "sync_payloads"),
+    *("sync_record_errors", "pull_runs", "stale_arrivals", "sync_metadata", "schedules", "api_tokens"),
+    *("erp_products", "wc_sync_items"),
+}
+# What no batch leaves behind, with the word wherever a text is.
+MORE = (
+    """INSERT INTO sync_metadata (store_id, sync_type, rest_page) VALUES (%(store)s, 'orders', convert_to(%(word)s, 'UTF8'))""",
+    """INSERT INTO stale_arrivals (store_id, entity, external_id, log_id, offered_version)
+       SELECT store_id, 'orders', 1, id, now() FROM sync_logs WHERE store_id = %(store)s LIMIT 1""",
+    """INSERT INTO schedules (store_id, entity, mode, every_seconds, next_run_at)
+       VALUES (%(store)s, 'orders', 'full', 60, now() + interval '1 day')""",
+    """INSERT INTO pull_runs (store_id, log_id, windows, options, cursor)
+       SELECT store_id, id, '[]', '{}', %(word)s FROM sync_logs WHERE store_id = %(store)s LIMIT 1""",
+    """INSERT INTO sync_record_errors (store_id, log_id, record_index, field, code, reason)
+       SELECT store_id, id, 0, %(word)s, 'required', 'is missing' FROM sync_logs WHERE store_id = %(store)s LIMIT 1""",
+)
+
+
 def tenant_tables(root_conn: Connection) -> list[str]:
     return sorted(row[0] for row in root_conn.execute(TENANT_TABLES).fetchall())
 
@@ -107,17 +126,22 @@ def test_a_deleted_store_leaves_no_row_and_after_scrubbing_no_byte(
     stays = create_store(conn, f"{KEPT} GmbH", "woocommerce").store_id
     waiting = fill(runtime, gone, CANARY)
     fill(runtime, stays, KEPT)
+    for statement in MORE:
+        root_conn.execute(statement, {"store": gone, "word": CANARY})
     root_conn.execute("ANALYZE")
     root_conn.execute("CHECKPOINT")
     needles = (CANARY.encode(), CANARY.lower().encode(), waiting[20:60])
     assert files_with(servers.root, *needles)
     before = rows_of(root_conn, stays)
+    assert FILLED <= {table for table, rows in rows_of(root_conn, gone).items() if rows}
+    jobs = sum(1 for _ in redis.scan_iter("rq:job:*"))
 
     assert command_line("stores", "delete", str(gone), "--yes", "--json")[0] == 0
     assert rows_of(root_conn, gone) == dict.fromkeys(tenant_tables(root_conn), 0)
     assert root_conn.execute("SELECT count(*) FROM stores WHERE id = %s", (gone,)).fetchone() == (0,)
     assert rows_of(root_conn, stays) == before
-    assert str(gone).encode() not in everything_in(redis) and not list(redis.scan_iter(f"*{gone}*"))
+    assert not list(redis.scan_iter(f"*{gone}*")) and CANARY.encode() not in everything_in(redis)
+    assert sum(1 for _ in redis.scan_iter("rq:job:*")) == jobs - 5  # its five batches, one of them still waiting
 
     # As on embedded servers, whose superuser the command knows by itself.
     monkeypatch.setenv("MIGRATION_DATABASE_URL", database.superuser_url)

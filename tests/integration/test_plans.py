@@ -13,6 +13,7 @@ from psycopg.rows import tuple_row
 from app.tenants import create_store
 from db.dispatch import admit_waiting, give_up, list_stranded, mend_times, prune_logs
 from db.entity_stats import list_stats
+from db.erasure import delete_customer
 from db.explain import get_last_skip, get_log_of_seq, get_stored_record
 from db.pull_runs import get_active_pull, list_progress
 from db.push import list_due_stores, list_due_tasks, prune_items, prune_runs
@@ -131,6 +132,7 @@ LOOKS: dict[str, Ask] = {
     "a record never skipped": lambda conn, store: get_last_skip(conn, store, "orders", 999_999),
     "a late arrival": lambda conn, store: get_stale_arrival(conn, store, "orders", 777),
     "failed items": lambda conn, store: list_failed_items(conn, store, PAGE),
+    "one person to erase": lambda conn, store: delete_customer(conn, store, "woocommerce", 4995),
     "runs": lambda conn, store: list_batches(conn, store, 20),
 }
 ACROSS: dict[str, Ask] = {
