@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: help setup demo demo-shopify demo-tiktok run test test-faults chaos lint format bench bench-peers bench-scale dashboard clean
+.PHONY: help setup demo demo-shopify demo-tiktok run test test-faults test-hosts chaos lint format bench bench-peers bench-scale dashboard clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -45,6 +45,9 @@ test: setup ## all tests but the slow proof, with the coverage gate
 
 test-faults: setup ## every fault that has a test, the slow ones too: a quarter of an hour
 	@$(BIN)/python -m pytest -q -m slow tests && $(BIN)/python -m pytest -q -m "not slow" tests/faults
+
+test-hosts: setup ## workers on several hosts, one cut off, and PgBouncer; what can't be tried here says why
+	@$(BIN)/python -m pytest -q -s -rs -m slow tests/hosts
 
 SECONDS ?= 150
 SEED ?= 1

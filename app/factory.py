@@ -18,6 +18,7 @@ from app.metrics.pool import PoolWatch
 from app.metrics.requests import note_request, route_of
 from app.routes import (
     coverage,
+    customers,
     erp,
     health,
     ingest,
@@ -48,7 +49,7 @@ def create_app(settings: Settings, database_url: str, redis_url: str) -> Flask:
     app = Flask("sluice", static_folder=None)
     app.json.sort_keys = False  # type: ignore[attr-defined]  # the default provider has it
     wake_up = WakeUp(connect(redis_url))
-    pool = open_pool(database_url, settings.db_pool_size, "api")
+    pool = open_pool(database_url, settings.db_pool_size, "api", prepare_threshold=settings.prepare_threshold)
     app.extensions[EXTENSION] = Services(
         settings=settings,
         pool=pool,
@@ -61,7 +62,7 @@ def create_app(settings: Settings, database_url: str, redis_url: str) -> Flask:
         facts=FactsCollector(database_url, wake_up.redis),
     )
     outbound = (erp, woocommerce, woocommerce_intake, woocommerce_views)
-    groups = (ingest, jobs, status, shopify, tiktok, coverage, schedules, *outbound, health, metrics)
+    groups = (ingest, customers, jobs, status, shopify, tiktok, coverage, schedules, *outbound, health, metrics)
     for group in groups:
         app.register_blueprint(group.blueprint)
     register_errors(app, pool)

@@ -12,6 +12,7 @@ T = TypeVar("T")
 
 LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR")
 LOG_FORMATS = ("console", "json")
+PREPARE_AFTER = 5  # uses of a statement, as psycopg has it
 MIN_SECRET_KEY_CHARACTERS = 32
 
 
@@ -57,6 +58,12 @@ class Settings:
     alert_watermark_seconds: int
     allow_http_shops: bool
     tiktok_calls_per_second: int
+    prepared_statements: bool
+
+    @property
+    def prepare_threshold(self) -> int | None:
+        """After how many uses a statement is prepared; None: never, as sessions change behind a pooler."""
+        return PREPARE_AFTER if self.prepared_statements else None
 
 
 def _text(value: str) -> str:
@@ -154,6 +161,7 @@ def load_settings(environ: Mapping[str, str]) -> Settings:
         alert_watermark_seconds=read("ALERT_WATERMARK_SECONDS", _whole(1, 31_536_000), 3600),
         allow_http_shops=read("ALLOW_HTTP_SHOPS", _yes_or_no, False),
         tiktok_calls_per_second=read("TIKTOK_CALLS_PER_SECOND", _whole(1, 1000), 20),
+        prepared_statements=read("PREPARED_STATEMENTS", _yes_or_no, True),
     )
     wrong += _half_configured({name for name, value in environ.items() if value.strip()})
     if wrong:

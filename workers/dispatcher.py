@@ -101,7 +101,7 @@ class Dispatcher:
 
 def run_dispatcher(settings: Settings, database_url: str, redis_url: str, stop: threading.Event) -> None:
     """Tick until `stop` is set. A tick that fails because a server is away is logged, and the next one tries again."""
-    pool = open_pool(database_url, 2, "dispatcher", 10.0)
+    pool = open_pool(database_url, 2, "dispatcher", 10.0, settings.prepare_threshold)
     dispatcher = Dispatcher(settings, pool, WakeUp(connect(redis_url, REDIS_TIMEOUT_SECONDS)))
     log.info("dispatcher_started")
     try:

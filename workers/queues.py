@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass
 from uuid import UUID
 
@@ -11,6 +12,8 @@ from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
 from redis.retry import Retry
 from rq import Queue
+from rq.exceptions import DeserializationError, NoSuchJobError
+from rq.job import Job
 from rq.queue import EnqueueData
 from rq.serializers import JSONSerializer
 
@@ -113,7 +116,7 @@ def _job(ticket: Ticket) -> EnqueueData:
         timeout=NO_TIME_LIMIT,
         result_ttl=0,
         failure_ttl=FAILED_JOB_SECONDS,
-        description=f"{ticket.entity} {what} {ticket.received:,} records store {str(ticket.store_id)[-4:]}",
+        description=f"{ticket.entity} {what} {ticket.received:,} records store {short(ticket.store_id)}",
     )
 
 
@@ -123,6 +126,11 @@ def queue_lengths(redis: Redis) -> dict[str, int]:
         for name in QUEUES:
             pipe.llen(f"rq:queue:{name}")
         return dict(zip(QUEUES, map(int, pipe.execute()), strict=True))
+
+
+def short(store_id: UUID) -> str:
+    """Enough of an id to tell stores apart; it is the end that differs, for ids begin with the time."""
+    return f"{str(store_id)[-4:]}…"
 
 
 def waiting_logs(redis: Redis) -> list[UUID]:
@@ -137,6 +145,28 @@ def count_waiting(redis: Redis, name: str) -> int:
     return int(redis.llen(f"rq:queue:{name}"))
 
 
+def forget_store(redis: Redis, store_id: UUID) -> int:
+    """Delete each job of a store and each key that names it; returns how many. Raises RedisError."""
+    jobs = [job for job in _all_jobs(redis) if job.args and job.args[0] == str(store_id)]
+    for job in jobs:
+        job.delete()
+    keys = list(redis.scan_iter(f"*{store_id}*", count=1000))
+    if keys:
+        redis.delete(*keys)
+    return len(jobs) + len(keys)
+
+
+def _all_jobs(redis: Redis) -> Iterator[Job]:
+    """Every job of ours that can be read; windows keep them few."""
+    for key in redis.scan_iter("rq:job:*", count=1000):
+        try:
+            job = Job.fetch(key.decode().removeprefix("rq:job:"), connection=redis, serializer=JSONSerializer)
+            if job.func_name in ALLOWED_FUNCTIONS:
+                yield job
+        except (NoSuchJobError, DeserializationError):
+            continue  # gone meanwhile, or not ours
+
+
 def enqueue_push(redis: Redis, store_id: UUID) -> None:
     """Push one job for the store, unless one is on its way already. Raises RedisError."""
     if not redis.set(push_mark(store_id), 1, nx=True, ex=PUSH_MARK_SECONDS):
@@ -149,7 +179,7 @@ def enqueue_push(redis: Redis, store_id: UUID) -> None:
         timeout=NO_TIME_LIMIT,
         result_ttl=0,
         failure_ttl=FAILED_JOB_SECONDS,
-        description=f"push store {str(store_id)[-4:]}",
+        description=f"push store {short(store_id)}",
     )
     queue.enqueue_many([job])
 

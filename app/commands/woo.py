@@ -15,7 +15,7 @@ from rich.table import Table
 from app.outbound_answers import batch_answer, mapping_answer, stats_answer
 from app.settings import Settings
 from app.stack.endpoints import resolve
-from app.stack.errors import StackError
+from app.stack.errors import NotFound, StackError
 from app.tenants import connected
 from db.brakes import set_brakes
 from db.erp_products import count_erp_products
@@ -105,7 +105,7 @@ def run_sync(args: Namespace, settings: Settings) -> int:
         if args.product:
             item_id = start_one(conn, args.store, args.product, args.type, "command")
             if item_id is None:
-                raise StackError(f"the ERP has not told us of a product {args.product}")
+                raise NotFound(f"the ERP has not told us of a product {args.product}")
             data, words = {"syncItemId": str(item_id)}, "one product is on its way"
         else:
             start = start_categories if args.categories else start_full
@@ -147,7 +147,7 @@ def run_approve(args: Namespace, settings: Settings) -> int:
     with connected(endpoints.database_url) as conn, tenant(conn, args.store):
         approved = approve(conn, args.store, args.batch_id)
     if approved is None:
-        raise StackError(f"nothing is held under {args.batch_id}")
+        raise NotFound(f"nothing is held under {args.batch_id}")
     WakeUp(connect(endpoints.redis_url)).push(args.store)
     return _tell({"approvedItems": approved}, f"{approved:,} items go on", as_json=args.json)
 
@@ -167,7 +167,7 @@ def run_brakes(args: Namespace, settings: Settings) -> int:
         raise StackError("shares, factors and counts are not below zero")
     with connected(resolve(settings).database_url) as conn, tenant(conn, args.store):
         if not set_brakes(conn, args.store, brakes):
-            raise StackError(f"there is no store {args.store}")
+            raise NotFound(f"there is no store {args.store}")
     return _tell(brakes, "brakes are off" if args.off else "brakes are set", as_json=args.json)
 
 

@@ -15,6 +15,7 @@ from psycopg import Connection
 from app.answers import log_tag, record_error_answer
 from app.auth import current_store_id, store_required
 from app.errors import ApiError, not_found
+from app.kinds import ALL_MODES, SOURCES, STATUSES
 from app.paging import read_cursor, read_page_size, write_cursor
 from app.pulls import job_answers
 from app.services import services
@@ -24,16 +25,12 @@ from db.sync_payloads import delete_payload
 from db.sync_record_errors import FROM_THE_START, RecordError, list_record_errors
 from db.tenancy import tenant
 from schemas.entities import ENTITIES
-from schemas.envelope import MODES
 
 blueprint = Blueprint("jobs", __name__)
 
 POLL_AFTER_SECONDS = 1
 FIRST_ERRORS = 10
 DOWNLOAD_PAGE = 1000
-STATUSES = ("running", "paused", "completed", "failed", "cancelled")
-SOURCES = ("plugin", "shopify", "tiktok", "woocommerce")
-ALL_MODES = (*MODES, "update", "incremental", "full", "fill")
 COLUMNS = ("index", "id", "field", "code", "reason")
 
 

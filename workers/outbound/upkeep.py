@@ -15,7 +15,7 @@ from psycopg import Connection
 from app.logs import get_logger
 from app.settings import Settings
 from db.pool import Pool
-from db.push import claim_task, list_due_stores, list_due_tasks, prune_items
+from db.push import claim_task, list_due_stores, list_due_tasks, prune_items, prune_runs
 from db.sync_logs import Ticket
 from db.tenancy import tenant
 from workers.inbound.pull_start import AlreadyRunning, Wanted, start_pull
@@ -62,8 +62,11 @@ class Upkeep:
         if time.monotonic() < self.pruned_at + PRUNE_EVERY_SECONDS:
             return
         with self.pool.connection() as conn:
-            pruned = prune_items(conn, self.settings.retention_days, PRUNED_AT_ONCE)
-        if pruned < PRUNED_AT_ONCE:
+            items = prune_items(conn, self.settings.retention_days, PRUNED_AT_ONCE)
+            runs = prune_runs(conn, self.settings.retention_days, PRUNED_AT_ONCE)
+        if items or runs:
+            log.info("push_pruned", items=items, runs=runs)
+        if max(items, runs) < PRUNED_AT_ONCE:
             self.pruned_at = time.monotonic()
 
 
