@@ -10,7 +10,7 @@ from flask import Blueprint, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response as AnyResponse
 
 from app.console.logs import read_rows
-from app.console.plots import DEFAULT_RANGE, RANGES, Range, begin_of, series_of, totals_of
+from app.console.plots import DEFAULT_RANGE, RANGES, Range, begin_of, figures_of, series_of, totals_of
 from app.console.sessions import caller, current_store, operator_page, session_required, store_page
 from app.errors import ApiError
 from app.paging import read_cursor, write_cursor
@@ -100,11 +100,13 @@ def _plots() -> dict[str, Any]:
 
 
 def _figures(range_: Range, begin: datetime, found: Any) -> dict[str, Any]:
+    series = series_of(found, range_, begin)
     return {
         "range": range_,
         "ranges": list(RANGES.values()),
         "totals": totals_of(found),
-        "series": series_of(found, range_, begin),
+        "series": series,
+        "figures": figures_of(series),
     }
 
 

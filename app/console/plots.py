@@ -77,3 +77,9 @@ def series_of(found: Iterable[Finished], range_: Range, begin: datetime) -> dict
             if row.status in columns:
                 columns[row.status][place] += row.logs
     return {"at": [first + number * range_.step for number in range(steps)], "step": range_.step, **columns}
+
+
+def figures_of(series: dict[str, Any]) -> list[tuple[int, ...]]:
+    """The same as lines of a table (at, synced, skipped, completed, failed), without the steps in which nothing ended."""
+    lines = zip(*(series[name] for name in ("at", "synced", "skipped", "completed", "failed")), strict=True)
+    return [line for line in lines if any(line[1:])]

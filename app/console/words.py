@@ -25,7 +25,7 @@ MARKS = {
     "rejected": "–",
     "superseded": "–",
 }
-WORDS = {"needs_approval": "needs approval", "upsert": "everything", "fill": "fill holes"}
+WORDS = {"needs_approval": "needs approval", "fill": "fill holes"}
 
 
 def number(value: int | float | None) -> str:
@@ -108,6 +108,7 @@ FILTERS: dict[str, Callable[..., Any]] = {
     "duration": duration,
     "utc": utc,
     "stamp": stamp,
+    "from_iso": datetime.fromisoformat,
     "when": when,
     "moment": moment,
     "span": span,

@@ -18,11 +18,17 @@
     return value == null ? "–" : value.toLocaleString("en");
   }
 
+  // A day's name at its begin, else the hour: UTC, as everything here.
+  function clock(seconds) {
+    const iso = new Date(seconds * 1000).toISOString();
+    return seconds % DAY === 0 ? iso.slice(5, 10) : iso.slice(11, 16);
+  }
+
   function axes() {
     const line = { stroke: color("--grid"), width: 1 };
     const text = { stroke: color("--muted"), font: "12px system-ui, sans-serif", grid: line, ticks: line };
     return [
-      { ...text, space: 70 },
+      { ...text, space: 64, values: (_, ticks) => ticks.map(clock) },
       { ...text, size: 52, values: (_, ticks) => ticks.map((tick) => (Number.isInteger(tick) ? short(tick) : "")) },
     ];
   }
@@ -52,15 +58,15 @@
     const kind = KINDS[place.dataset.plot];
     const values = kind.values(found);
     const series = kind.series();
-    series.forEach((one, number) => { one.value = (_, __, ___, at) => shown(at == null ? null : values[number][at]); });
+    series.forEach((one, number) => { one.value = (_, __, ___, at) => (at == null ? "" : shown(values[number][at])); });
     const options = {
       width: place.clientWidth,
-      height: place.clientHeight - 34,
+      height: 206,
       tzDate: (seconds) => uPlot.tzDate(new Date(seconds * 1000), "Etc/UTC"),
       axes: axes(),
       cursor: { drag: { x: false, y: false } },
       scales: { x: { range: [found.at[0], found.at.at(-1) + found.step] }, y: { range: (_, __, most) => [0, Math.max(most, 1) * 1.08] } },
-      series: [{ label: "UTC", value: "{YYYY}-{MM}-{DD} {HH}:{mm}" }, ...series],
+      series: [{ label: "UTC", value: (_, at) => (at == null ? "" : new Date(at * 1000).toISOString().slice(5, 16).replace("T", " ")) }, ...series],
     };
     place.replaceChildren();
     plots.set(place.id, new uPlot(options, [found.at, ...kind.data(found)], place));
