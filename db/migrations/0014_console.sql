@@ -25,6 +25,10 @@ CREATE INDEX sync_logs_of_catalogue ON sync_logs (store_id, entity, accepted_seq
 CREATE INDEX sync_logs_pulled ON sync_logs (store_id, source, accepted_seq) WHERE source <> 'plugin';
 CREATE INDEX sync_logs_of_mode ON sync_logs (store_id, mode, accepted_seq) WHERE mode <> 'upsert';
 
+-- What has not ended well on the way out, counted without a look at the items themselves where the table has been vacuumed.
+CREATE INDEX wc_sync_items_open ON wc_sync_items (store_id, sync_type, status) INCLUDE (due_at, created_at, priority)
+    WHERE status IN ('pending', 'syncing', 'failed', 'needs_approval');
+
 -- Opens a session with a token; no row for an unknown, expired or revoked one. Forgets sessions that are over.
 CREATE FUNCTION open_console_session(session bytea, token bytea, lifetime interval)
     RETURNS TABLE (token_id uuid, store_id uuid, role text)
