@@ -89,8 +89,8 @@ def check(found: dict[str, Any], most_rows: int) -> None:
 
 
 NOW = datetime.now(UTC)
-EVERYTHING = {"before": None, "entity": None, "status": None, "source": None, "mode": None, "most": 51}
-HISTORY = [
+EVERYTHING: dict[str, Any] = {"before": None, "entity": None, "status": None, "source": None, "mode": None, "most": 51}
+HISTORY: list[dict[str, Any]] = [
     {},
     {"before": LOGS // 2},
     {"status": "failed"},
