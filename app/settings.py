@@ -51,6 +51,7 @@ class Settings:
     alert_webhook_url: str | None = field(repr=False)
     allow_http_shops: bool
     tiktok_calls_per_second: int
+    trusted_proxies: int
 
 
 def _text(value: str) -> str:
@@ -142,6 +143,7 @@ def load_settings(environ: Mapping[str, str]) -> Settings:
         alert_webhook_url=read("ALERT_WEBHOOK_URL", _url("https", "http"), None),
         allow_http_shops=read("ALLOW_HTTP_SHOPS", _yes_or_no, False),
         tiktok_calls_per_second=read("TIKTOK_CALLS_PER_SECOND", _whole(1, 1000), 20),
+        trusted_proxies=read("TRUSTED_PROXIES", _whole(0, 8), 0),
     )
     wrong += _half_configured({name for name, value in environ.items() if value.strip()})
     if wrong:

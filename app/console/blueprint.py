@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
+from pathlib import Path
+
 from flask import Blueprint, Flask, Response, g, redirect, render_template, request, url_for
+from werkzeug.middleware.proxy_fix import ProxyFix
 
 from app.console import explaining, history, login, outbound, overview, starts, stores
 from app.console.attempts import SignInAttempts
@@ -11,6 +15,7 @@ from app.console.notices import notice
 from app.console.sessions import PATH, csrf_token, may_administer
 from app.console.words import FILTERS
 from app.errors import STATUSES, ApiError, error_response
+from app.services import EXTENSION, Services
 
 MOST_FORM_BYTES = 64 * 1024
 POLICY = "; ".join(
@@ -32,7 +37,9 @@ HEADERS = {
     "Cross-Origin-Opener-Policy": "same-origin",
     "Cross-Origin-Resource-Policy": "same-origin",
 }
-STATIC_SECONDS = 3600
+STATIC = Path(__file__).parent / "static"
+STATIC_SECONDS = 365 * 86400  # their addresses change with their content
+VERSION = hashlib.sha256(b"".join(path.read_bytes() for path in sorted(STATIC.rglob("*.*")))).hexdigest()[:12]
 TITLES = {
     "FORBIDDEN": "Not allowed",
     "NOT_FOUND": "Not found",
@@ -55,8 +62,12 @@ def make_blueprint() -> Blueprint:
 
 def add_console(app: Flask) -> None:
     """All pages, with their headers on every answer below /console, errors included."""
+    found: Services = app.extensions[EXTENSION]
     app.register_blueprint(make_blueprint())
-    app.extensions[ATTEMPTS] = SignInAttempts(app.extensions["sluice"].wake_up)
+    app.extensions[ATTEMPTS] = SignInAttempts(found.wake_up)
+    proxies = found.settings.trusted_proxies
+    if proxies:
+        app.wsgi_app = ProxyFix(app.wsgi_app, x_for=proxies, x_proto=proxies)  # type: ignore[method-assign]
     app.after_request(_end_page)
 
 
@@ -72,7 +83,13 @@ def _for_templates() -> dict[str, object]:
         "is_admin": who is not None and may_administer(),
         "csrf": csrf_token(),
         "notice": notice(),
+        "asset": asset,
     }
+
+
+def asset(name: str) -> str:
+    """The address of a file beside the pages."""
+    return url_for("console.static", filename=name, v=VERSION)
 
 
 def is_page() -> bool:

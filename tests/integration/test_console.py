@@ -165,6 +165,16 @@ def test_over_https_the_cookie_never_goes_in_clear(world: World) -> None:
     assert answer.status_code == 302
 
 
+def test_only_a_trusted_proxy_says_whose_call_it_is_and_whether_in_clear(
+    servers: Servers, database: Database, world: World
+) -> None:
+    settings = replace(load_settings({"TRUSTED_PROXIES": "1"}), data_dir=servers.root)
+    said = {"X-Forwarded-For": "203.0.113.9", "X-Forwarded-Proto": "https"}
+    with console_app(settings, database.url, servers.redis.url) as behind_proxy:
+        behind, straight = (app.test_client().get("/console/login", headers=said) for app in (behind_proxy, world.app))
+    assert ["Secure" in answer.headers["Set-Cookie"] for answer in (behind, straight)] == [True, False]
+
+
 def test_signing_out_ends_the_session_for_whoever_has_the_cookie(world: World, admin: Visitor) -> None:
     cookie = admin.client.get_cookie("sluice_console", path="/console")
     assert cookie is not None

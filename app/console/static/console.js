@@ -4,6 +4,7 @@
 (() => {
   const MINUTE = 60, HOUR = 3600, DAY = 86400;
   const plots = new Map();
+  let lastSaid = null;
   let keepOpen = false; // the table of a plot's figures stays open while the plot is replaced
 
   function color(name) {
@@ -88,7 +89,7 @@
   function refreshTimes() {
     for (const time of document.querySelectorAll("time[data-relative]")) {
       const words = ago((Date.now() - Date.parse(time.dateTime)) / 1000);
-      if (time.textContent !== words && !time.closest("[role=status]")) time.textContent = words;
+      if (time.textContent !== words) time.textContent = words;
     }
   }
 
@@ -96,6 +97,13 @@
     const place = document.getElementById("connection");
     place.hidden = !words;
     place.textContent = words;
+  }
+
+  // A part that is replaced is no live region that is read out, so what changed is said in one that stays.
+  function announce() {
+    const words = document.querySelector("[data-say]")?.dataset.say ?? "";
+    if (lastSaid !== null && words !== lastSaid) document.getElementById("said").textContent = words;
+    lastSaid = words;
   }
 
   document.addEventListener("htmx:beforeRequest", (event) => {
@@ -108,6 +116,7 @@
   });
   document.addEventListener("htmx:afterSettle", () => {
     say("");
+    announce();
     const details = document.getElementById("plot-figures");
     if (details && keepOpen) details.open = true;
     for (const place of document.querySelectorAll("[data-plot]")) if (!place.firstChild) draw(place);
@@ -124,6 +133,7 @@
   addEventListener("resize", () => {
     if (innerWidth !== width) { width = innerWidth; drawAll(); }
   });
+  announce();
   setInterval(refreshTimes, 5000);
   drawAll();
 })();
