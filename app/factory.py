@@ -10,6 +10,7 @@ import structlog
 from flask import Flask, Response, g, request
 
 from app.callers import Callers
+from app.console.blueprint import add_console, render_error
 from app.errors import register_errors
 from app.limits import RateLimiter, waiting_room
 from app.logs import get_logger
@@ -65,7 +66,8 @@ def create_app(settings: Settings, database_url: str, redis_url: str) -> Flask:
     groups = (ingest, customers, jobs, status, shopify, tiktok, coverage, schedules, *outbound, health, metrics)
     for group in groups:
         app.register_blueprint(group.blueprint)
-    register_errors(app, pool)
+    add_console(app)
+    register_errors(app, pool, render_error)
     app.before_request(_begin_request)
     app.after_request(_end_request)
     return app

@@ -59,6 +59,7 @@ class Settings:
     allow_http_shops: bool
     tiktok_calls_per_second: int
     prepared_statements: bool
+    trusted_proxies: int
 
     @property
     def prepare_threshold(self) -> int | None:
@@ -162,6 +163,7 @@ def load_settings(environ: Mapping[str, str]) -> Settings:
         allow_http_shops=read("ALLOW_HTTP_SHOPS", _yes_or_no, False),
         tiktok_calls_per_second=read("TIKTOK_CALLS_PER_SECOND", _whole(1, 1000), 20),
         prepared_statements=read("PREPARED_STATEMENTS", _yes_or_no, True),
+        trusted_proxies=read("TRUSTED_PROXIES", _whole(0, 8), 0),
     )
     wrong += _half_configured({name for name, value in environ.items() if value.strip()})
     if wrong:

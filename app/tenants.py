@@ -119,3 +119,11 @@ def create_operator(conn: Connection) -> str:
     token = new_token()
     insert_operator_token(conn, new_id(), token_sha256(token))
     return token
+
+
+def add_token(conn: Connection, store_id: UUID, role: str) -> str:
+    """One more token, beside those that live."""
+    token = new_token()
+    with tenant(conn, store_id):
+        insert_token(conn, new_id(), store_id, token_sha256(token), role)
+    return token

@@ -30,7 +30,8 @@ from workers.ids import new_id
 from workers.outbound.runs import start_full
 from workers.runtime import Runtime
 
-PUBLIC = ("/healthz", "/readyz")
+PUBLIC = ("/healthz", "/readyz", "/console/login", "/console/static/<path:filename>")
+SESSIONS = ("session", "operator session", "session of the store", "admin session of the store")
 
 
 def tenant_tables(root_conn: Connection) -> list[str]:
@@ -216,13 +217,14 @@ def test_lists_and_figures_are_of_ones_own(
     assert {entity["count"] for entity in status["data"].values()} == {0}
 
 
-def test_every_route_but_health_is_for_stores(client: FlaskClient) -> None:
+def test_every_route_but_health_and_the_way_in_is_guarded(client: FlaskClient) -> None:
     views = client.application.view_functions
     guards = {
         rule.rule: getattr(views[rule.endpoint], "requires", None) for rule in client.application.url_map.iter_rules()
     }
     assert len(guards) >= 8
-    assert {rule for rule, guard in guards.items() if guard not in ("store", "admin", "metrics")} == set(PUBLIC)
+    guarded = ("store", "admin", "metrics", *SESSIONS)
+    assert {rule for rule, guard in guards.items() if guard not in guarded} == set(PUBLIC)
 
 
 def test_a_deleted_store_leaves_nothing_and_takes_nothing_of_others(

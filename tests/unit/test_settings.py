@@ -40,6 +40,7 @@ WRONG = [
     ("MAX_WAITERS", "65"),
     ("ALLOW_HTTP_SHOPS", "1"),
     ("TIKTOK_CALLS_PER_SECOND", "0"),
+    ("TRUSTED_PROXIES", "-1"),
     ("PUSH_WORKERS", "0"),
     ("PUSH_CACHE_SECONDS", "0"),
     ("ALERT_WEBHOOK_URL", "ftp://elsewhere"),

@@ -12,6 +12,7 @@ from psycopg import Connection
 
 from db.erp_categories import list_erp_categories
 from db.erp_products import get_products, list_unsent_products
+from db.outbound_overview import lock_failed_group
 from db.sync_batches import insert_batch, size_batch
 from db.sync_items import Origin, list_reopenable_items, lock_items, reopen_items
 from workers.ids import new_id
@@ -25,6 +26,7 @@ __all__ = [
     "approve",
     "reject",
     "retry_failed",
+    "retry_group",
     "start_categories",
     "start_full",
     "start_one",
@@ -78,5 +80,13 @@ def retry_failed(conn: Connection, store_id: UUID, *, everything: bool) -> int:
     lock_items(conn, store_id)
     ids = list_reopenable_items(conn, store_id, everything, AUTOMATIC_REST_SECONDS)
     reopened = reopen_items(conn, store_id, ids, approved=False)
+    count_reopened(conn, store_id, reopened)
+    return sum(one.pending for one in reopened)
+
+
+def retry_group(conn: Connection, store_id: UUID, sync_type: str, error_code: str) -> int:
+    """Let the failed items of one type and reason wait again, permanent failures too. Returns how many wait."""
+    lock_items(conn, store_id)
+    reopened = reopen_items(conn, store_id, lock_failed_group(conn, store_id, sync_type, error_code), approved=False)
     count_reopened(conn, store_id, reopened)
     return sum(one.pending for one in reopened)
