@@ -42,6 +42,7 @@ WRONG = [
     ("TIKTOK_CALLS_PER_SECOND", "0"),
     ("PUSH_WORKERS", "0"),
     ("ALERT_WEBHOOK_URL", "ftp://elsewhere"),
+    ("PREPARED_STATEMENTS", "maybe"),
 ]
 
 
