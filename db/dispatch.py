@@ -38,6 +38,12 @@ def prune_logs(conn: Connection, days: int, most: int) -> int:
     return int(row[0]) if row else 0
 
 
+def merge_coverage(conn: Connection, days: int, most: int) -> int:
+    """Make one of windows older than `days` that touch, of at most `most` a store and entity; returns how many fewer."""
+    row = conn.execute(SQL["merge_coverage"], {"days": days, "most": most}).fetchone()
+    return int(row[0]) if row else 0
+
+
 def mend_times(conn: Connection) -> int:
     """After the clock was set back: bring times that are still to come to now; returns of how many logs."""
     row = conn.execute(SQL["mend_times"]).fetchone()

@@ -15,7 +15,7 @@ from redis.exceptions import RedisError
 from app.logs import get_logger
 from app.settings import Settings
 from db.alerts import mark_tick
-from db.dispatch import admit_waiting, give_up, list_stranded, mend_times, prune_logs
+from db.dispatch import admit_waiting, give_up, list_stranded, mend_times, merge_coverage, prune_logs
 from db.errors import is_retryable, safe_facts
 from db.pool import Pool, open_pool
 from db.session import set_asynchronous_commit
@@ -88,8 +88,9 @@ class Dispatcher:
             return
         with self.pool.connection() as conn:
             pruned = prune_logs(conn, self.settings.retention_days, PRUNED_AT_ONCE)
-        if pruned:
-            log.info("logs_pruned", logs=pruned)
+            merged = merge_coverage(conn, self.settings.retention_days, PRUNED_AT_ONCE)
+        if pruned or merged:
+            log.info("logs_pruned", logs=pruned, windows=merged)
         if pruned < PRUNED_AT_ONCE:
             self.pruned_at = time.monotonic()
 

@@ -18,13 +18,9 @@ def add_parser(commands: _SubParsersAction[ArgumentParser]) -> None:
 
 
 def run_url(_args: Namespace, settings: Settings) -> int:
-    try:
-        if settings.database_url is not None:
-            raise StackError("DATABASE_URL is set, so there are no embedded servers: unset it to ask for theirs")
-        sys.stdout.write(lines_of(resolve(settings)))
-    except StackError as error:
-        sys.stderr.write(f"{error}\n")
-        return 1
+    if settings.database_url is not None:
+        raise StackError("DATABASE_URL is set, so there are no embedded servers: unset it to ask for theirs")
+    sys.stdout.write(lines_of(resolve(settings)))
     return 0
 
 

@@ -8,6 +8,9 @@ CREATE INDEX sync_logs_ended_by_kind ON sync_logs (store_id, entity, source, mod
 ALTER INDEX sync_logs_by_age SET (autosummarize = on);
 ALTER INDEX wc_sync_items_by_age SET (autosummarize = on);
 
+CREATE POLICY across_stores ON sync_coverage TO sluice_system USING (true);
+GRANT SELECT, UPDATE, DELETE ON sync_coverage TO sluice_system;
+
 -- The functions of 0004, 0007 and 0008. Only their owner may change them.
 SET LOCAL ROLE sluice_system;
 
@@ -91,6 +94,47 @@ CREATE FUNCTION dispatch_prune_push_runs(older_than interval, most integer) RETU
         SELECT count(*) FROM gone;
     END;
 
-REVOKE ALL ON FUNCTION dispatch_prune_push_runs(interval, integer) FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION dispatch_prune_push_runs(interval, integer) TO sluice_app;
+-- Windows of long ago that touch or overlap become one, under the youngest of them: what is covered stays the same, and a
+-- ledger of years stays short. Returns how many went into others.
+CREATE FUNCTION dispatch_merge_coverage(older_than interval, most integer) RETURNS bigint
+    LANGUAGE sql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, public
+    BEGIN ATOMIC
+        WITH old AS MATERIALIZED (
+            SELECT s.id AS store_id, e.entity, w.id, tstzrange(w.covered_from, w.covered_until) AS part
+              FROM stores s
+             CROSS JOIN unnest(ARRAY['orders', 'products', 'customers', 'categories']) e (entity),
+           LATERAL (SELECT c.id, c.covered_from, c.covered_until
+                      FROM sync_coverage c
+                     WHERE c.store_id = s.id AND c.entity = e.entity AND c.covered_until < now() - older_than
+                       AND c.recorded_at < now() - older_than AND c.is_complete
+                       AND (c.covered_from IS NULL OR c.covered_from < c.covered_until)
+                     ORDER BY c.covered_until
+                     LIMIT most
+                       FOR UPDATE SKIP LOCKED) w
+        ), merged AS (
+            SELECT o.store_id, o.entity, unnest(range_agg(o.part)) AS whole
+              FROM old o
+             GROUP BY o.store_id, o.entity
+            HAVING count(*) > 1
+        ), homes AS MATERIALIZED (
+            SELECT o.store_id, o.id, m.whole, max(o.id) OVER parts AS keeper, count(*) OVER parts AS windows
+              FROM old o
+              JOIN merged m ON m.store_id = o.store_id AND m.entity = o.entity AND m.whole @> o.part
+            WINDOW parts AS (PARTITION BY o.store_id, o.entity, m.whole)
+        ), kept AS (
+            UPDATE sync_coverage c
+               SET covered_from = lower(h.whole), covered_until = upper(h.whole)
+              FROM homes h
+             WHERE c.store_id = h.store_id AND c.id = h.id AND h.id = h.keeper AND h.windows > 1
+        ), gone AS (
+            DELETE FROM sync_coverage c
+             USING homes h
+             WHERE c.store_id = h.store_id AND c.id = h.id AND h.id <> h.keeper
+            RETURNING 1
+        )
+        SELECT count(*) FROM gone;
+    END;
+
+REVOKE ALL ON FUNCTION dispatch_prune_push_runs(interval, integer), dispatch_merge_coverage(interval, integer) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION dispatch_prune_push_runs(interval, integer), dispatch_merge_coverage(interval, integer) TO sluice_app;
 RESET ROLE;

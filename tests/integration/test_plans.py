@@ -11,7 +11,7 @@ from psycopg import Connection, Rollback
 from psycopg.rows import tuple_row
 
 from app.tenants import create_store
-from db.dispatch import admit_waiting, give_up, list_stranded, mend_times, prune_logs
+from db.dispatch import admit_waiting, give_up, list_stranded, mend_times, merge_coverage, prune_logs
 from db.entity_stats import list_stats
 from db.erasure import delete_customer
 from db.explain import get_last_skip, get_log_of_seq, get_stored_record
@@ -141,6 +141,7 @@ ACROSS: dict[str, Ask] = {
     "what is spent": lambda conn, _store: give_up(conn, 5, "GAVE_UP", "gave up"),
     "times to come": lambda conn, _store: mend_times(conn),
     "logs to prune": lambda conn, _store: prune_logs(conn, 30, 1000),
+    "windows to merge": lambda conn, _store: merge_coverage(conn, 30, 1000),
     "items to prune": lambda conn, _store: prune_items(conn, 30, 1000),
     "runs to prune": lambda conn, _store: prune_runs(conn, 30, 1000),
     "stores to push": lambda conn, _store: list_due_stores(conn, 500),

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta
 from uuid import UUID, uuid4
 
 import pytest
 from psycopg import Connection
 
 from app.tenants import CreatedStore
-from db.dispatch import prune_logs
+from db.dispatch import merge_coverage, prune_logs
 from db.push import prune_items, prune_runs
+from db.sync_coverage import list_covered
+from db.tenancy import tenant
 from tests.factories import make_order
 from tests.pipeline import accept_batch, sync
 from workers.dispatcher import Dispatcher
@@ -27,7 +30,9 @@ ITEM = """INSERT INTO wc_sync_items (store_id, id, product_id, sync_type, priori
 
 @pytest.fixture(autouse=True)
 def empty(root_conn: Connection) -> None:
-    root_conn.execute("DELETE FROM sync_logs; DELETE FROM wc_sync_items; DELETE FROM wc_sync_batches")
+    root_conn.execute(
+        "DELETE FROM sync_logs; DELETE FROM wc_sync_items; DELETE FROM wc_sync_batches; DELETE FROM sync_coverage"
+    )
 
 
 def count(root_conn: Connection, table: str) -> int:
@@ -80,3 +85,35 @@ def test_a_run_goes_once_it_has_ended_and_its_items_are_gone(
     assert (prune_items(conn, 30, 100), prune_runs(conn, 30, 100), prune_runs(conn, 30, 100)) == (1, 1, 0)
     left = {row[0] for row in root_conn.execute("SELECT status FROM wc_sync_batches").fetchall()}
     assert left == {"syncing", "needs_approval"}
+
+
+WINDOW = """INSERT INTO sync_coverage (store_id, entity, covered_from, covered_until, mode, log_id, is_complete, recorded_at)
+            VALUES (%s, %s, %s, %s, 'incremental', gen_random_uuid(), %s, %s)"""
+LONG_AGO = datetime(2025, 1, 1, tzinfo=UTC)
+
+
+def day(number: int | None) -> datetime | None:
+    return None if number is None else LONG_AGO + timedelta(days=number)
+
+
+def test_old_windows_that_touch_become_one_and_cover_the_same(
+    conn: Connection, store_id: UUID, other_store: CreatedStore, root_conn: Connection
+) -> None:
+    old, now = LONG_AGO, datetime.now(UTC)
+    parts = [(None, 2), (2, 3), (1, 4), (6, 7), (7, 9), (9, 9), (20, 21)]  # a hole, an overlap, an empty one
+    for begin, end in parts:
+        root_conn.execute(WINDOW, (store_id, "orders", day(begin), day(end), True, old))
+    root_conn.execute(WINDOW, (store_id, "orders", day(4), day(6), False, old))  # incomplete: it fills no hole
+    root_conn.execute(WINDOW, (store_id, "orders", day(21), now, True, now))  # young
+    root_conn.execute(WINDOW, (store_id, "products", day(4), day(6), True, old))
+    root_conn.execute(WINDOW, (other_store.store_id, "orders", day(4), day(6), True, old))
+    before = covered(conn, store_id)
+    assert [merge_coverage(conn, 30, 100) for _ in range(2)] == [3, 0]
+    assert covered(conn, store_id) == before
+    assert len(before) == 3
+    assert count(root_conn, "sync_coverage") == 9 + 2 - 3
+
+
+def covered(conn: Connection, store_id: UUID) -> list[tuple[datetime | None, datetime]]:
+    with tenant(conn, store_id):
+        return list_covered(conn, store_id, "orders")
