@@ -50,6 +50,7 @@ class FakeTiktok:
             "products": Table(product, products, first_id=FIRST_PRODUCT, begin=begin, step=step),
         }
         self.clock = clock
+        self.age = 0  # page tokens of another age are no longer taken
         self.own_order = ("create_time", "DESC")  # where a call asks for none
         self.gate = Gate(APP_KEY, APP_SECRET, clock, calls_per_second, token_life)
         self.server = FakeServer(self._answer, port, clock)
@@ -109,7 +110,7 @@ class FakeTiktok:
         size = int(query.get("page_size") or 0)
         if not 1 <= size <= 100:
             raise Refusal(36009004, "param query.page_size is out of range")
-        at = _offset(query.get("page_token", ""))
+        at = _offset(query.get("page_token", ""), self.age)
         if entity == "products" and at + size > PRODUCTS_LISTED:
             raise Refusal(12052180, "The search results exceed 10,000.")
         with self.tables[entity].lock:
@@ -119,7 +120,7 @@ class FakeTiktok:
         index, low, high = self._window(entity, query, body)
         ascending = query.get("sort_order", self.own_order[1]) == "ASC"
         keys = _slice(index, low + at, min(low + at + size, high), low, high, ascending)
-        token = _token(at + size) if low + at + size < high else ""
+        token = _token(at + size, self.age) if low + at + size < high else ""
         rows = [self.tables[entity].get(key) for key in keys]
         return msgspec.json.encode({"next_page_token": token, "total_count": high - low, entity: rows})
 
@@ -171,16 +172,19 @@ def _object(body: bytes) -> dict[str, Any]:
     return found
 
 
-def _offset(token: str) -> int:
+def _offset(token: str, age: int) -> int:
     try:
-        return int(base64.b64decode(token)[3:]) if token else 0
+        offset, born = base64.b64decode(token)[3:].split(b" ") if token else (b"0", b"%d" % age)
+        if int(born) == age:
+            return int(offset)
     except ValueError:
-        raise Refusal(36009004, "param query.page_token is invalid") from None
+        pass
+    raise Refusal(36009004, "param query.page_token is invalid")
 
 
-def _token(offset: int) -> str:
+def _token(offset: int, age: int) -> str:
     """Opaque, and full of what must be percent-encoded."""
-    return base64.b64encode(b"\xfb\xef\xff" + str(offset).encode()).decode()  # begins with ++//
+    return base64.b64encode(b"\xfb\xef\xff" + f"{offset} {age}".encode()).decode()  # begins with ++//
 
 
 def _enveloped(data: bytes) -> bytes:

@@ -203,6 +203,25 @@ def test_more_products_than_a_search_lists_are_read_in_parts(stack: ExitStack) -
     assert sorted(world.ids(Window(), "products")) == world.fake.tables["products"].ids
 
 
+@pytest.mark.parametrize(
+    ("entity", "window", "step"),
+    [("orders", Window(), 60), ("orders", FROM_BEGIN, 0.001), ("products", Window(), 60)],
+    ids=["orders by creation", "orders of one second", "products"],
+)
+def test_a_page_token_that_is_too_old_costs_a_page_and_no_record(
+    stack: ExitStack, entity: str, window: Window, step: float
+) -> None:
+    world = World(stack, orders=450, products=450, step=step)
+
+    def grow_old(_call: Call) -> None:
+        world.fake.age += sum(world.fake.server.calls.values()) == 3
+
+    world.fake.server.before = grow_old
+    found = world.ids(window, entity)
+    assert set(found) == set(world.fake.tables[entity].ids)
+    assert world.fake.age == 1
+
+
 def test_a_cipher_that_is_not_given_is_asked_for_once(stack: ExitStack) -> None:
     world = World(stack, orders=250)
     world.client = world.new_client(shop_cipher=None)

@@ -17,8 +17,9 @@ from workers.platforms.failures import bad_credentials, no_such_entity, revoked
 from workers.platforms.http import Clock, PlatformHttp, Request
 from workers.platforms.pacing import AdaptiveRate
 from workers.platforms.tiktok_errors import TOKEN_EXPIRED, judge
-from workers.platforms.tiktok_orders import CreatedOrderSource, Data, UpdatedOrderSource
+from workers.platforms.tiktok_orders import CreatedOrderSource, UpdatedOrderSource
 from workers.platforms.tiktok_products import ProductSource
+from workers.platforms.tiktok_search import Data
 from workers.platforms.tiktok_sign import sign
 from workers.platforms.tiktok_tokens import EARLY_SECONDS, renewal
 from workers.platforms.tokens import TokenDesk, TokenKeeper

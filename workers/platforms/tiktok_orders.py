@@ -7,58 +7,81 @@ past the border between two pages. So each page is asked for anew, from the last
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Any
-from urllib.parse import parse_qs, urlencode
+from urllib.parse import parse_qs, parse_qsl, urlencode
 
-from workers.platforms.base import Page, Window
+from workers.platforms.base import Page, PlatformError, Window
 from workers.platforms.failures import unreadable
+from workers.platforms.tiktok_search import (
+    Data,
+    Search,
+    bounds,
+    paging,
+    records_of,
+    token_is_refused,
+    total_of,
+)
 
 ORDERS_PATH = "/order/202309/orders/search"
-PAGE_SIZE = 100
-
-Data = dict[str, Any]
-Search = Callable[[str, Mapping[str, str], Mapping[str, Any]], tuple[Data, datetime | None]]
 
 
-def records_of(data: Data, name: str) -> list[Data]:
-    """The records of a page; none where the platform leaves the list out."""
-    records = data.get(name) or []
-    if not isinstance(records, list) or not all(isinstance(record, dict) for record in records):
-        raise unreadable()
-    return records
+@dataclass(frozen=True, slots=True)
+class CreatedPlace:
+    """Where a walk by creation stands: at the page `token` of the search for what was created from `since` on.
+
+    Nothing behind it was created before the second `last`. `total` counts the whole walk.
+    """
+
+    token: str = ""
+    since: int | None = None
+    last: int | None = None
+    total: int | None = None
 
 
-def total_of(data: Data) -> int | None:
-    """How many records the search found, on all pages."""
-    total = data.get("total_count")
-    return total if type(total) is int else None
+def write_created(place: CreatedPlace) -> str:
+    """The cursor as text."""
+    named = {"token": place.token, "since": place.since, "last": place.last, "total": place.total}
+    return urlencode({name: value for name, value in named.items() if value is not None})
 
 
-def paging(token: str) -> dict[str, str]:
-    """The query of a page; no token is the first one."""
-    return {"page_size": str(PAGE_SIZE), **({"page_token": token} if token else {})}
-
-
-def bounds(**moments: datetime | None) -> dict[str, int]:
-    """The seconds that the moments lie in, by parameter; an open bound is left out."""
-    return {name: int(moment.timestamp()) for name, moment in moments.items() if moment is not None}
+def read_created(cursor: str) -> CreatedPlace:
+    """The place that a cursor names, as `write_created` wrote it."""
+    found = dict(parse_qsl(cursor))
+    since, last, total = (int(found[name]) if name in found else None for name in ("since", "last", "total"))
+    return CreatedPlace(found.get("token") or cursor, since, last, total)  # a run may be older than this form
 
 
 class CreatedOrderSource:
-    """Orders in the order of their creation. The cursor is the platform's page token."""
+    """Orders in the order of their creation, by the platform's page token."""
 
     def __init__(self, search: Search, window: Window) -> None:
         self._search = search
-        self._window = window
+        self._first = CreatedPlace(since=bounds(since=window.created_from).get("since"))
 
     def fetch(self, cursor: str | None) -> Page:
-        """At most 100 records."""
-        query = {**paging(cursor or ""), "sort_field": "create_time", "sort_order": "ASC"}
-        data, server_time = self._search(ORDERS_PATH, query, bounds(create_time_ge=self._window.created_from))
-        return Page(records_of(data, "orders"), data.get("next_page_token") or None, total_of(data), server_time)
+        """At most 100 records. Where the token is too old to be taken, the last second that was read is read again."""
+        place = read_created(cursor) if cursor else self._first
+        try:
+            data, server_time = self._page(place)
+        except PlatformError as error:
+            if not token_is_refused(error, place.token):
+                raise
+            place = CreatedPlace(since=place.last, last=place.last, total=place.total)
+            data, server_time = self._page(place)
+        orders, token = records_of(data, "orders"), data.get("next_page_token") or ""
+        total = total_of(data) if place.total is None else place.total
+        following = replace(place, token=token, last=_last_created(orders, place.last), total=total)
+        return Page(orders, write_created(following) if token else None, total, server_time)
+
+    def _page(self, place: CreatedPlace) -> tuple[Data, datetime | None]:
+        query = {**paging(place.token), "sort_field": "create_time", "sort_order": "ASC"}
+        return self._search(ORDERS_PATH, query, {} if place.since is None else {"create_time_ge": place.since})
+
+
+def _last_created(orders: list[Data], last: int | None) -> int | None:
+    moment = orders[-1].get("create_time") if orders else None
+    return moment if type(moment) is int else last
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,13 +136,22 @@ class UpdatedOrderSource:
     def fetch(self, cursor: str | None) -> Page:
         """At most 100 records, none of them handed out by the page before; it may be none at all in a crowded second."""
         place = read_place(cursor) if cursor else Place(self._bounds["update_time_ge"])
-        query = {**paging(place.token), "sort_field": "update_time", "sort_order": "ASC"}
-        data, server_time = self._search(ORDERS_PATH, query, self._body(place))
+        try:
+            data, server_time = self._page(place)
+        except PlatformError as error:
+            if not token_is_refused(error, place.token):
+                raise
+            place = replace(place, token="", crowd=None)
+            data, server_time = self._page(place)
         orders, token = records_of(data, "orders"), data.get("next_page_token") or ""
         total = total_of(data) if place.total is None else place.total
         following = self._following(replace(place, total=total), orders, token, total_of(data))
         fresh = [order for order in orders if not (order.get("id") in place.seen and time_of(order) == place.since)]
         return Page(fresh, write_place(following) if following else None, total, server_time, in_order=True)
+
+    def _page(self, place: Place) -> tuple[Data, datetime | None]:
+        query = {**paging(place.token), "sort_field": "update_time", "sort_order": "ASC"}
+        return self._search(ORDERS_PATH, query, self._body(place))
 
     def _body(self, place: Place) -> dict[str, int]:
         body = {**self._bounds, "update_time_ge": place.since}

@@ -12,7 +12,7 @@ from typing import Any
 from urllib.parse import parse_qsl, urlencode
 
 from workers.platforms.tiktok_errors import too_many_results
-from workers.platforms.tiktok_orders import PAGE_SIZE
+from workers.platforms.tiktok_search import PAGE_SIZE
 
 MOST_LISTED = 10_000
 OLDEST = 1_577_836_800  # 2020-01-01: before the first of these shops

@@ -13,8 +13,8 @@ from datetime import datetime
 from workers.platforms.base import Page, PlatformError, Window
 from workers.platforms.http import Clock
 from workers.platforms.tiktok_errors import TOO_MANY_RESULTS
-from workers.platforms.tiktok_orders import Data, Search, bounds, paging, records_of, total_of
 from workers.platforms.tiktok_parts import Part, after, in_steps, read_part, smaller, write_part
+from workers.platforms.tiktok_search import Data, Search, bounds, paging, records_of, token_is_refused, total_of
 
 PRODUCTS_PATH = "/product/202502/products/search"
 EARLIER_SECONDS = 10  # the platform's clock is told with its answer, not with its look at the products
@@ -31,7 +31,12 @@ class ProductSource:
     def fetch(self, cursor: str | None) -> Page:
         """At most 100 records."""
         part = read_part(cursor) if cursor else Part(bounds(since=self._window.created_from).get("since"))
-        part, data, server_time = self._listed(part)
+        try:
+            part, data, server_time = self._listed(part)
+        except PlatformError as error:
+            if not token_is_refused(error, part.token):
+                raise
+            part, data, server_time = self._listed(replace(part, token="", count=None, began=None))
         following = self._following(part, data, server_time)
         return Page(records_of(data, "products"), write_part(following) if following else None, part.total, server_time)
 
