@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import gc
 import os
 
 from gunicorn.workers.base import Worker  # type: ignore[import-untyped]  # it has no stubs
 
+from app.garbage import collect_less_often
 from app.logs import logging_dict
 from app.settings import load_settings
 
@@ -27,8 +27,4 @@ wsgi_app = "app.wsgi:application"
 
 
 def post_worker_init(worker: Worker) -> None:
-    """What start-up made stays, and a batch makes a thousand values without a cycle among them: to look through them for
-    garbage after each few hundred costs a twentieth of a request."""
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(20_000)
+    collect_less_often()
