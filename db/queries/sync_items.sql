@@ -112,35 +112,55 @@ UPDATE wc_sync_items i
 RETURNING i.batch_id
 
 -- name: absorb_items
--- Whoever waits behind an item that goes back to wait takes over its place, deadline, force and approval.
+-- Whoever waits behind an item that goes back to wait takes over its place, deadline and force. Those that wait are picked by
+-- arrays first: a join's plan, made for a table that looked otherwise, reads all that wait once for each item.
+WITH back AS MATERIALIZED (
+    SELECT id, product_id, category_id, sync_type, created_at, due_at, force, batch_id
+      FROM wc_sync_items
+     WHERE store_id = %(store_id)s AND id = ANY (%(ids)s::uuid[])
+), rival AS MATERIALIZED (
+    SELECT id, product_id, category_id, sync_type
+      FROM wc_sync_items
+     WHERE store_id = %(store_id)s AND status = 'pending'
+       AND product_id = ANY (ARRAY(SELECT product_id FROM back WHERE product_id IS NOT NULL))
+    UNION ALL
+    SELECT id, product_id, category_id, sync_type
+      FROM wc_sync_items
+     WHERE store_id = %(store_id)s AND status = 'pending'
+       AND category_id = ANY (ARRAY(SELECT category_id FROM back WHERE category_id IS NOT NULL))
+)
 UPDATE wc_sync_items waiting
    SET created_at = least(waiting.created_at, back.created_at), due_at = least(waiting.due_at, back.due_at),
        force = waiting.force OR back.force, batch_id = coalesce(waiting.batch_id, back.batch_id),
        updated_at = clock_timestamp()
-  FROM wc_sync_items back
- WHERE back.store_id = %(store_id)s AND back.id = ANY (%(ids)s::uuid[])
-   AND waiting.store_id = back.store_id AND waiting.status = 'pending' AND waiting.sync_type = back.sync_type
-   AND (waiting.product_id = back.product_id OR waiting.category_id = back.category_id) AND waiting.id <> back.id
+  FROM back
+  JOIN rival ON rival.sync_type = back.sync_type AND rival.id <> back.id
+   AND (rival.product_id = back.product_id OR rival.category_id = back.category_id)
+ WHERE waiting.store_id = %(store_id)s AND waiting.id = rival.id
 
 -- name: return_items
 -- Back to wait, unless something newer of the same kind waits already: then that one stands for both. Only what this very
--- call still holds. `spent` false gives the attempt back.
+-- call still holds. `spent` false gives the attempt back. What waits is read once, and looked up by its hash.
+WITH back AS MATERIALIZED (
+    SELECT i.id,
+           (coalesce(i.product_id, i.category_id), i.product_id IS NULL, i.sync_type)
+           IN (SELECT coalesce(w.product_id, w.category_id), w.product_id IS NULL, w.sync_type
+                 FROM wc_sync_items w
+                WHERE w.store_id = %(store_id)s AND w.status = 'pending') AS is_superseded
+      FROM wc_sync_items i
+     WHERE i.store_id = %(store_id)s AND i.id = ANY (%(ids)s::uuid[])
+)
 UPDATE wc_sync_items i
-   SET status = CASE WHEN newer.id IS NULL THEN 'pending' ELSE 'superseded' END,
+   SET status = CASE WHEN back.is_superseded THEN 'superseded' ELSE 'pending' END,
        claim_id = NULL, claimed_by = NULL, error_code = d.code, error_message = d.message,
        attempts = i.attempts - CASE WHEN d.spent THEN 0 ELSE 1 END,
        next_attempt_at = clock_timestamp() + make_interval(secs => d.delay),
-       completed_at = CASE WHEN newer.id IS NULL THEN NULL ELSE clock_timestamp() END, updated_at = clock_timestamp(),
+       completed_at = CASE WHEN back.is_superseded THEN clock_timestamp() END, updated_at = clock_timestamp(),
        platform_seconds = i.platform_seconds + %(platform)s, backoff_seconds = i.backoff_seconds + d.delay,
        validation_seconds = i.validation_seconds + %(validation)s
   FROM unnest(%(ids)s::uuid[], %(claim_ids)s::uuid[], %(codes)s::text[], %(messages)s::text[], %(delays)s::float8[],
               %(spents)s::boolean[]) d (id, claim_id, code, message, delay, spent)
-  LEFT JOIN LATERAL (SELECT w.id
-                       FROM wc_sync_items w
-                       JOIN wc_sync_items b ON b.store_id = w.store_id AND b.id = d.id AND w.sync_type = b.sync_type
-                        AND (w.product_id = b.product_id OR w.category_id = b.category_id)
-                      WHERE w.store_id = %(store_id)s AND w.status = 'pending' AND w.id <> d.id
-                      LIMIT 1) newer ON true
+  JOIN back ON back.id = d.id
  WHERE i.store_id = %(store_id)s AND i.id = d.id AND i.claim_id = d.claim_id AND i.status = 'syncing'
 RETURNING i.batch_id, i.status = 'superseded'
 
@@ -181,9 +201,10 @@ RETURNING batch_id
 WITH chosen AS MATERIALIZED (
     SELECT i.id,
            row_number() OVER (PARTITION BY i.product_id, i.category_id, i.sync_type ORDER BY i.created_at DESC, i.id DESC) = 1
-           AND NOT EXISTS (SELECT FROM wc_sync_items w
-                            WHERE w.store_id = i.store_id AND w.status = 'pending' AND w.sync_type = i.sync_type
-                              AND (w.product_id = i.product_id OR w.category_id = i.category_id)) AS goes_on
+           AND (coalesce(i.product_id, i.category_id), i.product_id IS NULL, i.sync_type)
+               NOT IN (SELECT coalesce(w.product_id, w.category_id), w.product_id IS NULL, w.sync_type
+                         FROM wc_sync_items w
+                        WHERE w.store_id = %(store_id)s AND w.status = 'pending') AS goes_on
       FROM wc_sync_items i
      WHERE i.store_id = %(store_id)s AND i.id = ANY (%(ids)s::uuid[]) AND i.status IN ('failed', 'needs_approval')
 )
@@ -198,12 +219,13 @@ RETURNING i.batch_id, old.status = 'failed', i.status = 'pending'
 
 -- name: approve_waiting
 -- What waits beside an approved item for the same change passes brakes too.
-UPDATE wc_sync_items waiting
+UPDATE wc_sync_items
    SET approved = true, weighed = true, updated_at = clock_timestamp()
-  FROM wc_sync_items held
- WHERE held.store_id = %(store_id)s AND held.id = ANY (%(ids)s::uuid[])
-   AND waiting.store_id = held.store_id AND waiting.product_id = held.product_id AND waiting.sync_type = held.sync_type
-   AND waiting.status = 'pending'
+ WHERE store_id = %(store_id)s AND status = 'pending' AND product_id IS NOT NULL
+   AND CASE WHEN (product_id, sync_type) IN (SELECT held.product_id, held.sync_type
+                                               FROM wc_sync_items held
+                                              WHERE held.store_id = %(store_id)s AND held.id = ANY (%(ids)s::uuid[])
+                                                AND held.product_id IS NOT NULL) THEN true ELSE false END
 
 -- name: hold_items
 -- Only what still waits.

@@ -88,7 +88,7 @@ def test_several_changes_of_a_product_become_one_call_with_their_fields_alone(
     put_products(pushing, store_id, [product])
     push(pushing, store_id)
     put_products(pushing, store_id, [product | {"regular_price": "21", "stock_quantity": 3}])
-    for _ in range(1000):
+    for _ in range(100):
         ask(pushing, store_id, product["product_id"], "price")
     push(pushing, store_id)
     made = shop.product_of(product["sku"])
