@@ -32,34 +32,7 @@ CREATE FUNCTION dispatch_order_events(most integer) RETURNS TABLE (store_id uuid
         SELECT DISTINCT e.store_id FROM wc_order_events e WHERE e.published_at IS NULL LIMIT most;
     END;
 
--- Items of all stores that ended past their deadline, by type, how they ended, and what took most of their time (queue,
--- platform, backoff, validation). Of those that are kept: a counter that falls as old items are pruned.
-CREATE FUNCTION count_sla_breaches() RETURNS TABLE (sync_type text, status text, attribution text, items bigint)
-    LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, public
-    BEGIN ATOMIC
-        SELECT i.sync_type, i.status, i.breach, count(*)
-          FROM wc_sync_items i
-         WHERE i.breach IS NOT NULL
-         GROUP BY i.sync_type, i.status, i.breach;
-    END;
-
--- Items of all stores that are open or failed, by type and status, with how many of the open ones are past their deadline, and
--- the age of the oldest in seconds.
-CREATE FUNCTION count_push_items()
-    RETURNS TABLE (sync_type text, status text, items bigint, overdue bigint, oldest_seconds double precision)
-    LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, public
-    BEGIN ATOMIC
-        SELECT i.sync_type, i.status, count(*),
-               count(*) FILTER (WHERE i.status IN ('pending', 'syncing') AND i.due_at < clock_timestamp()),
-               extract(epoch FROM clock_timestamp() - min(i.created_at))::float8
-          FROM stores s
-          JOIN wc_sync_items i ON i.store_id = s.id AND i.status IN ('pending', 'syncing', 'failed', 'needs_approval')
-         GROUP BY i.sync_type, i.status;
-    END;
-
 -- Before the change of owner, as in 0001.
-REVOKE ALL ON FUNCTION dispatch_order_events(integer), count_sla_breaches(), count_push_items() FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION dispatch_order_events(integer), count_sla_breaches(), count_push_items() TO sluice_app;
+REVOKE ALL ON FUNCTION dispatch_order_events(integer) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION dispatch_order_events(integer) TO sluice_app;
 ALTER FUNCTION dispatch_order_events(integer) OWNER TO sluice_system;
-ALTER FUNCTION count_sla_breaches() OWNER TO sluice_system;
-ALTER FUNCTION count_push_items() OWNER TO sluice_system;

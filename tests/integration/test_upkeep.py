@@ -90,14 +90,14 @@ def test_missed_deadlines_are_counted_by_what_took_the_time(
                 FROM (SELECT id AS late_id, row_number() OVER (ORDER BY id) AS number FROM wc_sync_items) n
                WHERE id = late_id AND number < 3"""
     root_conn.execute(late)
-    open_items = conn.execute("SELECT * FROM count_push_items()").fetchall()
+    open_items = conn.execute("SELECT * FROM measure_outbound()").fetchall()
     assert [row[:4] for row in open_items] == [("product", "pending", 3, 2)]
     drain(with_key(runtime), connected_store)
-    assert sorted(conn.execute("SELECT * FROM count_sla_breaches()").fetchall()) == [
-        ("product", "completed", "backoff", 1),
-        ("product", "completed", "queue", 1),
+    assert sorted(conn.execute("SELECT * FROM measure_breaches('1 hour')").fetchall()) == [
+        ("product", "backoff", 1),
+        ("product", "queue", 1),
     ]
-    assert conn.execute("SELECT * FROM count_push_items()").fetchall() == []
+    assert conn.execute("SELECT * FROM measure_outbound()").fetchall() == []
 
 
 def test_orders_are_pulled_on_schedule(runtime: Runtime, connected_store: UUID, root_conn: Connection) -> None:
