@@ -1,4 +1,4 @@
--- Outbound: orders that are to be told of, holds that a person rejected, and service levels in figures.
+-- Outbound: orders that are to be told of, and holds that a person rejected.
 
 -- An order that a pull found to be waiting for the merchant (`processing`) is told of as woocommerce.order_received: noted in the
 -- transaction that stored it, published afterwards. The row stays, so that a later pull does not tell of it again.
