@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -36,9 +37,8 @@ COUNTS = st.lists(st.integers(0, 10**6), min_size=6, max_size=6)
 
 @given(COUNTS, st.integers(0, 10**6))
 def test_a_bar_adds_up_and_each_kind_that_occurs_is_seen(counts: list[int], still_open: int) -> None:
-    log = replace(
-        LOG, received=sum(counts) + still_open, **dict(zip([kind for kind, *_ in KINDS], counts, strict=True))
-    )
+    kinds: dict[str, Any] = dict(zip([kind for kind, *_ in KINDS], counts, strict=True))
+    log = replace(LOG, received=sum(counts) + still_open, **kinds)
     parts = parts_of(log)
     assert [part.count for part in parts] == [count for count in counts if count]
     assert sum(part.width for part in parts) == pytest.approx(WIDTH * sum(counts) / max(log.received, 1), abs=0.1)
@@ -58,9 +58,15 @@ def test_how_far_a_log_is() -> None:
 
 @pytest.mark.parametrize(
     ("status", "source", "actions"),
-    [("running", "plugin", ["cancel"]), ("running", "shopify", ["pause", "cancel"]),
-     ("paused", "shopify", ["resume", "cancel"]), ("failed", "plugin", ["retry"]), ("completed", "plugin", []), ("cancelled", "shopify", [])],
-)  # fmt: skip
+    [
+        ("running", "plugin", ["cancel"]),
+        ("running", "shopify", ["pause", "cancel"]),
+        ("paused", "shopify", ["resume", "cancel"]),
+        ("failed", "plugin", ["retry"]),
+        ("completed", "plugin", []),
+        ("cancelled", "shopify", []),
+    ],
+)
 def test_each_state_offers_what_it_allows(status: str, source: str, actions: list[str]) -> None:
     phase = "queued" if status == "running" else None
     assert row_of(replace(LOG, status=status, source=source, phase=phase), {}).actions == actions
