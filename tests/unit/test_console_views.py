@@ -104,7 +104,8 @@ def test_plots_lose_nothing_of_their_range(name: str, ended: list[tuple[int, str
 
 @pytest.mark.parametrize(
     ("seconds", "said"),
-    [(None, "–"), (0, "0.0 s"), (9.94, "9.9 s"), (42, "42 s"), (185, "3 min 5 s"), (7800, "2 h 10 min"), (3600, "1 h"),
+    [(None, "–"), (0, "0 ms"), (0.04, "40 ms"), (9.94, "9.9 s"), (42, "42 s"), (185, "3 min 5 s"),
+     (7800, "2 h 10 min"), (3600, "1 h"),
      (273_600, "3 d 4 h")],
 )  # fmt: skip
 def test_durations_have_two_units_at_most(seconds: float | None, said: str) -> None:
