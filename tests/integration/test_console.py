@@ -31,6 +31,11 @@ from workers.credentials import decrypt_credentials
 from workers.ids import new_id
 
 HOLD_AGAIN = "UPDATE wc_sync_batches SET status = 'needs_approval', completed_at = NULL WHERE id = %s"
+MANY_ITEMS = """INSERT INTO wc_sync_items (store_id, id, product_id, sync_type, priority, status, due_at, created_at)
+    SELECT %s, gen_random_uuid(), gen_random_uuid(), (ARRAY['price', 'stock'])[1 + n %% 2], 1 + n %% 2, 'pending', now(),
+           now() - n * interval '1.000007 s'
+      FROM generate_series(1, 120) n"""
+CLAIM_ORDER = "SELECT product_id FROM wc_sync_items WHERE store_id = %s ORDER BY priority, created_at, id"
 MANY_LOGS = """INSERT INTO sync_logs (store_id, id, entity, source, mode, status, received, next_attempt_at, finished_at)
     SELECT %s, gen_random_uuid(), 'orders', 'plugin', 'upsert', 'completed', 0, now(), now() FROM generate_series(1, 120)"""
 VENDOR = Path(blueprint.__file__).parent / "static" / "vendor"
@@ -290,3 +295,30 @@ def test_pages_of_a_list_follow_each_other(world: World, root_conn: Connection) 
         path = html.unescape(more[1]) if more else ""
     root_conn.execute("DELETE FROM sync_logs WHERE store_id = %s", (world.empty.store_id,))
     assert len(seen) == len(set(seen)) == 120
+
+
+def test_an_operator_pages_through_all_stores(world: World, conn: Connection) -> None:
+    made = [create_store(conn, f"Shop {number}", "tiktok").store_id for number in range(30)]
+    boss, path, seen = visitor(world.app, world.operator), "/stores", []
+    while path:
+        page = boss.get(path).text
+        seen += re.findall(r'id="store-([0-9a-f-]+)"', page)
+        more = re.search(r'href="/console(/stores\?cursor=[^"]+)">More', page)
+        path = html.unescape(more[1]) if more else ""
+    for store_id in made:
+        delete_store(conn, store_id)
+    assert len(seen) == len(set(seen))
+    assert {str(store_id) for store_id in made} <= set(seen)
+
+
+def test_waiting_items_are_paged_in_the_order_in_which_they_go_out(world: World, root_conn: Connection) -> None:
+    root_conn.execute(MANY_ITEMS, (world.empty.store_id,))
+    guest, path, seen = visitor(world.app, world.empty.token), place(world.empty.store_id, "/outbound"), []
+    while path:
+        page = guest.get(path).text
+        seen += re.findall(r'<code title="([0-9a-f-]+)">product', page)
+        more = re.search(r'href="/console([^"]+\?cursor=[^"]+)">More', page)
+        path = html.unescape(more[1]) if more else ""
+    wanted = root_conn.execute(CLAIM_ORDER, (world.empty.store_id,)).fetchall()
+    root_conn.execute("DELETE FROM wc_sync_items WHERE store_id = %s", (world.empty.store_id,))
+    assert seen == [str(row[0]) for row in wanted]
