@@ -100,6 +100,7 @@ def test_a_posted_batch_is_seen_to_run_and_to_end(chromium: Browser, world: Worl
             run.click()
             expect(seen.page.locator("#cancel")).to_be_visible()
         expect(seen.page.locator(".title .pill")).to_contain_text("completed", timeout=SECONDS)
+        expect(seen.page.locator("#said")).to_have_text("Orders: completed")  # read out to who can't see it
         expect(seen.page.get_by_text("401 received = 400 synced + 1 skipped")).to_be_visible()
         expect(seen.page.get_by_role("cell", name="9999").first).to_be_visible()
         assert seen.page.get_by_role("img", name=re.compile("400 new, 1 skipped of 401 received")).count() == 1
