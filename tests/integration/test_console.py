@@ -5,6 +5,7 @@ from __future__ import annotations
 import html
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from uuid import UUID
 
@@ -12,6 +13,7 @@ import pytest
 from psycopg import Connection
 
 from app.console import blueprint
+from app.settings import load_settings
 from app.tenants import create_store, delete_store
 from tests.conftest import Database, Servers
 from tests.console import (
@@ -21,6 +23,7 @@ from tests.console import (
     STORE_PAGES,
     Visitor,
     World,
+    console_app,
     make_world,
     place,
     visitor,
@@ -322,3 +325,15 @@ def test_waiting_items_are_paged_in_the_order_in_which_they_go_out(world: World,
     wanted = root_conn.execute(CLAIM_ORDER, (world.empty.store_id,)).fetchall()
     root_conn.execute("DELETE FROM wc_sync_items WHERE store_id = %s", (world.empty.store_id,))
     assert seen == [str(row[0]) for row in wanted]
+
+
+@pytest.mark.slow
+def test_while_the_database_is_away_a_page_says_so(servers: Servers) -> None:
+    """Two seconds: as long as a request waits for a connection."""
+    settings = replace(load_settings({}), data_dir=servers.root)
+    with console_app(settings, "postgresql://sluice_app@127.0.0.1:1/away", servers.redis.url) as app:
+        guest = visitor(app)
+        guest.client.set_cookie("sluice_console", "anything", path="/console")
+        answer = guest.get("/stores")
+        assert answer.status_code == 503 and int(answer.headers["Retry-After"]) > 0
+        assert "Not available for the moment" in words_of(answer)
