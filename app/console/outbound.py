@@ -30,7 +30,7 @@ WAITING_SHOWN = 50
 GROUPS_SHOWN = 50
 ITEMS_SHOWN = 20
 RUNS_SHOWN = 10
-SEPARATOR = ":"
+SEPARATOR = "_"
 PRIORITY_OF = {str(priority): priority for priority in PRIORITIES.values()}
 
 

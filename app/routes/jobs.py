@@ -11,6 +11,7 @@ from app.answers import log_tag, record_error_answer
 from app.auth import current_store_id, store_required
 from app.errors import ApiError
 from app.job_actions import cancel, existing, pause, resume, retry
+from app.kinds import ALL_MODES, SOURCES, STATUSES
 from app.paging import read_cursor, read_page_size, write_cursor
 from app.pulls import job_answers
 from app.record_errors import download_csv, download_ndjson, read_record_errors
@@ -19,15 +20,11 @@ from db.sync_logs import LogFilter, LogView, get_log, list_logs
 from db.sync_record_errors import FROM_THE_START, RecordError, list_record_errors
 from db.tenancy import tenant
 from schemas.entities import ENTITIES
-from schemas.envelope import MODES
 
 blueprint = Blueprint("jobs", __name__)
 
 POLL_AFTER_SECONDS = 1
 FIRST_ERRORS = 10
-STATUSES = ("running", "paused", "completed", "failed", "cancelled")
-SOURCES = ("plugin", "shopify", "tiktok", "woocommerce")
-ALL_MODES = (*MODES, "update", "incremental", "full", "fill")
 
 
 @blueprint.get("/api/sync/jobs")
