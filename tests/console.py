@@ -1,4 +1,4 @@
-"""The console without a browser: signing in, forms with their CSRF token, and pages as text."""
+"""The console without a browser: a world to look at, signing in, forms with their CSRF token, and pages as text."""
 
 from __future__ import annotations
 
@@ -9,16 +9,46 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from uuid import UUID
 
+import psycopg
 from flask import Flask
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
 from app.factory import create_app
 from app.services import EXTENSION
-from app.settings import Settings
-from tests.outbound import SECRET_KEY
+from app.settings import Settings, load_settings
+from app.tenants import CreatedStore, create_operator, create_store, set_credentials
+from db.pool import open_pool
+from tests.conftest import Database, Servers
+from tests.factories import make_order
+from tests.outbound import SECRET_KEY, make_erp_product, put_products
+from tests.pipeline import accept_batch, sync
+from workers.ids import new_id
+from workers.queues import WakeUp, connect
+from workers.runtime import Runtime
 
 CSRF = re.compile(r'name="csrf" value="([0-9a-f]{64})"')
+STORE_PAGES = (
+    "/",
+    "/history",
+    "/start",
+    "/explain",
+    "/outbound",
+    "/store",
+    "/live",
+    "/plots",
+    "/history/rows",
+    "/outbound/live",
+)
+FAIL = """UPDATE sync_logs SET status = 'failed', phase = NULL, finished_at = now(), error_code = 'GAVE_UP', error_message = %s
+    WHERE id = %s"""
+FAILED_ITEM = """INSERT INTO wc_sync_items (store_id, id, product_id, sync_type, priority, status, due_at, error_code,
+    error_message, retryable) VALUES (%s, %s, %s, 'price', 1, 'failed', now(), 'REJECTED', 'the shop refused it', false)"""
+OPEN_HOLD = """INSERT INTO wc_sync_batches (store_id, id, kind, status, total_items, preview)
+    VALUES (%s, %s, 'hold', 'needs_approval', 1, '{"reasons": ["price_share"], "products": 1, "changes":
+    [{"sku": "LAMP-1", "regularPrice": ["19.9", "25"], "salePrice": [null, null], "outOfStock": false}]}')"""
+HELD_ITEM = """INSERT INTO wc_sync_items (store_id, id, product_id, sync_type, priority, status, due_at, hold_id)
+    VALUES (%s, %s, %s, 'price', 1, 'needs_approval', now(), %s)"""
 
 
 @contextmanager
@@ -79,3 +109,44 @@ def words_of(answer: TestResponse) -> str:
 
 def place(store_id: UUID, rest: str = "/") -> str:
     return f"/{store_id}{rest}"
+
+
+@dataclass(frozen=True)
+class World:
+    """One store with something on each page, an empty one, one that is pulled, and an operator."""
+
+    app: Flask
+    full: CreatedStore
+    empty: CreatedStore
+    pulled: CreatedStore
+    operator: str
+    done: UUID
+    failed: UUID
+    hold: UUID
+
+
+@contextmanager
+def make_world(servers: Servers, database: Database) -> Iterator[World]:
+    settings = replace(load_settings({}), data_dir=servers.root, rate_limit_per_minute=1_000_000)
+    pool = open_pool(database.url, 2, "test")
+    runtime = Runtime(settings, pool, WakeUp(connect(servers.redis.url)))
+    with (
+        console_app(settings, database.url, servers.redis.url) as app,
+        psycopg.connect(database.url, autocommit=True) as conn,
+        psycopg.connect(database.superuser_url, autocommit=True) as root,
+    ):
+        full = create_store(conn, "Lamps <&> more", "woocommerce", "https://lamps.example", "admin")
+        pulled = create_store(conn, "Pulled shop", "shopify", "http://127.0.0.1:1")
+        set_credentials(conn, SECRET_KEY, pulled.store_id, {"access_token": "t"})
+        done = sync(runtime, full.store_id, "orders", [make_order(), {"wc_order_id": 77}]).id
+        failed = accept_batch(runtime, full.store_id, "orders", [make_order(wc_order_id=5)])
+        root.execute(FAIL, ("every attempt was interrupted", failed))
+        put_products(runtime, full.store_id, [make_erp_product()])
+        hold = new_id()
+        root.execute(OPEN_HOLD, (full.store_id, hold))
+        root.execute(HELD_ITEM, (full.store_id, new_id(), new_id(), hold))
+        root.execute(FAILED_ITEM, (full.store_id, new_id(), new_id()))
+        empty = create_store(conn, "Empty shop", "woocommerce")
+        yield World(app, full, empty, pulled, create_operator(conn), done, failed, hold)
+    pool.close()
+    runtime.wake_up.redis.close()

@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
 from flask import Blueprint, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response as AnyResponse
 
-from app.console.overview import EPOCH, MICROSECONDS
+from app.console.places import read_place, write_place, wrong_place
 from app.console.sessions import admin_page, current_store, store_page
 from app.errors import ApiError, not_found
-from app.paging import read_cursor, write_cursor
 from app.services import services
 from db.outbound_overview import (
-    ItemLine,
     Place,
     count_open_items,
     list_failed_group,
@@ -32,7 +30,8 @@ WAITING_SHOWN = 50
 GROUPS_SHOWN = 50
 ITEMS_SHOWN = 20
 RUNS_SHOWN = 10
-PRIORITY_SEPARATOR = ":"
+SEPARATOR = "_"
+PRIORITY_OF = {str(priority): priority for priority in PRIORITIES.values()}
 
 
 def add_pages(blueprint: Blueprint) -> None:
@@ -57,7 +56,7 @@ def show_live() -> str:
 
 
 def _outbound() -> dict[str, Any]:
-    after = _after(read_cursor(request.args))
+    after = _after(read_place(request.args))
     store_id = current_store().id
     with services().pool.connection() as conn, tenant(conn, store_id):
         hold_id = get_open_hold(conn, store_id)
@@ -69,27 +68,20 @@ def _outbound() -> dict[str, Any]:
             "in_hand": list_items_in_hand(conn, store_id, ITEMS_SHOWN) if after is None else [],
             "runs": list_batches(conn, store_id, RUNS_SHOWN),
         }
-    more = _cursor(found[WAITING_SHOWN - 1]) if len(found) > WAITING_SHOWN else None
+    last = found[WAITING_SHOWN - 1] if len(found) > WAITING_SHOWN else None
+    more = write_place(last.created_at, f"{last.priority}{SEPARATOR}{last.id}") if last else None
     return facts | {"waiting": found[:WAITING_SHOWN], "more": more, "is_first": after is None, "sla": SLA_SECONDS}
 
 
-def _cursor(item: ItemLine) -> str:
-    place = f"{item.priority}{PRIORITY_SEPARATOR}{item.id}"
-    return write_cursor(str(round(item.created_at.timestamp() * MICROSECONDS)), place)
-
-
-def _after(cursor: list[str] | None) -> Place | None:
-    if cursor is None:
+def _after(place: tuple[datetime, str] | None) -> Place | None:
+    """The priority and the id stand behind the moment."""
+    if place is None:
         return None
+    priority, _, item_id = place[1].partition(SEPARATOR)
     try:
-        priority, _, item_id = cursor[1].partition(PRIORITY_SEPARATOR)
-        if int(priority) not in PRIORITIES.values():
-            raise ValueError(priority)
-        return int(priority), EPOCH + timedelta(microseconds=int(cursor[0])), UUID(item_id)
-    except (ValueError, IndexError, OverflowError):
-        raise ApiError(
-            "VALIDATION_ERROR", "The address of this page is not right. Start from the first page."
-        ) from None
+        return PRIORITY_OF[priority], place[0], UUID(item_id)
+    except (KeyError, ValueError):
+        raise wrong_place() from None
 
 
 @admin_page

@@ -10,10 +10,10 @@ from flask import Blueprint, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response as AnyResponse
 
 from app.console.logs import read_rows
+from app.console.places import read_place, write_place, wrong_place
 from app.console.plots import DEFAULT_RANGE, RANGES, Range, begin_of, figures_of, series_of, totals_of
 from app.console.sessions import caller, current_store, operator_page, session_required, store_page
 from app.errors import ApiError
-from app.paging import read_cursor, write_cursor
 from app.pulled import PULLED
 from app.services import services
 from db.entity_stats import list_stats
@@ -37,8 +37,6 @@ from workers.outbound.priorities import SLA_SECONDS
 OPEN_SHOWN = 12
 STORES_SHOWN = 25
 FAILED_HOURS = 24
-MICROSECONDS = 1_000_000
-EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def add_pages(blueprint: Blueprint) -> None:
@@ -139,12 +137,13 @@ def _all_figures() -> dict[str, Any]:
 
 
 def _all_stores() -> dict[str, Any]:
-    after = _after(read_cursor(request.args))
+    after = _after(read_place(request.args))
     since = datetime.now(UTC) - timedelta(hours=FAILED_HOURS)
     with services().pool.connection() as conn:
         found = list_store_activity(conn, after, since, STORES_SHOWN + 1)
     shown = [(store, row) for row in found[:STORES_SHOWN] if (store := _store_of(row)) is not None]
-    more = _cursor(found[STORES_SHOWN - 1]) if len(found) > STORES_SHOWN else None
+    last = found[STORES_SHOWN - 1] if len(found) > STORES_SHOWN else None
+    more = write_place(last.created_at, str(last.store_id)) if last else None
     return {"stores": shown, "more": more, "is_first": after is None, "failed_hours": FAILED_HOURS}
 
 
@@ -154,16 +153,8 @@ def _store_of(row: StoreActivity) -> Store | None:
         return get_store(conn, row.store_id)
 
 
-def _cursor(row: StoreActivity) -> str:
-    return write_cursor(str(round(row.created_at.timestamp() * MICROSECONDS)), str(row.store_id))
-
-
-def _after(cursor: list[str] | None) -> tuple[datetime, UUID] | None:
-    if cursor is None:
-        return None
+def _after(place: tuple[datetime, str] | None) -> tuple[datetime, UUID] | None:
     try:
-        return EPOCH + timedelta(microseconds=int(cursor[0])), UUID(cursor[1])
-    except (ValueError, IndexError, OverflowError):
-        raise ApiError(
-            "VALIDATION_ERROR", "The address of this page is not right. Start from the first page."
-        ) from None
+        return (place[0], UUID(place[1])) if place else None
+    except ValueError:
+        raise wrong_place() from None

@@ -157,6 +157,7 @@ def _enter() -> Caller:
         raise ApiError("UNAUTHORIZED", "Your session has ended. Sign in again.")
     services().limiter.check(found.token_id)  # a budget beside the store's own: pages are watched while a plugin floods
     g.caller = found
+    structlog.contextvars.bind_contextvars(token_id=str(found.token_id), role=found.role)
     if request.method == "POST":
         check_csrf()
     return found

@@ -34,11 +34,13 @@ def number(value: int | float | None) -> str:
 
 
 def duration(seconds: float | None) -> str:
-    """The two largest units: 42 s, 3 min 5 s, 2 h 10 min, 4 d 3 h."""
+    """The two largest units: 40 ms, 42 s, 3 min 5 s, 2 h 10 min, 4 d 3 h."""
     if seconds is None:
         return "–"
+    if seconds < 0.1:
+        return f"{round(max(seconds, 0) * 1000)} ms"
     if seconds < 10:
-        return f"{max(seconds, 0):.1f} s"
+        return f"{seconds:.1f} s"
     whole = round(seconds)
     if whole < MINUTE:
         return f"{whole} s"

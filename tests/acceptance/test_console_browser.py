@@ -98,12 +98,24 @@ def test_a_posted_batch_is_seen_to_run_and_to_end(chromium: Browser, world: Worl
             bar = seen.page.get_by_role("progressbar", name="Progress of orders")
             assert bar.get_attribute("value") == "0.0"
             run.click()
-            expect(seen.page.get_by_role("button", name="Cancel")).to_be_visible()
+            expect(seen.page.locator("#cancel")).to_be_visible()
         expect(seen.page.locator(".title .pill")).to_contain_text("completed", timeout=SECONDS)
+        expect(seen.page.locator("#said")).to_have_text("Orders: completed")  # read out to who can't see it
         expect(seen.page.get_by_text("401 received = 400 synced + 1 skipped")).to_be_visible()
         expect(seen.page.get_by_role("cell", name="9999").first).to_be_visible()
         assert seen.page.get_by_role("img", name=re.compile("400 new, 1 skipped of 401 received")).count() == 1
         seen.shoot("log")
+
+
+def test_a_batch_is_cancelled_after_a_second_look(chromium: Browser, world: World) -> None:
+    with window(chromium, world.stack.url) as seen, world.stack.frozen("worker"):
+        job = world.posted.accept("orders", orders(10, 6000))
+        seen.sign_in(world.posted.token)
+        seen.open(f"/{world.posted.id}/logs/{job}")
+        seen.page.locator("#cancel").focus()
+        seen.page.keyboard.press("Enter")
+        seen.page.get_by_role("button", name="Yes, cancel it").click()
+        expect(seen.page.locator(".title .pill")).to_contain_text("cancelled")
 
 
 def test_a_failed_log_is_retried(chromium: Browser, world: World) -> None:

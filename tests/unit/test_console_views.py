@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -36,9 +37,8 @@ COUNTS = st.lists(st.integers(0, 10**6), min_size=6, max_size=6)
 
 @given(COUNTS, st.integers(0, 10**6))
 def test_a_bar_adds_up_and_each_kind_that_occurs_is_seen(counts: list[int], still_open: int) -> None:
-    log = replace(
-        LOG, received=sum(counts) + still_open, **dict(zip([kind for kind, *_ in KINDS], counts, strict=True))
-    )
+    kinds: dict[str, Any] = dict(zip([kind for kind, *_ in KINDS], counts, strict=True))
+    log = replace(LOG, received=sum(counts) + still_open, **kinds)
     parts = parts_of(log)
     assert [part.count for part in parts] == [count for count in counts if count]
     assert sum(part.width for part in parts) == pytest.approx(WIDTH * sum(counts) / max(log.received, 1), abs=0.1)
@@ -58,9 +58,15 @@ def test_how_far_a_log_is() -> None:
 
 @pytest.mark.parametrize(
     ("status", "source", "actions"),
-    [("running", "plugin", ["cancel"]), ("running", "shopify", ["pause", "cancel"]),
-     ("paused", "shopify", ["resume", "cancel"]), ("failed", "plugin", ["retry"]), ("completed", "plugin", []), ("cancelled", "shopify", [])],
-)  # fmt: skip
+    [
+        ("running", "plugin", ["cancel"]),
+        ("running", "shopify", ["pause", "cancel"]),
+        ("paused", "shopify", ["resume", "cancel"]),
+        ("failed", "plugin", ["retry"]),
+        ("completed", "plugin", []),
+        ("cancelled", "shopify", []),
+    ],
+)
 def test_each_state_offers_what_it_allows(status: str, source: str, actions: list[str]) -> None:
     phase = "queued" if status == "running" else None
     assert row_of(replace(LOG, status=status, source=source, phase=phase), {}).actions == actions
@@ -98,7 +104,8 @@ def test_plots_lose_nothing_of_their_range(name: str, ended: list[tuple[int, str
 
 @pytest.mark.parametrize(
     ("seconds", "said"),
-    [(None, "–"), (0, "0.0 s"), (9.94, "9.9 s"), (42, "42 s"), (185, "3 min 5 s"), (7800, "2 h 10 min"), (3600, "1 h"),
+    [(None, "–"), (0, "0 ms"), (0.04, "40 ms"), (9.94, "9.9 s"), (42, "42 s"), (185, "3 min 5 s"),
+     (7800, "2 h 10 min"), (3600, "1 h"),
      (273_600, "3 d 4 h")],
 )  # fmt: skip
 def test_durations_have_two_units_at_most(seconds: float | None, said: str) -> None:
