@@ -24,9 +24,10 @@ from tests.conftest import Database, Servers
 from tests.factories import make_order
 from tests.pipeline import accept_batch, read_log, sync
 from tests.stack import REPOSITORY, command
-from workers.ids import new_id
 from workers.inbound.process import process
 from workers.runtime import Runtime
+
+NOBODY = "01a1fd5e-0000-7000-8000-000000000000"  # an id that no store and no job has
 
 FAIL = """UPDATE sync_logs SET status = 'failed', phase = NULL, error_code = 'INTERNAL', error_message = 'it went wrong',
           finished_at = now() WHERE id = %s"""
@@ -151,12 +152,12 @@ def test_the_outcome_of_each_end(runtime: Runtime, store_id: UUID) -> None:
         ("jobs", "show", "7"),
         ("jobs", "list", "--status", "odd"),
         ("jobs", "list", "--limit", "0"),
-        ("jobs", "watch", str(new_id()), "--interval", "nan"),
+        ("jobs", "watch", NOBODY, "--interval", "nan"),
         ("jobs",),
         ("stores", "create", "--name", " ", "--platform", "woocommerce"),
         ("stores", "create", "--name", "x", "--platform", "magento"),
         ("stores", "create", "--name", "x", "--platform", "shopify", "--url", "shop.example"),
-        ("stores", "rotate-token", str(new_id()), "--grace-hours", "inf"),
+        ("stores", "rotate-token", NOBODY, "--grace-hours", "inf"),
     ],
     ids=lambda words: " ".join(words)[:40],
 )
@@ -169,12 +170,12 @@ def test_what_is_called_wrongly_is_told_so(shell: Callable[..., Said], words: tu
 @pytest.mark.parametrize(
     "words",
     [
-        *(("jobs", action, str(new_id())) for action in ("show", "watch", "retry", "errors")),
-        ("jobs", "list", "--store", str(new_id())),
-        ("stores", "revoke-tokens", str(new_id())),
-        ("stores", "rotate-token", str(new_id())),
-        ("stores", "delete", str(new_id()), "--yes"),
-        ("stores", "set-credentials", str(new_id()), "--credentials", "{}"),
+        *(("jobs", action, NOBODY) for action in ("show", "watch", "retry", "errors")),
+        ("jobs", "list", "--store", NOBODY),
+        ("stores", "revoke-tokens", NOBODY),
+        ("stores", "rotate-token", NOBODY),
+        ("stores", "delete", NOBODY, "--yes"),
+        ("stores", "set-credentials", NOBODY, "--credentials", "{}"),
     ],
     ids=lambda words: " ".join(words[:2]),
 )
@@ -184,7 +185,7 @@ def test_what_does_not_exist_has_an_exit_code_of_its_own(shell: Callable[..., Sa
     assert err.startswith("there is no ") and len(err.splitlines()) == 1
 
 
-@pytest.mark.parametrize("words", [("jobs", "list"), ("stores", "list"), ("jobs", "watch", str(new_id()))])
+@pytest.mark.parametrize("words", [("jobs", "list"), ("stores", "list"), ("jobs", "watch", NOBODY)])
 def test_a_database_that_is_away_has_an_exit_code_of_its_own(
     shell: Callable[..., Said], monkeypatch: pytest.MonkeyPatch, tmp_path: Path, words: tuple[str, ...]
 ) -> None:
