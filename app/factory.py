@@ -14,6 +14,7 @@ from app.errors import register_errors
 from app.limits import RateLimiter, waiting_room
 from app.logs import get_logger
 from app.routes import (
+    contract,
     coverage,
     erp,
     health,
@@ -34,6 +35,8 @@ from schemas.privacy import email_hasher
 from workers.queues import WakeUp, connect
 
 REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
+OUTBOUND = (erp, woocommerce, woocommerce_intake, woocommerce_views)
+ROUTES = (ingest, jobs, status, shopify, tiktok, coverage, schedules, *OUTBOUND, health, contract)
 QUIET = ("/healthz", "/readyz")
 
 log = get_logger(__name__)
@@ -54,9 +57,7 @@ def create_app(settings: Settings, database_url: str, redis_url: str) -> Flask:
         waiting_room=waiting_room(settings.max_waiters),
         hash_email=email_hasher(settings.email_hash_key),
     )
-    outbound = (erp, woocommerce, woocommerce_intake, woocommerce_views)
-    groups = (ingest, jobs, status, shopify, tiktok, coverage, schedules, *outbound, health)
-    for group in groups:
+    for group in ROUTES:
         app.register_blueprint(group.blueprint)
     register_errors(app, pool)
     app.before_request(_begin_request)

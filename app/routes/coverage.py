@@ -19,7 +19,8 @@ from db.stale_arrivals import get_stale_arrival
 from db.sync_coverage import Covered, list_coverage, list_covered
 from db.sync_metadata import get_metadata
 from db.tenancy import tenant
-from schemas.pull_requests import WrongRequest, read_entity, read_external_id, read_object
+from schemas.pull_requests import read_entity, read_external_id
+from schemas.requests import WrongRequest, read_object
 from workers.inbound.pull_start import Wanted
 from workers.inbound.watermark import holes
 

@@ -15,7 +15,7 @@ from psycopg import Connection
 from app.answers import log_tag, record_error_answer
 from app.auth import current_store_id, store_required
 from app.errors import ApiError, not_found
-from app.paging import read_cursor, read_page_size, write_cursor
+from app.paging import read_query, write_cursor
 from app.pulls import job_answers
 from app.services import services
 from db.pull_runs import discard_page, pause_pull, resume_pull, retry_pull
@@ -23,17 +23,14 @@ from db.sync_logs import LogFilter, LogView, cancel_log, get_log, list_logs, ret
 from db.sync_payloads import delete_payload
 from db.sync_record_errors import FROM_THE_START, RecordError, list_record_errors
 from db.tenancy import tenant
-from schemas.entities import ENTITIES
-from schemas.envelope import MODES
+from schemas.queries import JobsQuery, RecordErrorsQuery
 
 blueprint = Blueprint("jobs", __name__)
 
 POLL_AFTER_SECONDS = 1
 FIRST_ERRORS = 10
 DOWNLOAD_PAGE = 1000
-STATUSES = ("running", "paused", "completed", "failed", "cancelled")
-SOURCES = ("plugin", "shopify", "tiktok", "woocommerce")
-ALL_MODES = (*MODES, "update", "incremental", "full", "fill")
+JOBS, RECORD_ERRORS = JobsQuery(), RecordErrorsQuery()
 COLUMNS = ("index", "id", "field", "code", "reason")
 
 
@@ -41,15 +38,9 @@ COLUMNS = ("index", "id", "field", "code", "reason")
 @store_required
 def list_jobs() -> Response:
     """Newest first, a page at a time, filtered."""
-    size = read_page_size(request.args)
-    cursor = read_cursor(request.args)
-    wanted = LogFilter(
-        before=int(cursor[0]) if cursor else None,
-        entity=_choice("entity", tuple(ENTITIES)),
-        status=_choice("status", STATUSES),
-        source=_choice("source", SOURCES),
-        mode=_choice("mode", ALL_MODES),
-    )
+    asked = read_query(JOBS, request.args)
+    size, cursor = asked.pop("limit"), asked.pop("cursor")
+    wanted = LogFilter(before=int(cursor[0]) if cursor else None, **asked)
     with services().pool.connection() as conn, tenant(conn, current_store_id()):
         logs = list_logs(conn, current_store_id(), wanted, size + 1)
         answers = job_answers(conn, logs[:size])
@@ -179,17 +170,10 @@ def _job_data(log: LogView, answer: dict[str, Any], first: list[RecordError]) ->
     }
 
 
-def _choice(name: str, allowed: tuple[str, ...]) -> str | None:
-    value = request.args.get(name)
-    if value is not None and value not in allowed:
-        raise ApiError("VALIDATION_ERROR", f"{name} must be one of " + ", ".join(allowed))
-    return value
-
-
 def _errors_page(log_id: UUID) -> Response:
-    size = read_page_size(request.args)
-    cursor = read_cursor(request.args)
-    after = (int(cursor[0]), cursor[1]) if cursor and len(cursor) == 2 else FROM_THE_START
+    asked = read_query(RECORD_ERRORS, request.args)
+    size, cursor = asked["limit"], asked["cursor"]
+    after = (int(cursor[0]), cursor[1]) if cursor else FROM_THE_START
     errors = _read_errors(current_store_id(), log_id, after, size + 1)
     last = errors[size - 1] if len(errors) > size else None
     more = write_cursor(str(last.record_index), last.field) if last else None

@@ -13,19 +13,22 @@ from flask import Blueprint, Response, jsonify, request, url_for
 from app.auth import admin_required, current_store_id, store_required
 from app.errors import ApiError, not_found
 from app.outbound_answers import preview_answer, sync_result
-from app.outbound_requests import read_flag, read_object, read_uuid
-from app.paging import read_page_size
+from app.outbound_requests import read_body, read_uuid
+from app.paging import read_query
 from app.services import services
 from app.waiting import wait_until_ended, wanted_wait
 from db.erp_products import page_products
 from db.sync_items import ItemView, get_item
 from db.tenancy import tenant
-from workers.outbound.preview import PlatformError, Preview, preview_categories, preview_products
+from schemas.outbound_requests import RunSchema
+from schemas.queries import DryRunQuery, FullSyncQuery
+from workers.outbound.preview import SHOP_NOT_SET_UP, PlatformError, Preview, preview_categories, preview_products
 from workers.outbound.runs import Run, approve, retry_failed, start_categories, start_full, start_one
 
 blueprint = Blueprint("woocommerce", __name__, url_prefix="/api/v1/woocommerce")
 
 POLL_AFTER_SECONDS = 1
+RUN, DRY_RUN, FULL_SYNC = RunSchema(), DryRunQuery(), FullSyncQuery()
 ENDED = ("completed", "failed", "superseded", "needs_approval")
 
 Answer = Response | tuple[Response, int, dict[str, str]]
@@ -36,7 +39,7 @@ Answer = Response | tuple[Response, int, dict[str, str]]
 def sync_product(sync_type: str, product_id: str) -> Answer:
     """Send one product whole, its stock or its price."""
     product = read_uuid("productId", product_id)
-    if _is_dry_run():
+    if read_query(DRY_RUN, request.args)["dry_run"]:
         found = _preview_products([product], sync_type)
         if not found:
             raise not_found()
@@ -80,10 +83,10 @@ def _item_accepted(item_id: UUID, product_id: UUID, sync_type: str) -> Answer:
 @admin_required
 def sync_all() -> Answer:
     """Send all products that the shop has not got as they are; all of them with `{"force": true}`."""
-    force = read_flag(read_object(), "force")
+    force, asked = read_body(RUN)["force"], read_query(FULL_SYNC, request.args)
     store_id = current_store_id()
-    if _is_dry_run():
-        return _preview_page()
+    if asked["dry_run"]:
+        return _preview_page(asked["limit"], asked["cursor"])
     with services().pool.connection() as conn, tenant(conn, store_id):
         run = start_full(conn, store_id, "request", force=force)
     return _run_accepted(run)
@@ -93,9 +96,8 @@ def sync_all() -> Answer:
 @admin_required
 def sync_categories() -> Answer:
     """Send all categories that the shop has not got as they are; all of them with `{"force": true}`."""
-    force = read_flag(read_object(), "force")
-    store_id = current_store_id()
-    if _is_dry_run():
+    force, store_id = read_body(RUN)["force"], current_store_id()
+    if read_query(DRY_RUN, request.args)["dry_run"]:
         return _previews(_asked(lambda: preview_categories(services().settings, services().pool, store_id)))
     with services().pool.connection() as conn, tenant(conn, store_id):
         run = start_categories(conn, store_id, "request", force=force)
@@ -140,24 +142,16 @@ def approve_batch(batch_id: UUID) -> Response:
     return jsonify({"success": True, "data": {"batchId": str(batch_id), "approvedItems": approved}})
 
 
-def _is_dry_run() -> bool:
-    value = request.args.get("dry_run", "false").lower()
-    if value not in ("true", "false", "1", "0"):
-        raise ApiError("VALIDATION_ERROR", "dry_run must be true or false")
-    return value in ("true", "1")
-
-
 def _accepted(data: dict[str, Any], url: str) -> Answer:
     headers = {"Location": url, "Retry-After": str(POLL_AFTER_SECONDS)}
     return jsonify({"success": True, "data": data}), 202, headers
 
 
-def _preview_page() -> Response:
+def _preview_page(size: int, after: UUID | None) -> Response:
     """A dry run of all products, a page at a time: each page is read from the shop while the client waits."""
-    size, after = read_page_size(request.args), request.args.get("cursor")
     store_id = current_store_id()
     with services().pool.connection() as conn, tenant(conn, store_id):
-        ids = page_products(conn, store_id, read_uuid("cursor", after) if after else None, size + 1)
+        ids = page_products(conn, store_id, after, size + 1)
     found = _preview_products(ids[:size], "product")
     changed = [one for one in found if one.action != "none"]
     return _previews(changed, looked_at=len(found), cursor=str(ids[size - 1]) if len(ids) > size else None)
@@ -169,10 +163,12 @@ def _preview_products(product_ids: list[UUID], sync_type: str) -> list[Preview]:
 
 
 def _asked(ask: Any) -> list[Preview]:
-    """What the shop answered; its failure is told with its code."""
+    """What the shop answered; its failure is told with its code. A shop that is not connected is no failure of the shop's."""
     try:
         found: list[Preview] = ask()
     except PlatformError as error:
+        if error.code == SHOP_NOT_SET_UP:
+            raise ApiError("CONFLICT", error.message, details={"code": error.code}) from None
         headers = {"Retry-After": str(round(error.retry_after or 5))} if error.retryable else {}
         raise ApiError("PLATFORM_FAILED", error.message, headers, {"code": error.code}) from None
     return found

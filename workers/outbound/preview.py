@@ -15,12 +15,12 @@ from db.pool import Pool
 from db.tenancy import tenant
 from workers.outbound.mapper import Difference, Payload, differences, keep_manual_offer, to_woocommerce_product
 from workers.outbound.parts import wanted_parts
-from workers.outbound.shop import open_store_client
+from workers.outbound.shop import SHOP_NOT_SET_UP, open_store_client
 from workers.outbound.tasks import FIELDS
 from workers.platforms.base import PlatformError
 from workers.platforms.woocommerce.client import WooCommerceClient
 
-__all__ = ["PlatformError", "Preview", "preview_categories", "preview_products"]
+__all__ = ["SHOP_NOT_SET_UP", "PlatformError", "Preview", "preview_categories", "preview_products"]
 
 
 @dataclass(frozen=True, slots=True)
