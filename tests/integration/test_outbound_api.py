@@ -17,7 +17,7 @@ from app.auth import token_sha256
 from app.factory import create_app
 from app.services import EXTENSION
 from app.settings import Settings
-from app.tenants import CreatedStore, rotate_token
+from app.tenants import CreatedStore, create_store, rotate_token
 from tests.conftest import Database, Servers
 from tests.fakes.woocommerce import FakeWooCommerce
 from tests.outbound import SECRET_KEY, connect_shop, make_erp_product, push, with_key
