@@ -55,6 +55,7 @@ def test_it_tells_its_url_and_ends_without_leaving_a_process(up: Up, number: sig
 
 
 @pytest.mark.slow
+@pytest.mark.slow
 def test_impatient_signals_do_not_disturb_the_end(up: Up) -> None:
     up.start().ready()
     family = up.family()
@@ -157,6 +158,7 @@ def configured(up: Up) -> Iterator[EmbeddedPostgres]:
             postgres.stop()
 
 
+@pytest.mark.slow
 def test_configured_servers_are_used_and_left_alone(up: Up, configured: EmbeddedPostgres) -> None:
     up.settings["MIGRATION_DATABASE_URL"] = configured.app_url().replace("sluice_app", "sluice_owner")
     refused = run(up.env, "up")

@@ -145,6 +145,19 @@ def test_a_store_has_so_many_open_logs_and_no_more(
     assert (logs_of(root_conn, store), len(waiting_logs(redis))) == (3, 3)
 
 
+def test_the_logs_of_other_stores_take_no_room_from_this_one(
+    settings: Settings, database: Database, servers: Servers, store: CreatedStore, other_store: CreatedStore
+) -> None:
+    """The numbers of logs run over all stores: that many lie between two of one store does not mean that they are its own."""
+    with application(settings, database, servers, max_open_logs_per_store=4, queue_window=1) as app:
+        client = app.test_client()
+        answers = []
+        for _ in range(5):
+            answers.append(post(client, store.token, "orders", ORDERS).status_code)
+            assert [post(client, other_store.token, "orders", []).status_code for _ in range(3)] == [200] * 3
+    assert answers == [202, 202, 202, 202, 429]
+
+
 def test_a_full_store_still_answers_what_needs_no_room(
     settings: Settings, database: Database, servers: Servers, store: CreatedStore, other_store: CreatedStore
 ) -> None:

@@ -212,6 +212,7 @@ def test_a_deep_data_dir_gets_short_sockets(root: Path) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.slow
 def test_a_data_dir_with_odd_characters_works(root: Path) -> None:
     odd = root / "a b,c'd%41&é"
     postgres, redis_server = EmbeddedPostgres(odd), EmbeddedRedis(odd)
@@ -226,6 +227,7 @@ def test_a_data_dir_with_odd_characters_works(root: Path) -> None:
         postgres.erase()
 
 
+@pytest.mark.slow
 @ROOT
 @pytest.mark.slow
 def test_under_a_directory_of_root_the_cluster_is_kept_elsewhere_and_nothing_is_opened() -> None:
@@ -244,6 +246,7 @@ def test_under_a_directory_of_root_the_cluster_is_kept_elsewhere_and_nothing_is_
     assert not homes.away(root).exists()
 
 
+@pytest.mark.slow
 @ROOT
 @pytest.mark.slow
 def test_programs_that_only_root_reaches_are_copied(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -266,6 +269,7 @@ def test_programs_that_only_root_reaches_are_copied(monkeypatch: pytest.MonkeyPa
             postgres.stop()
 
 
+@pytest.mark.slow
 @ROOT
 @pytest.mark.slow
 def test_a_cluster_whose_data_dir_was_deleted_is_set_aside() -> None:
