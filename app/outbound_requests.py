@@ -1,16 +1,24 @@
-"""What the outbound routes read of a request: a body by its schema, a UUID; each refused with 400 where it is none."""
+"""What the outbound routes read of a request: a body by its schema, a UUID; each refused with 400 where it is none. And how
+they ask a shop while the client waits."""
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable
+from typing import Any, TypeVar
 from uuid import UUID
 
 from flask import request
 
 from app.body import read_json_body
 from app.errors import ApiError
+from app.paging import read_query
 from app.services import services
+from schemas.queries import DryRunQuery
 from schemas.requests import RequestSchema, WrongRequest, read_object, read_request
+from workers.outbound.preview import SHOP_NOT_SET_UP, PlatformError
+
+T = TypeVar("T")
+DRY_RUN = DryRunQuery()
 
 
 def read_uuid(name: str, value: str) -> UUID:
@@ -33,3 +41,19 @@ def _object() -> dict[str, Any]:
     if not request.content_length and "Transfer-Encoding" not in request.headers:
         return {}
     return read_object(read_json_body(request, services().settings.max_body_bytes))
+
+
+def is_dry_run() -> bool:
+    """Whether `?dry_run=true` asks what would be done instead of doing it."""
+    return bool(read_query(DRY_RUN, request.args)["dry_run"])
+
+
+def ask_shop(ask: Callable[[], T]) -> T:
+    """What the shop answered; its failure is told with its code. A shop that is not connected is no failure of the shop's."""
+    try:
+        return ask()
+    except PlatformError as error:
+        if error.code == SHOP_NOT_SET_UP:
+            raise ApiError("CONFLICT", error.message, details={"code": error.code}) from None
+        headers = {"Retry-After": str(round(error.retry_after or 5))} if error.retryable else {}
+        raise ApiError("PLATFORM_FAILED", error.message, headers, {"code": error.code}) from None

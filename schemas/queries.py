@@ -15,7 +15,7 @@ from schemas.requests import Choice, QueryTruth, QueryUuid, QueryWhole, RequestF
 DEFAULT_PAGE = 50
 LARGEST_PAGE = 200
 ROW = "[0-9]{1,18}"  # within bigint
-ROW_AND_FIELD = ROW + r"\.[A-Za-z0-9_.*\[\]]{1,200}"
+ROW_AND_FIELD = ROW + r"\.[A-Za-z0-9_.*\[\]-]{1,200}"
 STATUSES = ("running", "paused", "completed", "failed", "cancelled")
 SOURCES = ("plugin", "shopify", "tiktok", "woocommerce")
 ALL_MODES = (*MODES, "update", "incremental", "full", "fill")
@@ -38,6 +38,12 @@ class PageQuery(RequestSchema):
     """A page of whatever is listed."""
 
     limit = QueryWhole(1, LARGEST_PAGE, load_default=DEFAULT_PAGE)
+
+
+class PlaceQuery(RequestSchema):
+    """A place in any list."""
+
+    cursor = Cursor(f"{ROW}|{ROW_AND_FIELD}", load_default=None)
 
 
 class RowsQuery(PageQuery):

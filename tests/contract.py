@@ -53,7 +53,7 @@ def play(url: str, tokens: Mapping[str, str], folder: Path, *options: str) -> No
         "--checks",
         "all",
     ]
-    env = os.environ | tokens | {"PYTHONWARNINGS": ""}
+    env = {name: value for name, value in os.environ.items() if not name.startswith("COVERAGE")} | dict(tokens)
     done = subprocess.run(
         [*command, *options], cwd=folder, env=env, capture_output=True, text=True, timeout=SECONDS, check=False
     )

@@ -19,11 +19,12 @@ from schemas.requests import Choice, QueryUuid, Truth, Whole, Words
 
 JsonSchema = dict[str, Any]
 
-DIGITS = {"type": "string", "pattern": "^0*[1-9][0-9]{0,17}$"}
+DIGITS = {"type": "string", "pattern": "^[1-9][0-9]{0,17}$"}
 DIGITS_OR_ZERO = {"type": "string", "pattern": "^[0-9]{1,18}$"}
 SIGNED_DIGITS = {"type": "string", "pattern": "^-?[0-9]{1,9}$"}
 AMOUNT = {"type": "string", "pattern": r"^-?[0-9]{1,13}(\.[0-9]{1,6})?$"}
 AMOUNT_FROM_ZERO = {"type": "string", "pattern": r"^[0-9]{1,13}(\.[0-9]{1,6})?$"}
+BLANK = r"\s\u0000\u001c-\u001f\u0085"  # what Python strips as blank, and NUL
 MOST_AMOUNT = 99_999_999_999_999
 MOMENT: JsonSchema = {
     "type": "string",
@@ -42,13 +43,14 @@ def schema_of(_field: fields.Field[Any]) -> JsonSchema | None:
 @schema_of.register
 def _(field: ours.Text) -> JsonSchema:
     """Without NUL, which PostgreSQL can't store; of what is not blank at least one character is seen."""
-    pattern = r"^[^\u0000]*$" if field.blank else r"^[^\u0000]*[^\s\u0000][^\u0000]*$"
+    pattern = r"^[^\u0000]*$" if field.blank else rf"^[^\u0000]*[^{BLANK}][^\u0000]*$"
     return {"type": "string", "maxLength": field.longest, "pattern": pattern}
 
 
 @schema_of.register
 def _(field: erp.Sku) -> JsonSchema:
-    return {"type": "string", "maxLength": field.longest, "pattern": r"^[^\s,\u0000]([^,\u0000]*[^\s,\u0000])?$"}
+    pattern = rf"^[^,{BLANK}]([^,\u0000]*[^,{BLANK}])?$"
+    return {"type": "string", "maxLength": field.longest, "pattern": pattern}
 
 
 @schema_of.register

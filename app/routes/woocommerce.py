@@ -13,7 +13,7 @@ from flask import Blueprint, Response, jsonify, request, url_for
 from app.auth import admin_required, current_store_id, store_required
 from app.errors import ApiError, not_found
 from app.outbound_answers import preview_answer, sync_result
-from app.outbound_requests import read_body, read_uuid
+from app.outbound_requests import ask_shop, is_dry_run, read_body, read_uuid
 from app.paging import read_query
 from app.services import services
 from app.waiting import wait_until_ended, wanted_wait
@@ -21,14 +21,14 @@ from db.erp_products import page_products
 from db.sync_items import ItemView, get_item
 from db.tenancy import tenant
 from schemas.outbound_requests import RunSchema
-from schemas.queries import DryRunQuery, FullSyncQuery
-from workers.outbound.preview import SHOP_NOT_SET_UP, PlatformError, Preview, preview_categories, preview_products
+from schemas.queries import FullSyncQuery
+from workers.outbound.preview import Preview, preview_categories, preview_products
 from workers.outbound.runs import Run, approve, retry_failed, start_categories, start_full, start_one
 
 blueprint = Blueprint("woocommerce", __name__, url_prefix="/api/v1/woocommerce")
 
 POLL_AFTER_SECONDS = 1
-RUN, DRY_RUN, FULL_SYNC = RunSchema(), DryRunQuery(), FullSyncQuery()
+RUN, FULL_SYNC = RunSchema(), FullSyncQuery()
 ENDED = ("completed", "failed", "superseded", "needs_approval")
 
 Answer = Response | tuple[Response, int, dict[str, str]]
@@ -39,7 +39,7 @@ Answer = Response | tuple[Response, int, dict[str, str]]
 def sync_product(sync_type: str, product_id: str) -> Answer:
     """Send one product whole, its stock or its price."""
     product = read_uuid("productId", product_id)
-    if read_query(DRY_RUN, request.args)["dry_run"]:
+    if is_dry_run():
         found = _preview_products([product], sync_type)
         if not found:
             raise not_found()
@@ -97,8 +97,8 @@ def sync_all() -> Answer:
 def sync_categories() -> Answer:
     """Send all categories that the shop has not got as they are; all of them with `{"force": true}`."""
     force, store_id = read_body(RUN)["force"], current_store_id()
-    if read_query(DRY_RUN, request.args)["dry_run"]:
-        return _previews(_asked(lambda: preview_categories(services().settings, services().pool, store_id)))
+    if is_dry_run():
+        return _previews(ask_shop(lambda: preview_categories(services().settings, services().pool, store_id)))
     with services().pool.connection() as conn, tenant(conn, store_id):
         run = start_categories(conn, store_id, "request", force=force)
     return _run_accepted(run)
@@ -159,19 +159,7 @@ def _preview_page(size: int, after: UUID | None) -> Response:
 
 def _preview_products(product_ids: list[UUID], sync_type: str) -> list[Preview]:
     settings, pool = services().settings, services().pool
-    return _asked(lambda: preview_products(settings, pool, current_store_id(), product_ids, sync_type))
-
-
-def _asked(ask: Any) -> list[Preview]:
-    """What the shop answered; its failure is told with its code. A shop that is not connected is no failure of the shop's."""
-    try:
-        found: list[Preview] = ask()
-    except PlatformError as error:
-        if error.code == SHOP_NOT_SET_UP:
-            raise ApiError("CONFLICT", error.message, details={"code": error.code}) from None
-        headers = {"Retry-After": str(round(error.retry_after or 5))} if error.retryable else {}
-        raise ApiError("PLATFORM_FAILED", error.message, headers, {"code": error.code}) from None
-    return found
+    return ask_shop(lambda: preview_products(settings, pool, current_store_id(), product_ids, sync_type))
 
 
 def _previews(found: list[Preview], **more: Any) -> Response:

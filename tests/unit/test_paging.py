@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from app.errors import ApiError
-from app.paging import read_query, write_cursor
+from app.paging import read_cursor, read_query, write_cursor
 from schemas.queries import ItemsQuery, PageQuery, RecordErrorsQuery, RowsQuery
 from schemas.requests import RequestSchema
 
@@ -45,6 +45,12 @@ def test_a_cursor_of_rows_that_we_never_made_is_refused(cursor: str) -> None:
 @pytest.mark.parametrize("cursor", [*NEVER_MADE, "1", "1.", "1.a b", "1.a\x00b", "1.é"])
 def test_a_cursor_of_record_errors_that_we_never_made_is_refused(cursor: str) -> None:
     assert refusal(RecordErrorsQuery(), cursor=cursor) == "cursor is not one of ours"
+
+
+@pytest.mark.parametrize(("cursor", "parts"), [("7", ["7"]), ("7.items[0].sku", ["7", "items[0].sku"])])
+def test_a_cursor_of_any_list_is_read_in_its_parts(cursor: str, parts: list[str]) -> None:
+    assert read_cursor({"cursor": cursor}) == parts
+    assert read_cursor({}) is None
 
 
 def test_a_cursor_of_items_is_a_uuid() -> None:
