@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import os
 
+from gunicorn.workers.base import Worker  # type: ignore[import-untyped]  # it has no stubs
+
+from app.garbage import collect_less_often
 from app.logs import logging_dict
 from app.settings import load_settings
 
@@ -21,3 +24,7 @@ control_socket_disable = True
 accesslog = None
 logconfig_dict = logging_dict(_settings.log_level, _settings.log_format)
 wsgi_app = "app.wsgi:application"
+
+
+def post_worker_init(worker: Worker) -> None:
+    collect_less_often()

@@ -7,6 +7,7 @@ from dataclasses import replace
 
 from redis.exceptions import RedisError
 
+from app.garbage import collect_less_often
 from app.logs import configure_logging, get_logger
 from app.settings import Settings
 from app.stack.endpoints import resolve
@@ -25,6 +26,7 @@ def add_parser(commands: _SubParsersAction[ArgumentParser]) -> None:
 
 def run(args: Namespace, settings: Settings) -> int:
     configure_logging(settings.log_level, settings.log_format)
+    collect_less_often()
     endpoints = resolve(settings)
     _warn_about(endpoints.redis_url)
     try:

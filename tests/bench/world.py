@@ -16,6 +16,7 @@ from uuid import UUID
 import psycopg
 from psycopg import Connection
 
+from app.garbage import collect_less_often
 from app.settings import load_settings
 from app.stack.postgres import DATABASE, EmbeddedPostgres
 from app.stack.redis import EmbeddedRedis
@@ -104,6 +105,7 @@ def world() -> Iterator[World]:
         migrate(postgres.owner_url())
         settings = replace(load_settings({}), data_dir=root, secret_key=SECRET_KEY)
         pool = open_pool(postgres.app_url(), 8, "bench")
+        collect_less_often()  # as a worker does
         try:
             with connect(redis.url) as client:
                 yield World(Runtime(settings, pool, WakeUp(client)), postgres, redis.url)
