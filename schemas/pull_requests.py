@@ -19,6 +19,7 @@ from schemas.requests import (
     read_object,
     read_request,
 )
+from schemas.requests import WrongRequest as WrongRequest  # what the readers below raise
 
 JOB_TYPES = ("orders", "products", "customers")
 SYNC_MODES = ("populate", "update")
@@ -156,18 +157,22 @@ class EntitySchema(RequestSchema):
     entity = Choice(JOB_TYPES, required=True)
 
 
-class RecordQuery(EntitySchema):
-    """Which record is meant: the platform's number of it."""
+class NumberQuery(RequestSchema):
+    """The platform's number of a record."""
 
     id = QueryWhole(1, BIGINT_MAX, required=True)
 
 
-_SHOPIFY_START, _SCHEDULE, _TIKTOK, _ENTITY, _RECORD = (
+class RecordQuery(EntitySchema, NumberQuery):
+    """Which record is meant."""
+
+
+_SHOPIFY_START, _SCHEDULE, _TIKTOK, _ENTITY, _NUMBER = (
     ShopifyStartSchema(),
     ScheduleSchema(),
     TiktokQuery(),
     EntitySchema(),
-    RecordQuery(),
+    NumberQuery(),
 )
 
 
@@ -197,4 +202,4 @@ def read_entity(document: Mapping[str, Any]) -> str:
 
 def read_external_id(query: Mapping[str, str]) -> int:
     """`id`, a platform's number. Raises WrongRequest."""
-    return int(read_request(_RECORD, query)["id"])
+    return int(read_request(_NUMBER, query)["id"])

@@ -209,7 +209,7 @@ def component(name: str) -> dict[str, Any]:
 def test_a_record_that_fits_the_document_is_not_skipped(name: str) -> None:
     schema: RecordSchema = RECORDS[name]()
 
-    @settings(max_examples=15, phases=(Phase.generate,), suppress_health_check=(HealthCheck.too_slow,))
+    @settings(max_examples=10, phases=(Phase.generate,), suppress_health_check=(HealthCheck.too_slow,))
     @given(bodies(component(name)).map(with_plain_numbers))
     def check_one(sent: dict[str, Any]) -> None:
         record = loads(json.dumps(sent).encode())
@@ -229,14 +229,14 @@ def test_what_the_document_requires_is_required(name: str) -> None:
     assert set(described["properties"]) == {field.data_key or key for key, field in RECORDS[name]().fields.items()}
 
 
-@settings(max_examples=25)
+@settings(max_examples=20)
 @given(bodies(component("Schedule")))
 def test_a_schedule_that_fits_the_document_can_be_followed(body: dict[str, Any]) -> None:
     asked = read_schedule(json.dumps(body).encode())
     check_timing(Timing(asked.cron, asked.every_seconds))
 
 
-@settings(max_examples=25)
+@settings(max_examples=20)
 @given(bodies(component("ShopifyStart")))
 def test_a_start_that_fits_the_document_is_taken(body: dict[str, Any]) -> None:
     assert read_shopify_start(json.dumps(body).encode()).job_type == body["jobType"]
