@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: help setup demo demo-shopify demo-tiktok run test test-faults chaos lint format bench bench-peers bench-scale dashboard clean
+.PHONY: help setup demo demo-shopify demo-tiktok run test test-faults test-hosts test-console chaos lint format bench bench-peers bench-scale dashboard clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -46,6 +46,13 @@ test: setup ## all tests but the slow proof, with the coverage gate
 test-faults: setup ## every fault that has a test, the slow ones too: a quarter of an hour
 	@$(BIN)/python -m pytest -q -m slow tests && $(BIN)/python -m pytest -q -m "not slow" tests/faults
 
+test-hosts: setup ## workers on several hosts, one cut off, and PgBouncer; what can't be tried here says why
+	@$(BIN)/python -m pytest -q -s -rs -m slow tests/hosts
+
+test-console: setup ## the console in a real browser: chromium must be installed; pictures go to .console-shots
+	@$(BIN)/python -m tests.browser
+	@$(BIN)/python -m pytest -q tests/acceptance/test_console_browser.py tests/acceptance/test_console_scale.py
+
 SECONDS ?= 150
 SEED ?= 1
 chaos: setup ## random faults under load, and an oracle that knows every row: make chaos SECONDS=150 SEED=1
@@ -76,4 +83,4 @@ bench-scale: setup ## what an order costs beside 5,000,000 stored ones (some GB 
 	@$(BIN)/python -m tests.bench scale --orders $(ORDERS)
 
 clean: ## remove what make made, except .data
-	rm -rf $(VENV) .venv-dashboard .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage* htmlcov bench-results $(PEERS)
+	rm -rf $(VENV) .venv-dashboard .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage* htmlcov bench-results .console-shots $(PEERS)

@@ -8,6 +8,7 @@ from argparse import ArgumentParser
 from collections.abc import Sequence
 from importlib import import_module
 
+from app.commands.exits import EXIT_CODES, FAILED, INTERRUPTED
 from app.settings import SettingsError, load_settings
 from app.stack.errors import StackError
 
@@ -32,7 +33,8 @@ COMMANDS = (
 
 def build_parser(names: Sequence[str] = COMMANDS) -> ArgumentParser:
     """One subcommand a module of app/commands; only those named are loaded, as a worker needs none of the others' imports."""
-    parser = ArgumentParser(prog="python -m app", description="Sluice takes commerce data in, and loses none of it.")
+    about = "Sluice takes commerce data in, and loses none of it."
+    parser = ArgumentParser(prog="python -m app", description=about, epilog=EXIT_CODES)
     commands = parser.add_subparsers(metavar="command", required=True)
     for name in names:
         import_module(f"app.commands.{name}").add_parser(commands)
@@ -40,14 +42,27 @@ def build_parser(names: Sequence[str] = COMMANDS) -> ArgumentParser:
 
 
 def main(argv: Sequence[str]) -> int:
-    """Exit codes: 0 done, 1 could not be done (one line on standard error says why), 2 called wrongly."""
+    """Run a command; the exit codes are those of app/commands/exits.py, and an error is one line on standard error."""
     known = argv[:1] if argv[:1] and argv[0] in COMMANDS else COMMANDS
     args = build_parser(known).parse_args(argv)
     try:
         code: int = args.run(args, load_settings(os.environ))
-    except (SettingsError, StackError) as error:
-        sys.stderr.write(f"{error}\n")
-        return 1
+    except SettingsError as error:
+        return _refuse(str(error), FAILED)
+    except StackError as error:
+        return _refuse(str(error), error.exit_code)
+    except UnicodeEncodeError:
+        return _refuse("an argument is no valid UTF-8 text", FAILED)
+    except BrokenPipeError:  # `… | head` has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return FAILED
+    except KeyboardInterrupt:
+        return INTERRUPTED
+    return code
+
+
+def _refuse(message: str, code: int) -> int:
+    sys.stderr.write(f"{message}\n")
     return code
 
 

@@ -59,13 +59,17 @@ def _guarded(view: Callable[P, T], requires: str, roles: tuple[str, ...]) -> Cal
 
 def authenticate() -> Caller:
     """The caller behind the Authorization header. Raises ApiError 401, alike for every kind of wrong token."""
-    scheme, _, token = request.headers.get("Authorization", "").partition(" ")
-    if scheme.lower() != "bearer" or not token.strip():
-        raise _unauthorized()
-    caller = services().callers.get(token_sha256(token.strip()), _look_up)
+    token = bearer_token()
+    caller = services().callers.get(token_sha256(token), _look_up) if token else None
     if caller is None:
-        raise _unauthorized()
+        raise unauthorized()
     return caller
+
+
+def bearer_token() -> str | None:
+    """The token that came with the request, whatever it is worth."""
+    scheme, _, token = request.headers.get("Authorization", "").partition(" ")
+    return (token.strip() or None) if scheme.lower() == "bearer" else None
 
 
 def _look_up(sha256: bytes) -> Caller | None:
@@ -73,7 +77,8 @@ def _look_up(sha256: bytes) -> Caller | None:
         return authenticate_token(conn, sha256)
 
 
-def _unauthorized() -> ApiError:
+def unauthorized() -> ApiError:
+    """The same for every kind of wrong token."""
     return ApiError("UNAUTHORIZED", "send a valid token: Authorization: Bearer …", {"WWW-Authenticate": "Bearer"})
 
 

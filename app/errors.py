@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
-from flask import Flask, Response, jsonify
+from flask import Flask, Response, g, jsonify
 from psycopg import Error as DatabaseError
 from psycopg_pool import PoolTimeout
 from werkzeug.exceptions import HTTPException
@@ -67,39 +68,40 @@ def error_response(error: ApiError) -> Response:
         body["details"] = error.details
     response = jsonify({"success": False, "error": body})
     response.status_code = STATUSES[error.code]
+    g.error_code = error.code  # for the log and the metrics
     response.headers.update(error.headers)
     return response
 
 
-def register_errors(app: Flask, pool: Pool) -> None:
-    """One handler for each kind of failure, the last for whatever is left."""
+def register_errors(app: Flask, pool: Pool, render: Callable[[ApiError], Response] = error_response) -> None:
+    """One handler for each kind of failure, the last for whatever is left; `render` says how an error looks."""
 
     def database_failed(error: DatabaseError) -> Response:
         if not is_retryable(error):
-            return _unexpected(error)
+            return render(_unexpected(error))
         log.warning("database_unavailable", **safe_facts(error))
         pool.check()  # one dead connection is seldom alone
-        return error_response(unavailable())
+        return render(unavailable())
 
-    app.register_error_handler(ApiError, error_response)
-    app.register_error_handler(PoolTimeout, _database_away)
+    app.register_error_handler(ApiError, render)
+    app.register_error_handler(PoolTimeout, lambda error: render(_database_away(error)))
     app.register_error_handler(DatabaseError, database_failed)
-    app.register_error_handler(HTTPException, _http_error)
-    app.register_error_handler(Exception, _unexpected)
+    app.register_error_handler(HTTPException, lambda error: render(_http_error(error)))
+    app.register_error_handler(Exception, lambda error: render(_unexpected(error)))
 
 
-def _database_away(error: PoolTimeout) -> Response:
+def _database_away(error: PoolTimeout) -> ApiError:
     log.warning("database_unavailable", error=type(error).__name__)
-    return error_response(unavailable())
+    return unavailable()
 
 
-def _http_error(error: HTTPException) -> Response:
+def _http_error(error: HTTPException) -> ApiError:
     """Werkzeug's own refusals, 404 and 405 above all; their headers (Allow) are kept."""
     code = CODES_OF_STATUS.get(error.code or 500, "INTERNAL" if (error.code or 500) >= 500 else "VALIDATION_ERROR")
     headers = {name: value for name, value in error.get_headers() if name in ("Allow", "Retry-After")}
-    return error_response(ApiError(code, error.name.lower(), headers))
+    return ApiError(code, error.name.lower(), headers)
 
 
-def _unexpected(error: Exception) -> Response:
+def _unexpected(error: Exception) -> ApiError:
     log.error("request_failed", exc_info=error, **safe_facts(error))
-    return error_response(ApiError("INTERNAL", "something went wrong on our side; the request id helps to find it"))
+    return ApiError("INTERNAL", "something went wrong on our side; the request id helps to find it")

@@ -10,16 +10,22 @@ import structlog
 from flask import Flask, Response, g, request
 
 from app.callers import Callers
+from app.console.blueprint import add_console, render_error
 from app.errors import register_errors
 from app.limits import RateLimiter, waiting_room
 from app.logs import get_logger
+from app.metrics.facts import FactsCollector
+from app.metrics.pool import PoolWatch
+from app.metrics.requests import note_request, route_of
 from app.routes import (
     contract,
     coverage,
+    customers,
     erp,
     health,
     ingest,
     jobs,
+    metrics,
     schedules,
     shopify,
     status,
@@ -36,8 +42,12 @@ from workers.queues import WakeUp, connect
 
 REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 OUTBOUND = (erp, woocommerce, woocommerce_intake, woocommerce_views)
-ROUTES = (ingest, jobs, status, shopify, tiktok, coverage, schedules, *OUTBOUND, health, contract)
-QUIET = ("/healthz", "/readyz")
+ROUTES = (
+    *(ingest, customers, jobs, status, shopify, tiktok, coverage, schedules),
+    *OUTBOUND,
+    *(health, metrics, contract),
+)
+QUIET = ("/healthz", "/readyz", "/metrics")  # asked every few seconds, and with nothing to tell
 
 log = get_logger(__name__)
 
@@ -47,7 +57,7 @@ def create_app(settings: Settings, database_url: str, redis_url: str) -> Flask:
     app = Flask("sluice", static_folder=None)
     app.json.sort_keys = False  # type: ignore[attr-defined]  # the default provider has it
     wake_up = WakeUp(connect(redis_url))
-    pool = open_pool(database_url, settings.db_pool_size, "api")
+    pool = open_pool(database_url, settings.db_pool_size, "api", prepare_threshold=settings.prepare_threshold)
     app.extensions[EXTENSION] = Services(
         settings=settings,
         pool=pool,
@@ -56,10 +66,13 @@ def create_app(settings: Settings, database_url: str, redis_url: str) -> Flask:
         callers=Callers(),
         waiting_room=waiting_room(settings.max_waiters),
         hash_email=email_hasher(settings.email_hash_key),
+        pool_watch=PoolWatch(pool),
+        facts=FactsCollector(database_url, wake_up.redis),
     )
     for group in ROUTES:
         app.register_blueprint(group.blueprint)
-    register_errors(app, pool)
+    add_console(app)
+    register_errors(app, pool, render_error)
     app.before_request(_begin_request)
     app.after_request(_end_request)
     return app
@@ -83,9 +96,10 @@ def _end_request(response: Response) -> Response:
     response.headers["X-Request-Id"] = g.request_id
     response.headers.setdefault("Cache-Control", "no-store")
     response.headers["X-Content-Type-Options"] = "nosniff"
+    # The rule and not the path: an unknown path may hold anything.
+    route, seconds = route_of(request.url_rule), time.monotonic() - g.began
+    method, status, code = request.method, response.status_code, g.get("error_code")
+    note_request(method, route, status, seconds, code)
     if request.path not in QUIET:
-        # The rule and not the path: an unknown path may hold anything.
-        route = request.url_rule.rule if request.url_rule else None
-        seconds = round(time.monotonic() - g.began, 4)
-        log.info("request", method=request.method, route=route, status=response.status_code, seconds=seconds)
+        log.info("request", method=method, route=route, status=status, code=code, seconds=round(seconds, 4))
     return response

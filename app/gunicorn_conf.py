@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import os
+from typing import Any
 
 from gunicorn.workers.base import Worker  # type: ignore[import-untyped]  # it has no stubs
 
 from app.garbage import collect_less_often
 from app.logs import logging_dict
+from app.metrics.processes import empty_folder, forget_process, name_folder
 from app.settings import load_settings
 
 _settings = load_settings(os.environ)
+_metrics = name_folder(_settings.data_dir, _settings.port)
 
 bind = f"{_settings.host}:{_settings.port}"
 workers = _settings.web_workers
@@ -24,6 +27,16 @@ control_socket_disable = True
 accesslog = None
 logconfig_dict = logging_dict(_settings.log_level, _settings.log_format)
 wsgi_app = "app.wsgi:application"
+
+
+def on_starting(_server: Any) -> None:
+    """Once, before the first worker."""
+    empty_folder(_metrics)
+
+
+def child_exit(_server: Any, worker: Worker) -> None:
+    """After each worker that ended, however it did."""
+    forget_process(_metrics, worker.pid)
 
 
 def post_worker_init(worker: Worker) -> None:

@@ -6,27 +6,49 @@ import logging
 import logging.config
 import re
 import sys
+import threading
 from typing import Any, cast
 
 import structlog
 from structlog.typing import EventDict, Processor, WrappedLogger
 
+# What tokens and keys of ours and of the platforms begin with; a foreign library may quote one.
+SECRET = re.compile(r"\b(slc_|ck_|cs_|shp[a-z]{2}_)[\w-]{8,}")
+CONTAINERS = (list, tuple, dict)
 EMAIL = re.compile(r"[^\s@\"'<>()\[\]{},;:=]+@[^\s@\"'<>()\[\]{},;:=]+\.[^\s@\"'<>()\[\]{},;:=]+")
 
 
 def redact(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
-    """Last line of defence: no e-mail address and no exception text reaches a log line.
-
-    Exception text of psycopg carries row values (`DETAIL: Failing row contains …`), so only type and place are kept.
-    """
+    """Last line of defence: no e-mail address and no token reaches a log line, however deep it stands."""
     for key, value in event.items():
-        if isinstance(value, str) and "@" in value:
-            event[key] = EMAIL.sub("[email]", value)
+        kind = type(value)
+        if kind is str:
+            if "@" in value or "_" in value:  # few are: the rest costs a look
+                event[key] = _redacted_text(value)
+        elif kind in CONTAINERS:
+            event[key] = _redacted(value)
     return event
 
 
+def _redacted_text(text: str) -> str:
+    return SECRET.sub("[secret]", EMAIL.sub("[email]", text) if "@" in text else text)
+
+
+def _redacted(value: Any) -> Any:
+    if isinstance(value, str):
+        return _redacted_text(value)
+    if isinstance(value, dict):
+        return {_redacted(key): _redacted(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_redacted(item) for item in value]
+    return value
+
+
 def place_of_exception(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
-    """Replace `exc_info` by the exception's type and its innermost frames, without its text."""
+    """Replace `exc_info` by the exception's type and its innermost frames, without its text.
+
+    psycopg's text carries row values (`DETAIL: Failing row contains …`).
+    """
     info = event.pop("exc_info", None)
     if info is True:
         info = sys.exc_info()
@@ -67,6 +89,17 @@ def configure_logging(level: str, log_format: str) -> None:
         cache_logger_on_first_use=True,
     )
     logging.config.dictConfig(logging_dict(level, log_format))
+    logging.captureWarnings(True)
+    sys.excepthook = _log_uncaught
+    threading.excepthook = lambda raised: _log_uncaught(raised.exc_type, raised.exc_value, raised.exc_traceback)
+
+
+def _log_uncaught(kind: type[BaseException], error: BaseException | None, traceback: Any) -> None:
+    """What nobody caught ends as a line, too: Python's own report would print the exception's text."""
+    if issubclass(kind, KeyboardInterrupt):
+        sys.__excepthook__(kind, error or kind(), traceback)
+    elif not issubclass(kind, SystemExit):
+        log.critical("exception_not_caught", exc_info=(kind, error, traceback))
 
 
 def _renderer(log_format: str) -> Processor:
@@ -104,3 +137,6 @@ def logging_dict(level: str, log_format: str) -> dict[str, Any]:
 def get_logger(name: str) -> structlog.stdlib.BoundLogger:
     """A logger for constant event names with facts as fields: `log.info("batch_accepted", records=12)`."""
     return cast(structlog.stdlib.BoundLogger, structlog.get_logger(name))
+
+
+log = get_logger(__name__)

@@ -9,6 +9,8 @@ from flask import current_app
 
 from app.callers import Callers
 from app.limits import RateLimiter, WaitingRoom
+from app.metrics.facts import FactsCollector
+from app.metrics.pool import PoolWatch
 from app.settings import Settings
 from db.pool import Pool
 from schemas.privacy import Hasher
@@ -28,6 +30,8 @@ class Services:
     callers: Callers
     waiting_room: WaitingRoom
     hash_email: Hasher
+    pool_watch: PoolWatch
+    facts: FactsCollector
 
 
 def services() -> Services:

@@ -12,6 +12,7 @@ T = TypeVar("T")
 
 LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR")
 LOG_FORMATS = ("console", "json")
+PREPARE_AFTER = 5  # uses of a statement, as psycopg has it
 MIN_SECRET_KEY_CHARACTERS = 32
 
 
@@ -48,9 +49,22 @@ class Settings:
     pull_workers: int
     pull_turn_seconds: int
     push_workers: int
+    push_cache_seconds: int
+    metrics_token: str | None = field(repr=False)
     alert_webhook_url: str | None = field(repr=False)
+    alert_running_seconds: int
+    alert_zero_runs: int
+    alert_skipped_percent: int
+    alert_watermark_seconds: int
     allow_http_shops: bool
     tiktok_calls_per_second: int
+    prepared_statements: bool
+    trusted_proxies: int
+
+    @property
+    def prepare_threshold(self) -> int | None:
+        """After how many uses a statement is prepared; None: never, as sessions change behind a pooler."""
+        return PREPARE_AFTER if self.prepared_statements else None
 
 
 def _text(value: str) -> str:
@@ -139,9 +153,17 @@ def load_settings(environ: Mapping[str, str]) -> Settings:
         pull_workers=read("PULL_WORKERS", _whole(1, 64), 1),
         pull_turn_seconds=read("PULL_TURN_SECONDS", _whole(1, 3600), 60),
         push_workers=read("PUSH_WORKERS", _whole(1, 64), 2),
+        push_cache_seconds=read("PUSH_CACHE_SECONDS", _whole(1, 366 * 24 * 3600), 24 * 3600),
+        metrics_token=read("METRICS_TOKEN", _secret, None),
         alert_webhook_url=read("ALERT_WEBHOOK_URL", _url("https", "http"), None),
+        alert_running_seconds=read("ALERT_RUNNING_SECONDS", _whole(1, 604_800), 900),
+        alert_zero_runs=read("ALERT_ZERO_RUNS", _whole(0, 10), 3),
+        alert_skipped_percent=read("ALERT_SKIPPED_PERCENT", _whole(0, 100), 20),
+        alert_watermark_seconds=read("ALERT_WATERMARK_SECONDS", _whole(1, 31_536_000), 3600),
         allow_http_shops=read("ALLOW_HTTP_SHOPS", _yes_or_no, False),
         tiktok_calls_per_second=read("TIKTOK_CALLS_PER_SECOND", _whole(1, 1000), 20),
+        prepared_statements=read("PREPARED_STATEMENTS", _yes_or_no, True),
+        trusted_proxies=read("TRUSTED_PROXIES", _whole(0, 8), 0),
     )
     wrong += _half_configured({name for name, value in environ.items() if value.strip()})
     if wrong:

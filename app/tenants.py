@@ -10,9 +10,10 @@ from uuid import UUID
 
 import psycopg
 from psycopg import Connection
+from psycopg.errors import LockNotAvailable, UndefinedColumn, UndefinedFunction, UndefinedTable
 
 from app.auth import new_token, token_sha256
-from app.stack.errors import StackError
+from app.stack.errors import Away, StackError
 from db import stores
 from db.stores import Store
 from db.tenancy import tenant
@@ -22,6 +23,7 @@ from workers.ids import new_id
 
 PLATFORMS = ("woocommerce", "shopify", "tiktok")
 TOKEN_ROLES = ("store", "admin")
+ERASED_AT_ONCE = 10_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,12 +36,17 @@ class CreatedStore:
 
 @contextmanager
 def connected(database_url: str) -> Iterator[Connection]:
-    """A connection for a command; a database that is away is said in one line."""
+    """A connection for a command. Raises Away for a database that is away, StackError for one without our tables."""
     try:
-        with psycopg.connect(database_url, autocommit=True, connect_timeout=5) as conn:
+        # Nothing is prepared: behind a pooler the next statement may meet another session.
+        with psycopg.connect(database_url, autocommit=True, connect_timeout=5, prepare_threshold=None) as conn:
             yield conn
+    except LockNotAvailable:
+        raise StackError("a batch of the store is being worked on: try again in a moment") from None
     except psycopg.OperationalError:
-        raise StackError("the database can't be reached: is PostgreSQL running, and DATABASE_URL right?") from None
+        raise Away("the database can't be reached: is PostgreSQL running, and DATABASE_URL right?") from None
+    except (UndefinedTable, UndefinedFunction, UndefinedColumn):
+        raise StackError("the database is not up to date: run `python -m app migrate`") from None
 
 
 def create_store(
@@ -81,18 +88,42 @@ def rotate_token(conn: Connection, store_id: UUID, role: str, grace: timedelta) 
     return token
 
 
-def revoke_all(conn: Connection, store_id: UUID) -> int:
-    """End every token of a store at once: a leak. Returns how many were live."""
+def revoke_all(conn: Connection, store_id: UUID) -> int | None:
+    """End every token of a store at once: a leak. Returns how many were live; None where there is no such store."""
     with tenant(conn, store_id):
-        return revoke_tokens(conn, store_id)
+        return revoke_tokens(conn, store_id) if stores.get_store(conn, store_id) else None
 
 
 def delete_store(conn: Connection, store_id: UUID) -> bool:
+    """Erase a tenant with all its rows, in bites that each last a moment; False where there is none.
+
+    Its tokens end first. Interrupted, it has lost a part, and is erased wholly by another call.
+    """
     with tenant(conn, store_id):
-        return stores.delete_store(conn, store_id)
+        if stores.get_store(conn, store_id) is None:
+            return False
+        revoke_tokens(conn, store_id)
+        stores.stop_store(conn, store_id)
+    while _erase_some(conn, store_id):
+        pass
+    with tenant(conn, store_id):
+        return stores.delete_store(conn, store_id, ERASED_AT_ONCE)
+
+
+def _erase_some(conn: Connection, store_id: UUID) -> int:
+    with tenant(conn, store_id):
+        return stores.erase_rows(conn, store_id, ERASED_AT_ONCE)
 
 
 def create_operator(conn: Connection) -> str:
     token = new_token()
     insert_operator_token(conn, new_id(), token_sha256(token))
+    return token
+
+
+def add_token(conn: Connection, store_id: UUID, role: str) -> str:
+    """One more token, beside those that live."""
+    token = new_token()
+    with tenant(conn, store_id):
+        insert_token(conn, new_id(), store_id, token_sha256(token), role)
     return token

@@ -7,6 +7,7 @@ import sys
 
 from app.factory import create_app
 from app.logs import configure_logging
+from app.services import EXTENSION
 from app.settings import SettingsError, load_settings
 from app.stack.endpoints import resolve
 from app.stack.errors import StackError
@@ -18,3 +19,4 @@ try:
 except (SettingsError, StackError) as error:
     sys.exit(str(error))
 application = create_app(_settings, _endpoints.database_url, _endpoints.redis_url)
+application.extensions[EXTENSION].pool_watch.keep_looking()

@@ -74,3 +74,7 @@ def save_sent_category(
 def forget_sent_category(conn: Connection, store_id: UUID, category_id: UUID, wc_category_id: int) -> None:
     parameters = {"store_id": store_id, "category_id": category_id, "wc_category_id": wc_category_id}
     conn.execute(SQL["forget_sent_category"], parameters)
+
+
+def forget_sent_categories(conn: Connection, store_id: UUID, category_ids: Sequence[UUID]) -> None:
+    conn.execute(SQL["forget_sent_categories"], {"store_id": store_id, "category_ids": list(category_ids)})

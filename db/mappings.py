@@ -80,6 +80,16 @@ def save_mappings(conn: Connection, store_id: UUID, mappings: Sequence[Mapping])
     conn.execute(SQL["save_mappings"], parameters)
 
 
+def forget_sent_parts(conn: Connection, store_id: UUID, parts: Sequence[tuple[UUID, str]]) -> None:
+    """`parts`: a product and one of its parts, of which nobody knows what the shop has."""
+    parameters = {
+        "store_id": store_id,
+        "product_ids": [product_id for product_id, _ in parts],
+        "parts": [part for _, part in parts],
+    }
+    conn.execute(SQL["forget_sent_parts"], parameters)
+
+
 def get_owners(conn: Connection, store_id: UUID, wc_ids: Sequence[int]) -> dict[int, UUID]:
     """WooCommerce's product id to the ERP's, for those that are mapped."""
     rows = conn.execute(SQL["get_owners"], {"store_id": store_id, "wc_ids": list(wc_ids)}).fetchall()

@@ -61,8 +61,22 @@ def check(conn: SluiceConnection, pool: Pool) -> None:
         raise
 
 
-def open_pool(database_url: str, size: int, name: str, acquire_timeout: float = ACQUIRE_TIMEOUT_SECONDS) -> Pool:
+def connect_briefly(database_url: str, name: str) -> Connection:
+    """One connection outside of any pool, given up on after two seconds. Raises psycopg.Error; the caller closes it."""
+    quick = {**KEEPALIVES, "connect_timeout": 2}
+    return Connection.connect(database_url, application_name=f"sluice {name}", autocommit=True, **quick)
+
+
+def open_pool(
+    database_url: str,
+    size: int,
+    name: str,
+    acquire_timeout: float = ACQUIRE_TIMEOUT_SECONDS,
+    prepare_threshold: int | None = 5,
+) -> Pool:
     """A pool of at most `size` connections as the application's role. It connects lazily: no server is needed yet.
+
+    A statement is prepared after `prepare_threshold` uses; None: never.
 
     `.connection()` raises psycopg_pool.PoolTimeout where none is to be had within `acquire_timeout` seconds.
     """
@@ -77,7 +91,12 @@ def open_pool(database_url: str, size: int, name: str, acquire_timeout: float = 
         reconnect_timeout=5.0,
         check=lambda conn: check(conn, pool),
         connection_class=SluiceConnection,
-        kwargs={"application_name": f"sluice {name}", "autocommit": True, **KEEPALIVES},
+        kwargs={
+            "application_name": f"sluice {name}",
+            "autocommit": True,
+            "prepare_threshold": prepare_threshold,
+            **KEEPALIVES,
+        },
     )
     pool.open(wait=False)
     return pool

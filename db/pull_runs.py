@@ -225,8 +225,11 @@ def get_next_seq(conn: Connection) -> int:
     return int(row[0])
 
 
-def stash_page(conn: Connection, worker: Worker, stash: Stash, lease: float) -> bool:
-    """Keep a page before it is applied, so that it is never fetched again; False where the run is no longer ours."""
+def stash_page(conn: Connection, worker: Worker, stash: Stash, lease: float) -> int | None:
+    """Keep a page before it is applied, so that it is never fetched again; None where the run is no longer ours.
+
+    The next page's place in the order of acceptance: it is behind everything that has one by now.
+    """
     parameters = {
         **worker.parameters,
         "lease": lease,
@@ -242,7 +245,8 @@ def stash_page(conn: Connection, worker: Worker, stash: Stash, lease: float) -> 
         "rest_page": stash.rest_page,
         "seconds": stash.seconds,
     }
-    return conn.execute(SQL["stash_page"], parameters).rowcount == 1
+    row = conn.execute(SQL["stash_page"], parameters).fetchone()
+    return int(row[0]) if row else None
 
 
 def claim_page(conn: Connection, worker: Worker) -> bool:

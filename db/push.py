@@ -66,6 +66,12 @@ def prune_items(conn: Connection, days: int, most: int) -> int:
     return int(row[0]) if row else 0
 
 
+def prune_runs(conn: Connection, days: int, most: int) -> int:
+    """Delete at most `most` ended runs and holds older than `days`, once their items are gone; returns how many."""
+    row = conn.execute(SQL["prune_runs"], {"days": days, "most": most}).fetchone()
+    return int(row[0]) if row else 0
+
+
 def list_due_tasks(conn: Connection, most: int) -> list[tuple[UUID, str]]:
     """(store id, task) of what is due or was never planned; each is then claimed inside its store's wall."""
     return [(row[0], row[1]) for row in conn.execute(SQL["list_due_tasks"], {"most": most}).fetchall()]

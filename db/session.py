@@ -14,6 +14,16 @@ def set_asynchronous_commit(conn: Connection) -> None:
     conn.execute(SQL["set_asynchronous_commit"])
 
 
+def limit_statements(conn: Connection, seconds: float) -> None:
+    """End every statement of this transaction that takes longer, with QueryCanceled."""
+    conn.execute(SQL["limit_statements"], {"milliseconds": f"{seconds * 1000:.0f}"})
+
+
 def discard_plans(conn: Connection) -> None:
     """Have every statement planned anew at its next use, the checks of foreign keys too; they stay prepared."""
     conn.execute(SQL["discard_plans"])
+
+
+def prefer_index_order(conn: Connection) -> None:
+    """Have what this transaction plans read in the order of an index rather than read all and sort."""
+    conn.execute(SQL["prefer_index_order"])

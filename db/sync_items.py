@@ -103,7 +103,9 @@ class Orphan:
     id: UUID
     claim_id: UUID
     attempts: int
-    max_attempts: int
+    product_id: UUID | None
+    category_id: UUID | None
+    sync_type: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -270,6 +272,12 @@ def return_items(conn: Connection, store_id: UUID, back: Sequence[Returned], spe
     return [batch_id for batch_id, superseded in rows if superseded]
 
 
+def holds_claim(conn: Connection, store_id: UUID, claim_id: UUID) -> bool:
+    """False where the holder lost its lease, and another took the items over."""
+    row = conn.execute(SQL["holds_claim"], {"store_id": store_id, "claim_id": claim_id}).fetchone()
+    return bool(row and row[0])
+
+
 def list_orphaned_items(conn: Connection, store_id: UUID, holder: UUID) -> list[Orphan]:
     """What others than the holder have in hand; the holder of the store's lease knows that they are gone."""
     with conn.cursor(row_factory=class_row(Orphan)) as cursor:
@@ -285,6 +293,12 @@ def list_reopenable_items(conn: Connection, store_id: UUID, everything: bool, re
 def list_held_items(conn: Connection, store_id: UUID, hold_id: UUID) -> list[UUID]:
     parameters = {"store_id": store_id, "hold_id": hold_id}
     return [row[0] for row in conn.execute(SQL["list_held_items"], parameters).fetchall()]
+
+
+def reject_items(conn: Connection, store_id: UUID, hold_id: UUID, code: str, message: str) -> list[UUID | None]:
+    """Fail what a hold has, for good; returns the run of each. Under `lock_items`."""
+    parameters = {"store_id": store_id, "hold_id": hold_id, "code": code, "message": message}
+    return [row[0] for row in conn.execute(SQL["reject_items"], parameters).fetchall()]
 
 
 @dataclass(frozen=True, slots=True)

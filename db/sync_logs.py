@@ -154,6 +154,10 @@ class LogFilter:
     source: str | None = None
     mode: str | None = None
 
+    @property
+    def has_kind(self) -> bool:
+        return any((self.entity, self.status, self.source, self.mode))
+
 
 def accept_log(conn: Connection, log: NewLog, window: int, most_open: int) -> Accepted:
     """Create a log with its payload in a statement that is its own transaction: the connection must be in autocommit."""
@@ -266,6 +270,7 @@ def get_log(conn: Connection, store_id: UUID, log_id: UUID) -> LogView | None:
 
 def list_logs(conn: Connection, store_id: UUID, wanted: LogFilter, most: int) -> list[LogView]:
     """At most `most` logs, newest first."""
+    query = SQL["list_logs_of_kind"] if wanted.has_kind else SQL["list_logs"]
     parameters = {
         "store_id": store_id,
         "before": wanted.before,
@@ -276,4 +281,4 @@ def list_logs(conn: Connection, store_id: UUID, wanted: LogFilter, most: int) ->
         "most": most,
     }
     with conn.cursor(row_factory=class_row(LogView)) as cursor:
-        return cursor.execute(SQL["list_logs"], parameters).fetchall()
+        return cursor.execute(query, parameters).fetchall()

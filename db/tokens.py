@@ -46,3 +46,26 @@ def retire_tokens(conn: Connection, store_id: UUID, role: str, expires_at: datet
 def revoke_tokens(conn: Connection, store_id: UUID) -> int:
     """End every token of a store at once; returns how many were live."""
     return conn.execute(SQL["revoke_tokens"], {"store_id": store_id}).rowcount
+
+
+@dataclass(frozen=True, slots=True)
+class TokenView:
+    """What may be shown of a token; of the token itself nobody keeps anything that could be."""
+
+    id: UUID
+    role: str
+    created_at: datetime
+    expires_at: datetime | None
+    revoked_at: datetime | None
+    last_used_at: datetime | None
+    is_live: bool
+
+
+def list_tokens(conn: Connection, store_id: UUID, most: int) -> list[TokenView]:
+    with conn.cursor(row_factory=class_row(TokenView)) as cursor:
+        return cursor.execute(SQL["list_tokens"], {"store_id": store_id, "most": most}).fetchall()
+
+
+def revoke_token(conn: Connection, store_id: UUID, token_id: UUID) -> bool:
+    """False where the store has no such live token."""
+    return conn.execute(SQL["revoke_token"], {"store_id": store_id, "token_id": token_id}).rowcount == 1

@@ -6,6 +6,7 @@ never more lenient; a field whose kind it does not know makes it decline every r
 
 from __future__ import annotations
 
+import functools
 import re
 from collections.abc import Callable
 from dataclasses import fields as dataclass_fields
@@ -35,6 +36,7 @@ from schemas.native_fields import LAST_SECOND, LONGEST_LIST, MaskedText, MaskedT
 FastLoad = Callable[[Any], Any]
 
 USUAL_NUMBER = re.compile(r"-?[0-9]{1,13}(\.[0-9]{1,6})?").fullmatch
+LONGEST_AMOUNT = 21  # a sign, thirteen digits, a point, six decimals
 USUAL_ID = re.compile(r"[1-9][0-9]{0,18}").fullmatch
 USUAL_MOMENT = re.compile(
     r"[1-9][0-9]{3}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(Z|[+-][0-9]{2}:[0-9]{2})?"
@@ -42,11 +44,18 @@ USUAL_MOMENT = re.compile(
 SAFE_MONEY = MONEY_BOUND - 1  # rounding can't carry an amount below it over the bound
 
 
+@functools.lru_cache(maxsize=8192)
+def usual_amount(text: str) -> Decimal | None:
+    """An amount written as text. A shop has few prices: most of a page's amounts were seen before."""
+    return Decimal(text).quantize(MICRO) if USUAL_NUMBER(text) else None
+
+
 def usual_money(value: Any) -> Decimal | None:
     """The amount as the Money field makes it, or None where that field should look."""
     kind = type(value)
     if kind is str:
-        return Decimal(value).quantize(MICRO) if USUAL_NUMBER(value) else None
+        # What is longer is unusual, and not worth a place in memory.
+        return usual_amount(value) if len(value) <= LONGEST_AMOUNT else None
     if (kind is Decimal or kind is int) and -SAFE_MONEY < value < SAFE_MONEY:
         return Decimal(value).quantize(MICRO, ROUND_HALF_UP)
     return None

@@ -10,6 +10,7 @@ from marshmallow import ValidationError, validates_schema
 
 from schemas.requests import (
     Choice,
+    ClosedSchema,
     QueryTruth,
     QueryWhole,
     RequestSchema,
@@ -48,20 +49,20 @@ class ShopifyStart:
     full_scan: bool
 
 
-class ShopifyStartSchema(RequestSchema):
+class ShopifyStartSchema(ClosedSchema):
     """The body of a start (specification 4)."""
 
     rules: ClassVar[dict[str, Any]] = {
         "allOf": [
             {"if": IF_UPDATE, "then": {"allOf": [STALE_GIVEN, DAYS_ABSENT]}, "else": STALE_ABSENT},
-            {"if": IF_POPULATE, "then": {}, "else": {"properties": {"fullScan": {"const": False}}}},
+            {"if": IF_POPULATE, "then": {}, "else": {"properties": {"fullScan": {"enum": [False, None]}}}},
         ]
     }
 
     syncMode = Choice(SYNC_MODES, load_default=None, allow_none=True)
     days = Whole(1, MOST_DAYS, load_default=None, allow_none=True)
     staleAfterMins = Whole(1, MOST_MINUTES, load_default=None, allow_none=True)
-    fullScan = Truth(load_default=False)
+    fullScan = Truth(load_default=None, allow_none=True)
     jobType = Choice(JOB_TYPES, required=True)
 
     @validates_schema
@@ -125,7 +126,7 @@ CRON = " ".join(
 )
 
 
-class ScheduleSchema(RequestSchema):
+class ScheduleSchema(ClosedSchema):
     """The body of a schedule: either a cron expression or a number of seconds."""
 
     rules: ClassVar[dict[str, Any]] = {
@@ -180,7 +181,7 @@ def read_shopify_start(body: bytes) -> ShopifyStart:
     """The body of a start. Raises WrongRequest for fields that do not fit the mode."""
     asked = read_request(_SHOPIFY_START, read_object(body))
     mode = asked["syncMode"] or "upsert"
-    return ShopifyStart(asked["jobType"], mode, asked["days"], asked["staleAfterMins"], asked["fullScan"])
+    return ShopifyStart(asked["jobType"], mode, asked["days"], asked["staleAfterMins"], bool(asked["fullScan"]))
 
 
 def read_tiktok_start(query: Mapping[str, str]) -> TiktokStart:

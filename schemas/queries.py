@@ -85,5 +85,5 @@ class DryRunQuery(RequestSchema):
     dry_run = QueryTruth(load_default=False)
 
 
-class FullSyncQuery(ItemsQuery, DryRunQuery):
+class DryRunPageQuery(ItemsQuery, DryRunQuery):
     """Page and cursor belong to the dry run."""

@@ -26,6 +26,7 @@ REASONS = {
     "bad_characters": "contains characters that cannot be stored (NUL or half of a surrogate pair)",
     "too_far_ahead": "is more than 24 hours ahead of the time of acceptance",
     "refused_by_database": "could not be stored",
+    "erased": "was erased on request",
     "more_problems": "stands for further problems of this record that are not listed",
 }
 PROBLEMS_LISTED = 20

@@ -10,9 +10,11 @@ from decimal import Decimal
 from typing import Any, ClassVar
 from uuid import UUID
 
-from marshmallow import EXCLUDE, Schema, ValidationError, fields
+from marshmallow import EXCLUDE, RAISE, Schema, ValidationError, fields
 
 from schemas.strict_json import NotJson, loads
+
+MOST_NAME = 50  # of a name that a client made up, as it is told back
 
 
 class WrongRequest(ValueError):
@@ -31,6 +33,17 @@ class RequestSchema(Schema):
         unknown = EXCLUDE
 
     rules: ClassVar[dict[str, Any]] = {}
+
+
+class ClosedSchema(RequestSchema):
+    """A body with no other names than these: a misspelt mode must not become another one."""
+
+    class Meta:
+        unknown = RAISE
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.error_messages["unknown"] = "is not known: the fields are " + ", ".join(self.fields)
 
 
 class RequestField(fields.Field[Any]):
@@ -153,4 +166,4 @@ def read_request(schema: RequestSchema, sent: Mapping[str, Any]) -> dict[str, An
 
 def _first(messages: Mapping[str, Any]) -> str:
     name, said = next(iter(messages.items()))
-    return str(said[0]) if name == "_schema" else f"{name} {said[0]}"
+    return str(said[0]) if name == "_schema" else f"{name[:MOST_NAME]} {said[0]}"

@@ -9,6 +9,7 @@ Everything about the buyer may be absent: Shopify withholds it from apps that ar
 
 from __future__ import annotations
 
+import functools
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -190,15 +191,21 @@ def _joined(words: tuple[str, ...]) -> str | None:
     return ", ".join(words) or None
 
 
+@functools.lru_cache(maxsize=1024)
+def _quantity(pieces: int) -> Decimal:
+    return storable(Decimal(pieces), "line_items").quantize(MICRO)
+
+
 def _item(line: Line) -> OrderItem:
     subtotal = storable(line.price * line.quantity, "line_items")
-    allocated = sum((share.amount for share in line.discount_allocations or ()), Decimal(0))
-    discount = allocated if line.discount_allocations else line.total_discount or Decimal(0)
+    discount = line.total_discount
+    if line.discount_allocations:
+        discount = sum((share.amount for share in line.discount_allocations), Decimal(0))
     return OrderItem(
         product_name=line.title or "",
         sku=line.sku or None,
-        quantity=storable(Decimal(line.quantity), "line_items").quantize(MICRO),
+        quantity=_quantity(line.quantity),
         subtotal=subtotal,
-        total=storable(subtotal - discount, "line_items"),
+        total=storable(subtotal - discount, "line_items") if discount else subtotal,
         wc_product_id=line.product_id,
     )

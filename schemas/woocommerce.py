@@ -15,6 +15,8 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
+from marshmallow import ValidationError
+
 from schemas.fields import ExternalId, Money, Records, Reference, Text, Timestamp
 from schemas.native_fields import OPTIONAL, SEVERAL, MaskedText, NativeSchema, storable_sum
 from schemas.records import Order, OrderItem
@@ -113,6 +115,15 @@ class WooOrderSchema(NativeSchema):
     line_items = Records(LineSchema, Line, most=MOST_LINES, **SEVERAL)
     coupon_lines = Records(CouponLineSchema, CouponLine, most=MOST_LINES, **SEVERAL)
     refunds = Records(RefundSchema, Refund, most=MOST_LINES, **SEVERAL)
+
+
+def read_order(payload: Any) -> WooOrder | None:
+    """An order of the shop's; None for one that can't be read."""
+    try:
+        order: WooOrder = WooOrderSchema().load(payload)
+    except ValidationError:
+        return None
+    return order
 
 
 def to_order(native: WooOrder) -> Order:

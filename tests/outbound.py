@@ -28,7 +28,7 @@ def make_erp_product(**overrides: Any) -> dict[str, Any]:
     product_id = uuid4()
     product = {
         "product_id": str(product_id),
-        "sku": f"SKU-{product_id.hex[:8]}",
+        "sku": f"SKU-{product_id.hex[:12]}",
         "name": "Blue Widget",
         "description": "A widget.",
         "regular_price": "19.90",

@@ -88,7 +88,7 @@ class MemorySource:
         page = left[: self.shop.page_size]
         following = ":".join(map(str, page[-1][0])) if len(left) > len(page) else None
         moment = self.shop.clock + timedelta(milliseconds=900)  # somewhere within its second
-        return Page([order for _, order in page], following, len(found), moment)
+        return Page([order for _, order in page], following, len(found), moment, in_order=True)
 
     def _place(self, order: dict[str, Any]) -> tuple[int, int]:
         return order["update_time"], int(order["id"])

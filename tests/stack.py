@@ -261,9 +261,9 @@ class Stack:
             made = create_store(conn, name, "woocommerce")
         return Shop(self, made.store_id, made.token)
 
-    def connect_store(self, platform: str, url: str, credentials: Mapping[str, str]) -> Shop:
-        """A store that is pulled, made on the command line."""
-        words = ("--name", "Pulled shop", "--platform", platform, "--url", url, "--json")
+    def connect_store(self, platform: str, url: str, credentials: Mapping[str, str], role: str = "store") -> Shop:
+        """A store that is pulled, or kept in step, made on the command line."""
+        words = ("--name", "Connected shop", "--platform", platform, "--url", url, "--role", role, "--json")
         done = run(self.up.env, "stores", "create", *words, "--credentials", json.dumps(dict(credentials)))
         assert done.returncode == 0, done.stderr
         made = json.loads(done.stdout)

@@ -1,5 +1,5 @@
 """The dispatcher: about once a second, enqueue what is due and stranded, admit what waits, give up on what is spent, run what
-is scheduled.
+is scheduled, and look whether something is wrong.
 
 Any number may run: rows are taken with SKIP LOCKED. It holds no state but a pause after Redis failed.
 """
@@ -14,10 +14,14 @@ from redis.exceptions import RedisError
 
 from app.logs import get_logger
 from app.settings import Settings
+from db.alerts import mark_tick
 from db.dispatch import admit_waiting, give_up, list_stranded, mend_times, prune_logs
 from db.errors import is_retryable, safe_facts
 from db.pool import Pool, open_pool
+from db.session import set_asynchronous_commit
 from db.sync_logs import Ticket
+from workers.alerts.notices import tell
+from workers.alerts.watch import watch
 from workers.heartbeat import beat
 from workers.inbound.attempts import GAVE_UP, GAVE_UP_MESSAGE
 from workers.outbound.upkeep import Upkeep
@@ -97,13 +101,13 @@ class Dispatcher:
 
 def run_dispatcher(settings: Settings, database_url: str, redis_url: str, stop: threading.Event) -> None:
     """Tick until `stop` is set. A tick that fails because a server is away is logged, and the next one tries again."""
-    pool = open_pool(database_url, 2, "dispatcher", 10.0)
+    pool = open_pool(database_url, 2, "dispatcher", 10.0, settings.prepare_threshold)
     dispatcher = Dispatcher(settings, pool, WakeUp(connect(redis_url, REDIS_TIMEOUT_SECONDS)))
     log.info("dispatcher_started")
     try:
         while not stop.is_set():
             began = time.monotonic()
-            _tick_safely(dispatcher)
+            tick_safely(dispatcher)
             beat(settings.data_dir, "dispatcher")
             stop.wait(max(0.05, TICK_SECONDS - (time.monotonic() - began)))
     finally:
@@ -111,10 +115,23 @@ def run_dispatcher(settings: Settings, database_url: str, redis_url: str, stop: 
     log.info("dispatcher_stopped")
 
 
-def _tick_safely(dispatcher: Dispatcher) -> None:
+def tick_safely(dispatcher: Dispatcher) -> None:
+    """A tick and a look for alerts; a server that is away is logged, and anything else is raised."""
     try:
+        began = time.monotonic()
         dispatcher.tick()
+        _mark(dispatcher.pool, time.monotonic() - began)
+        # Last, so that a webhook that hangs holds up nothing but the next tick.
+        watch(dispatcher.pool, dispatcher.settings)
+        tell(dispatcher.pool, dispatcher.settings.alert_webhook_url)
     except Exception as error:
         if not is_retryable(error):
             raise
         log.warning("tick_failed", **safe_facts(error))
+
+
+def _mark(pool: Pool, seconds: float) -> None:
+    """For whoever watches from outside; a crash of the server may take it."""
+    with pool.connection() as conn, conn.transaction():
+        set_asynchronous_commit(conn)
+        mark_tick(conn, round(seconds, 4))

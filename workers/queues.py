@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass
 from uuid import UUID
 
@@ -11,6 +12,8 @@ from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
 from redis.retry import Retry
 from rq import Queue
+from rq.exceptions import DeserializationError, NoSuchJobError
+from rq.job import Job
 from rq.queue import EnqueueData
 from rq.serializers import JSONSerializer
 
@@ -113,8 +116,21 @@ def _job(ticket: Ticket) -> EnqueueData:
         timeout=NO_TIME_LIMIT,
         result_ttl=0,
         failure_ttl=FAILED_JOB_SECONDS,
-        description=f"{ticket.entity} {what} {ticket.received:,} records store {str(ticket.store_id)[-4:]}",
+        description=f"{ticket.entity} {what} {ticket.received:,} records store {short(ticket.store_id)}",
     )
+
+
+def queue_lengths(redis: Redis) -> dict[str, int]:
+    """How many jobs wait in each queue, in one round trip. Raises RedisError."""
+    with redis.pipeline(transaction=False) as pipe:
+        for name in QUEUES:
+            pipe.llen(f"rq:queue:{name}")
+        return dict(zip(QUEUES, map(int, pipe.execute()), strict=True))
+
+
+def short(store_id: UUID) -> str:
+    """Enough of an id to tell stores apart; it is the end that differs, for ids begin with the time."""
+    return f"{str(store_id)[-4:]}…"
 
 
 def waiting_logs(redis: Redis) -> list[UUID]:
@@ -122,6 +138,33 @@ def waiting_logs(redis: Redis) -> list[UUID]:
     ids = [raw for name in QUEUES for raw in redis.lrange(f"rq:queue:{name}", 0, -1)]
     found = (log_id_of(raw.decode() if isinstance(raw, bytes) else str(raw)) for raw in ids)
     return [log_id for log_id in found if log_id is not None]
+
+
+def count_waiting(redis: Redis, name: str) -> int:
+    """How many jobs of a queue wait. Raises RedisError."""
+    return int(redis.llen(f"rq:queue:{name}"))
+
+
+def forget_store(redis: Redis, store_id: UUID) -> int:
+    """Delete each job of a store and each key that names it; returns how many. Raises RedisError."""
+    jobs = [job for job in _all_jobs(redis) if job.args and job.args[0] == str(store_id)]
+    for job in jobs:
+        job.delete()
+    keys = list(redis.scan_iter(f"*{store_id}*", count=1000))
+    if keys:
+        redis.delete(*keys)
+    return len(jobs) + len(keys)
+
+
+def _all_jobs(redis: Redis) -> Iterator[Job]:
+    """Every job of ours that can be read; windows keep them few."""
+    for key in redis.scan_iter("rq:job:*", count=1000):
+        try:
+            job = Job.fetch(key.decode().removeprefix("rq:job:"), connection=redis, serializer=JSONSerializer)
+            if job.func_name in ALLOWED_FUNCTIONS:
+                yield job
+        except (NoSuchJobError, DeserializationError):
+            continue  # gone meanwhile, or not ours
 
 
 def enqueue_push(redis: Redis, store_id: UUID) -> None:
@@ -136,7 +179,7 @@ def enqueue_push(redis: Redis, store_id: UUID) -> None:
         timeout=NO_TIME_LIMIT,
         result_ttl=0,
         failure_ttl=FAILED_JOB_SECONDS,
-        description=f"push store {str(store_id)[-4:]}",
+        description=f"push store {short(store_id)}",
     )
     queue.enqueue_many([job])
 

@@ -30,7 +30,8 @@ _current: list[Runtime] = []
 
 def start_runtime(settings: Settings, database_url: str, redis_url: str) -> Runtime:
     """Open what the jobs of this process need; RQ gives a job nothing but its arguments."""
-    pool = open_pool(database_url, WORKER_POOL_SIZE, "worker", WORKER_ACQUIRE_SECONDS)
+    threshold = settings.prepare_threshold
+    pool = open_pool(database_url, WORKER_POOL_SIZE, "worker", WORKER_ACQUIRE_SECONDS, threshold)
     runtime = Runtime(settings, pool, WakeUp(connect(redis_url)))
     _current[:] = [runtime]
     return runtime

@@ -24,7 +24,9 @@ log = get_logger(__name__)
 
 MOST_A_TICK = 100
 SHORTEST_SECONDS = 30
-FIELDS = re.compile(r"[0-9A-Za-z*/,#-]{1,60}( [0-9A-Za-z*/,#-]{1,60}){4}")
+NAMES = "jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec|sun|mon|tue|wed|thu|fri|sat"
+FIELD = f"(?:[0-9*/,#-]|l|{NAMES}){{1,60}}"  # letters of the library's own, such as R for chance, are no cron
+FIELDS = re.compile(f"{FIELD}( {FIELD}){{4}}", re.IGNORECASE | re.ASCII)
 PLATFORMS: dict[str, Platform] = {"shopify": "shopify", "tiktok": "tiktok", "woocommerce": "woocommerce"}
 
 

@@ -20,7 +20,7 @@ from app.settings import Settings
 from app.stack.checks import web_url
 from app.stack.child import Child, ChildSpec, wait_ready
 from app.stack.endpoints import Endpoints, resolve
-from app.stack.errors import NotRunning, StackError
+from app.stack.errors import Away, NotRunning, StackError
 from app.stack.state import is_held, read_running
 from app.tenants import connected, create_store
 
@@ -68,7 +68,7 @@ def running_stack(settings: Settings) -> Iterator[Endpoints]:
             yield resolve(settings)
         return
     if not answers(base_url(settings)):
-        raise StackError(f"nothing answers at {base_url(settings)}: start Sluice with `make run`, or set HOST and PORT")
+        raise Away(f"nothing answers at {base_url(settings)}: start Sluice with `make run`, or set HOST and PORT")
     yield endpoints
 
 

@@ -18,7 +18,7 @@ from rich.table import Table
 
 from app.settings import Settings
 from app.stack.endpoints import resolve
-from app.stack.errors import StackError
+from app.stack.errors import NotFound, StackError
 from app.tenants import connected
 from db.stores import get_store
 from db.sync_items import Origin
@@ -53,7 +53,7 @@ def run(args: Namespace, settings: Settings) -> int:
     with connected(endpoints.database_url) as conn, _opened(args.file) as file:
         with tenant(conn, args.store):
             if get_store(conn, args.store) is None:
-                raise StackError(f"there is no store {args.store}")
+                raise NotFound(f"there is no store {args.store}")
         records = _records(args.file, file)
         while chunk := list(islice(records, AT_ONCE)):
             with tenant(conn, args.store):

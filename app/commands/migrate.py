@@ -9,7 +9,7 @@ import psycopg
 
 from app.settings import Settings
 from app.stack.endpoints import resolve
-from app.stack.errors import StackError
+from app.stack.errors import Away, StackError
 from db.migrate import MigrationError, migrate
 
 
@@ -27,8 +27,6 @@ def run(_args: Namespace, settings: Settings) -> int:
     except MigrationError as error:
         raise StackError(str(error)) from None
     except psycopg.OperationalError:
-        raise StackError(
-            "MIGRATION_DATABASE_URL can't be reached: is PostgreSQL running, and the password right?"
-        ) from None
+        raise Away("MIGRATION_DATABASE_URL can't be reached: is PostgreSQL running, and the password right?") from None
     sys.stdout.write("".join(f"applied {name}\n" for name in applied) or "nothing to apply\n")
     return 0

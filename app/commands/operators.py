@@ -6,13 +6,14 @@ import json
 import sys
 from argparse import ArgumentParser, Namespace, _SubParsersAction
 
+from app.commands.exits import EXIT_CODES
 from app.settings import Settings
 from app.stack.endpoints import resolve
 from app.tenants import connected, create_operator
 
 
 def add_parser(commands: _SubParsersAction[ArgumentParser]) -> None:
-    parser = commands.add_parser("operators", help="create an operator's token")
+    parser = commands.add_parser("operators", help="create an operator's token", epilog=EXIT_CODES)
     create = parser.add_subparsers(metavar="action", required=True).add_parser("create", help="prints the token, once")
     create.add_argument("--json", action="store_true")
     create.set_defaults(run=run)

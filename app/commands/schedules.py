@@ -14,7 +14,7 @@ from app.pulled import PULLED
 from app.schedules import MODES, make_schedule, schedule_answer
 from app.settings import Settings
 from app.stack.endpoints import resolve
-from app.stack.errors import StackError
+from app.stack.errors import NotFound, StackError
 from app.tenants import connected
 from db.schedules import delete_schedule, list_schedules, put_schedule
 from db.stores import get_store
@@ -77,5 +77,5 @@ def run_list(args: Namespace, settings: Settings) -> int:
 def run_remove(args: Namespace, settings: Settings) -> int:
     with connected(resolve(settings).database_url) as conn, tenant(conn, args.store):
         if not delete_schedule(conn, args.store, args.entity):
-            raise StackError(f"store {args.store} has no schedule for {args.entity}")
+            raise NotFound(f"store {args.store} has no schedule for {args.entity}")
     return 0

@@ -4,58 +4,94 @@ from __future__ import annotations
 
 import json
 import sys
-from argparse import ArgumentParser, Namespace, _SubParsersAction
+from argparse import ArgumentParser, ArgumentTypeError, Namespace, _SubParsersAction
 from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
 from uuid import UUID
 
-from rich.console import Console
-from rich.table import Table
+from redis.exceptions import RedisError
+from rich.markup import escape
 
 from app import tenants
 from app.answers import moment
+from app.commands.exits import DONE, EXIT_CODES
+from app.commands.finding import no_such_store
+from app.commands.output import console, table, write_json
+from app.commands.scrubbing import run_scrub
 from app.settings import Settings
 from app.stack.endpoints import resolve
-from app.stack.errors import StackError
+from app.stack.errors import Away, StackError
 from app.tenants import PLATFORMS, TOKEN_ROLES, connected
+from workers.queues import connect, forget_store
 
 GRACE_HOURS = 24.0
+MOST_GRACE_HOURS = 8760.0
+REDIS_TIMEOUT_SECONDS = 5.0
 
 
 def add_parser(commands: _SubParsersAction[ArgumentParser]) -> None:
-    parser = commands.add_parser("stores", help="create, list, set-credentials, rotate-token, revoke-tokens, delete")
+    words = "create, list, set-credentials, rotate-token, revoke-tokens, delete, scrub"
+    parser = commands.add_parser("stores", help=words, epilog=EXIT_CODES)
     actions = parser.add_subparsers(metavar="action", required=True)
     create = _action(actions, "create", run_create, "a new tenant; prints its id and token, once")
-    create.add_argument("--name", required=True)
+    create.add_argument("--name", type=_name, required=True)
     create.add_argument("--platform", required=True, choices=PLATFORMS)
-    create.add_argument("--url", help="base URL of the shop or of the platform's API")
+    create.add_argument("--url", type=_url, help="base URL of the shop or of the platform's API")
     create.add_argument("--credentials", metavar="JSON|@FILE", help="the platform's credentials, kept encrypted")
     create.add_argument("--role", choices=TOKEN_ROLES, default="store")
-    create.add_argument("--json", action="store_true")
-    _action(actions, "list", run_list, "all tenants").add_argument("--json", action="store_true")
+    _action(actions, "list", run_list, "all tenants")
     credentials = _action(actions, "set-credentials", run_set_credentials, "replace a tenant's credentials")
     credentials.add_argument("store_id", type=UUID)
     credentials.add_argument("--credentials", metavar="JSON|@FILE", required=True)
     rotate = _action(actions, "rotate-token", run_rotate, "a new token; the one before it lives on for a while")
     rotate.add_argument("store_id", type=UUID)
     rotate.add_argument("--role", choices=TOKEN_ROLES, default="store")
-    rotate.add_argument(
-        "--grace-hours", type=float, default=GRACE_HOURS, help=f"default {GRACE_HOURS:g}; 0 ends it now"
-    )
-    rotate.add_argument("--json", action="store_true")
+    grace = f"default {GRACE_HOURS:g}; 0 ends it now"
+    rotate.add_argument("--grace-hours", type=_hours, default=GRACE_HOURS, help=grace)
     _action(actions, "revoke-tokens", run_revoke, "end all tokens of a tenant now").add_argument("store_id", type=UUID)
     delete = _action(actions, "delete", run_delete, "erase a tenant with all its data")
     delete.add_argument("store_id", type=UUID)
     delete.add_argument("--yes", action="store_true", help="do not ask")
+    _action(actions, "scrub", run_scrub, "rewrite tables and logs, so that no byte of what was deleted is left on disk")
 
 
 def _action(
     actions: _SubParsersAction[ArgumentParser], name: str, run: Callable[[Namespace, Settings], int], about: str
 ) -> ArgumentParser:
-    parser = actions.add_parser(name, help=about, description=about)
+    parser = actions.add_parser(name, help=about, description=about, epilog=EXIT_CODES)
+    parser.add_argument("--json", action="store_true")
     parser.set_defaults(run=run)
     return parser
+
+
+def _name(text: str) -> str:
+    if not text.strip():
+        raise ArgumentTypeError("a name that is not blank")
+    return text.strip()
+
+
+def _url(text: str) -> str:
+    try:
+        parts = urlsplit(text)
+        is_url = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.username is None
+    except ValueError:
+        is_url = False
+    if not is_url:
+        raise ArgumentTypeError("a URL with http:// or https://, a host, and no password in it")
+    return text
+
+
+def _hours(text: str) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        value = -1.0
+    if not 0 <= value <= MOST_GRACE_HOURS:  # not a number is not, either
+        raise ArgumentTypeError(f"hours from 0 to {MOST_GRACE_HOURS:g}")
+    return value
 
 
 def run_create(args: Namespace, settings: Settings) -> int:
@@ -66,10 +102,10 @@ def run_create(args: Namespace, settings: Settings) -> int:
         if credentials is not None:
             tenants.set_credentials(conn, endpoints.secret_key, created.store_id, credentials)
     if args.json:
-        sys.stdout.write(json.dumps({"storeId": str(created.store_id), "token": created.token}) + "\n")
+        write_json({"storeId": str(created.store_id), "token": created.token})
     else:
         sys.stdout.write(f"store  {created.store_id}\ntoken  {created.token}   (shown this once)\n")
-    return 0
+    return DONE
 
 
 def run_list(args: Namespace, settings: Settings) -> int:
@@ -81,14 +117,15 @@ def run_list(args: Namespace, settings: Settings) -> int:
              "hasCredentials": store.has_credentials, "lastSyncAt": moment(store.last_sync_at)}
             for store in found
         ]  # fmt: skip
-        sys.stdout.write(json.dumps(rows) + "\n")
-        return 0
-    table = Table("store", "name", "platform", "credentials", "last sync")
+        write_json(rows)
+        return DONE
+    made = table("store", "name", "platform", "url", "credentials", "last sync")
     for store in found:
-        kept = "kept" if store.has_credentials else "-"
-        table.add_row(str(store.id), store.name, store.platform, kept, moment(store.last_sync_at) or "-")
-    Console().print(table)
-    return 0
+        kept = "kept" if store.has_credentials else "–"
+        last = moment(store.last_sync_at) or "–"
+        made.add_row(str(store.id), escape(store.name), store.platform, escape(store.shop_url or "–"), kept, last)
+    console().print(made)
+    return DONE
 
 
 def run_set_credentials(args: Namespace, settings: Settings) -> int:
@@ -96,33 +133,49 @@ def run_set_credentials(args: Namespace, settings: Settings) -> int:
     credentials = read_credentials(args.credentials)
     with connected(endpoints.database_url) as conn:
         if not tenants.set_credentials(conn, endpoints.secret_key, args.store_id, credentials):
-            raise _no_such_store(args.store_id)
-    return 0
+            raise no_such_store(args.store_id)
+    return _tell({"storeId": str(args.store_id), "hasCredentials": True}, "kept, encrypted", as_json=args.json)
 
 
 def run_rotate(args: Namespace, settings: Settings) -> int:
     with connected(resolve(settings).database_url) as conn:
         token = tenants.rotate_token(conn, args.store_id, args.role, timedelta(hours=args.grace_hours))
     if token is None:
-        raise _no_such_store(args.store_id)
-    line = json.dumps({"storeId": str(args.store_id), "token": token}) if args.json else f"token  {token}"
-    sys.stdout.write(line + "\n")
-    return 0
+        raise no_such_store(args.store_id)
+    return _tell({"storeId": str(args.store_id), "token": token}, f"token  {token}", as_json=args.json)
 
 
 def run_revoke(args: Namespace, settings: Settings) -> int:
     with connected(resolve(settings).database_url) as conn:
-        sys.stdout.write(f"{tenants.revoke_all(conn, args.store_id)} tokens revoked\n")
-    return 0
+        revoked = tenants.revoke_all(conn, args.store_id)
+    if revoked is None:
+        raise no_such_store(args.store_id)
+    return _tell({"storeId": str(args.store_id), "revoked": revoked}, f"{revoked} tokens revoked", as_json=args.json)
 
 
 def run_delete(args: Namespace, settings: Settings) -> int:
-    with connected(resolve(settings).database_url) as conn:
-        if not args.yes and input(f"Erase store {args.store_id} with all its data? Type yes: ") != "yes":
-            return 1
+    """Rows first, then what waits in Redis: ids and counts, which would end by themselves within an hour."""
+    endpoints = resolve(settings)
+    if not args.yes and not _confirmed(f"Erase store {args.store_id} with all its data? Type yes: "):
+        raise StackError("nothing was deleted")
+    with connected(endpoints.database_url) as conn:
         if not tenants.delete_store(conn, args.store_id):
-            raise _no_such_store(args.store_id)
-    return 0
+            raise no_such_store(args.store_id)
+    try:
+        with connect(endpoints.redis_url, REDIS_TIMEOUT_SECONDS) as redis:
+            forget_store(redis, args.store_id)
+    except RedisError:
+        raise Away("the store is deleted; Redis is away, and keeps ids of its jobs for an hour at most") from None
+    return _tell({"storeId": str(args.store_id), "deleted": True}, "deleted", as_json=args.json)
+
+
+def _confirmed(question: str) -> bool:
+    sys.stderr.write(question)
+    sys.stderr.flush()
+    answer = sys.stdin.readline()
+    if not answer.endswith("\n"):
+        sys.stderr.write("\n")
+    return answer.strip() == "yes"
 
 
 def read_credentials(text: str) -> dict[str, str]:
@@ -138,5 +191,9 @@ def read_credentials(text: str) -> dict[str, str]:
     return value
 
 
-def _no_such_store(store_id: UUID) -> StackError:
-    return StackError(f"there is no store {store_id}: `python -m app stores list` shows them")
+def _tell(data: dict[str, Any], words: str, *, as_json: bool) -> int:
+    if as_json:
+        write_json(data)
+    else:
+        sys.stdout.write(words + "\n")
+    return DONE

@@ -15,7 +15,7 @@ from rich.table import Table
 from app.outbound_answers import batch_answer, mapping_answer, stats_answer
 from app.settings import Settings
 from app.stack.endpoints import resolve
-from app.stack.errors import StackError
+from app.stack.errors import NotFound, StackError
 from app.tenants import connected
 from db.brakes import set_brakes
 from db.erp_products import count_erp_products
@@ -25,7 +25,7 @@ from db.sync_items import count_breaches, count_items
 from db.tenancy import tenant
 from workers.outbound.listener import refused_counts
 from workers.outbound.priorities import SYNC_TYPES
-from workers.outbound.runs import approve, retry_failed, start_categories, start_full, start_one
+from workers.outbound.runs import approve, reject, retry_failed, start_categories, start_full, start_one
 from workers.queues import WakeUp, connect
 
 LISTED = 50
@@ -47,12 +47,14 @@ def add_parser(commands: _SubParsersAction[ArgumentParser]) -> None:
     mappings.add_argument("--out-of-sync", action="store_true", help="what the shop has not got as the ERP has it")
     approving = actions.add_parser("approve", help="let go what brakes hold")
     approving.add_argument("batch_id", type=UUID)
+    rejecting = actions.add_parser("reject", help="give up what brakes hold; the shop keeps what it has")
+    rejecting.add_argument("batch_id", type=UUID)
     braking = actions.add_parser("brakes", help="set a store's brakes, or turn them off")
     braking.add_argument("--off", action="store_true")
     for name in ("price-share", "price-factor", "zero-share", "least"):
         braking.add_argument(f"--{name}", type=float)
-    runs = (run_status, run_sync, run_retry, run_mappings, run_approve, run_brakes)
-    for parser, run in zip((status, sync, retry, mappings, approving, braking), runs, strict=True):
+    runs = (run_status, run_sync, run_retry, run_mappings, run_approve, run_reject, run_brakes)
+    for parser, run in zip((status, sync, retry, mappings, approving, rejecting, braking), runs, strict=True):
         parser.add_argument("--store", type=UUID, required=True)
         parser.add_argument("--json", action="store_true")
         parser.set_defaults(run=run)
@@ -81,7 +83,10 @@ def run_status(args: Namespace, settings: Settings) -> int:
     console.print(f"{stats['queueDepth']:,} items wait, {stats['overdue']:,} of them past their deadline")
     for batch in batches:
         if batch["status"] == "needs_approval":
-            console.print(f"held: {batch['held']} items; approve with: woo approve {batch['batchId']}")
+            console.print(
+                f"held: {batch['held']} items; approve or reject with: woo approve|reject {batch['batchId']}",
+                markup=False,
+            )
     return 0
 
 
@@ -100,7 +105,7 @@ def run_sync(args: Namespace, settings: Settings) -> int:
         if args.product:
             item_id = start_one(conn, args.store, args.product, args.type, "command")
             if item_id is None:
-                raise StackError(f"the ERP has not told us of a product {args.product}")
+                raise NotFound(f"the ERP has not told us of a product {args.product}")
             data, words = {"syncItemId": str(item_id)}, "one product is on its way"
         else:
             start = start_categories if args.categories else start_full
@@ -142,9 +147,17 @@ def run_approve(args: Namespace, settings: Settings) -> int:
     with connected(endpoints.database_url) as conn, tenant(conn, args.store):
         approved = approve(conn, args.store, args.batch_id)
     if approved is None:
-        raise StackError(f"nothing is held under {args.batch_id}")
+        raise NotFound(f"nothing is held under {args.batch_id}")
     WakeUp(connect(endpoints.redis_url)).push(args.store)
     return _tell({"approvedItems": approved}, f"{approved:,} items go on", as_json=args.json)
+
+
+def run_reject(args: Namespace, settings: Settings) -> int:
+    with connected(resolve(settings).database_url) as conn, tenant(conn, args.store):
+        rejected = reject(conn, args.store, args.batch_id)
+    if rejected is None:
+        raise StackError(f"nothing is held under {args.batch_id}")
+    return _tell({"rejectedItems": rejected}, f"{rejected:,} items are given up", as_json=args.json)
 
 
 def run_brakes(args: Namespace, settings: Settings) -> int:
@@ -154,7 +167,7 @@ def run_brakes(args: Namespace, settings: Settings) -> int:
         raise StackError("shares, factors and counts are not below zero")
     with connected(resolve(settings).database_url) as conn, tenant(conn, args.store):
         if not set_brakes(conn, args.store, brakes):
-            raise StackError(f"there is no store {args.store}")
+            raise NotFound(f"there is no store {args.store}")
     return _tell(brakes, "brakes are off" if args.off else "brakes are set", as_json=args.json)
 
 

@@ -12,7 +12,7 @@ from marshmallow import Schema
 from app.contract.errors import ERROR, error_answer
 from app.contract.fields import describe
 from app.contract.headers import ANSWER_HEADERS, REQUEST_HEADERS, by_status
-from app.contract.operation import Answer, Batch, Body, Operation
+from app.contract.operation import Answer, Batch, Body, Operation, Role
 from app.contract.operations import erp, ingest, jobs, pulls, service, woocommerce, woocommerce_views
 from app.settings import Settings
 from schemas.envelope import MODES
@@ -49,6 +49,17 @@ TOKEN = {
     "description": "A token of a store. Roles: `store` (a plugin), `admin` (who administers the store). An operator's token"
     " belongs to no store, and answers 403.",
 }
+METRICS_TOKEN = {
+    "type": "http",
+    "scheme": "bearer",
+    "description": "What the setting `METRICS_TOKEN` says. Where it says nothing: no token, and only from the same machine.",
+}
+SECURITY: dict[Role | None, list[dict[str, list[str]]]] = {
+    None: [],
+    "store": [{"token": ["store", "admin"]}],
+    "admin": [{"token": ["admin"]}],
+    "metrics": [{"metricsToken": []}, {}],
+}
 
 
 def build_document(settings: Settings) -> dict[str, Any]:
@@ -83,6 +94,7 @@ class _Builder:
 
     def build(self) -> dict[str, Any]:
         self.spec.components.security_scheme("token", TOKEN)
+        self.spec.components.security_scheme("metricsToken", METRICS_TOKEN)
         self.spec.components.schema("Error", ERROR)
         for name, header in REQUEST_HEADERS.items():
             self.spec.components.parameter(name, "header", {**header, "required": False})
@@ -103,7 +115,7 @@ class _Builder:
             "description": operation.about,
             "parameters": self._parameters(operation),
             "responses": self._responses(operation),
-            "security": [{"token": _roles(operation)}] if operation.role else [],
+            "security": SECURITY[operation.role],
         }
         if operation.body:
             described["requestBody"] = self._body(operation.body)
@@ -181,8 +193,11 @@ class _Builder:
         return described
 
     def _content(self, answer: Answer) -> dict[str, Any]:
+        also = {
+            mimetype: {"schema": {"type": "string"}, "example": example} for mimetype, example in answer.also.items()
+        }
         if answer.schema is None:
-            return {answer.mimetype: {"schema": answer.raw, "example": answer.example}}
+            return {answer.mimetype: {"schema": answer.raw, "example": answer.example}, **also}
         data = self._ref(answer.schema)
         if answer.or_else is not None:
             data = {"anyOf": [data, self._ref(answer.or_else)]}
@@ -193,9 +208,6 @@ class _Builder:
             "additionalProperties": False,
         }
         example = {"success": True, "data": answer.example}
-        also = {
-            mimetype: {"schema": {"type": "string"}, "example": example} for mimetype, example in answer.also.items()
-        }
         return {answer.mimetype: {"schema": enveloped, "example": example}, **also}
 
     def _error(self, status: int, codes: list[str]) -> dict[str, Any]:
@@ -211,10 +223,6 @@ def _headers(always: tuple[str, ...], sometimes: tuple[str, ...]) -> dict[str, A
     return {name: {**ANSWER_HEADERS[name], "required": True} for name in named} | {
         name: {"$ref": f"#/components/headers/{name}"} for name in sometimes
     }
-
-
-def _roles(operation: Operation) -> list[str]:
-    return ["admin"] if operation.role == "admin" else ["store", "admin"]
 
 
 def _ref(name: str) -> dict[str, Any]:

@@ -43,7 +43,7 @@ def schema_of(_field: fields.Field[Any]) -> JsonSchema | None:
 @schema_of.register
 def _(field: ours.Text) -> JsonSchema:
     """Without NUL, which PostgreSQL can't store; of what is not blank at least one character is seen."""
-    pattern = r"^[^\u0000]*$" if field.blank else rf"^[^\u0000]*[^{BLANK}][^\u0000]*$"
+    pattern = r"^([^\u0000]+)?$" if field.blank else rf"^[^\u0000]*[^{BLANK}][^\u0000]*$"
     return {"type": "string", "maxLength": field.longest, "pattern": pattern}
 
 

@@ -10,7 +10,7 @@ from marshmallow import Schema
 
 from schemas.requests import RequestSchema
 
-Role = Literal["store", "admin"]
+Role = Literal["store", "admin", "metrics"]
 
 CALLER = ("UNAUTHORIZED", "FORBIDDEN", "RATE_LIMITED")  # whoever asks for a token can answer these
 SERVER = ("INTERNAL", "UNAVAILABLE")  # whatever looks into the database can

@@ -30,6 +30,7 @@ def show_summary(console: Console, delivery: Delivery, tables: Tables) -> None:
 def show_next_steps(console: Console, base_url: str, token: str) -> None:
     """How to look further. Token and curl line are printed whole, to be copied."""
     _line(console, "\nThe sample shop stays in the database. `make run` keeps the API up; then:")
+    _line(console, f"  console  {base_url}/console   (sign in with the token)")
     _line(console, f"  jobs     {base_url}/api/sync/jobs")
     _line(console, f"  token    {token}")
     _line(console, f"  try      curl -H 'Authorization: Bearer {token}' {base_url}/api/sync/status")

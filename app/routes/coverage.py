@@ -11,13 +11,11 @@ from app.answers import moment
 from app.auth import current_store_id, store_required
 from app.body import read_json_body
 from app.errors import ApiError
-from app.explain import Known, explain, parts_answer
-from app.pulls import platform_of, pulled_store, start_run, started
+from app.explain import explain, parts_answer
+from app.known import read_known
+from app.pulls import pulled_store, start_run, started
 from app.services import services
-from db.explain import get_last_skip, get_log_of_seq, get_stored_record
-from db.stale_arrivals import get_stale_arrival
 from db.sync_coverage import Covered, list_coverage, list_covered
-from db.sync_metadata import get_metadata
 from db.tenancy import tenant
 from schemas.pull_requests import read_entity, read_external_id
 from schemas.requests import WrongRequest, read_object
@@ -73,23 +71,8 @@ def fill() -> tuple[Response, int, dict[str, str]]:
 def get_explanation() -> Response:
     """One verdict about one record, with evidence."""
     entity, external_id = _read(read_entity, request.args), _read(read_external_id, request.args)
-    store_id = current_store_id()
-    with services().pool.connection() as conn, tenant(conn, store_id):
-        platform = platform_of(pulled_store(conn))
-        stored = get_stored_record(conn, store_id, platform, entity, external_id)
-        covered = list_covered(conn, store_id, entity)
-        known = Known(
-            platform=platform,
-            entity=entity,
-            external_id=external_id,
-            stored=stored,
-            log_id=get_log_of_seq(conn, store_id, stored.accepted_seq) if stored else None,
-            skip=get_last_skip(conn, store_id, entity, external_id),
-            stale=get_stale_arrival(conn, store_id, entity, external_id),
-            metadata=get_metadata(conn, store_id, entity),
-            covered=covered,
-            holes=holes(covered),
-        )
+    with services().pool.connection() as conn, tenant(conn, current_store_id()):
+        known = read_known(conn, pulled_store(conn), entity, external_id)
     data = {"entity": entity, "id": str(external_id), **explain(known)}
     return jsonify({"success": True, "data": data})
 

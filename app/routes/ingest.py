@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import re
 
+import structlog
 from flask import Blueprint, Response, g, jsonify, request
 
 from app.auth import current_store_id, store_required
 from app.body import read_json_body
 from app.errors import ApiError
+from app.metrics.requests import note_records
 from app.services import services
 from app.waiting import look, wait_for_end, wanted_wait
 from db.sync_logs import LogView
@@ -34,6 +36,9 @@ def post_batch(entity: str) -> tuple[Response, int, dict[str, str]] | Response:
     fingerprint = fingerprint_of(entity, body) if key else None
     wanted = Acceptance(current_store_id(), entity, batch, key, fingerprint, g.request_id)
     receipt = _accept(wanted, Limits(settings.max_open_logs_per_store, settings.queue_window))
+    structlog.contextvars.bind_contextvars(log_id=str(receipt.log_id), records=batch.received)
+    if not receipt.replayed:
+        note_records(entity, batch.received)
     return _answer(receipt, batch, _ended(receipt, batch))
 
 

@@ -5,10 +5,12 @@ A sync is accepted with 202 and polled, or waited for with `Prefer: wait=N`; `?d
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 from uuid import UUID
 
 from flask import Blueprint, Response, jsonify, request, url_for
+from psycopg import Connection
 
 from app.auth import admin_required, current_store_id, store_required
 from app.errors import ApiError, not_found
@@ -18,17 +20,17 @@ from app.paging import read_query
 from app.services import services
 from app.waiting import wait_until_ended, wanted_wait
 from db.erp_products import page_products
-from db.sync_items import ItemView, get_item
+from db.sync_items import ItemView, get_item, list_failed_items
 from db.tenancy import tenant
 from schemas.outbound_requests import RunSchema
-from schemas.queries import FullSyncQuery
+from schemas.queries import DryRunPageQuery
 from workers.outbound.preview import Preview, preview_categories, preview_products
-from workers.outbound.runs import Run, approve, retry_failed, start_categories, start_full, start_one
+from workers.outbound.runs import Run, approve, reject, retry_failed, start_categories, start_full, start_one
 
 blueprint = Blueprint("woocommerce", __name__, url_prefix="/api/v1/woocommerce")
 
 POLL_AFTER_SECONDS = 1
-RUN, FULL_SYNC = RunSchema(), FullSyncQuery()
+RUN, DRY_RUN_PAGE = RunSchema(), DryRunPageQuery()
 ENDED = ("completed", "failed", "superseded", "needs_approval")
 
 Answer = Response | tuple[Response, int, dict[str, str]]
@@ -83,7 +85,7 @@ def _item_accepted(item_id: UUID, product_id: UUID, sync_type: str) -> Answer:
 @admin_required
 def sync_all() -> Answer:
     """Send all products that the shop has not got as they are; all of them with `{"force": true}`."""
-    force, asked = read_body(RUN)["force"], read_query(FULL_SYNC, request.args)
+    force, asked = read_body(RUN)["force"], read_query(DRY_RUN_PAGE, request.args)
     store_id = current_store_id()
     if asked["dry_run"]:
         return _preview_page(asked["limit"], asked["cursor"])
@@ -122,7 +124,9 @@ def _run_accepted(run: Run) -> Answer:
 @admin_required
 def sync_retry() -> Response:
     """Try all failed items again, permanent failures too: a person may have mended what was wrong."""
-    store_id = current_store_id()
+    asked, store_id = read_query(DRY_RUN_PAGE, request.args), current_store_id()
+    if asked["dry_run"]:
+        return _preview_failed(asked["limit"], asked["cursor"])
     with services().pool.connection() as conn, tenant(conn, store_id):
         retried = retry_failed(conn, store_id, everything=True)
     services().wake_up.push(store_id)
@@ -133,13 +137,26 @@ def sync_retry() -> Response:
 @admin_required
 def approve_batch(batch_id: UUID) -> Response:
     """Let go what brakes hold. 409 where nothing is held under this id any more."""
+    approved = _decide(approve, batch_id)
+    services().wake_up.push(current_store_id())
+    return jsonify({"success": True, "data": {"batchId": str(batch_id), "approvedItems": approved}})
+
+
+@blueprint.post("/sync/batches/<uuid:batch_id>/reject")
+@admin_required
+def reject_batch(batch_id: UUID) -> Response:
+    """Give up what brakes hold; the shop keeps what it has. 409 where nothing is held under this id any more."""
+    rejected = _decide(reject, batch_id)
+    return jsonify({"success": True, "data": {"batchId": str(batch_id), "rejectedItems": rejected}})
+
+
+def _decide(decision: Callable[[Connection, UUID, UUID], int | None], batch_id: UUID) -> int:
     store_id = current_store_id()
     with services().pool.connection() as conn, tenant(conn, store_id):
-        approved = approve(conn, store_id, batch_id)
-    if approved is None:
+        items = decision(conn, store_id, batch_id)
+    if items is None:
         raise ApiError("CONFLICT", "there is nothing here that waits for approval")
-    services().wake_up.push(store_id)
-    return jsonify({"success": True, "data": {"batchId": str(batch_id), "approvedItems": approved}})
+    return items
 
 
 def _accepted(data: dict[str, Any], url: str) -> Answer:
@@ -155,6 +172,16 @@ def _preview_page(size: int, after: UUID | None) -> Response:
     found = _preview_products(ids[:size], "product")
     changed = [one for one in found if one.action != "none"]
     return _previews(changed, looked_at=len(found), cursor=str(ids[size - 1]) if len(ids) > size else None)
+
+
+def _preview_failed(size: int, before: UUID | None) -> Response:
+    """A dry run of another try, a page of failed items at a time: what their products lack in the shop."""
+    store_id = current_store_id()
+    with services().pool.connection() as conn, tenant(conn, store_id):
+        failed = list_failed_items(conn, store_id, size + 1, before)
+    ids = sorted({item.product_id for item in failed[:size] if item.product_id})
+    found = _preview_products(ids, "product") if ids else []
+    return _previews(found, looked_at=len(found), cursor=str(failed[size - 1].id) if len(failed) > size else None)
 
 
 def _preview_products(product_ids: list[UUID], sync_type: str) -> list[Preview]:

@@ -10,12 +10,13 @@ from flask import Blueprint, Response, jsonify
 
 from app.auth import current_store_id, store_required
 from app.errors import ApiError
-from app.outbound_requests import read_body
+from app.outbound_requests import ask_shop, is_dry_run, read_body
 from app.pulls import start_run, started
 from app.services import services
 from schemas.outbound_requests import MOST_EVENTS, EventsSchema, PullOrdersSchema
 from workers.inbound.pull_start import Wanted
 from workers.outbound.events import Event, read_event, take_events
+from workers.outbound.preview import preview_orders
 
 blueprint = Blueprint("woocommerce_intake", __name__, url_prefix="/api/v1/woocommerce")
 
@@ -24,10 +25,21 @@ PULL_ORDERS, EVENTS = PullOrdersSchema(), EventsSchema()
 
 @blueprint.post("/pull/orders")
 @store_required
-def pull_orders() -> tuple[Response, int, dict[str, str]]:
-    """Pull orders that changed since the last pull, or since `{"since": "…"}`; polled like any other job."""
+def pull_orders() -> Response | tuple[Response, int, dict[str, str]]:
+    """Pull orders that changed since the last pull, or since `{"since": "…"}`; polled like any other job.
+
+    A dry run answers the first page of them, and stores nothing.
+    """
     wanted = _wanted_orders(read_body(PULL_ORDERS)["since"])
+    if is_dry_run():
+        return _preview(wanted)
     return started(start_run(wanted, "woocommerce"), wanted.mode)
+
+
+def _preview(wanted: Wanted) -> Response:
+    found = ask_shop(lambda: preview_orders(services().settings, services().pool, current_store_id(), wanted))
+    data = {"dryRun": True, "orders": found.orders, "refused": found.refused, "total": found.total}
+    return jsonify({"success": True, "data": data})
 
 
 def _wanted_orders(since: datetime | None) -> Wanted:

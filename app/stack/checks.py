@@ -14,7 +14,7 @@ from redis.exceptions import RedisError
 from redis.retry import Retry
 
 from app.logs import get_logger
-from app.stack.errors import StackError
+from app.stack.errors import Away, StackError
 from app.stack.redis import server_warnings
 from db.bootstrap import ping
 
@@ -71,7 +71,7 @@ def check_database(name: str, url: str) -> None:
             ping(conn)
     except psycopg.Error as error:
         reason = first_line(error)
-        raise StackError(f"{name} does not answer ({reason}): start that server, or correct {name}") from error
+        raise Away(f"{name} does not answer ({reason}): start that server, or correct {name}") from error
 
 
 def check_redis(url: str) -> list[str]:
@@ -89,7 +89,7 @@ def check_redis(url: str) -> list[str]:
             client.close()
     except (RedisError, ValueError) as error:
         reason = first_line(error)
-        raise StackError(f"REDIS_URL does not answer ({reason}): start that server, or correct REDIS_URL") from error
+        raise Away(f"REDIS_URL does not answer ({reason}): start that server, or correct REDIS_URL") from error
 
 
 def first_line(error: BaseException) -> str:

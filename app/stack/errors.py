@@ -1,11 +1,26 @@
-"""What goes wrong with servers and supervisor, each told to people in one line."""
+"""What goes wrong with servers, supervisor and commands, each told to people in one line; `exit_code` as app/commands/exits.py
+has it."""
 
 from __future__ import annotations
 
 
 class StackError(RuntimeError):
-    """A server can't be started or reached. The message is one line: what is wrong, and what to do."""
+    """A server can't be started, or a command can't be done. The message is one line: what is wrong, and what to do."""
+
+    exit_code = 1
 
 
-class NotRunning(StackError):
+class NotFound(StackError):
+    """What was named does not exist."""
+
+    exit_code = 3
+
+
+class Away(StackError):
+    """A server can't be reached."""
+
+    exit_code = 4
+
+
+class NotRunning(Away):
     """Nothing runs on this DATA_DIR."""

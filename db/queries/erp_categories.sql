@@ -25,3 +25,7 @@ UPDATE erp_categories SET wc_category_id = %(wc_category_id)s, sent_hash = %(sen
 -- The shop no longer has it; only where it is still the same.
 UPDATE erp_categories SET wc_category_id = NULL, sent_hash = NULL
  WHERE store_id = %(store_id)s AND category_id = %(category_id)s AND wc_category_id = %(wc_category_id)s
+
+-- name: forget_sent_categories
+-- What the shop has of these categories counts as never sent; which of its categories they are stays.
+UPDATE erp_categories SET sent_hash = NULL WHERE store_id = %(store_id)s AND category_id = ANY (%(category_ids)s::uuid[])

@@ -57,6 +57,7 @@ SELECT nextval(pg_get_serial_sequence('sync_logs', 'accepted_seq'))
 
 -- name: stash_page
 -- Keeps a fetched page and moves the cursor behind it, only if nobody else works on the run and no page was kept meanwhile.
+-- The answer is the place of the next page in the order of acceptance, which is fetched from now on.
 WITH log AS (
     UPDATE sync_logs l
        SET next_attempt_at = clock_timestamp() + make_interval(secs => %(lease)s), attempts = 0, phase = 'processing',
@@ -73,6 +74,7 @@ UPDATE pull_runs r
        work_seconds = r.work_seconds + %(seconds)s
   FROM log
  WHERE r.store_id = %(store_id)s AND r.log_id = log.id
+RETURNING nextval(pg_get_serial_sequence('sync_logs', 'accepted_seq')) AS next_seq
 
 -- name: claim_page
 -- Locks the run for the rest of the transaction. No row where it was paused, ended, or taken over, or nothing waits in it.

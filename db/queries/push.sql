@@ -44,6 +44,10 @@ SELECT store_id, sync_type, waiting, overdue, oldest_created_at FROM count_push_
 -- Never an item that is still open.
 SELECT dispatch_prune_push(make_interval(days => %(days)s), %(most)s)
 
+-- name: prune_runs
+-- Never a run or hold that is still open, and none that has an item left.
+SELECT dispatch_prune_push_runs(make_interval(days => %(days)s), %(most)s)
+
 -- name: list_due_tasks
 -- Stores and tasks only.
 SELECT store_id, task FROM list_due_push_tasks(%(most)s)

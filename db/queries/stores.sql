@@ -16,6 +16,10 @@ SELECT store_id FROM list_store_ids()
 -- The bytes are encrypted already, and bound to this row.
 UPDATE stores SET credentials = %(credentials)b WHERE id = %(store_id)s
 
+-- name: replace_credentials
+-- Only while they are what was read: somebody may have set others meanwhile. Encrypted twice, the same text differs.
+UPDATE stores SET credentials = %(credentials)b WHERE id = %(store_id)s AND credentials = %(known)b
+
 -- name: get_credentials
 -- Encrypted, or NULL.
 SELECT credentials FROM stores WHERE id = %(store_id)s
@@ -24,30 +28,81 @@ SELECT credentials FROM stores WHERE id = %(store_id)s
 -- Never goes back, whichever of two transactions ends first.
 UPDATE stores SET last_sync_at = greatest(last_sync_at, now()) WHERE id = %(store_id)s
 
--- name: delete_store_order_items
--- All lines of one tenant.
-DELETE FROM order_items WHERE store_id = %(store_id)s
+-- name: stop_store
+-- Nothing of the tenant is worked on from now on; waits for transactions that apply one of its logs.
+UPDATE sync_logs SET status = 'cancelled', phase = NULL, finished_at = clock_timestamp()
+ WHERE store_id = %(store_id)s AND status IN ('running', 'paused')
 
--- name: delete_store_orders
--- All orders of one tenant.
-DELETE FROM orders WHERE store_id = %(store_id)s
+-- name: lock_store
+-- Waits for whoever adds a row that refers to the tenant, and keeps others from it until the transaction ends.
+SELECT FROM stores WHERE id = %(store_id)s FOR UPDATE
 
--- name: delete_store_customers
--- All customers of one tenant.
-DELETE FROM customers WHERE store_id = %(store_id)s
+-- name: erase_order_items
+-- Lines of one tenant, at most so many.
+DELETE FROM order_items
+ WHERE store_id = %(store_id)s
+   AND ctid = ANY (ARRAY(SELECT ctid FROM order_items WHERE store_id = %(store_id)s LIMIT %(most)s))
 
--- name: delete_store_products
--- All products of one tenant.
-DELETE FROM products WHERE store_id = %(store_id)s
+-- name: erase_orders
+-- Orders of one tenant, at most so many.
+DELETE FROM orders
+ WHERE store_id = %(store_id)s
+   AND ctid = ANY (ARRAY(SELECT ctid FROM orders WHERE store_id = %(store_id)s LIMIT %(most)s))
 
--- name: delete_store_categories
--- All categories of one tenant.
-DELETE FROM categories WHERE store_id = %(store_id)s
+-- name: erase_customers
+-- Customers of one tenant, at most so many.
+DELETE FROM customers
+ WHERE store_id = %(store_id)s
+   AND ctid = ANY (ARRAY(SELECT ctid FROM customers WHERE store_id = %(store_id)s LIMIT %(most)s))
 
--- name: delete_store_logs
--- All logs of one tenant; payloads and record errors go with them.
-DELETE FROM sync_logs WHERE store_id = %(store_id)s
+-- name: erase_products
+-- Products of one tenant, at most so many.
+DELETE FROM products
+ WHERE store_id = %(store_id)s
+   AND ctid = ANY (ARRAY(SELECT ctid FROM products WHERE store_id = %(store_id)s LIMIT %(most)s))
+
+-- name: erase_categories
+-- Categories of one tenant, at most so many.
+DELETE FROM categories
+ WHERE store_id = %(store_id)s
+   AND ctid = ANY (ARRAY(SELECT ctid FROM categories WHERE store_id = %(store_id)s LIMIT %(most)s))
+
+-- name: erase_sync_logs
+-- Logs of one tenant; payloads, record errors, runs and pages go with them, at most so many.
+DELETE FROM sync_logs
+ WHERE store_id = %(store_id)s
+   AND ctid = ANY (ARRAY(SELECT ctid FROM sync_logs WHERE store_id = %(store_id)s LIMIT %(most)s))
+
+-- name: erase_stale_arrivals
+-- Late arrivals of one tenant, at most so many.
+DELETE FROM stale_arrivals
+ WHERE store_id = %(store_id)s
+   AND ctid = ANY (ARRAY(SELECT ctid FROM stale_arrivals WHERE store_id = %(store_id)s LIMIT %(most)s))
+
+-- name: erase_sync_coverage
+-- Coverage of one tenant, at most so many.
+DELETE FROM sync_coverage
+ WHERE store_id = %(store_id)s
+   AND ctid = ANY (ARRAY(SELECT ctid FROM sync_coverage WHERE store_id = %(store_id)s LIMIT %(most)s))
+
+-- name: erase_wc_sync_items
+-- Sync items of one tenant, at most so many.
+DELETE FROM wc_sync_items
+ WHERE store_id = %(store_id)s
+   AND ctid = ANY (ARRAY(SELECT ctid FROM wc_sync_items WHERE store_id = %(store_id)s LIMIT %(most)s))
+
+-- name: erase_wc_product_sync_mappings
+-- Mappings of one tenant, at most so many.
+DELETE FROM wc_product_sync_mappings
+ WHERE store_id = %(store_id)s
+   AND ctid = ANY (ARRAY(SELECT ctid FROM wc_product_sync_mappings WHERE store_id = %(store_id)s LIMIT %(most)s))
+
+-- name: erase_erp_products
+-- Products of one tenant's ERP, at most so many.
+DELETE FROM erp_products
+ WHERE store_id = %(store_id)s
+   AND ctid = ANY (ARRAY(SELECT ctid FROM erp_products WHERE store_id = %(store_id)s LIMIT %(most)s))
 
 -- name: delete_store
--- The tenant itself; tokens and statistics go with it.
+-- The tenant itself; tokens, statistics and whatever else is small go with it.
 DELETE FROM stores WHERE id = %(store_id)s

@@ -4,7 +4,8 @@
 SELECT pg_advisory_xact_lock(hashtextextended('sync items ' || %(store_id)s::text, 0))
 
 -- name: request_product_items
--- A change joins the item of its kind that still waits for that product; in key order, so that two writers can't deadlock.
+-- A change joins the item of its kind that still waits for that product, and what a person approved was not this: brakes look
+-- again. In key order, so that two writers can't deadlock.
 INSERT INTO wc_sync_items AS waiting (store_id, id, product_id, sync_type, priority, status, payload, force, batch_id, due_at)
 SELECT %(store_id)s, n.id, n.product_id, n.sync_type, n.priority, 'pending', %(payload)s, %(force)s, %(batch_id)s,
        now() + make_interval(secs => n.sla_seconds)
@@ -12,7 +13,7 @@ SELECT %(store_id)s, n.id, n.product_id, n.sync_type, n.priority, 'pending', %(p
               %(sla_seconds)s::float8[]) n (id, product_id, sync_type, priority, sla_seconds)
  ORDER BY n.product_id, n.sync_type
     ON CONFLICT (store_id, product_id, sync_type) WHERE status = 'pending' AND product_id IS NOT NULL DO UPDATE SET
-       requests = waiting.requests + 1, force = waiting.force OR EXCLUDED.force, weighed = false,
+       requests = waiting.requests + 1, force = waiting.force OR EXCLUDED.force, weighed = false, approved = false,
        batch_id = coalesce(waiting.batch_id, EXCLUDED.batch_id), updated_at = clock_timestamp()
 RETURNING id
 
@@ -24,7 +25,7 @@ SELECT %(store_id)s, n.id, n.category_id, 'category', %(priority)s, 'pending', %
   FROM unnest(%(ids)s::uuid[], %(category_ids)s::uuid[]) n (id, category_id)
  ORDER BY n.category_id
     ON CONFLICT (store_id, category_id) WHERE status = 'pending' AND category_id IS NOT NULL DO UPDATE SET
-       requests = waiting.requests + 1, force = waiting.force OR EXCLUDED.force, weighed = false,
+       requests = waiting.requests + 1, force = waiting.force OR EXCLUDED.force, weighed = false, approved = false,
        batch_id = coalesce(waiting.batch_id, EXCLUDED.batch_id), updated_at = clock_timestamp()
 RETURNING id
 
@@ -143,9 +144,13 @@ UPDATE wc_sync_items i
  WHERE i.store_id = %(store_id)s AND i.id = d.id AND i.claim_id = d.claim_id AND i.status = 'syncing'
 RETURNING i.batch_id, i.status = 'superseded'
 
+-- name: holds_claim
+-- Whether this call still has its items in hand; they are taken from it all at once.
+SELECT EXISTS (SELECT FROM wc_sync_items WHERE store_id = %(store_id)s AND status = 'syncing' AND claim_id = %(claim_id)s)
+
 -- name: list_orphaned_items
 -- What a process that no longer sends for this store left in hand.
-SELECT id, claim_id, attempts, max_attempts
+SELECT id, claim_id, attempts, product_id, category_id, sync_type
   FROM wc_sync_items
  WHERE store_id = %(store_id)s AND status = 'syncing' AND claimed_by <> %(holder)s
    FOR UPDATE
@@ -161,6 +166,14 @@ SELECT id
 -- name: list_held_items
 -- What waits for approval.
 SELECT id FROM wc_sync_items WHERE store_id = %(store_id)s AND status = 'needs_approval' AND hold_id = %(hold_id)s FOR UPDATE
+
+-- name: reject_items
+-- Only what waits for approval. A retry by hand lets it wait again, and brakes look at it again.
+UPDATE wc_sync_items
+   SET status = 'failed', hold_id = NULL, error_code = %(code)s, error_message = %(message)s, retryable = false,
+       completed_at = clock_timestamp(), updated_at = clock_timestamp()
+ WHERE store_id = %(store_id)s AND hold_id = %(hold_id)s AND status = 'needs_approval'
+RETURNING batch_id
 
 -- name: reopen_items
 -- Ended or held items wait again with their attempts anew: of several for one change the newest, and none where one waits

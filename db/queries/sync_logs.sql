@@ -103,16 +103,72 @@ SELECT id, accepted_seq, entity, source, mode, status, phase, received, inserted
  WHERE store_id = %(store_id)s AND id = %(log_id)s
 
 -- name: list_logs
--- Newest first, from below the cursor; a filter that is NULL lets everything through.
+-- Newest first, from below the cursor.
 SELECT id, accepted_seq, entity, source, mode, status, phase, received, inserted, updated, unchanged, stale, invalid,
        existing, records_synced, records_skipped, attempts, next_attempt_at, accepted_at, started_at, finished_at,
        error_code, error_message, request_id
   FROM sync_logs
  WHERE store_id = %(store_id)s
-   AND (%(before)s::bigint IS NULL OR accepted_seq < %(before)s)
-   AND (%(entity)s::text IS NULL OR entity = %(entity)s)
-   AND (%(status)s::text IS NULL OR status = %(status)s)
-   AND (%(source)s::text IS NULL OR source = %(source)s)
-   AND (%(mode)s::text IS NULL OR mode = %(mode)s)
+   AND accepted_seq < coalesce(%(before)s::bigint, 9223372036854775807)
  ORDER BY accepted_seq DESC
  LIMIT %(most)s
+
+-- name: list_logs_of_kind
+-- As list_logs, of those that match; a filter that is NULL lets everything through. Reads what it returns and no log besides,
+-- however few match: the kinds (entity, source, mode, status) that the store has are found by a step into the index for each, and
+-- the newest of every kind that matches are merged. Running logs are few, and are looked through.
+WITH RECURSIVE kinds AS (
+    (SELECT entity, source, mode, status
+       FROM sync_logs
+      WHERE store_id = %(store_id)s AND status <> 'running'
+      ORDER BY entity, source, mode, status
+      LIMIT 1)
+     UNION ALL
+    SELECT next.entity, next.source, next.mode, next.status
+      FROM kinds k,
+   LATERAL (SELECT n.entity, n.source, n.mode, n.status
+              FROM sync_logs n
+             WHERE n.store_id = %(store_id)s AND n.status <> 'running'
+               AND (n.entity, n.source, n.mode, n.status) > (k.entity, k.source, k.mode, k.status)
+             ORDER BY n.entity, n.source, n.mode, n.status
+             LIMIT 1) next
+), running AS (
+    SELECT id, accepted_seq, entity, source, mode, status
+      FROM sync_logs
+     WHERE store_id = %(store_id)s AND status = 'running' AND enqueued_at IS NOT NULL
+     UNION ALL
+    SELECT id, accepted_seq, entity, source, mode, status
+      FROM sync_logs
+     WHERE store_id = %(store_id)s AND status = 'running' AND enqueued_at IS NULL
+), found AS (
+    SELECT ended.id, ended.accepted_seq
+      FROM kinds k,
+   LATERAL (SELECT e.id, e.accepted_seq
+              FROM sync_logs e
+             WHERE e.store_id = %(store_id)s AND e.status <> 'running'
+               AND e.entity = k.entity AND e.source = k.source AND e.mode = k.mode AND e.status = k.status
+               AND e.accepted_seq < coalesce(%(before)s::bigint, 9223372036854775807)
+             ORDER BY e.accepted_seq DESC
+             LIMIT %(most)s) ended
+     WHERE (%(entity)s::text IS NULL OR k.entity = %(entity)s)
+       AND (%(status)s::text IS NULL OR k.status = %(status)s)
+       AND (%(source)s::text IS NULL OR k.source = %(source)s)
+       AND (%(mode)s::text IS NULL OR k.mode = %(mode)s)
+     UNION ALL
+    SELECT r.id, r.accepted_seq
+      FROM running r
+     WHERE r.accepted_seq < coalesce(%(before)s::bigint, 9223372036854775807)
+       AND (%(entity)s::text IS NULL OR r.entity = %(entity)s)
+       AND (%(status)s::text IS NULL OR r.status = %(status)s)
+       AND (%(source)s::text IS NULL OR r.source = %(source)s)
+       AND (%(mode)s::text IS NULL OR r.mode = %(mode)s)
+), page AS (
+    SELECT id FROM found ORDER BY accepted_seq DESC LIMIT %(most)s
+)
+SELECT l.id, l.accepted_seq, l.entity, l.source, l.mode, l.status, l.phase, l.received, l.inserted, l.updated, l.unchanged,
+       l.stale, l.invalid,
+       l.existing, l.records_synced, l.records_skipped, l.attempts, l.next_attempt_at, l.accepted_at, l.started_at, l.finished_at,
+       l.error_code, l.error_message, l.request_id
+  FROM page
+  JOIN sync_logs l ON l.store_id = %(store_id)s AND l.id = page.id
+ ORDER BY l.accepted_seq DESC

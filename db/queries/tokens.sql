@@ -28,3 +28,18 @@ UPDATE api_tokens t
 -- Ends every live token of a store.
 UPDATE api_tokens SET revoked_at = now()
  WHERE store_id = %(store_id)s AND revoked_at IS NULL AND (expires_at IS NULL OR expires_at > now())
+
+-- name: list_tokens
+-- Newest first; the hash itself is never read.
+SELECT id, role, created_at, expires_at, revoked_at, last_used_at,
+       revoked_at IS NULL AND (expires_at IS NULL OR expires_at > now()) AS is_live
+  FROM api_tokens
+ WHERE store_id = %(store_id)s
+ ORDER BY created_at DESC, id DESC
+ LIMIT %(most)s
+
+-- name: revoke_token
+-- Ends one live token of a store; no row for another store's.
+UPDATE api_tokens SET revoked_at = now()
+ WHERE store_id = %(store_id)s AND id = %(token_id)s
+   AND revoked_at IS NULL AND (expires_at IS NULL OR expires_at > now())

@@ -125,7 +125,7 @@ class BatchSchema(AnswerSchema):
 
     batchId = uuid()
     kind = word("full", "categories", "hold")
-    status = word("syncing", "completed", "needs_approval", "approved", "released")
+    status = word("syncing", "completed", "needs_approval", "approved", "released", "rejected")
     batchSize = count()
     totalProducts = count()
     synced = count()
@@ -224,6 +224,47 @@ class ApprovedSchema(AnswerSchema):
 
     batchId = uuid()
     approvedItems = count()
+
+
+class RejectedSchema(AnswerSchema):
+    """What was given up."""
+
+    batchId = uuid()
+    rejectedItems = count()
+
+
+class PulledItemSchema(AnswerSchema):
+    """A line of an order of the shop."""
+
+    wooCommerceProductId = count(nullable=True)
+    sku = text(nullable=True)
+    name = text()
+    quantity = text()
+    total = text("a decimal number; empty where the shop tells none")
+
+
+class PulledOrderSchema(AnswerSchema):
+    """PulledOrder: what is told of an order of the shop; nothing names the buyer."""
+
+    wooCommerceId = count()
+    number = text()
+    status = text()
+    currency = text(nullable=True)
+    total = text("a decimal number")
+    refundedTotal = text("a decimal number")
+    customerId = count(nullable=True)
+    createdAt = when()
+    modifiedAt = when(nullable=True)
+    items = several(PulledItemSchema)
+
+
+class PreviewedOrdersSchema(AnswerSchema):
+    """A dry run of a pull: its first page. Nothing was stored."""
+
+    dryRun = truth()
+    orders = several(PulledOrderSchema)
+    refused = count("orders of the page that can't be read")
+    total = count("orders that the whole pull would read, where the shop says so", nullable=True)
 
 
 class RefusedEventSchema(AnswerSchema):

@@ -130,7 +130,8 @@ def test_every_record_is_synced_or_skipped(done: subprocess.CompletedProcess[str
 
 def test_the_summary_shows_the_tables_and_the_way_on(demo: Demo, done: subprocess.CompletedProcess[str]) -> None:
     url = f"http://127.0.0.1:{demo.port}"
-    shown = ("Orders by status", "completed", "Orders by month", "items[1].product_name", f"{url}/api/sync/jobs")
+    places = (f"{url}/api/sync/jobs", f"{url}/console")
+    shown = ("Orders by status", "completed", "Orders by month", "items[1].product_name", *places)
     assert [text for text in shown if text not in done.stdout] == []
     links = ("orders to customers", "items to products", "products to categories", "categories to parents")
     assert ", ".join(f"0 {link}" for link in links) in done.stdout

@@ -12,6 +12,7 @@ from collections.abc import Iterator
 import psycopg
 import pytest
 
+from app.commands.exits import AWAY
 from app.stack.postgres import EmbeddedPostgres
 from app.stack.redis import EmbeddedRedis
 from tests.data_dirs import data_dir, is_running
@@ -105,7 +106,7 @@ def test_other_commands_find_its_servers(up: Up) -> None:
 
 def test_without_it_other_commands_say_how_to_start_it(up: Up) -> None:
     answer = run(up.env, "embedded", "url")
-    assert answer.returncode == 1
+    assert answer.returncode == AWAY
     assert "make run" in answer.stderr
     assert len(answer.stderr.splitlines()) == 1
 

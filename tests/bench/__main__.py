@@ -24,16 +24,18 @@ def main() -> int:
     if unknown:
         parser.error(f"no such part: {', '.join(unknown)}")
     configure_logging("ERROR", "console")
-    show(_measure(args.parts or DEFAULT_PARTS, Options(args.runs, args.requests, args.orders, args.share)))
+    with Console(stderr=True).status("") as status:
+        options = Options(args.runs, args.requests, args.orders, args.share, status.update)
+        rows = _measure(args.parts or DEFAULT_PARTS, options)
+    show(rows)
     return 0
 
 
 def _measure(parts: list[str], options: Options) -> list[Row]:
     rows = []
-    with Console(stderr=True).status("") as status:
-        for name in parts:
-            status.update(f"{name} …")
-            rows += PARTS[name](options)
+    for name in parts:
+        options.say(f"{name} …")
+        rows += PARTS[name](options)
     return rows
 
 

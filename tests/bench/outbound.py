@@ -1,15 +1,20 @@
-"""The outbound side: a whole catalogue to a slow shop, and a minute of events; calls are counted by the shop.
+"""The outbound side: a whole catalogue to a slow shop, a minute of events, and orders back; calls are counted by the shop.
 
-Worker and fake shop share one process, so the shop's own work counts against the worker here.
+The shop is a process of its own, which answers after half a second, its own work included.
 """
 
 from __future__ import annotations
 
 import json
+import multiprocessing
 import random
 import threading
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from multiprocessing.connection import Connection
 from uuid import UUID
 
 from db.tenancy import tenant
@@ -17,15 +22,19 @@ from tests.bench.report import Row
 from tests.bench.world import World
 from tests.fakes.woocommerce import FakeWooCommerce
 from tests.outbound import make_erp_product, put_products
+from workers.inbound.pull import Turn, pull
+from workers.inbound.pull_start import Wanted, start_pull
+from workers.inbound.shop_access import open_store_shop
 from workers.outbound.drain import Outcome, drain
 from workers.outbound.listener import STREAM, Listener
 from workers.outbound.runs import start_full
 from workers.queues import connect
 
 ANSWER_SECONDS = 0.5
-EVENTS_A_SECOND = 100
+EVENTS_A_SECOND, EVENTS_AT_ONCE = 100, 10
 AT_ONCE = 1000
-WRITES = "POST /products/batch"
+ORDERS = 1000
+WRITES, ORDER_LISTS = "POST /products/batch", "GET /orders"
 
 
 @dataclass(frozen=True)
@@ -41,19 +50,67 @@ class OutboundFigures:
     event_calls: int
     event_p95: float
     event_p100: float
+    orders: int
+    order_calls: int
+
+
+@dataclass(frozen=True)
+class ShopApart:
+    """A fake shop in a process of its own."""
+
+    url: str
+    credentials: dict[str, str]
+    pipe: Connection
+
+    def calls(self, endpoint: str) -> int:
+        """How many calls of that kind have come in."""
+        self.pipe.send(endpoint)
+        found: int = self.pipe.recv()
+        return found
+
+
+@contextmanager
+def shop_apart() -> Iterator[ShopApart]:
+    context = multiprocessing.get_context("spawn")
+    ours, theirs = context.Pipe()
+    process = context.Process(target=_serve, args=(theirs,), daemon=True)
+    process.start()
+    try:
+        url, credentials = ours.recv()
+        yield ShopApart(url, credentials, ours)
+    finally:
+        ours.send(None)
+        process.join(10)
+
+
+def _serve(pipe: Connection) -> None:
+    with FakeWooCommerce() as shop:
+        shop.latency = ANSWER_SECONDS
+        begin = datetime.now(UTC) - timedelta(minutes=ORDERS)
+        for number in range(ORDERS):
+            shop.add_order(begin + timedelta(minutes=number))
+        pipe.send((shop.url, shop.credentials))
+        while (endpoint := pipe.recv()) is not None:
+            pipe.send(shop.calls[endpoint])
 
 
 def rows(found: OutboundFigures) -> list[Row]:
     shop = f"a shop that answers after {ANSWER_SECONDS:g} s, four calls at once"
     written = f"{found.products:,} products"
     return [
-        Row(f"outbound: {written} created", f"{found.create_calls} calls, {found.create_seconds:.1f} s", shop),
+        Row(
+            f"outbound: {written} created",
+            f"{found.create_calls} calls, {found.create_seconds:.1f} s",
+            shop,
+            "",
+            f"{found.products // 100} calls, 15 s",
+        ),
         Row(
             f"outbound: {written} updated",
             f"{found.update_calls} calls, {found.update_seconds:.1f} s",
             shop,
             "",
-            "15 s",
+            f"{found.products // 100} calls, 15 s",
         ),
         Row(
             f"outbound: {found.events:,} price events, {EVENTS_A_SECOND} a second",
@@ -62,13 +119,13 @@ def rows(found: OutboundFigures) -> list[Row]:
             "",
             "p95 5 s, p100 120 s",
         ),
+        Row(f"outbound: {found.orders:,} orders pulled", f"{found.order_calls} list calls", shop, "", "10 calls"),
     ]
 
 
 def measure(world: World, products: int, event_seconds: float) -> OutboundFigures:
     catalogue = [make_erp_product() for _ in range(products)]
-    with FakeWooCommerce() as shop:
-        shop.latency = ANSWER_SECONDS
+    with shop_apart() as shop:
         store_id = world.connect_store("woocommerce", shop.url, shop.credentials)
         for start in range(0, products, AT_ONCE):
             put_products(world.runtime, store_id, catalogue[start : start + AT_ONCE])
@@ -77,41 +134,63 @@ def measure(world: World, products: int, event_seconds: float) -> OutboundFigure
             start_full(conn, store_id, "bench", force=True)
         updated = _sent(world, shop, store_id)
         events = _events(world, shop, store_id, catalogue[:1000], event_seconds)
-    return OutboundFigures(products, *created, *updated, events[0], events[1], events[2], events[3])
+        pulled = _pulled(world, shop, store_id)
+    sent, event_calls, p95, p100 = events
+    return OutboundFigures(products, *created, *updated, sent, event_calls, p95, p100, *pulled)
 
 
-def _sent(world: World, shop: FakeWooCommerce, store_id: UUID) -> tuple[int, float]:
-    before, began = shop.calls[WRITES], time.monotonic()
+def _sent(world: World, shop: ShopApart, store_id: UUID) -> tuple[int, float]:
+    before, began = shop.calls(WRITES), time.monotonic()
     while drain(world.runtime, store_id) is Outcome.MORE:
         pass
-    return shop.calls[WRITES] - before, time.monotonic() - began
+    seconds = time.monotonic() - began
+    return shop.calls(WRITES) - before, seconds
+
+
+def _pulled(world: World, shop: ShopApart, store_id: UUID) -> tuple[int, int]:
+    """All orders through the pull engine: how many were stored, and the list calls that it took."""
+    before = shop.calls(ORDER_LISTS)
+    with world.runtime.pool.connection() as conn, tenant(conn, store_id):
+        log_id = start_pull(conn, store_id, "woocommerce", Wanted("orders", "incremental"), None).log_id
+    while pull(world.runtime, store_id, log_id, open_store_shop) is Turn.YIELDED:
+        pass
+    with world.superuser() as root:
+        stored = root.execute("SELECT count(*) FROM orders WHERE store_id = %s", (store_id,)).fetchone()
+    assert stored is not None
+    return stored[0], shop.calls(ORDER_LISTS) - before
 
 
 def _events(
-    world: World, shop: FakeWooCommerce, store_id: UUID, catalogue: list[dict[str, str]], seconds: float
+    world: World, shop: ShopApart, store_id: UUID, catalogue: list[dict[str, str]], seconds: float
 ) -> tuple[int, int, float, float]:
     """Prices change in the ERP, and each change is told on the stream: by as many events, at this pace."""
-    before, stop = shop.calls[WRITES], threading.Event()
+    before, stop = shop.calls(WRITES), threading.Event()
     hands = [threading.Thread(target=hand, args=(world, store_id, stop)) for hand in (_listen, _push)]
     for hand in hands:
         hand.start()
-    sent, began = 0, time.monotonic()
-    with connect(world.redis_url, 5.0) as redis:
-        while time.monotonic() < began + seconds:
-            product = random.choice(catalogue)
-            put_products(
-                world.runtime, store_id, [product | {"regular_price": f"{random.randint(1900, 2100) / 100:.2f}"}]
-            )
-            data = json.dumps({"storeId": str(store_id), "productId": product["product_id"]})
-            redis.xadd(STREAM, {"event": "pricing.price_changed", "data": data})
-            sent += 1
-            time.sleep(max(0.0, began + sent / EVENTS_A_SECOND - time.monotonic()))
+    sent = _change_prices(world, store_id, catalogue, seconds)
     _wait_until_sent(world, store_id)
     stop.set()
     for hand in hands:
         hand.join()
     lags = _lags(world, store_id)
-    return sent, shop.calls[WRITES] - before, lags[int(len(lags) * 0.95)], lags[-1]
+    return sent, shop.calls(WRITES) - before, lags[int(len(lags) * 0.95)], lags[-1]
+
+
+def _change_prices(world: World, store_id: UUID, catalogue: list[dict[str, str]], seconds: float) -> int:
+    """EVENTS_A_SECOND, ten products at a time; how many."""
+    sent, began = 0, time.monotonic()
+    with connect(world.redis_url, 5.0) as redis:
+        while sent < EVENTS_A_SECOND * seconds:
+            several = random.sample(catalogue, EVENTS_AT_ONCE)
+            prices = [{"regular_price": f"{random.randint(1900, 2100) / 100:.2f}"} for _ in several]
+            put_products(world.runtime, store_id, [one | price for one, price in zip(several, prices, strict=True)])
+            for product in several:
+                data = json.dumps({"storeId": str(store_id), "productId": product["product_id"]})
+                redis.xadd(STREAM, {"event": "pricing.price_changed", "data": data})
+            sent += len(several)
+            time.sleep(max(0.0, began + sent / EVENTS_A_SECOND - time.monotonic()))
+    return sent
 
 
 def _listen(world: World, _store_id: UUID, stop: threading.Event) -> None:

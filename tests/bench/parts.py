@@ -31,12 +31,14 @@ PRODUCTS, EVENT_SECONDS = 10_000, 60.0
 
 @dataclass(frozen=True)
 class Options:
-    """`orders`: how many are stored where the cost at scale is measured. `share`: how much of a whole shop is pulled."""
+    """`orders`: how many are stored where the cost at scale is measured. `share`: how much of a whole shop is pulled.
+    `say` shows how far a long part has come."""
 
     runs: int
     requests: int
     orders: int
     share: float
+    say: Callable[[str], None]
 
 
 def _worker(options: Options) -> list[Row]:
@@ -93,7 +95,8 @@ def _workers(options: Options) -> list[Row]:
 
 def _pulls(options: Options) -> list[Row]:
     with world() as bench:
-        figures = pulls.measure(bench, int(SHOPIFY_ORDERS * options.share), int(TIKTOK_ORDERS * options.share))
+        shops = int(SHOPIFY_ORDERS * options.share), int(TIKTOK_ORDERS * options.share)
+        figures = pulls.measure(bench, *shops, options.runs, options.say)
     save("pulls", [asdict(found) for found in figures])
     return [pulls.row(found) for found in figures]
 

@@ -16,13 +16,14 @@ from pathlib import Path
 from rich.console import Console
 
 from app.logs import configure_logging
-from tests.chaos import pulls
+from tests.chaos import outbound, pulls
 from tests.chaos.client import Client
 from tests.chaos.harm import Done, one_fault
 from tests.chaos.judge import judge
 from tests.chaos.report import Report, show
 from tests.chaos.truth import Truth
 from tests.fakes.tiktok import FakeTiktok
+from tests.fakes.woocommerce import FakeWooCommerce
 from tests.stack import Stack, running_stack
 from tests.waiting import wait_until
 
@@ -37,8 +38,8 @@ def main() -> int:
     args = parser.parse_args()
     configure_logging("ERROR", "console")
     with running_stack(WORKERS="2", WEB_WORKERS="2", MAX_ATTEMPTS="10", PULL_TURN_SECONDS="5") as stack:
-        with FakeTiktok(orders=pulls.COUNT) as fake:
-            report = chaos(stack, fake, args.seconds, random.Random(args.seed))
+        with FakeTiktok(orders=pulls.COUNT) as fake, FakeWooCommerce() as kept:
+            report = chaos(stack, fake, kept, args.seconds, random.Random(args.seed))
         if not report.is_good:
             keep_evidence(stack, report, args.seed)
     show(report, args.seed, args.seconds)
@@ -59,12 +60,14 @@ def keep_evidence(stack: Stack, report: Report, seed: int) -> None:
     (EVIDENCE / f"chaos-{seed}.txt").write_text("".join(lines))
 
 
-def chaos(stack: Stack, fake: FakeTiktok, seconds: float, draw: random.Random) -> Report:
-    pulled = pulls.connect(stack, fake)
+def chaos(stack: Stack, fake: FakeTiktok, kept: FakeWooCommerce, seconds: float, draw: random.Random) -> Report:
+    pulled, sent = pulls.connect(stack, fake), outbound.connect(stack, kept)
     clients = [Client(stack.create_store(f"Shop {n}"), Truth(random.Random(draw.random()))) for n in range(STORES)]
     stop = threading.Event()
     threads = [threading.Thread(target=client.run, args=(stop, random.Random(n))) for n, client in enumerate(clients)]
-    threads += [threading.Thread(target=work, args=(stop, random.Random(9))) for work in (pulled.change, pulled.pull)]
+    besides = (pulled.change, pulled.pull, sent.change, sent.stumble)
+    threads += [threading.Thread(target=work, args=(stop, random.Random(9))) for work in besides]
+    threads.append(threading.Thread(target=pulled.watcher.watch, args=(stop,)))
     for thread in threads:
         thread.start()
     faults = _harm(stack, seconds, draw)
@@ -73,9 +76,11 @@ def chaos(stack: Stack, fake: FakeTiktok, seconds: float, draw: random.Random) -
         thread.join(90)
     stack.thaw()
     wait_until(lambda: stack.answers_sql() and stack.up.health() == 200, 60, "the stack to be back")
-    wrong_pulls = pulls.judge(pulled)
+    wrong = pulls.judge(pulled) + outbound.judge(sent)
     report = judge(stack, clients, faults)
-    report.pulls, report.wrong = pulled.runs, report.wrong + wrong_pulls
+    report.pulls, report.wrong = pulled.runs, report.wrong + wrong
+    report.watermarks = pulled.watcher.moves
+    report.told, report.calls = sent.told, kept.calls[outbound.WRITES]
     return report
 
 

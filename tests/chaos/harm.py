@@ -108,6 +108,8 @@ FAULTS: dict[str, Fault] = {
     "puller term": _signal("puller", signal.SIGTERM),
     "puller freeze": _freeze("puller", 1, 12),
     "pusher kill": _signal("pusher", signal.SIGKILL),
+    "pusher term": _signal("pusher", signal.SIGTERM),
+    "pusher freeze": _freeze("pusher", 1, 20),
     "listener kill": _signal("listener", signal.SIGKILL),
     "dispatcher kill": _signal("dispatcher", signal.SIGKILL),
     "dispatcher term": _signal("dispatcher", signal.SIGTERM),
@@ -124,7 +126,13 @@ FAULTS: dict[str, Fault] = {
     "postgres ended at commit": _terminate_at_commit,
     "postgres cut at commit": _cut_at_commit,
 }
-WEIGHTS = {"worker kill": 4, "puller kill": 4, "postgres cut at commit": 3, "postgres immediate stop": 1}
+WEIGHTS = {
+    "worker kill": 4,
+    "puller kill": 4,
+    "pusher kill": 4,
+    "postgres cut at commit": 3,
+    "postgres immediate stop": 1,
+}
 
 
 def one_fault(stack: Stack, draw: random.Random) -> Done:

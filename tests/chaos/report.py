@@ -23,6 +23,9 @@ class Report:
     accepted: int = 0
     ended: int = 0
     pulls: int = 0
+    watermarks: int = 0
+    told: int = 0
+    calls: int = 0
     lost: int = 0
     failed: int = 0
     miscounted: int = 0
@@ -51,9 +54,11 @@ def show(report: Report, seed: int, seconds: float) -> None:
     table.add_row("faults", str(len(report.faults)), "")
     table.add_row("batches accepted / completed", f"{report.accepted} / {report.ended}", "equal")
     table.add_row("pulls that ended meanwhile", str(report.pulls), "")
+    table.add_row("watermarks held against the platform", str(report.watermarks), "> 0")
+    table.add_row("products told by the ERP / calls to its shop", f"{report.told} / {report.calls}", "")
     table.add_row("lost / failed / miscounted", f"{report.lost} / {report.failed} / {report.miscounted}", "0 / 0 / 0")
     table.add_row("applied twice", str(report.twice), "0")
-    table.add_row("rows wrong", str(len(report.wrong)), "0")
+    table.add_row("rows, or products in the shop, wrong", str(len(report.wrong)), "0")
     table.add_row("accept to end, p99 / worst", f"{report.p99_seconds:.1f} s / {report.worst_seconds:.1f} s", "")
     table.add_row("worst beside the faults' own time", f"{report.worst_beside_faults:.1f} s", f"≤ {END_SECONDS:.0f} s")
     table.add_row(

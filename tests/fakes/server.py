@@ -206,6 +206,8 @@ def spoiled(reply: Reply, fault: str | None) -> Reply:
     """The answer as a fault in front of the platform, or inside it, makes of it."""
     if fault in ("500", "503"):
         return Reply(int(fault), b'{"errors":"Internal Server Error"}')
+    if fault == "429":
+        return Reply(429, b'{"errors":"Exceeded 2 calls per second for api client."}', {"Retry-After": "2.0"})
     if fault == "html":
         return Reply(200, MAINTENANCE, {"Content-Type": "text/html"})
     if fault == "truncated":

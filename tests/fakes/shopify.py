@@ -29,6 +29,7 @@ from tests.fakes.shopify_paging import (
     status_of,
 )
 from tests.fakes.shopify_records import customer, iso, order, product, seconds
+from tests.fakes.shopify_tokens import TOKEN_PATH, TokenOffice
 from tests.fakes.table import Table
 
 TOKEN = "shpat_fake_token"
@@ -66,8 +67,7 @@ class FakeShopify:
         self.clock = clock
         self.server = FakeServer(self._answer, port, clock)
         self.bucket = Bucket(*bucket, monotonic)
-        self.token = TOKEN
-        self.token_ends: float | None = None
+        self.office = TokenOffice(TOKEN, clock)
         self.scopes = {"read_orders", "read_all_orders", "read_products", "read_customers"}
         self.oldest_cursor = 0.0  # cursors given out before are no longer taken
         self.list_ends_after = LIST_ENDS_AFTER
@@ -79,7 +79,7 @@ class FakeShopify:
     @property
     def credentials(self) -> dict[str, str]:
         """What a store's credentials must hold to be let in."""
-        return {"access_token": self.token}
+        return {"access_token": self.office.token}
 
     def __enter__(self) -> Self:
         self.server.__enter__()
@@ -99,6 +99,8 @@ class FakeShopify:
 
     def _answer(self, call: Call) -> Reply:
         try:
+            if call.path == TOKEN_PATH:
+                return self.office.answer(call)
             limit = self.bucket.take()
             self._let_in(call)
             version, entity, counting = self._route(call.path)
@@ -109,8 +111,8 @@ class FakeShopify:
         return Reply(reply.status, reply.body, {**reply.headers, **told, "X-Request-Id": "fake-request"})
 
     def _let_in(self, call: Call) -> None:
-        over = self.token_ends is not None and self.clock() >= self.token_ends
-        if call.headers.get("X-Shopify-Access-Token") != self.token or over:
+        over = self.clock() >= self.office.ends
+        if call.headers.get("X-Shopify-Access-Token") != self.office.token or over:
             raise Refusal(401, "[API] Invalid API key or access token (unrecognized login or wrong password)")
 
     def _route(self, path: str) -> tuple[str, str, bool]:

@@ -50,6 +50,7 @@ class FakeTiktok:
             "products": Table(product, products, first_id=FIRST_PRODUCT, begin=begin, step=step),
         }
         self.clock = clock
+        self.own_order = ("create_time", "DESC")  # where a call asks for none
         self.gate = Gate(APP_KEY, APP_SECRET, clock, calls_per_second, token_life)
         self.server = FakeServer(self._answer, port, clock)
 
@@ -82,7 +83,8 @@ class FakeTiktok:
 
     def _answer(self, call: Call) -> Reply:
         try:
-            return Reply(200, _enveloped(self._data(call)))
+            data = self._data(call)
+            return Reply(200, _enveloped(data), is_lost=call.path == REFRESH_PATH and self.gate.loses())
         except Refusal as refusal:
             return refusal.reply
 
@@ -115,7 +117,8 @@ class FakeTiktok:
 
     def _page(self, entity: str, query: dict[str, str], body: dict[str, Any], at: int, size: int) -> bytes:
         index, low, high = self._window(entity, query, body)
-        keys = _slice(index, low + at, min(low + at + size, high), low, high, query)
+        ascending = query.get("sort_order", self.own_order[1]) == "ASC"
+        keys = _slice(index, low + at, min(low + at + size, high), low, high, ascending)
         token = _token(at + size) if low + at + size < high else ""
         rows = [self.tables[entity].get(key) for key in keys]
         return msgspec.json.encode({"next_page_token": token, "total_count": high - low, entity: rows})
@@ -123,7 +126,7 @@ class FakeTiktok:
     def _window(self, entity: str, query: dict[str, str], body: dict[str, Any]) -> tuple[list[Moment], int, int]:
         """The index in the order asked for, and the slice of it that the body's bounds leave."""
         bounds = _bounds(body, "lt" if entity == "orders" else "le")
-        field = query.get("sort_field", "create_time")
+        field = query.get("sort_field", self.own_order[0])
         table = self.tables[entity]
         index = table.updated if field == "update_time" else table.created
         low, high = table.window(index, *bounds[field])
@@ -151,9 +154,9 @@ def _is_inside(times: tuple[int, int], field: str, since: int | None, until: int
     return (since is None or moment >= since) and (until is None or moment < until)
 
 
-def _slice(index: list[Moment], start: int, stop: int, low: int, high: int, query: dict[str, str]) -> list[int]:
-    """The ids of a page; descending unless asked otherwise."""
-    if query.get("sort_order", "DESC") == "ASC":
+def _slice(index: list[Moment], start: int, stop: int, low: int, high: int, ascending: bool) -> list[int]:
+    """The ids of a page."""
+    if ascending:
         return [key for _, key in index[start:stop]]
     return [key for _, key in index[low + high - stop : low + high - start][::-1]]
 

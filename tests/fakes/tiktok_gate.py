@@ -54,8 +54,13 @@ class Gate:
         self.scopes = {"orders", "products"}
         self.expired_status = 401
         self.refreshes = 0
+        self.lose_answers = 0  # of so many renewals from now on: the pair is replaced, and nobody hears of it
+        self.takes_spent = False  # whether the refresh token before the newest is taken again
         self.access_token, self.access_ends = "TTP_access_0", int(clock()) + token_life
         self.refresh_token, self.refresh_ends = "TTP_refresh_0", int(clock()) + 365 * 86400
+        self.keeps_access = False  # whether the access token before the newest goes on to its end
+        self._access_before = ("", 0)
+        self._before = ""  # the refresh token that was spent last
         self._lock = threading.Lock()
         self._second, self._in_second = 0, 0
 
@@ -104,6 +109,8 @@ class Gate:
             raise Refusal(106001, "Invalid credentials. The `sign` query parameter is invalid.", 401)
 
     def _check_token(self, token: str) -> None:
+        if self.keeps_access and token == self._access_before[0] and self.clock() < self._access_before[1]:
+            return
         if token != self.access_token:
             raise Refusal(
                 36009004, "Invalid credentials. The `x-tts-access-token` header is invalid.", self.expired_status
@@ -118,15 +125,24 @@ class Gate:
         with self._lock:
             if query.get("app_key") != self.app_key or query.get("app_secret") != self.app_secret:
                 raise Refusal(36009004, "Invalid credentials. The `app_key` query parameter is invalid.")
-            if query.get("grant_type") != "refresh_token" or query.get("refresh_token") != self.refresh_token:
+            taken = (self.refresh_token, self._before) if self.takes_spent else (self.refresh_token,)
+            if query.get("grant_type") != "refresh_token" or query.get("refresh_token") not in taken:
                 raise Refusal(36004005, "can not find related auth record")
             if self.clock() >= self.refresh_ends:
                 raise Refusal(36004001, "rt has expired")
-            self.refreshes += 1
+            self.refreshes, self._before = self.refreshes + 1, str(query["refresh_token"])
+            self._access_before = self.access_token, self.access_ends
             now = int(self.clock())
             self.access_token, self.access_ends = f"TTP_access_{self.refreshes}", now + self.token_life
             self.refresh_token, self.refresh_ends = f"TTP_refresh_{self.refreshes}", now + 365 * 86400
             return self.tokens()
+
+    def loses(self) -> bool:
+        """Whether the answer to this renewal gets lost."""
+        with self._lock:
+            lost = self.lose_answers > 0
+            self.lose_answers -= lost
+            return lost
 
     def tokens(self) -> dict[str, Any]:
         """The pair as the platform tells it: the ends are moments, whatever their names say."""

@@ -29,7 +29,7 @@ def stack() -> Iterator[ExitStack]:
 
 def shopify(stack: ExitStack, **shop: Any) -> tuple[FakeShopify, httpx.Client]:
     fake = stack.enter_context(FakeShopify(**shop))
-    headers = {"X-Shopify-Access-Token": fake.token}
+    headers = {"X-Shopify-Access-Token": fake.office.token}
     return fake, stack.enter_context(httpx.Client(base_url=fake.url, headers=headers, timeout=10))
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -114,6 +115,26 @@ def test_one_product_is_sent_and_waited_for(
     assert (stats["completed"], stats["queueDepth"], stats["outOfSyncProducts"]) == (1, 0, 0)
 
 
+def test_a_result_may_be_waited_for(
+    client: FlaskClient, plugin: dict[str, str], shop: FakeWooCommerce, pushing: Runtime, store_id: UUID
+) -> None:
+    product = make_erp_product()
+    put(client, plugin, [product])
+    later = threading.Timer(0.2, push, (pushing, store_id))
+    later.start()
+    url = f"{WOO}/sync/price/{product['product_id']}"
+    result = data_of(client.post(url, headers=plugin | {"Prefer": "wait=10"}), 200)
+    later.join()
+    made = shop.product_of(product["sku"])
+    assert made is not None
+    assert (result["success"], result["productId"], result["wooCommerceId"]) == (
+        True,
+        product["product_id"],
+        made["id"],
+    )
+    assert (result["syncType"], result["error"]) == ("price", None) and result["duration"] >= 0
+
+
 @pytest.mark.parametrize("path", ["/sync/product/{}", "/sync/stock/{}", "/sync/price/{}"])
 def test_unknown_and_malformed_products(client: FlaskClient, plugin: dict[str, str], path: str) -> None:
     assert client.post(WOO + path.format(uuid4()), headers=plugin).status_code == 404
@@ -139,6 +160,8 @@ def test_a_full_run_is_counted_and_its_failures_named(
     [failed] = batch["failedItems"]
     assert (failed["error"]["code"], failed["retryable"]) == ("SKU_IN_TRASH", False)
     shop.trash_product(trashed["id"], force=True)
+    dry = data_of(client.post(f"{WOO}/sync/retry?dry_run=true", headers=admin), 200)
+    assert [(one["label"], one["action"]) for one in dry["changes"]] == [("TRASHED", "create")]
     assert data_of(client.post(f"{WOO}/sync/retry", headers=admin), 200) == {"retryCount": 1}
     push(pushing, store_id)
     batch = data_of(client.get(run["statusUrl"], headers=plugin), 200)
@@ -165,7 +188,46 @@ def test_a_dry_run_tells_the_differences_and_writes_nothing(
     assert change["differences"] == [{"field": "regular_price", "wooCommerce": "19.9", "erp": "25.5"}]
     found = data_of(client.post(f"{WOO}/sync/all?dry_run=true", headers=admin), 200)
     assert sorted(one["action"] for one in found["changes"]) == ["create", "update"]
+    body = {"categories": [{"category_id": str(uuid4()), "name": "Lamps"}]}
+    assert client.put("/api/v1/erp/categories", json=body, headers=plugin).status_code == 200
+    [made] = data_of(client.post(f"{WOO}/sync/categories?dry_run=true", headers=admin), 200)["changes"]
+    assert (made["label"], made["action"], made["wooCommerceId"]) == ("Lamps", "create", None)
+    order = shop.add_order(datetime.now(UTC) - timedelta(hours=1))
+    pulled = data_of(client.post(f"{WOO}/pull/orders?dry_run=true", headers=plugin), 200)
+    assert ([one["wooCommerceId"] for one in pulled["orders"]], pulled["total"]) == ([order["id"]], 1)
+    since = {"since": (datetime.now(UTC) - timedelta(minutes=10)).isoformat()}
+    assert data_of(client.post(f"{WOO}/pull/orders?dry_run=true", json=since, headers=plugin), 200)["orders"] == []
+    assert client.post(f"{WOO}/sync/all?dry_run=perhaps", headers=admin).status_code == 400
     assert shop.calls["POST /products/batch"] == writes
+
+
+@pytest.mark.parametrize(
+    ("decision", "counted", "price"), [("approve", "approvedItems", "0.01"), ("reject", "rejectedItems", "19.9")]
+)
+def test_what_brakes_hold_is_decided_by_an_admin(
+    client: FlaskClient,
+    plugin: dict[str, str],
+    admin: dict[str, str],
+    shop: FakeWooCommerce,
+    pushing: Runtime,
+    store_id: UUID,
+    decision: str,
+    counted: str,
+    price: str,
+) -> None:
+    product = make_erp_product()
+    put(client, plugin, [product])
+    push(pushing, store_id)
+    put(client, plugin, [product | {"regular_price": "0.01"}])
+    push(pushing, store_id)
+    [hold, *_] = data_of(client.get(f"{WOO}/sync/batches", headers=plugin), 200)["batches"]
+    assert (hold["status"], hold["preview"]["reasons"]) == ("needs_approval", ["price_factor"])
+    url = f"{WOO}/sync/batches/{hold['batchId']}/{decision}"
+    assert client.post(url, headers=plugin).status_code == 403
+    assert data_of(client.post(url, headers=admin), 200)[counted] == 1
+    assert client.post(url, headers=admin).status_code == 409
+    push(pushing, store_id)
+    assert [one["regular_price"] for one in shop.state.products.values()] == [price]
 
 
 def test_drift_names_what_the_shop_has_not_got(client: FlaskClient, plugin: dict[str, str]) -> None:

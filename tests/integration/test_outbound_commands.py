@@ -98,7 +98,7 @@ def test_what_can_not_be_imported_is_told_in_one_line(command_line: Command, sto
         code, shown = command_line("erp", "import", *words, "--store", str(store_id))
         assert (code, len(shown.splitlines())) == (1, 1)
     code, shown = command_line("erp", "import", str(broken), "--store", str(uuid4()))
-    assert (code, "there is no store" in shown) == (1, True)
+    assert (code, "there is no store" in shown) == (3, True)
 
 
 def test_a_store_is_synced_and_looked_at(
@@ -141,5 +141,5 @@ def test_brakes_are_set_and_what_is_wrong_is_refused(woo: Callable[..., tuple[in
     assert woo("brakes", "--price-share", "0.5") == (0, {"enabled": True, "price_share": 0.5})
     assert woo("brakes", "--off") == (0, {"enabled": False})
     assert woo("brakes", "--price-share", "-1")[0] == 1
-    assert woo("approve", str(uuid4()))[0] == 1
-    assert woo("sync", "--product", str(uuid4()))[0] == 1
+    assert woo("approve", str(uuid4()))[0] == 3
+    assert woo("sync", "--product", str(uuid4()))[0] == 3

@@ -20,6 +20,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.fakes.clock import FakeClock, pages_of
+from tests.fakes.desk import desk_of
 from tests.fakes.server import FAULTS, Call, FakeServer, Reply
 from tests.fakes.shopify import FakeShopify
 from workers.platforms.address import ShopAddress, read_shop_url
@@ -172,7 +173,9 @@ def self_signed(folder: Path) -> Path:
 
 def test_a_private_address_is_refused_before_anything_is_sent(stack: ExitStack) -> None:
     time = FakeClock()
-    shop = ShopifyRest(read_shop_url("https://localhost:9", allow_http=True), "secret", time.clock)
+    shop = ShopifyRest(
+        read_shop_url("https://localhost:9", allow_http=True), None, desk_of({"access_token": "x"}).desk, time.clock
+    )
     stack.callback(shop.close)
     with pytest.raises(PlatformError) as caught:
         shop.source("orders", Window()).fetch(None)
@@ -184,18 +187,30 @@ def test_a_500_in_every_tenth_answer_costs_a_call_each_and_no_record(stack: Exit
     time = FakeClock()
     fake = stack.enter_context(FakeShopify(orders=250 * 11, clock=time, monotonic=time))
     fake.server.faults.every(10, "500")
-    shop = ShopifyRest(read_shop_url(fake.url, allow_http=False), fake.token, time.clock)
+    shop = ShopifyRest(read_shop_url(fake.url, allow_http=False), None, desk_of(fake.credentials).desk, time.clock)
     stack.callback(shop.close)
     found = [record["id"] for page in pages_of(shop.source("orders", Window())) for record in page.records]
     assert found == fake.tables["orders"].ids
     assert sum(fake.server.calls.values()) == 12
 
 
+def test_a_storm_of_429_in_mid_walk_costs_no_record(stack: ExitStack) -> None:
+    time = FakeClock()
+    fake = stack.enter_context(FakeShopify(orders=250 * 11, clock=time, monotonic=time))
+    fake.server.faults.next(None, *["429"] * 7, None, None, *["429"] * 3)
+    shop = ShopifyRest(read_shop_url(fake.url, allow_http=False), None, desk_of(fake.credentials).desk, time.clock)
+    stack.callback(shop.close)
+    found = [record["id"] for page in pages_of(shop.source("orders", Window())) for record in page.records]
+    assert found == fake.tables["orders"].ids
+    assert sum(fake.server.calls.values()) == 11 + 10
+    assert len([wait for wait in time.slept if wait >= 2.0]) >= 10
+
+
 def test_random_faults_lose_nothing(stack: ExitStack) -> None:
     time = FakeClock()
     fake = stack.enter_context(FakeShopify(orders=250 * 11, clock=time, monotonic=time))
     fake.server.faults.at_random(0.3, seed=7)
-    shop = ShopifyRest(read_shop_url(fake.url, allow_http=False), fake.token, time.clock)
+    shop = ShopifyRest(read_shop_url(fake.url, allow_http=False), None, desk_of(fake.credentials).desk, time.clock)
     stack.callback(shop.close)
     found = [record["id"] for page in pages_of(shop.source("orders", Window())) for record in page.records]
     assert found == fake.tables["orders"].ids

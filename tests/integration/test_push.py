@@ -7,10 +7,11 @@ from uuid import UUID, uuid4
 
 import pytest
 from psycopg import Connection
+from redis import Redis
 
 from app.tenants import CreatedStore
 from db.push import take_lease
-from db.sync_batches import list_batches
+from db.sync_batches import get_batch, list_batches
 from db.tenancy import tenant
 from tests.fakes.woocommerce import FakeWooCommerce, Fault
 from tests.outbound import (
@@ -27,14 +28,17 @@ from tests.outbound import (
 from workers.ids import new_id
 from workers.outbound.claim import claim_next
 from workers.outbound.drain import Outcome
-from workers.outbound.gate import approve
+from workers.outbound.gate import approve, reject
 from workers.outbound.line import Line
 from workers.outbound.outcomes import Outcomes, Refused
 from workers.outbound.record import record
+from workers.outbound.runs import retry_failed, start_full
 from workers.outbound.send_products import send_products
 from workers.outbound.shop import open_store_client
 from workers.platforms.base import PlatformError
 from workers.runtime import Runtime
+
+CACHED = ("mapping", "sync_status", "sync_attempts", "last_sync")
 
 
 @pytest.fixture
@@ -222,6 +226,26 @@ def test_a_product_that_was_made_though_its_answer_was_lost_is_not_made_again(
     assert [one["sku"] for one in shop.state.products.values()] == [product["sku"]]
 
 
+def test_a_call_that_the_shop_finishes_after_we_looked_is_no_duplicate_of_ours(
+    pushing: Runtime, root_conn: Connection, store_id: UUID, shop: FakeWooCommerce
+) -> None:
+    """It was given up, the look-up found nothing yet, and the next create meets what it made."""
+    product = make_erp_product()
+    put_products(pushing, store_id, [product])
+    shop.faults.add(Fault("drop", "POST /products/batch"))
+    with hurried(root_conn, store_id):
+        push(pushing, store_id)
+    found = shop.calls["GET /products"]
+    finished = [lambda: shop.add_product(name="Blue Widget", sku=product["sku"])]
+    shop.before = lambda endpoint: finished.pop()() if endpoint == "POST /products/batch" and finished else None
+    with hurried(root_conn, store_id):
+        push(pushing, store_id)
+    assert shop.calls["GET /products"] == found + 1
+    push(pushing, store_id)
+    assert statuses(root_conn, store_id) == {"completed": 1}
+    assert len(shop.state.products) == 1
+
+
 def test_one_product_that_crashes_the_shop_does_not_take_the_others_along(
     pushing: Runtime, root_conn: Connection, store_id: UUID, shop: FakeWooCommerce
 ) -> None:
@@ -267,6 +291,61 @@ def test_a_late_answer_of_one_that_lost_its_lease_ends_nothing(
     late = Outcomes(refused=[Refused(claim.tasks[0].items, PlatformError("X", "x", retryable=False))])
     record(pushing.pool, store_id, claim, late)
     assert statuses(root_conn, store_id) == {"completed": 1}
+
+
+def test_a_price_that_changes_back_while_nobody_knows_what_the_shop_has_is_sent(
+    pushing: Runtime, root_conn: Connection, conn: Connection, store_id: UUID, shop: FakeWooCommerce
+) -> None:
+    """The call between was made and never recorded: by its worker's death, then by an answer that was lost each time."""
+    product = make_erp_product(regular_price="10")
+    put_products(pushing, store_id, [product])
+    push(pushing, store_id)
+    put_products(pushing, store_id, [product | {"regular_price": "12"}])
+    dead, line = new_id(), Line(open_store_client(pushing.settings, pushing.pool, store_id), float("inf"))
+    with tenant(conn, store_id):
+        take_lease(conn, store_id, dead, 20)
+        claim = claim_next(conn, store_id, dead, 100)
+    assert claim is not None
+    send_products(line, claim.tasks, claim.categories, Outcomes(), lambda category: None)
+    line.close()
+    put_products(pushing, store_id, [product])
+    root_conn.execute("UPDATE wc_push_leases SET lease_until = now() WHERE store_id = %s", (store_id,))
+    push(pushing, store_id)
+    assert [one["regular_price"] for one in shop.state.products.values()] == ["10"]
+    put_products(pushing, store_id, [product | {"regular_price": "13"}])
+    shop.faults.add(Fault("lost_answer", "POST /products/batch", times=3))
+    for _ in range(3):
+        with hurried(root_conn, store_id):
+            push(pushing, store_id)
+    assert statuses(root_conn, store_id)["failed"] == 1
+    put_products(pushing, store_id, [product])
+    push(pushing, store_id)
+    assert [one["regular_price"] for one in shop.state.products.values()] == ["10"]
+
+
+def test_an_older_state_that_reached_the_shop_late_is_put_right(
+    pushing: Runtime, root_conn: Connection, conn: Connection, store_id: UUID, shop: FakeWooCommerce
+) -> None:
+    """It stood still between its claim and its call, and lost its lease; the newer price went out meanwhile."""
+    product = make_erp_product()
+    put_products(pushing, store_id, [product])
+    push(pushing, store_id)
+    put_products(pushing, store_id, [product | {"regular_price": "20"}])
+    dead, line = new_id(), Line(open_store_client(pushing.settings, pushing.pool, store_id), float("inf"))
+    with tenant(conn, store_id):
+        take_lease(conn, store_id, dead, 20)
+        claim = claim_next(conn, store_id, dead, 100)
+    assert claim is not None
+    root_conn.execute("UPDATE wc_push_leases SET lease_until = now() WHERE store_id = %s", (store_id,))
+    put_products(pushing, store_id, [product | {"regular_price": "21"}])
+    push(pushing, store_id)
+    outcomes = Outcomes()
+    send_products(line, claim.tasks, claim.categories, outcomes, lambda category: None)
+    line.close()
+    record(pushing.pool, store_id, claim, outcomes)
+    assert [one["regular_price"] for one in shop.state.products.values()] == ["20"]
+    push(pushing, store_id)
+    assert [one["regular_price"] for one in shop.state.products.values()] == ["21"]
 
 
 def test_two_stores_with_the_same_products_are_never_mixed(
@@ -343,6 +422,83 @@ def test_too_many_price_changes_are_held_until_approved(
         assert approve(conn, store_id, hold.id) == 12
     push(pushing, store_id)
     assert statuses(root_conn, store_id) == {"completed": 32}
+
+
+def test_an_approval_does_not_cover_what_comes_after_it(
+    pushing: Runtime, conn: Connection, store_id: UUID, shop: FakeWooCommerce
+) -> None:
+    product = make_erp_product()
+    put_products(pushing, store_id, [product])
+    push(pushing, store_id)
+    put_products(pushing, store_id, [product | {"regular_price": "199"}])
+    push(pushing, store_id)
+    with tenant(conn, store_id):
+        [hold] = list_batches(conn, store_id, 1)
+        assert approve(conn, store_id, hold.id) == 1
+    put_products(pushing, store_id, [product | {"regular_price": "0.05"}])
+    push(pushing, store_id)
+    assert [one["regular_price"] for one in shop.state.products.values()] == ["19.9"]
+
+
+@pytest.mark.parametrize("kind", ["maintenance", "error_page", "html", "php_warning", "database_down", "drop"])
+def test_a_shop_that_stumbles_gets_each_product_once(
+    pushing: Runtime, root_conn: Connection, store_id: UUID, shop: FakeWooCommerce, kind: str
+) -> None:
+    products = [make_erp_product() for _ in range(3)]
+    put_products(pushing, store_id, products)
+    shop.faults.add(Fault(kind, seconds=5))
+    for _ in range(2):
+        with hurried(root_conn, store_id):
+            push(pushing, store_id)
+    assert statuses(root_conn, store_id) == {"completed": 3}
+    assert sorted(one["sku"] for one in shop.state.products.values()) == sorted(one["sku"] for one in products)
+
+
+def test_plain_permalinks_are_told_and_nothing_is_written(
+    pushing: Runtime, root_conn: Connection, store_id: UUID, shop: FakeWooCommerce
+) -> None:
+    shop.configure(plain_permalinks=True)
+    put_products(pushing, store_id, [make_erp_product()])
+    push(pushing, store_id)
+    told = root_conn.execute("SELECT error_code, retryable FROM wc_sync_items WHERE store_id = %s", (store_id,))
+    assert (told.fetchone(), shop.state.products) == (("PLAIN_PERMALINKS", False), {})
+
+
+def test_redis_is_told_what_was_sent(pushing: Runtime, redis: Redis, store_id: UUID, shop: FakeWooCommerce) -> None:
+    """Under the specification's keys, with the store before the product."""
+    product = make_erp_product()
+    put_products(pushing, store_id, [product])
+    push(pushing, store_id)
+    keys = {name: f"wc_{name}:{store_id}:{product['product_id']}" for name in CACHED}
+    [wc_id] = shop.state.products
+    assert [redis.get(keys[name]) for name in CACHED[:3]] == [str(wc_id).encode(), b"completed", b"1"]
+    assert int(redis.get(keys["last_sync"]) or 0) > 0
+    assert all(0 < redis.ttl(key) <= 24 * 3600 for key in keys.values())
+
+
+def test_what_a_person_rejects_stays_as_it_was_until_the_erp_says_something_else(
+    pushing: Runtime, root_conn: Connection, conn: Connection, store_id: UUID, shop: FakeWooCommerce
+) -> None:
+    products = [make_erp_product() for _ in range(12)]
+    put_products(pushing, store_id, products)
+    push(pushing, store_id)
+    put_products(pushing, store_id, [one | {"regular_price": "0.01"} for one in products])
+    with tenant(conn, store_id):
+        run = start_full(conn, store_id, "test", force=False)
+    push(pushing, store_id)
+    with tenant(conn, store_id):
+        assert reject(conn, store_id, run.batch_id) == 24  # each product's price, and the run's whole product
+        assert reject(conn, store_id, run.batch_id) is None
+        batch = get_batch(conn, store_id, run.batch_id)
+    assert batch is not None and (batch.status, batch.fail_count) == ("completed", 12)
+    push(pushing, store_id)
+    assert {one["regular_price"] for one in shop.state.products.values()} == {"19.9"}
+    assert statuses(root_conn, store_id) == {"completed": 12, "failed": 24}
+    with tenant(conn, store_id):
+        assert retry_failed(conn, store_id, everything=False) == 0
+    put_products(pushing, store_id, [one | {"regular_price": "20.10"} for one in products[:3]])
+    push(pushing, store_id)
+    assert sorted(one["regular_price"] for one in shop.state.products.values()) == ["19.9"] * 9 + ["20.1"] * 3
 
 
 def test_a_mistake_that_the_erp_takes_back_is_let_go_and_costs_no_call(

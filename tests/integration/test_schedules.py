@@ -156,7 +156,7 @@ def test_schedules_on_the_command_line(keeper: Shopkeeper, command: Callable[...
     assert (code, "incremental" in shown) == (0, True)
     assert command("remove", *store)[0] == 0
     code, shown = command("remove", *store)
-    assert (code, "no schedule" in shown) == (1, True)
+    assert (code, "no schedule" in shown) == (3, True)
 
 
 REFUSED = (

@@ -13,11 +13,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.fakes.clock import NOW, FakeClock, pages_of
+from tests.fakes.desk import desk_of
 from tests.fakes.server import Call
 from tests.fakes.shopify import BEGIN, FIRST_ORDER, FakeShopify
 from workers.platforms.address import read_shop_url
 from workers.platforms.base import PlatformError, Window
 from workers.platforms.shopify import LIST_ENDS_AFTER, Place, ShopifyRest, next_page_info, read_place, write_place
+from workers.platforms.shopify_tokens import App
 
 HOUR = timedelta(hours=1)
 LONG_AGO = datetime(2020, 1, 1, tzinfo=UTC)
@@ -30,8 +32,14 @@ class World:
     def __init__(self, stack: ExitStack, **shop: Any) -> None:
         self.time = FakeClock()
         self.fake = stack.enter_context(FakeShopify(clock=self.time, monotonic=self.time, **shop))
-        self.client = ShopifyRest(read_shop_url(self.fake.url, allow_http=False), self.fake.token, self.time.clock)
-        stack.callback(self.client.close)
+        self.stack = stack
+        self.tokens = desk_of(self.fake.credentials)
+        self.client = self.new_client()
+
+    def new_client(self, app: App | None = None) -> ShopifyRest:
+        client = ShopifyRest(read_shop_url(self.fake.url, allow_http=False), app, self.tokens.desk, self.time.clock)
+        self.stack.callback(client.close)
+        return client
 
     def ids(self, window: Window, entity: str = "orders", cursor: str | None = None) -> list[int]:
         pages = pages_of(self.client.source(entity, window), cursor)
@@ -71,7 +79,7 @@ def test_any_cursor_can_be_taken_up_by_another_client(stack: ExitStack) -> None:
     window = Window(updated_from=LONG_AGO)
     for kind in (Window(), window):
         first = world.client.source("orders", kind).fetch(None)
-        other = ShopifyRest(read_shop_url(world.fake.url, allow_http=False), world.fake.token, world.time.clock)
+        other = world.new_client()
         stack.callback(other.close)
         rest = [
             record["id"] for page in pages_of(other.source("orders", kind), first.cursor) for record in page.records
@@ -211,10 +219,10 @@ def test_a_missing_scope_fails_at_once(stack: ExitStack, scopes: set[str], code:
     assert world.fake.server.calls[ORDERS] == 1
 
 
-def test_a_token_that_ends_fails_at_once(stack: ExitStack) -> None:
+def test_a_token_for_good_that_is_refused_fails_at_once(stack: ExitStack) -> None:
     world = World(stack, orders=600)
     first = world.client.source("orders", Window()).fetch(None)
-    world.fake.token_ends = world.time.now
+    world.fake.office.ends = world.time.now
     with pytest.raises(PlatformError) as caught:
         world.ids(Window(), cursor=first.cursor)
     assert (caught.value.code, caught.value.retryable) == ("SHOP_ACCESS_REVOKED", False)

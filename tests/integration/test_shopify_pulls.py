@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from math import inf
 from typing import Any
 
 import pytest
@@ -169,13 +170,13 @@ def test_no_address_of_a_buyer_is_stored(keeper: Shopkeeper, shop: FakeShopify, 
 def test_a_revoked_token_fails_the_run_in_plain_words_and_a_retry_resumes(
     keeper: Shopkeeper, shop: FakeShopify, root_conn: Connection
 ) -> None:
-    shop.server.before = lambda _call: setattr(shop, "token_ends", 0.0 if shop.server.calls[ORDERS] > 1 else None)
+    shop.server.before = lambda _call: setattr(shop.office, "ends", 0.0 if shop.server.calls[ORDERS] > 1 else inf)
     log_id = keeper.start(START, **POPULATE)
     assert keeper.work(log_id) is Turn.FAILED
     job = keeper.job(log_id)
     assert job["status"] == "failed" and job["progress"]["records"] == 250
     assert "token" in job["error"]["message"].lower() or "connect" in job["error"]["message"].lower()
-    shop.server.before, shop.token_ends = lambda _call: None, None
+    shop.server.before, shop.office.ends = lambda _call: None, inf
     calls(shop)
     assert keeper.call("POST", f"/api/sync/jobs/{log_id}/retry").status_code == 202
     assert keeper.work(log_id) is Turn.COMPLETED
@@ -183,7 +184,7 @@ def test_a_revoked_token_fails_the_run_in_plain_words_and_a_retry_resumes(
     assert len(stored(root_conn, keeper)) == 600
 
 
-def test_every_tenth_answer_a_500_and_the_run_completes(
+def test_every_second_answer_a_500_and_the_run_completes(
     keeper: Shopkeeper, shop: FakeShopify, root_conn: Connection
 ) -> None:
     shop.server.faults.every(2, "500")
@@ -216,3 +217,14 @@ def test_a_store_of_another_platform_and_one_without_credentials_are_told_so(
     root_conn.execute("UPDATE stores SET credentials = NULL WHERE id = %s", (keeper.store_id,))
     answer = keeper.call("POST", START, **POPULATE)
     assert (answer.status_code, "No access token" in answer.text) == (409, True)
+
+
+def test_a_shop_whose_tokens_end_is_pulled_and_the_new_token_kept(
+    runtime: Runtime, client: FlaskClient, conn: Connection, shop: FakeShopify
+) -> None:
+    keeper = shopkeeper(runtime, client, conn, "shopify", shop.url, shop.office.credentials)
+    assert keeper.run(START, jobType="orders")["counts"]["inserted"] == 600
+    shop.office.ends = 0.0
+    assert keeper.run(START, jobType="orders")["counts"]["unchanged"] == 600
+    keeper.run(START, jobType="orders")
+    assert shop.office.given == 2

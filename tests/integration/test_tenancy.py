@@ -13,8 +13,10 @@ from psycopg import Connection
 from werkzeug.test import TestResponse
 
 from app.tenants import CreatedStore, delete_store, list_stores
+from db.alerts import insert_alert
 from db.bootstrap import APP
 from db.mappings import Mapping, Sent, save_mappings
+from db.order_events import note_received_orders
 from db.push import claim_task
 from db.push import take_lease as take_push_lease
 from db.refresh_leases import take_lease
@@ -28,7 +30,8 @@ from workers.ids import new_id
 from workers.outbound.runs import start_full
 from workers.runtime import Runtime
 
-PUBLIC = ("/healthz", "/readyz", "/openapi.json", "/docs")
+PUBLIC = ("/healthz", "/readyz", "/openapi.json", "/docs", "/console/login", "/console/static/<path:filename>")
+SESSIONS = ("session", "operator session", "session of the store", "admin session of the store")
 
 
 def tenant_tables(root_conn: Connection) -> list[str]:
@@ -46,6 +49,8 @@ def filled(runtime: Runtime, store: CreatedStore) -> CreatedStore:
     accept_batch(runtime, store.store_id, "orders", [make_order()])
     pull_once(runtime, store.store_id)
     fill_outbound(runtime, store.store_id)
+    with runtime.pool.connection() as conn, tenant(conn, store.store_id):
+        insert_alert(conn, store.store_id, new_id(), ("log_failed", "orders", "plugin"), None, 1.0, 0.0)
     return store
 
 
@@ -53,6 +58,7 @@ def fill_outbound(runtime: Runtime, store_id: UUID) -> None:
     """Rows in the tables of the outbound side."""
     product = make_erp_product()
     put_products(runtime, store_id, [product])
+    sync(runtime, store_id, "orders", [make_order(wc_order_id=1002, status="processing")])
     put_categories(runtime, store_id, [{"category_id": str(new_id()), "name": "Lamps"}])
     with runtime.pool.connection() as conn, tenant(conn, store_id):
         sent = Sent(7, {}, None, None, None)
@@ -60,6 +66,7 @@ def fill_outbound(runtime: Runtime, store_id: UUID) -> None:
         start_full(conn, store_id, "test", force=False)
         take_push_lease(conn, store_id, new_id(), 60.0)
         claim_task(conn, store_id, "full", datetime.now(UTC))
+        note_received_orders(conn, store_id, [1002])
 
 
 def pull_once(runtime: Runtime, store_id: UUID) -> None:
@@ -176,7 +183,7 @@ def test_the_same_natural_keys_live_side_by_side(
 def test_a_pooled_connection_carries_no_store_to_its_next_user(runtime: Runtime, filled: CreatedStore) -> None:
     with runtime.pool.connection() as conn:
         with tenant(conn, filled.store_id):
-            assert conn.execute("SELECT count(*) FROM orders").fetchone() == (2,)
+            assert conn.execute("SELECT count(*) FROM orders").fetchone() == (3,)
         assert conn.execute("SELECT count(*) FROM orders").fetchone() == (0,)
         with pytest.raises(ZeroDivisionError), tenant(conn, filled.store_id):
             _ = 1 / 0
@@ -210,13 +217,14 @@ def test_lists_and_figures_are_of_ones_own(
     assert {entity["count"] for entity in status["data"].values()} == {0}
 
 
-def test_every_route_but_health_and_contract_is_for_stores(client: FlaskClient) -> None:
+def test_every_route_but_health_contract_and_the_way_in_is_guarded(client: FlaskClient) -> None:
     views = client.application.view_functions
     guards = {
         rule.rule: getattr(views[rule.endpoint], "requires", None) for rule in client.application.url_map.iter_rules()
     }
     assert len(guards) >= 8
-    assert {rule for rule, guard in guards.items() if guard not in ("store", "admin")} == set(PUBLIC)
+    guarded = ("store", "admin", "metrics", *SESSIONS)
+    assert {rule for rule, guard in guards.items() if guard not in guarded} == set(PUBLIC)
 
 
 def test_a_deleted_store_leaves_nothing_and_takes_nothing_of_others(

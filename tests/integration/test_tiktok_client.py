@@ -4,26 +4,28 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager, nullcontext
+from contextlib import ExitStack
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from tests.fakes.clock import NOW, FakeClock, pages_of
+from tests.fakes.desk import desk_of
 from tests.fakes.server import Call
 from tests.fakes.tiktok import BEGIN, FakeTiktok
 from workers.platforms.address import read_shop_url
 from workers.platforms.base import PlatformError, Window
 from workers.platforms.tiktok import App, Hosts, TiktokShop
 from workers.platforms.tiktok_orders import Place, read_place, write_place
-from workers.platforms.tiktok_products import Part, read_part, write_part
-from workers.platforms.tiktok_tokens import TokenDesk, Tokens, tokens_of, with_tokens
+from workers.platforms.tiktok_parts import Part, read_part, write_part
+from workers.platforms.tokens import TokenDesk, Tokens, tokens_of, with_tokens
 
 ORDERS = "/order/202309/orders/search"
+PRODUCTS = "/product/202502/products/search"
 REFRESH = "/api/v2/token/refresh"
 FROM_BEGIN = Window(updated_from=datetime.fromtimestamp(BEGIN, UTC))
 
@@ -35,15 +37,14 @@ class World:
         self.stack = stack
         self.time = FakeClock()
         self.fake = stack.enter_context(FakeTiktok(clock=self.time, **shop))
-        self.stored = [tokens_of(self.fake.credentials)]
+        self.tokens = desk_of(self.fake.credentials)
         self.client = self.new_client()
 
     def new_client(self, desk: TokenDesk | None = None, **app: Any) -> TiktokShop:
         address = read_shop_url(self.fake.url, allow_http=False)
         known = self.fake.credentials
         caller = replace(App(known["app_key"], known["app_secret"], known["shop_cipher"]), **app)
-        desk = desk or TokenDesk(lambda: self.stored[-1], self.stored.append, nullcontext)
-        client = TiktokShop(Hosts(address, address), caller, desk, 1000.0, self.time.clock)
+        client = TiktokShop(Hosts(address, address), caller, desk or self.tokens.desk, 1000.0, self.time.clock)
         self.stack.callback(client.close)
         return client
 
@@ -168,6 +169,35 @@ def test_products_are_walked(stack: ExitStack) -> None:
     assert caught.value.code == "ENTITY_NOT_AVAILABLE"
 
 
+@pytest.mark.parametrize("step", [60, 0.001], ids=["spread", "all of one second"])
+@settings(max_examples=6, deadline=None)
+@given(
+    order=st.sampled_from([("update_time", "ASC"), ("update_time", "DESC"), ("create_time", "DESC")]),
+    edits=st.lists(st.lists(st.integers(0, 229), max_size=5), max_size=10),
+)
+@example(order=("update_time", "ASC"), edits=[[], [0]])  # the page borders move up by one
+def test_products_edited_in_mid_walk_hide_none(step: float, order: tuple[str, str], edits: list[list[int]]) -> None:
+    with ExitStack() as stack:
+        world = World(stack, products=230, step=step)
+        world.fake.own_order = order
+        held = world.fake.tables["products"].ids
+        waiting = iter(edits)
+
+        def disturb(_call: Call) -> None:
+            world.time.now += 1
+            for number in next(waiting, ()):
+                world.fake.edit(held[number], "products")
+
+        world.fake.server.before = disturb
+        assert set(world.ids(Window(), "products")) == set(held)
+
+
+def test_a_walk_over_products_that_nobody_edits_costs_one_call_more(stack: ExitStack) -> None:
+    world = World(stack, products=450)
+    assert len(world.ids(Window(), "products")) == 450
+    assert world.fake.server.calls == {PRODUCTS: 6}
+
+
 def test_more_products_than_a_search_lists_are_read_in_parts(stack: ExitStack) -> None:
     world = World(stack, products=10_300)
     assert sorted(world.ids(Window(), "products")) == world.fake.tables["products"].ids
@@ -187,7 +217,7 @@ def test_a_token_about_to_end_is_refreshed_before_it_does(stack: ExitStack) -> N
     world.time.now += 7 * 86400 - 200
     assert source.fetch(cursor).records
     assert world.fake.server.calls == {ORDERS: 2, REFRESH: 1}
-    assert world.stored[-1] == tokens_of(world.fake.credentials)
+    assert world.tokens.stored[-1] == tokens_of(world.fake.credentials)
 
 
 def test_a_token_that_ended_early_is_refreshed_once_and_the_page_asked_for_again(stack: ExitStack) -> None:
@@ -207,9 +237,10 @@ def test_both_new_tokens_are_stored(stack: ExitStack) -> None:
     world = World(stack, orders=1)
     world.fake.gate.expire()
     world.client.source("orders", Window()).fetch(None)
-    credentials = with_tokens({"app_key": "k"}, world.stored[-1])
-    assert credentials == {"app_key": "k"} | {name: str(value) for name, value in world.fake.gate.tokens().items()}
-    assert tokens_of(credentials) == world.stored[-1]
+    credentials = with_tokens({"app_key": "k"}, world.tokens.stored[-1])
+    told = {name: str(value) for name, value in world.fake.gate.tokens().items()}
+    assert credentials == {"app_key": "k", "renewal_sent_at": ""} | told
+    assert tokens_of(credentials) == world.tokens.stored[-1]
 
 
 def test_a_token_that_another_process_refreshed_is_taken_over(stack: ExitStack) -> None:
@@ -224,15 +255,7 @@ def test_a_token_that_another_process_refreshed_is_taken_over(stack: ExitStack) 
 
 def test_processes_that_refresh_at_once_spend_one_refresh_token(stack: ExitStack) -> None:
     world = World(stack, orders=350)
-    lock = threading.Lock()
-
-    @contextmanager
-    def alone() -> Iterator[None]:
-        with lock:
-            yield
-
-    desk = TokenDesk(lambda: world.stored[-1], world.stored.append, alone)
-    clients = [world.new_client(desk) for _ in range(4)]
+    clients = [world.new_client() for _ in range(4)]
     for client in clients:
         client.source("orders", Window()).fetch(None)
     world.fake.gate.expire()
@@ -257,6 +280,93 @@ def test_a_dead_refresh_token_asks_for_the_merchant(stack: ExitStack) -> None:
     assert (error.code, error.retryable) == ("SHOP_ACCESS_REVOKED", False)
 
 
+def test_a_lost_answer_of_a_renewal_is_asked_for_again(stack: ExitStack) -> None:
+    world = World(stack, orders=1)
+    world.fake.gate.expire()
+    world.fake.gate.lose_answers, world.fake.gate.takes_spent = 1, True
+    assert world.ids(Window()) == world.held
+    assert (world.fake.gate.refreshes, world.fake.server.calls[REFRESH]) == (2, 2)
+    assert world.tokens.stored[-1] == tokens_of(world.fake.credentials)
+
+
+def test_where_the_spent_token_is_dead_then_the_merchant_reads_what_happened(stack: ExitStack) -> None:
+    world = World(stack, orders=1)
+    world.fake.gate.expire()
+    world.fake.gate.lose_answers = 1
+    error = world.refused()
+    assert (error.code, error.retryable) == ("SHOP_RENEWAL_LOST", False)
+    assert "lost on the way" in error.message and "Connect the shop again" in error.message
+
+
+def test_a_renewal_whose_process_died_is_known_to_the_next_one(stack: ExitStack) -> None:
+    world = World(stack, orders=1)
+    world.fake.gate.expire()
+    desk = world.tokens.desk
+
+    def die_with_the_answer(known: Tokens, fresh: Tokens) -> bool:
+        if fresh.renewal_sent is None:
+            raise KeyboardInterrupt
+        return desk.store(known, fresh)
+
+    dying = replace(desk, store=die_with_the_answer)
+    with pytest.raises(KeyboardInterrupt):
+        world.new_client(dying).source("orders", Window()).fetch(None)
+    assert world.refused().code == "SHOP_RENEWAL_LOST"
+
+
+def test_a_shop_connected_anew_while_its_token_is_renewed_keeps_what_it_was_given(stack: ExitStack) -> None:
+    world = World(stack, orders=1)
+    world.fake.gate.expire()
+    given = Tokens("TTP_given", "TTP_given_too", None, None)
+
+    def connect(call: Call) -> None:
+        if call.path == REFRESH:
+            world.tokens.stored.append(given)
+
+    world.fake.server.before = connect
+    world.refused()
+    assert given in world.tokens.stored
+    assert not any(pair.access_token == "TTP_access_1" for pair in world.tokens.stored)
+
+
+def test_a_shop_connected_anew_knows_nothing_of_a_lost_renewal(stack: ExitStack) -> None:
+    world = World(stack, orders=1)
+    world.fake.gate.expire()
+    world.fake.gate.lose_answers = 1
+    assert world.refused().code == "SHOP_RENEWAL_LOST"
+    world.tokens.stored.append(tokens_of(world.fake.credentials))
+    world.client = world.new_client()
+    assert world.ids(Window()) == world.held
+
+
+@pytest.mark.parametrize("fault", ["lost", "drop"])
+def test_a_renewal_that_fails_stops_nothing_while_the_old_token_lives(stack: ExitStack, fault: str) -> None:
+    world = World(stack, orders=350)
+    world.time.now += 7 * 86400 - 3600  # an hour to go: time to renew
+    world.fake.gate.keeps_access = True
+    if fault == "lost":
+        world.fake.gate.lose_answers = 1
+    else:
+        world.fake.server.faults.next(*["drop"] * 6)
+    began = world.time.now
+    assert world.ids(Window()) == world.held
+    assert world.time.now - began < 15
+    world.time.now += 3600
+    if fault == "lost":
+        assert world.refused().code == "SHOP_RENEWAL_LOST"
+    else:
+        assert world.ids(Window()) == world.held
+
+
+def test_a_token_that_lives_for_less_than_a_day_is_not_renewed_at_every_page(stack: ExitStack) -> None:
+    world = World(stack, orders=350, token_life=7200)
+    assert world.ids(Window()) == world.held
+    assert world.fake.gate.refreshes == 1
+    world.time.now += 5500  # less than a quarter is left
+    assert world.ids(Window()) == world.held
+    assert world.fake.gate.refreshes == 2
+
+
 def test_an_ended_refresh_token_is_not_even_sent(stack: ExitStack) -> None:
     world = World(stack, orders=1)
     world.time.now += 366 * 86400
@@ -268,7 +378,7 @@ def test_a_token_that_is_refused_again_and_again_ends_the_run(stack: ExitStack) 
     world = World(stack, orders=1)
     world.fake.gate.token_life = -10
     world.fake.gate.expire()
-    desk = TokenDesk(lambda: replace(world.stored[-1], access_token_ends=None), world.stored.append, nullcontext)
+    desk = replace(world.tokens.desk, load=lambda: replace(world.tokens.stored[-1], access_token_ends=None))
     error = world.refused(world.new_client(desk))
     assert (error.code, error.retryable) == ("SHOP_ACCESS_REVOKED", False)
     assert world.fake.server.calls == {ORDERS: 2, REFRESH: 1}
@@ -327,16 +437,11 @@ def test_a_cursor_is_read_as_it_was_written(place: Place) -> None:
     assert read_place(write_place(place)) == place
 
 
-@pytest.mark.parametrize("part", [Part(None), Part(5, 9, "a+/=&", 20_000), Part(10, total=20_000)])
+@pytest.mark.parametrize(
+    "part", [Part(None), Part(5, 9, "a+/=&", 20_000), Part(10, total=20_000), Part(1, 60, "t", 9, 8, 7, 60)]
+)
 def test_a_cursor_of_products_is_read_as_it_was_written(part: Part) -> None:
     assert read_part(write_part(part)) == part
-
-
-@pytest.mark.parametrize("missing", ["access_token", "refresh_token"])
-def test_half_a_pair_of_tokens_is_refused(missing: str) -> None:
-    with pytest.raises(PlatformError) as caught:
-        tokens_of({"access_token": "a", "refresh_token": "r", missing: ""})
-    assert caught.value.code == "SHOP_CREDENTIALS_INCOMPLETE"
 
 
 def test_ends_that_are_not_known_are_none() -> None:

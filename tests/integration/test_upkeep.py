@@ -1,13 +1,9 @@
-"""The dispatcher's part: stores that nobody woke, schedules of which each tick is had once, alerts, pruning."""
+"""The dispatcher's part: stores that nobody woke, schedules of which each tick is had once, pruning."""
 
 from __future__ import annotations
 
-import http.server
-import json
-import threading
 from collections.abc import Iterator
 from datetime import UTC, datetime
-from typing import Any
 from uuid import UUID
 
 import pytest
@@ -15,8 +11,8 @@ from psycopg import Connection
 from redis import Redis
 
 from tests.fakes.woocommerce import FakeWooCommerce
-from tests.outbound import connect_shop, make_erp_product, put_products, statuses
-from workers.outbound.alerts import Alert, raise_alert
+from tests.outbound import connect_shop, make_erp_product, put_products, statuses, with_key
+from workers.outbound.drain import drain
 from workers.outbound.upkeep import Upkeep, next_run, run_task
 from workers.runtime import Runtime
 
@@ -83,6 +79,27 @@ def test_failed_items_are_tried_again_if_it_may_help_and_a_minute_has_passed(
     assert statuses(root_conn, connected_store) == {"failed": 1, "pending": 2}
 
 
+def test_missed_deadlines_are_counted_by_what_took_the_time(
+    runtime: Runtime, conn: Connection, root_conn: Connection, store_id: UUID, connected_store: UUID
+) -> None:
+    """What metrics read: over all stores, counts only."""
+    put_products(runtime, connected_store, [make_erp_product() for _ in range(3)])
+    late = """UPDATE wc_sync_items SET due_at = created_at,
+                     created_at = CASE WHEN number = 1 THEN created_at - interval '1 hour' ELSE created_at END,
+                     backoff_seconds = CASE WHEN number = 2 THEN 100 ELSE 0 END
+                FROM (SELECT id AS late_id, row_number() OVER (ORDER BY id) AS number FROM wc_sync_items) n
+               WHERE id = late_id AND number < 3"""
+    root_conn.execute(late)
+    open_items = conn.execute("SELECT * FROM count_push_items()").fetchall()
+    assert [row[:4] for row in open_items] == [("product", "pending", 3, 2)]
+    drain(with_key(runtime), connected_store)
+    assert sorted(conn.execute("SELECT * FROM count_sla_breaches()").fetchall()) == [
+        ("product", "completed", "backoff", 1),
+        ("product", "completed", "queue", 1),
+    ]
+    assert conn.execute("SELECT * FROM count_push_items()").fetchall() == []
+
+
 def test_orders_are_pulled_on_schedule(runtime: Runtime, connected_store: UUID, root_conn: Connection) -> None:
     root_conn.execute("INSERT INTO wc_schedules VALUES (%s, 'orders', now() - interval '1 s')", (connected_store,))
     [ticket] = run_task(runtime.pool, connected_store, "orders")
@@ -114,52 +131,3 @@ def test_ended_items_of_long_ago_are_pruned(
     )
     upkeep.tick()
     assert statuses(root_conn, connected_store) == {"pending": 1}
-
-
-class Receiver(http.server.BaseHTTPRequestHandler):
-    got: list[dict[str, Any]] = []  # noqa: RUF012 - emptied by the test
-
-    def do_POST(self) -> None:
-        self.got.append(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
-        self.send_response(204)
-        self.end_headers()
-
-    def log_message(self, format: str, *args: Any) -> None:
-        """Tests read what came."""
-
-
-@pytest.fixture
-def receiver() -> Iterator[str]:
-    with http.server.HTTPServer(("127.0.0.1", 0), Receiver) as server:
-        thread = threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True)
-        thread.start()
-        yield f"http://127.0.0.1:{server.server_port}/"
-        server.shutdown()
-        thread.join()
-
-
-def test_an_alert_is_posted_where_somebody_listens(receiver: str, store_id: UUID) -> None:
-    raise_alert(Alert(store_id, "queue_depth", 1001, 0, 3.5), receiver)
-    raise_alert(Alert(store_id, "sla_lag", 1, 1, 200.0), "http://127.0.0.1:1/")  # nobody there: logged, no more
-    assert Receiver.got == [
-        {
-            "event": "push_alert",
-            "store_id": str(store_id),
-            "kind": "queue_depth",
-            "waiting": 1001,
-            "overdue": 0,
-            "oldest_seconds": 3.5,
-        }
-    ]
-
-
-def test_items_past_their_deadline_raise_an_alert_once(
-    upkeep: Upkeep, runtime: Runtime, connected_store: UUID, root_conn: Connection
-) -> None:
-    put_products(runtime, connected_store, [make_erp_product()])
-    root_conn.execute("UPDATE wc_sync_items SET due_at = now() - interval '1 s'")
-    for _ in range(3):
-        upkeep.looked_at = float("-inf")
-        upkeep.tick()
-    assert list(upkeep.said) == [(connected_store, "sla_lag")]
-    assert upkeep.said[connected_store, "sla_lag"] > 0

@@ -24,7 +24,7 @@ SOURCES = sorted(path for room in ROOMS for path in (ROOT / room).rglob("*.py"))
 SQL_FILES = sorted((ROOT / "db").rglob("*.sql"))
 QUERY_FILES = sorted((ROOT / "db" / "queries").glob("*.sql"))
 FRONT_DOORS = (
-    *("inbound.accept", "inbound.pull_start", "inbound.watermark", "schedules"),
+    *("inbound.accept", "inbound.erasure", "inbound.pull_start", "inbound.watermark", "schedules"),
     *(f"outbound.{name}" for name in ("catalogue", "events", "listener", "preview", "priorities", "runs")),
     *("queues", "credentials", "ids", "worker", "dispatcher", "heartbeat", "runtime"),
 )

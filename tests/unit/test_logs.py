@@ -5,6 +5,9 @@ from __future__ import annotations
 import io
 import json
 import logging
+import sys
+import threading
+import warnings
 from collections.abc import Iterator
 from typing import Any
 
@@ -18,7 +21,18 @@ from app.logs import SHARED, configure_logging, get_logger, logging_dict, place_
 from schemas.privacy import mask_emails
 
 ADDRESS = "John.Doe@example.com"
+TOKEN = "slc_AbCdEfGh0123456789-xyz"
 ROW = f"Failing row contains ({ADDRESS}, secret)"
+
+
+def fail() -> None:
+    raise psycopg.errors.CheckViolation(ROW)
+
+
+def show(stream: Any) -> None:
+    """Have the process's one handler write where this test looks."""
+    (handler,) = (one for one in logging.getLogger().handlers if type(one) is logging.StreamHandler)
+    handler.setStream(stream)
 
 
 def raised(text: str = ROW) -> Exception:
@@ -97,20 +111,87 @@ def test_a_line_stays_one_line(lines: io.StringIO) -> None:
     assert lines.getvalue().count("\n") == 1
 
 
-@pytest.mark.parametrize("log_format", ["console", "json"])
-def test_our_own_logger_says_where_and_not_what(log_format: str, capsys: pytest.CaptureFixture[str]) -> None:
+@pytest.fixture
+def configured(request: pytest.FixtureRequest) -> Iterator[None]:
+    """The logging of a real process, for one test: `request.param` is its format."""
     root = logging.getLogger()
-    before, level = list(root.handlers), root.level
+    before, level, hooks = list(root.handlers), root.level, (sys.excepthook, threading.excepthook)
     try:
-        configure_logging("INFO", log_format)
-        get_logger("fresh." + log_format).error("request_failed", exc_info=raised(), who=ADDRESS)
-        written = capsys.readouterr().err
+        configure_logging("INFO", request.param)
+        yield
     finally:
         root.handlers[:] = before
         root.setLevel(level)
+        sys.excepthook, threading.excepthook = hooks
+        logging.captureWarnings(False)
         structlog.reset_defaults()
+
+
+@pytest.mark.parametrize("configured", ["console", "json"], indirect=True)
+def test_our_own_logger_says_where_and_not_what(configured: None, capsys: pytest.CaptureFixture[str]) -> None:
+    show(sys.stderr)
+    get_logger("fresh").error("request_failed", exc_info=raised(), who=ADDRESS)
+    written = capsys.readouterr().err
     assert "request_failed" in written and "CheckViolation" in written
     assert "Failing row" not in written and "example.com" not in written
+
+
+FOREIGN = (
+    *("gunicorn.error", "gunicorn.access", "rq.worker", "rq.queue", "werkzeug", "redis", "psycopg.pool", "httpx"),
+    *("py.warnings", "asyncio", "some.library"),
+)
+
+
+@pytest.mark.parametrize("configured", ["json"], indirect=True)
+def test_every_library_logs_through_the_same_chain(configured: None, capsys: pytest.CaptureFixture[str]) -> None:
+    show(sys.stderr)
+    for name in FOREIGN:
+        logging.getLogger(name).warning("%s failed for %s with %s", name, ADDRESS, TOKEN, exc_info=raised())
+    lines = [json.loads(line) for line in capsys.readouterr().err.splitlines()]
+    assert [line["event"] for line in lines] == [f"{name} failed for [email] with [secret]" for name in FOREIGN]
+    assert {(line["level"], line["raised"]) for line in lines} == {("warning", "CheckViolation")}
+
+
+@pytest.mark.parametrize("configured", ["json"], indirect=True)
+def test_warnings_and_what_nobody_caught_become_lines(configured: None, capsys: pytest.CaptureFixture[str]) -> None:
+    show(sys.stderr)
+    with warnings.catch_warnings():
+        warnings.simplefilter("always")
+        logging.captureWarnings(False)  # catch_warnings put the original back, which logging has to notice
+        logging.captureWarnings(True)
+        warnings.warn(f"old way for {ADDRESS}", stacklevel=1)
+    error = raised()
+    sys.excepthook(type(error), error, error.__traceback__)
+    thread = threading.Thread(target=fail, name="hand")
+    thread.start()
+    thread.join()
+    lines = [json.loads(line) for line in capsys.readouterr().err.splitlines()]
+    assert [line["event"] for line in lines[1:]] == ["exception_not_caught"] * 2
+    assert "old way for [email]" in lines[0]["event"]
+    assert {line["raised"] for line in lines[1:]} == {"CheckViolation"}
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        TOKEN,
+        f"?key={TOKEN}&x",
+        f"Bearer {TOKEN}",
+        [TOKEN],
+        {"a": [{"b": f"ck_{'1' * 40}"}]},
+        {TOKEN: 1},
+        (f"shpat_{'f' * 32}",),
+    ],
+)
+def test_no_token_is_logged(value: Any) -> None:
+    written = repr(redact(None, "info", {"event": "x", "detail": value}))
+    assert "[secret]" in written
+    assert not any(part in written for part in ("AbCd", "1111", "ffff"))
+
+
+def test_names_of_events_and_fields_are_no_secrets() -> None:
+    event = {"event": "pull_page_applied", "route": "/api/sync/<entity>", "pages": 3, "started": True, "none": None}
+    assert redact(None, "info", dict(event)) == event
 
 
 def test_quiet_libraries_stay_quiet() -> None:

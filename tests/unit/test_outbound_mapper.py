@@ -19,8 +19,6 @@ from workers.outbound.mapper import (
     Difference,
     differences,
     keep_manual_offer,
-    payload_for,
-    payload_hash,
     price_text,
     to_woocommerce_price,
     to_woocommerce_product,
@@ -83,36 +81,11 @@ def test_without_categories_and_images_the_shop_keeps_its_own() -> None:
     assert not {"images", "categories"} & bare.keys()
 
 
-@pytest.mark.parametrize(
-    ("types", "fields"),
-    [
-        (["price"], {"regular_price", "sale_price", "date_on_sale_from_gmt", "date_on_sale_to_gmt"}),
-        (["stock"], {"manage_stock", "stock_quantity"}),
-        (["category", "image"], {"categories", "images"}),
-    ],
-)
-def test_several_changes_become_one_payload(types: list[str], fields: set[str]) -> None:
-    assert payload_for(PRODUCT, types, CATEGORIES).keys() == fields
-    assert payload_for(PRODUCT, [*types, "product"], CATEGORIES) == to_woocommerce_product(PRODUCT, CATEGORIES)
-
-
 @given(st.decimals(min_value=0, max_value=Decimal("99999999999999"), places=6))
 def test_a_price_is_digits_and_a_dot_and_keeps_its_value(amount: Decimal) -> None:
     text = price_text(amount)
     assert Decimal(text) == amount
     assert set(text) <= set("0123456789.") and not text.endswith(".") and (text == "0" or not text.endswith(".0"))
-
-
-def test_the_hash_knows_no_order_and_sees_every_value() -> None:
-    payload = to_woocommerce_product(PRODUCT, CATEGORIES)
-    assert payload_hash(dict(reversed(payload.items()))) == payload_hash(payload)
-    for field in payload:
-        assert payload_hash(payload | {field: "other"}) != payload_hash(payload)
-
-
-def test_amounts_that_look_different_hash_alike() -> None:
-    same = replace(PRODUCT, regular_price=Decimal("24.900000"))
-    assert payload_hash(to_woocommerce_price(same)) == payload_hash(to_woocommerce_price(PRODUCT))
 
 
 def in_shop(**changes: Any) -> dict[str, Any]:

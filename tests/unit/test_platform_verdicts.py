@@ -16,7 +16,7 @@ from workers.platforms import failures, shopify, tiktok_errors
 from workers.platforms.answers import Answer
 from workers.platforms.base import PlatformError
 from workers.platforms.shops import CallLimits, ShopAccess, open_shop
-from workers.platforms.tiktok_tokens import TokenDesk, tokens_of
+from workers.platforms.tokens import TokenDesk, tokens_of
 
 FIXTURES = Path(__file__).parents[1] / "fixtures"
 TIKTOK = json.loads((FIXTURES / "tiktok" / "errors.json").read_bytes())
@@ -137,7 +137,7 @@ SHOP = {"access_token": "t", "refresh_token": "r", "app_key": "k", "app_secret":
 
 
 def desk() -> TokenDesk:
-    return TokenDesk(lambda: tokens_of(SHOP), lambda tokens: None, nullcontext)
+    return TokenDesk(lambda: tokens_of(SHOP), lambda known, fresh: True, nullcontext)
 
 
 @pytest.mark.parametrize(
@@ -149,6 +149,8 @@ def desk() -> TokenDesk:
         ("shopify", None, "", "SHOP_ADDRESS_REFUSED"),
         ("shopify", "http://x.test", "", "SHOP_ADDRESS_REFUSED"),
         ("shopify", "https://x.test", "access_token", "SHOP_CREDENTIALS_INCOMPLETE"),
+        ("tiktok", None, "access_token", "SHOP_CREDENTIALS_INCOMPLETE"),
+        ("tiktok", None, "refresh_token", "SHOP_CREDENTIALS_INCOMPLETE"),
         ("tiktok", None, "app_key", "SHOP_CREDENTIALS_INCOMPLETE"),
         ("tiktok", None, "app_secret", "SHOP_CREDENTIALS_INCOMPLETE"),
         ("tiktok", "ftp://x.test", "", "SHOP_ADDRESS_REFUSED"),

@@ -47,7 +47,7 @@ def test_a_ticket_becomes_a_job_of_ids_alone(redis: FakeRedis) -> None:
     assert WakeUp(redis).enqueue([made])
     job = fetch(redis, f"{made.log_id}-3")
     assert (job.func_name, job.args, job.kwargs) == (PROCESS_LOG, [str(STORE), str(made.log_id)], {})
-    assert job.description == "orders batch 1,234 records store abcd"
+    assert job.description == "orders batch 1,234 records store abcd…"
     assert (job.timeout, job.result_ttl) == (-1, 0)
 
 

@@ -38,10 +38,18 @@ WRONG = [
     ("PULL_WORKERS", "0"),
     ("PULL_TURN_SECONDS", "0"),
     ("MAX_WAITERS", "65"),
+    ("PREPARED_STATEMENTS", "perhaps"),
     ("ALLOW_HTTP_SHOPS", "1"),
     ("TIKTOK_CALLS_PER_SECOND", "0"),
+    ("TRUSTED_PROXIES", "-1"),
     ("PUSH_WORKERS", "0"),
+    ("PUSH_CACHE_SECONDS", "0"),
     ("ALERT_WEBHOOK_URL", "ftp://elsewhere"),
+    ("METRICS_TOKEN", "short"),
+    ("ALERT_RUNNING_SECONDS", "0"),
+    ("ALERT_ZERO_RUNS", "11"),
+    ("ALERT_SKIPPED_PERCENT", "101"),
+    ("ALERT_WATERMARK_SECONDS", "0"),
 ]
 
 

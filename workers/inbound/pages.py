@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Generic, TypeVar
 
@@ -23,7 +23,8 @@ R = TypeVar("R")
 class FetchedPage(Generic[R]):
     """A page's plain records by their place in it, and what is wrong with the others.
 
-    `seq` is its place in the order of acceptance, given before it was fetched; `asked_at` the platform's clock then.
+    `seq` is its place in the order of acceptance, given before it was fetched; `asked_at` the platform's clock then. `in_order`
+    is what `platforms.base.Page` says of it.
     """
 
     seq: int
@@ -31,6 +32,7 @@ class FetchedPage(Generic[R]):
     received: int
     records: list[tuple[int, R]]
     errors: list[RecordError]
+    in_order: bool = False
 
 
 _encode = msgspec.json.Encoder().encode
@@ -81,7 +83,7 @@ def split_page(page: FetchedPage[Any], count: int) -> tuple[FetchedPage[Any], Fe
 def _part(page: FetchedPage[Any], begin: int, end: int) -> FetchedPage[Any]:
     records = [(index - begin, record) for index, record in page.records if begin <= index < end]
     errors = [_moved(error, -begin) for error in page.errors if begin <= error.record_index < end]
-    return FetchedPage(page.seq, page.asked_at, end - begin, records, errors)
+    return replace(page, received=end - begin, records=records, errors=errors)
 
 
 def _moved(error: RecordError, by: int) -> RecordError:

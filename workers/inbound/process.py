@@ -80,7 +80,8 @@ def _attempt(runtime: Runtime, store_id: UUID, log_id: UUID, attempt: Attempt) -
     try:
         done = _apply(runtime, store_id, log_id, attempt.number)
     except Exception as error:
-        return _record_failure(runtime, store_id, log_id, attempt.number, error)
+        with structlog.contextvars.bound_contextvars(seconds=round(time.monotonic() - started, 4)):
+            return _record_failure(runtime, store_id, log_id, attempt.number, error)
     if done is None:
         return Outcome.NOT_NOW
     counts, next_tickets = done

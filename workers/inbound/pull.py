@@ -76,7 +76,11 @@ def pull(runtime: Runtime, store_id: UUID, log_id: UUID, open_shop: OpenShop) ->
     with structlog.contextvars.bound_contextvars(
         store_id=str(store_id), log_id=str(log_id), epoch=begun.epoch, request_id=begun.request_id
     ):
-        return _turn(Run.resumed(runtime, worker, begun), begun, open_shop)
+        run, began = Run.resumed(runtime, worker, begun), time.monotonic()
+        turn = _turn(run, begun, open_shop)
+        seconds = round(time.monotonic() - began, 4)
+        log.info("pull_turn_ended", outcome=turn.value, pages=run.pages, records=run.received, seconds=seconds)
+        return turn
 
 
 def _turn(run: Run, begun: BegunPull, open_shop: OpenShop) -> Turn:
@@ -88,7 +92,6 @@ def _turn(run: Run, begun: BegunPull, open_shop: OpenShop) -> Turn:
         finally:
             shop.close()
     except NotOurs:
-        log.info("pull_let_go")
         return Turn.NOT_OURS
     except Exception as error:
         return _record_failure(run, begun.attempts if run.steps == 0 else 1, error)
@@ -120,9 +123,8 @@ def _time_is_up(run: Run, deadline: float) -> bool:
 
 
 def _start_fetch(run: Run, shop: Shop, fetcher: ThreadPoolExecutor) -> Future[Fetched]:
-    """The page takes its place in the order of acceptance now: whatever is accepted from here on may be newer."""
-    with run.runtime.pool.connection() as conn:
-        seq = get_next_seq(conn)
+    """The page has its place in the order of acceptance before it is asked for: whatever is accepted later may be newer."""
+    seq = run.next_seq or _next_seq(run)
     window = window_of(run.windows[run.window_no])
     source = shop.source(run.entity, window)
     is_long = run.pages == 0 and window.updated_from is None  # worth a call that tells how long
@@ -136,6 +138,11 @@ def _start_fetch(run: Run, shop: Shop, fetcher: ThreadPoolExecutor) -> Future[Fe
         return Fetched(page, total, seq, asked_at, seconds)
 
     return fetcher.submit(fetch)
+
+
+def _next_seq(run: Run) -> int:
+    with run.runtime.pool.connection() as conn:
+        return get_next_seq(conn)
 
 
 def _wait(run: Run, on_its_way: Future[Fetched]) -> Fetched:
@@ -163,7 +170,6 @@ def _yield(run: Run) -> Turn:
     if ticket is None:
         raise NotOurs
     run.runtime.wake_up.enqueue([ticket])
-    log.info("pull_yielded", pages=run.pages, records=run.received)
     return Turn.YIELDED
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
@@ -11,6 +11,7 @@ import psycopg
 from psycopg import Connection
 
 from app.logs import get_logger
+from db.order_events import note_received_orders
 from db.pull_runs import AppliedPage, BegunPull, Stash, Worker, claim_page, finish_page, stash_page
 from db.rows import ConcurrentChange, Versioned
 from db.session import set_asynchronous_commit
@@ -54,6 +55,7 @@ class Run:
     in_order: bool
     read_to: datetime | None
     pending: FetchedPage[Any] | None
+    next_seq: int | None = None  # the place of the page that is fetched next, where it has one already
     is_completed: bool = False
     steps: int = 0  # pages kept or applied in this turn
     stepped_at: float = field(default_factory=time.monotonic)
@@ -121,7 +123,8 @@ def keep(run: Run, page: Page, total: int | None, seq: int, own_clock: datetime,
     """
     hasher = email_hasher(run.runtime.settings.email_hash_key)
     asked_at = clock_before(page.server_time, seconds, own_clock)
-    whole = read_page(run.platform, run.entity, page.records, seq, asked_at, hasher)
+    read = read_page(run.platform, run.entity, page.records, seq, asked_at, hasher)
+    whole = replace(read, in_order=page.in_order)
     allowed = None if run.max_records is None else run.max_records - run.fetched
     used, place, rest, unused = cut(whole, place_after(run, page), allowed)
     stash = Stash(
@@ -137,10 +140,12 @@ def keep(run: Run, page: Page, total: int | None, seq: int, own_clock: datetime,
         rest_page=encode_page(unused) if unused else None,
         seconds=time.monotonic() - run.stepped_at,
     )
-    with run.runtime.pool.connection() as conn, tenant(conn, run.worker.store_id):
+    # The platform waits meanwhile: what can be sent together is.
+    with run.runtime.pool.connection() as conn, conn.pipeline(), tenant(conn, run.worker.store_id):
         set_asynchronous_commit(conn)
-        if not stash_page(conn, run.worker, stash, LEASE_SECONDS):
-            return False
+        run.next_seq = stash_page(conn, run.worker, stash, LEASE_SECONDS)
+    if run.next_seq is None:
+        return False
     run.window_no, run.cursor, run.is_fetched = place.window_no, place.cursor, place.is_fetched
     run.pages, run.fetched, run.pending = run.pages + 1, run.fetched + used.received, used
     run.steps, run.stepped_at = run.steps + 1, time.monotonic()
@@ -180,6 +185,8 @@ def _apply(conn: Connection, run: Run, page: FetchedPage[Any]) -> AppliedPage:
     claim = Claim(run.worker.log_id, page.seq, page.asked_at, run.entity, run.mode, run.platform)
     applied = apply_batch(conn, run.worker.store_id, claim, valid)
     add_record_errors(conn, run.worker.store_id, run.worker.log_id, errors + applied.errors)
+    if (run.platform, run.entity) == ("woocommerce", "orders"):
+        note_received_orders(conn, run.worker.store_id, [entry.record.key for entry in valid])
     upsert_stale_arrivals(conn, run.worker.store_id, run.entity, run.worker.log_id, applied.plan.outdated)
     done = _applied_page(run, page, valid, applied, len({error.record_index for error in errors}))
     finish_page(conn, run.worker, done, LEASE_SECONDS)
@@ -198,7 +205,7 @@ def _applied_page(
         received=page.received,
         counts=applied.counts_with(refused),
         newest=max(newest, run.read_to) if newest and run.read_to else newest or run.read_to,
-        in_order=run.in_order and len(own_times) == len(valid) and in_order(own_times, run.read_to),
+        in_order=run.in_order and page.in_order and len(own_times) == len(valid) and in_order(own_times, run.read_to),
         lowest_id=min(ids, default=None),
         highest_id=max(ids, default=None),
         late_by=late_by(applied.plan.oldest_news, run.base_watermark),

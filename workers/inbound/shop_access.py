@@ -1,4 +1,4 @@
-"""A store's way to its platform: credentials decrypted from its row, and the desk where TikTok's tokens are kept."""
+"""A store's way to its platform: credentials decrypted from its row, and the desk where its tokens are kept."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ from contextlib import contextmanager
 from uuid import UUID
 
 from db.refresh_leases import release_lease, take_lease
-from db.stores import get_credentials, get_store, set_credentials
+from db.stores import get_credentials, get_store, replace_credentials
 from db.tenancy import tenant
 from workers.credentials import CredentialsUnreadable, decrypt_credentials, encrypt_credentials
 from workers.ids import new_id
 from workers.platforms.base import PlatformError, Shop
 from workers.platforms.http import Clock
 from workers.platforms.shops import CallLimits, ShopAccess, open_shop
-from workers.platforms.tiktok_tokens import TokenDesk, Tokens, tokens_of, with_tokens
+from workers.platforms.tokens import TokenDesk, Tokens, tokens_of, with_tokens
 from workers.runtime import Runtime
 
 LEASE_SECONDS = 120.0  # longer than a refresh can take
@@ -36,10 +36,18 @@ def open_store_shop(runtime: Runtime, store_id: UUID) -> Shop:
 
 
 def _read(runtime: Runtime, store_id: UUID) -> dict[str, str]:
+    return _decrypted(runtime, store_id, _read_encrypted(runtime, store_id))
+
+
+def _read_encrypted(runtime: Runtime, store_id: UUID) -> bytes:
     with runtime.pool.connection() as conn, tenant(conn, store_id):
         encrypted = get_credentials(conn, store_id)
     if encrypted is None:
         raise PlatformError("NO_CREDENTIALS", "No access token was found: connect the shop first.", retryable=False)
+    return encrypted
+
+
+def _decrypted(runtime: Runtime, store_id: UUID, encrypted: bytes) -> dict[str, str]:
     try:
         return decrypt_credentials(_secret_key(runtime), store_id, encrypted)
     except CredentialsUnreadable:
@@ -57,12 +65,15 @@ def _desk(runtime: Runtime, store_id: UUID) -> TokenDesk:
     def load() -> Tokens:
         return tokens_of(_read(runtime, store_id))
 
-    def store(tokens: Tokens) -> None:
-        """Both tokens in one transaction, read anew: what else is in the credentials may have been changed."""
-        changed = with_tokens(_read(runtime, store_id), tokens)
-        encrypted = encrypt_credentials(_secret_key(runtime), store_id, changed)
+    def store(known: Tokens, fresh: Tokens) -> bool:
+        """Both tokens in one transaction, and the rest of the credentials as it is now."""
+        encrypted = _read_encrypted(runtime, store_id)
+        credentials = _decrypted(runtime, store_id, encrypted)
+        if not tokens_of(credentials).is_pair_of(known):
+            return False
+        changed = encrypt_credentials(_secret_key(runtime), store_id, with_tokens(credentials, fresh))
         with runtime.pool.connection() as conn, tenant(conn, store_id):
-            set_credentials(conn, store_id, encrypted)
+            return replace_credentials(conn, store_id, encrypted, changed)
 
     return TokenDesk(load, store, lambda: _alone(runtime, store_id))
 

@@ -8,10 +8,13 @@ from db.rows import Versioned
 from db.sync_logs import ClaimedLog
 from db.sync_record_errors import RecordError
 from schemas.entities import ENTITIES, Entity, external_id, load_record
-from schemas.reasons import Problem
+from schemas.reasons import REASONS, Problem
 from schemas.strict_json import loads
 from workers.inbound.payload import unpack
 from workers.inbound.plan import versioned
+
+# In the place of a record that was taken out of a batch; no client can send it, for unknown fields are dropped at the edge.
+ERASED = {"erased": True}
 
 
 def validate_batch(claimed: ClaimedLog) -> tuple[list[Versioned[Any]], list[RecordError]]:
@@ -32,5 +35,12 @@ def validate_batch(claimed: ClaimedLog) -> tuple[list[Versioned[Any]], list[Reco
 
 def record_errors(entity: Entity, index: int, payload: Any, found: list[Problem]) -> list[RecordError]:
     """The rows that tell a tenant what was wrong with one record."""
+    if payload == ERASED:
+        return [erased_error(index)]
     known_id = external_id(entity, payload)
     return [RecordError(index, known_id, problem.field, problem.code, problem.reason) for problem in found]
+
+
+def erased_error(index: int) -> RecordError:
+    """Says that a record was erased, and not whose it was."""
+    return RecordError(index, None, "*", "erased", REASONS["erased"])

@@ -15,23 +15,21 @@ from workers.outbound.claim import Claim
 from workers.outbound.outcomes import Again, Done, Outcomes, Refused
 from workers.queues import WakeUp
 
-TTL_SECONDS = 24 * 3600
-
 
 def cache_key(name: str, store_id: UUID, product_id: UUID) -> str:
     """Specification 3's `wc_mapping:{productId}` and its like, with the store before the product: it is the tenant."""
     return f"wc_{name}:{store_id}:{product_id}"
 
 
-def remember(wake_up: WakeUp, store_id: UUID, claim: Claim, outcomes: Outcomes) -> None:
-    """Best effort, in one round trip."""
+def remember(wake_up: WakeUp, store_id: UUID, claim: Claim, outcomes: Outcomes, seconds: int) -> None:
+    """For so many seconds; best effort, in one round trip."""
     values = _values(claim, outcomes)
     if wake_up.is_resting or not values:
         return
     try:
         with wake_up.redis.pipeline(transaction=False) as pipe:
             for (name, product_id), value in values.items():
-                pipe.set(cache_key(name, store_id, product_id), value, ex=TTL_SECONDS)
+                pipe.set(cache_key(name, store_id, product_id), value, ex=seconds)
             pipe.execute()
     except RedisError as error:
         wake_up.rest(error)

@@ -33,17 +33,18 @@ from workers.outbound.send_categories import send_categories
 from workers.outbound.send_products import send_products
 from workers.outbound.shop import open_woocommerce
 from workers.platforms.woocommerce import errors
-from workers.queues import push_mark
+from workers.queues import PUSH, count_waiting, push_mark
 from workers.runtime import Runtime
 
 log = get_logger(__name__)
 
-LEASE_SECONDS = 20.0
+LEASE_SECONDS = 12.0  # so long after a worker's death nobody sends for its store
 RENEW_SECONDS = 4.0
 SAFETY_SECONDS = 3.0  # no call begins so shortly before the lease runs out
 # While a call is on its way, the next claim is made and the last answer recorded: that takes more hands than calls.
 HANDS = CALLS_AT_ONCE + 2
-TURN_SECONDS = 20.0  # then another store has its turn
+TURN_SECONDS = 20.0  # then the store queues again
+FAIR_SECONDS = 5.0  # and after so long already, where another one waits
 FEWEST_PRODUCTS = 10
 
 
@@ -64,6 +65,7 @@ class _Turn:
     store_id: UUID
     holder: UUID
     line: Line
+    fair_at: float
     ends_at: float
     most: int = PRODUCTS_A_CALL
     lost: bool = False
@@ -80,8 +82,10 @@ def drain(runtime: Runtime, store_id: UUID) -> Outcome:
     with structlog.contextvars.bound_contextvars(store_id=str(store_id)), _lease(runtime, store_id) as turn:
         if turn is None:
             return Outcome.BUSY
+        began = time.monotonic()
         _work(turn)
         outcome = _outcome(turn)
+        log.info("push_turn_ended", outcome=outcome.value, seconds=round(time.monotonic() - began, 4))
     if outcome is Outcome.MORE:
         runtime.wake_up.push(store_id)
     return outcome
@@ -110,7 +114,8 @@ def _lease(runtime: Runtime, store_id: UUID) -> Iterator[_Turn | None]:
         return
     line = Line(open_woocommerce(runtime, store_id), asked_at + LEASE_SECONDS - SAFETY_SECONDS)
     try:
-        yield _Turn(runtime, store_id, holder, line, time.monotonic() + TURN_SECONDS)
+        began = time.monotonic()
+        yield _Turn(runtime, store_id, holder, line, began + FAIR_SECONDS, began + TURN_SECONDS)
     finally:
         line.close()
         _give_back(runtime, store_id, holder)
@@ -147,6 +152,18 @@ def _work(turn: _Turn) -> None:
         if time.monotonic() >= renewed_at + RENEW_SECONDS:
             renewed_at = time.monotonic()
             _guarded(turn, partial(_renew, turn, renewed_at))
+        if not turn.is_over and time.monotonic() >= turn.fair_at and _others_wait(turn.runtime):
+            turn.ends_at = turn.fair_at
+
+
+def _others_wait(runtime: Runtime) -> bool:
+    if runtime.wake_up.is_resting:
+        return False
+    try:
+        return count_waiting(runtime.wake_up.redis, PUSH) > 0
+    except RedisError as error:
+        runtime.wake_up.rest(error)
+        return False
 
 
 def _renew(turn: _Turn, asked_at: float) -> None:
@@ -198,7 +215,7 @@ def _send(turn: _Turn, claim: Claim) -> None:
     recorded = record(turn.runtime.pool, turn.store_id, claim, outcomes)
     if any(one.error.code == errors.PLATFORM_TIMED_OUT for one in outcomes.refused):
         turn.most = max(turn.most // 2, FEWEST_PRODUCTS)
-    remember(turn.runtime.wake_up, turn.store_id, claim, outcomes)
+    remember(turn.runtime.wake_up, turn.store_id, claim, outcomes, turn.runtime.settings.push_cache_seconds)
     log.info(
         "claim_sent",
         completed=recorded.completed,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from uuid import UUID
 
 from psycopg import Connection
@@ -17,12 +18,16 @@ from db.sync_items import (
     list_held_items,
     lock_items,
     mark_weighed,
+    reject_items,
     reopen_items,
 )
 from workers.ids import new_id
 from workers.outbound.brakes import Judgement, judge, limits_of
 
 log = get_logger(__name__)
+
+REJECTED = "REJECTED"
+REJECTED_MESSAGE = "Brakes stopped this change, and a person rejected it."
 
 
 def weigh(conn: Connection, store_id: UUID) -> None:
@@ -66,15 +71,36 @@ def approve(conn: Connection, store_id: UUID, hold_id: UUID) -> int | None:
     None where nothing is held.
     """
     lock_items(conn, store_id)
-    batch = get_batch(conn, store_id, hold_id)
-    if batch is not None and batch.kind != "hold" and batch.held:
-        hold_id = get_open_hold(conn, store_id) or hold_id
+    hold_id = _hold_behind(conn, store_id, hold_id)
     if not close_hold(conn, store_id, hold_id, "approved"):
         return None
     held = list_held_items(conn, store_id, hold_id)
     reopened = _reopen(conn, store_id, held, approved=True)
     approve_waiting(conn, store_id, held)
     return sum(one.pending for one in reopened)
+
+
+def reject(conn: Connection, store_id: UUID, hold_id: UUID) -> int | None:
+    """Fail a hold's items: the shop keeps what it has until the ERP says something else; how many. Named as for `approve`.
+
+    None where nothing is held.
+    """
+    lock_items(conn, store_id)
+    hold_id = _hold_behind(conn, store_id, hold_id)
+    if not close_hold(conn, store_id, hold_id, "rejected"):
+        return None
+    rejected = reject_items(conn, store_id, hold_id, REJECTED, REJECTED_MESSAGE)
+    failed = Counter(batch_id for batch_id in rejected if batch_id is not None)
+    count_batch_results(conn, store_id, {batch_id: (0, items) for batch_id, items in failed.items()})
+    return len(rejected)
+
+
+def _hold_behind(conn: Connection, store_id: UUID, batch_id: UUID) -> UUID:
+    """The hold itself, where a run is named that it holds back."""
+    batch = get_batch(conn, store_id, batch_id)
+    if batch is not None and batch.kind != "hold" and batch.held:
+        return get_open_hold(conn, store_id) or batch_id
+    return batch_id
 
 
 def _reopen(conn: Connection, store_id: UUID, ids: list[UUID], *, approved: bool) -> list[Reopened]:

@@ -164,7 +164,7 @@ def refused_counts(redis: Redis) -> dict[str, int]:
 
 def run_listener(settings: Settings, database_url: str, redis_url: str, stop: threading.Event) -> None:
     """Listen until `stop` is set. While a server is away nothing is lost but what pub/sub forgets by its nature."""
-    pool = open_pool(database_url, 2, "listener", 10.0)
+    pool = open_pool(database_url, 2, "listener", 10.0, settings.prepare_threshold)
     redis = connect(redis_url, REDIS_TIMEOUT_SECONDS)
     listener = Listener(pool, redis, WakeUp(connect(redis_url)))
     log.info("listener_started")

@@ -6,10 +6,9 @@ a quantity counts only together with `manage_stock`, lists are replaced as a who
 
 from __future__ import annotations
 
-import hashlib
 import html
 import re
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -17,7 +16,6 @@ from typing import Any, TypedDict
 from uuid import UUID
 
 from schemas.records import ErpProduct
-from schemas.strict_json import dumps
 from schemas.woocommerce import Line, WooOrder, refunded_total
 
 Payload = dict[str, Any]
@@ -104,36 +102,19 @@ def to_woocommerce_images(product: ErpProduct) -> Payload:
     return {"images": [{"src": url} for url in product.image_urls]} if product.image_urls else {}
 
 
-def payload_for(product: ErpProduct, sync_types: Collection[str], category_ids: Mapping[UUID, int]) -> Payload:
-    """One payload for several pending changes of a product (price, stock, product, category, image): all they ask for."""
-    if "product" in sync_types:
-        return to_woocommerce_product(product, category_ids)
-    payload: Payload = {}
-    if "price" in sync_types:
-        payload |= to_woocommerce_price(product)
-    if "stock" in sync_types:
-        payload |= to_woocommerce_stock(product)
-    if "category" in sync_types:
-        payload |= to_woocommerce_categories(product, category_ids)
-    if "image" in sync_types:
-        payload |= to_woocommerce_images(product)
-    return payload
-
-
 def keep_manual_offer(payload: Payload, answer: Mapping[str, Any], last_sent_sale_price: Decimal | None) -> Payload:
     """The payload without its sale, where the shop has a sale price that was not ours; for products that allow it.
 
     `answer` is the shop's product, `last_sent_sale_price` what we last set there.
     """
     theirs = number_of(answer.get("sale_price"))
-    if theirs is None or theirs == last_sent_sale_price:
+    if theirs in (
+        None,
+        last_sent_sale_price,
+        number_of(payload.get("sale_price")),
+    ):  # the last: sent, and never recorded
         return payload
     return {field: value for field, value in payload.items() if field not in SALE_FIELDS}
-
-
-def payload_hash(payload: Payload) -> bytes:
-    """SHA-256 of a payload of this module, which are canonical but for the order of their fields."""
-    return hashlib.sha256(dumps(dict(sorted(payload.items())))).digest()
 
 
 def differences(payload: Payload, answer: Mapping[str, Any]) -> list[Difference]:

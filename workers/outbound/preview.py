@@ -1,9 +1,10 @@
-"""Dry runs: what a sync would change in the shop, field by field, read from the shop and written nowhere."""
+"""Dry runs: what a sync would change in the shop, field by field, or what a pull would read; written nowhere."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
@@ -12,15 +13,34 @@ from db.erp_categories import StoredCategory, list_erp_categories
 from db.erp_products import StoredProduct, get_products
 from db.mappings import Sent, get_mappings
 from db.pool import Pool
+from db.sync_metadata import get_metadata
 from db.tenancy import tenant
-from workers.outbound.mapper import Difference, Payload, differences, keep_manual_offer, to_woocommerce_product
+from schemas.woocommerce import read_order
+from workers.inbound.pull_start import Wanted, window_for
+from workers.outbound.mapper import (
+    Difference,
+    Payload,
+    PulledOrder,
+    differences,
+    from_woocommerce_order,
+    keep_manual_offer,
+    to_woocommerce_product,
+)
 from workers.outbound.parts import wanted_parts
 from workers.outbound.shop import SHOP_NOT_SET_UP, open_store_client
 from workers.outbound.tasks import FIELDS
 from workers.platforms.base import PlatformError
 from workers.platforms.woocommerce.client import WooCommerceClient
+from workers.platforms.woocommerce.orders import OrderSource
 
-__all__ = ["SHOP_NOT_SET_UP", "PlatformError", "Preview", "preview_categories", "preview_products"]
+__all__ = [
+    "SHOP_NOT_SET_UP",
+    "PlatformError",
+    "Preview",
+    "preview_categories",
+    "preview_orders",
+    "preview_products",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,3 +141,25 @@ def _category(
     found = differences(payload, native or {})
     action = "create" if native is None else ("update" if found else "none")
     return Preview(category.category_id, category.name, action, category.wc_category_id if native else None, found)
+
+
+@dataclass(frozen=True, slots=True)
+class OrderPreview:
+    """At most 100 orders, of `total` in the window; None where the shop does not count. `refused` could not be read."""
+
+    orders: list[PulledOrder]
+    refused: int
+    total: int | None
+
+
+def preview_orders(settings: Settings, pool: Pool, store_id: UUID, wanted: Wanted) -> OrderPreview:
+    """The first page of what a pull would read, in one call. Raises PlatformError."""
+    with pool.connection() as conn, tenant(conn, store_id):
+        metadata = get_metadata(conn, store_id, "orders")
+    client = open_store_client(settings, pool, store_id)
+    try:
+        page = OrderSource(client, window_for(wanted, metadata, datetime.now(UTC))).fetch(None)
+    finally:
+        client.close()
+    orders = [from_woocommerce_order(order) for record in page.records if (order := read_order(record)) is not None]
+    return OrderPreview(orders, len(page.records) - len(orders), page.total)

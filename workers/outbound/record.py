@@ -8,20 +8,21 @@ from uuid import UUID
 
 from psycopg import Connection
 
+from app.logs import get_logger
 from db.mappings import delete_mappings, get_owners, mark_mappings_failed, save_mappings
 from db.pool import Pool
 from db.push import pause_store
 from db.sync_batches import count_batch_results
-from db.sync_items import Spent, complete_items, fail_items, lock_items, return_items
+from db.sync_items import Origin, Spent, complete_items, fail_items, holds_claim, lock_items, return_items
 from db.tenancy import tenant
 from workers.outbound.claim import Claim, tally
+from workers.outbound.doubt import forget_sent
 from workers.outbound.outcomes import Again, Outcomes, Refused, Verdicts, verdicts_on
+from workers.outbound.requests import request_categories, request_products
 from workers.platforms.woocommerce import errors
-from workers.platforms.woocommerce.errors import WooCommerceApiError
+from workers.platforms.woocommerce.errors import RateLimitError, WooCommerceApiError
 
-TRIES = (
-    10  # something like a returned item was asked for at the same moment: each time somebody else's commit went through
-)
+log = get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,16 +45,32 @@ def _record(conn: Connection, store_id: UUID, claim: Claim, outcomes: Outcomes) 
     if outcomes.pause is not None:  # the lease first, then items, then runs: in the order of those who claim
         pause_store(conn, store_id, outcomes.pause)
     lock_items(conn, store_id)
+    if not holds_claim(conn, store_id, claim.id):
+        return _too_late(conn, store_id, claim, outcomes)
     wc_ids = [mapping.sent.wc_product_id for mapping in outcomes.mappings]
     outcomes = without_taken(outcomes, get_owners(conn, store_id, wc_ids))
     verdicts = verdicts_on(outcomes, claim.id, datetime.now(UTC))
     _write_items(conn, store_id, claim.id, verdicts, Spent(outcomes.platform_seconds, outcomes.validation_seconds))
     delete_mappings(conn, store_id, outcomes.gone)
     save_mappings(conn, store_id, sorted(outcomes.mappings, key=lambda mapping: mapping.product_id))
+    if outcomes.calls:
+        in_doubt = [one for one in outcomes.refused if not isinstance(one.error, RateLimitError)]
+        forget_sent(conn, store_id, [item for one in in_doubt for item in one.items])
     failed = {item.product_id: one.error.message for one in outcomes.refused for item in one.items if item.product_id}
     mark_mappings_failed(conn, store_id, sorted((key, message) for key, message in failed.items() if key))
     late = [one.id for one in verdicts.completed if one.breach] + [one.id for one in verdicts.failed if one.breach]
     return Recorded(len(verdicts.completed), len(verdicts.failed), len(verdicts.returned), len(late))
+
+
+def _too_late(conn: Connection, store_id: UUID, claim: Claim, outcomes: Outcomes) -> Recorded:
+    """Others have the items by now, and may have sent what is newer before this call's older state reached the shop: what
+    went out is asked for once more, unchanged or not. What this call learned is worth nothing."""
+    again = Origin({"source": "late"}, force=True)
+    items = [*claim.category_items, *(item for task in claim.tasks for item in task.items)] if outcomes.calls else []
+    request_products(conn, store_id, [(one.product_id, one.sync_type) for one in items if one.product_id], again)
+    request_categories(conn, store_id, [one.category_id for one in items if one.category_id], again)
+    log.warning("answer_too_late", items=len(items))
+    return Recorded(0, 0, 0, 0)
 
 
 def _write_items(conn: Connection, store_id: UUID, claim_id: UUID, verdicts: Verdicts, spent: Spent) -> None:

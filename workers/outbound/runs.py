@@ -12,14 +12,25 @@ from psycopg import Connection
 
 from db.erp_categories import list_erp_categories
 from db.erp_products import get_products, list_unsent_products
+from db.outbound_overview import lock_failed_group
 from db.sync_batches import insert_batch, size_batch
 from db.sync_items import Origin, list_reopenable_items, lock_items, reopen_items
 from workers.ids import new_id
 from workers.outbound.claim import PRODUCTS_A_CALL
-from workers.outbound.gate import approve, count_reopened
+from workers.outbound.gate import approve, count_reopened, reject
 from workers.outbound.requests import request_categories, request_products
 
-__all__ = ["AUTOMATIC_REST_SECONDS", "Run", "approve", "retry_failed", "start_categories", "start_full", "start_one"]
+__all__ = [
+    "AUTOMATIC_REST_SECONDS",
+    "Run",
+    "approve",
+    "reject",
+    "retry_failed",
+    "retry_group",
+    "start_categories",
+    "start_full",
+    "start_one",
+]
 
 AUTOMATIC_REST_SECONDS = 60.0
 
@@ -69,5 +80,13 @@ def retry_failed(conn: Connection, store_id: UUID, *, everything: bool) -> int:
     lock_items(conn, store_id)
     ids = list_reopenable_items(conn, store_id, everything, AUTOMATIC_REST_SECONDS)
     reopened = reopen_items(conn, store_id, ids, approved=False)
+    count_reopened(conn, store_id, reopened)
+    return sum(one.pending for one in reopened)
+
+
+def retry_group(conn: Connection, store_id: UUID, sync_type: str, error_code: str) -> int:
+    """Let the failed items of one type and reason wait again, permanent failures too. Returns how many wait."""
+    lock_items(conn, store_id)
+    reopened = reopen_items(conn, store_id, lock_failed_group(conn, store_id, sync_type, error_code), approved=False)
     count_reopened(conn, store_id, reopened)
     return sum(one.pending for one in reopened)

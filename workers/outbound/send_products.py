@@ -29,7 +29,12 @@ from workers.outbound.tasks import (
 from workers.platforms.base import PlatformError
 from workers.platforms.woocommerce import errors
 from workers.platforms.woocommerce.client import BatchAnswer, BatchItem
-from workers.platforms.woocommerce.errors import ValidationError, WooCommerceApiError
+from workers.platforms.woocommerce.errors import (
+    MappingNotFoundError,
+    SyncError,
+    ValidationError,
+    WooCommerceApiError,
+)
 
 log = get_logger(__name__)
 
@@ -50,7 +55,7 @@ def send_products(
     began = time.monotonic()
     found = sort_tasks(tasks)
     for task in found.unknown:
-        outcomes.refused.append(Refused(task.items, _unknown()))
+        outcomes.refused.append(Refused(task.items, _unknown(task)))
     for task in found.unchanged:
         outcomes.done.append(Done(task.items, task.sent.wc_product_id if task.sent else None))
     outcomes.validation_seconds += time.monotonic() - began
@@ -69,8 +74,9 @@ def _settled(outcomes: Outcomes) -> list[ClaimedItem]:
     return [item for group in groups for item in group.items]
 
 
-def _unknown() -> PlatformError:
-    return PlatformError(PRODUCT_UNKNOWN, "The ERP has not told us of this product.", retryable=False)
+def _unknown(task: Task) -> SyncError:
+    message = "The ERP has not told us of this product."
+    return SyncError(task.product_id, task.items[0].sync_type, PRODUCT_UNKNOWN, message, retryable=False)
 
 
 def _adopt(line: Line, tasks: Sequence[Task], outcomes: Outcomes) -> set[UUID]:
@@ -169,7 +175,8 @@ def _batch(send: Any, creates: Sequence[Write], updates: Sequence[Write]) -> Bat
 
 
 def _wc_id(write: Write) -> int:
-    assert write.task.sent is not None
+    if write.task.sent is None:
+        raise MappingNotFoundError(write.task.product_id)
     return write.task.sent.wc_product_id
 
 
@@ -183,11 +190,21 @@ def _settle(write: Write, item: BatchItem, ids: Mapping[UUID, int], outcomes: Ou
         # Deleted in the shop: forget the mapping, and the next attempt creates it anew.
         outcomes.gone.append((write.task.product_id, write.task.sent.wc_product_id))
         _refuse([write], WooCommerceApiError(errors.NOT_IN_SHOP, status=error_status(error), retryable=True), outcomes)
-    elif error.code == errors.DUPLICATE_SKU and write.task.sent is None and not write.task.may_exist:
-        # The shop has it already, from somebody else: it is looked up and adopted next.
-        outcomes.again.append(Again(write.task.items))
+    elif error.code == errors.DUPLICATE_SKU and write.task.sent is None:
+        _look_up_next(write, error, outcomes)
     else:
         _refuse([write], error, outcomes)
+
+
+def _look_up_next(write: Write, error: PlatformError, outcomes: Outcomes) -> None:
+    """The shop has it already: from somebody else, or, where it was looked up in vain just now, from a call of ours that a
+    shop finished after all, long after we gave it up. It is looked up and adopted next; in the end it is another's."""
+    if not write.task.may_exist:
+        outcomes.again.append(Again(write.task.items))
+        return
+    is_last = any(item.attempts >= item.max_attempts for item in write.task.items)
+    refusal = WooCommerceApiError(errors.DUPLICATE_SKU, status=error_status(error), retryable=not is_last)
+    _refuse([write], refusal, outcomes)
 
 
 def error_status(error: PlatformError) -> int:

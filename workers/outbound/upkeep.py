@@ -1,4 +1,4 @@
-"""The dispatcher's part in the outbound side: wakes what was not woken, keeps the schedules, raises alerts, prunes.
+"""The dispatcher's part in the outbound side: wakes what was not woken, keeps the schedules, tells of orders, prunes.
 
 Schedules of specification 3: all products daily at 03:00 UTC, failed items every 30 minutes, orders every 5 minutes.
 """
@@ -6,7 +6,7 @@ Schedules of specification 3: all products daily at 03:00 UTC, failed items ever
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
@@ -15,11 +15,11 @@ from psycopg import Connection
 from app.logs import get_logger
 from app.settings import Settings
 from db.pool import Pool
-from db.push import claim_task, list_backlog, list_due_stores, list_due_tasks, prune_items
+from db.push import claim_task, list_due_stores, list_due_tasks, prune_items, prune_runs
 from db.sync_logs import Ticket
 from db.tenancy import tenant
 from workers.inbound.pull_start import AlreadyRunning, Wanted, start_pull
-from workers.outbound.alerts import Alert, alerts_of, raise_alert
+from workers.outbound.announce import announce_orders
 from workers.outbound.runs import retry_failed, start_full
 from workers.queues import WakeUp
 
@@ -29,8 +29,6 @@ FULL_SYNC_HOUR = 3
 RETRY_EVERY = timedelta(minutes=30)
 PULL_EVERY = timedelta(minutes=5)
 MOST_STORES = 500
-LOOK_EVERY_SECONDS = 15.0
-SAID_AGAIN_SECONDS = 600.0
 PRUNE_EVERY_SECONDS = 600.0
 PRUNED_AT_ONCE = 1000
 
@@ -42,15 +40,13 @@ class Upkeep:
     settings: Settings
     pool: Pool
     wake_up: WakeUp
-    looked_at: float = float("-inf")
     pruned_at: float = float("-inf")
-    said: dict[tuple[UUID, str], float] = field(default_factory=dict)
 
     def tick(self) -> None:
         """One round. Raises psycopg.Error and PoolTimeout where the database is away."""
         self._run_tasks()
-        self._watch()
         self._prune()
+        announce_orders(self.pool, self.wake_up)
         with self.pool.connection() as conn:
             due = list_due_stores(conn, MOST_STORES)
         for store_id in due:
@@ -62,30 +58,15 @@ class Upkeep:
         for store_id, task in due:
             self.wake_up.enqueue(run_task(self.pool, store_id, task))
 
-    def _watch(self) -> None:
-        """Say what is wrong when it begins, and again while it lasts."""
-        now = time.monotonic()
-        if now < self.looked_at + LOOK_EVERY_SECONDS:
-            return
-        self.looked_at = now
-        with self.pool.connection() as conn:
-            found = alerts_of(list_backlog(conn), datetime.now(UTC))
-        self.said = {(one.store_id, one.kind): self.said.get((one.store_id, one.kind), float("-inf")) for one in found}
-        for alert in found:
-            self._say(alert, now)
-
-    def _say(self, alert: Alert, now: float) -> None:
-        key = (alert.store_id, alert.kind)
-        if now >= self.said[key] + SAID_AGAIN_SECONDS:
-            self.said[key] = now
-            raise_alert(alert, self.settings.alert_webhook_url)
-
     def _prune(self) -> None:
         if time.monotonic() < self.pruned_at + PRUNE_EVERY_SECONDS:
             return
         with self.pool.connection() as conn:
-            pruned = prune_items(conn, self.settings.retention_days, PRUNED_AT_ONCE)
-        if pruned < PRUNED_AT_ONCE:
+            items = prune_items(conn, self.settings.retention_days, PRUNED_AT_ONCE)
+            runs = prune_runs(conn, self.settings.retention_days, PRUNED_AT_ONCE)
+        if items or runs:
+            log.info("push_pruned", items=items, runs=runs)
+        if max(items, runs) < PRUNED_AT_ONCE:
             self.pruned_at = time.monotonic()
 
 

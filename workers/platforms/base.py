@@ -27,13 +27,15 @@ class Page:
 
     `records` are the platform's own objects, unread. `cursor` names the next page and is None on the last one; it can be
     stored and used by another process. `total` counts the whole window where the platform tells it. `server_time` is the
-    platform's clock as the answer gave it.
+    platform's clock as the answer gave it. `in_order`: the walk is promised to go by the time of change, so that nothing on a
+    later page was changed before what is on this one.
     """
 
     records: list[dict[str, Any]]
     cursor: str | None
     total: int | None
     server_time: datetime | None
+    in_order: bool = False
 
 
 class PlatformError(Exception):

@@ -50,6 +50,19 @@ def revoked() -> PlatformError:
     return PlatformError("SHOP_ACCESS_REVOKED", message, retryable=False)
 
 
+def renewal_lost() -> PlatformError:
+    message = (
+        "The platform was asked to renew the shop's access, but its answer was lost on the way, and it does not take the old"
+        " access a second time. Connect the shop again."
+    )
+    return PlatformError("SHOP_RENEWAL_LOST", message, retryable=False)
+
+
+def app_refused() -> PlatformError:
+    message = "The platform does not accept the app's id and secret for this shop. Set the shop's credentials again."
+    return PlatformError("SHOP_APP_REFUSED", message, retryable=False)
+
+
 def scope_missing() -> PlatformError:
     message = "The shop has not given permission to read these records. Grant it in the shop, then start again."
     return PlatformError("SHOP_SCOPE_MISSING", message, retryable=False)

@@ -32,12 +32,15 @@ from workers.platforms.failures import (
     unreadable,
 )
 from workers.platforms.http import Clock, PlatformHttp, Request
-from workers.platforms.pacing import CallLimitBucket
+from workers.platforms.pacing import AdaptiveRate, CallLimitBucket
+from workers.platforms.shopify_tokens import App, judge_token, renewal
+from workers.platforms.tokens import TokenDesk, TokenKeeper
 
 log = get_logger(__name__)
 
 API_VERSION = "2026-07"
 PAGE_SIZE = 250
+TOKENS_PER_SECOND = 1.0  # renewals at most, of one client
 LIST_ENDS_AFTER = 25_000
 SECOND = timedelta(seconds=1)
 
@@ -106,12 +109,14 @@ def _iso(moment: datetime) -> str:
 
 
 class ShopifyRest:
-    """One shop. See `base.Shop`; `token` is the Admin API's access token."""
+    """One shop. See `base.Shop`; `app` is None where the shop's token is one for good."""
 
-    def __init__(self, address: ShopAddress, token: str, clock: Clock) -> None:
-        bucket = CallLimitBucket(clock.monotonic)
+    def __init__(self, address: ShopAddress, app: App | None, desk: TokenDesk, clock: Clock) -> None:
+        bucket, rate = CallLimitBucket(clock.monotonic), AdaptiveRate(TOKENS_PER_SECOND, clock.monotonic)
         self._http = PlatformHttp(address, bucket, lambda answer: judge(answer, clock.unix()), clock)
-        self._token = token
+        self._token_http = PlatformHttp(address, rate, lambda answer: judge_token(answer, clock.unix()), clock)
+        self._tokens = TokenKeeper(desk, renewal(self._token_http, app, clock), clock)
+        self._has_app = app is not None
         self._other_version_noted = False
 
     def source(self, entity: str, window: Window) -> Source:
@@ -131,12 +136,21 @@ class ShopifyRest:
         return count
 
     def get(self, path: str, query: Mapping[str, str]) -> Answer:
-        """One good answer of the versioned API."""
+        """One good answer of the versioned API; where the token is refused, one more call with another token."""
         url = urljoin(f"{self._http.base}/", f"admin/api/{API_VERSION}/{path}?{urlencode(query)}")
-        headers = {"X-Shopify-Access-Token": self._token}
-        answer = self._http.call(lambda: Request("GET", url, headers), self._http.deadline())
+        deadline = self._http.deadline()
+        token = self._tokens.current(deadline)
+        try:
+            answer = self._called(url, token, deadline)
+        except PlatformError as error:
+            if error.code != revoked().code or not self._has_app:
+                raise
+            answer = self._called(url, self._tokens.replaced(token, deadline), deadline)
         self._note_version(answer.headers.get("x-shopify-api-version"))
         return answer
+
+    def _called(self, url: str, token: str, deadline: float) -> Answer:
+        return self._http.call(lambda: Request("GET", url, {"X-Shopify-Access-Token": token}), deadline)
 
     def _note_version(self, served: str | None) -> None:
         """A retired version is served by the oldest that still is: say so once a run, before fields go missing."""
@@ -146,6 +160,7 @@ class ShopifyRest:
 
     def close(self) -> None:
         self._http.close()
+        self._token_http.close()
 
 
 class ShopifySource:

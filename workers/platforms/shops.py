@@ -33,8 +33,10 @@ from workers.platforms.base import PlatformError, Shop
 from workers.platforms.failures import bad_credentials
 from workers.platforms.http import Clock
 from workers.platforms.shopify import ShopifyRest
-from workers.platforms.tiktok import API_URL, AUTH_URL, App, Hosts, TiktokShop
-from workers.platforms.tiktok_tokens import TokenDesk
+from workers.platforms.shopify_tokens import App
+from workers.platforms.tiktok import API_URL, AUTH_URL, Hosts, TiktokShop
+from workers.platforms.tiktok import App as TiktokApp
+from workers.platforms.tokens import TokenDesk
 from workers.platforms.woocommerce.client import open_client
 from workers.platforms.woocommerce.orders import WooCommerceShop
 
@@ -57,12 +59,12 @@ class CallLimits:
 
 
 def open_shop(access: ShopAccess, limits: CallLimits, desk: TokenDesk, clock: Clock) -> Shop:
-    """A client for one shop. `desk` keeps the tokens of a TikTok shop; others have no use for it.
+    """A client for one shop. `desk` keeps the tokens of a shop whose tokens end.
 
     Raises PlatformError, permanent, for a refused address, incomplete credentials or a platform that can't be pulled.
     """
     if access.platform == "shopify":
-        return _shopify(access, limits, clock)
+        return _shopify(access, limits, desk, clock)
     if access.platform == "tiktok":
         return _tiktok(access, limits, desk, clock)
     if access.platform == "woocommerce":
@@ -71,9 +73,14 @@ def open_shop(access: ShopAccess, limits: CallLimits, desk: TokenDesk, clock: Cl
     raise PlatformError("PLATFORM_NOT_PULLED", "Records of this platform are posted, not pulled.", retryable=False)
 
 
-def _shopify(access: ShopAccess, limits: CallLimits, clock: Clock) -> ShopifyRest:
+def _shopify(access: ShopAccess, limits: CallLimits, desk: TokenDesk, clock: Clock) -> ShopifyRest:
+    """With `client_id` and `client_secret` its tokens end, and are renewed; without, there is one for good."""
     address = read_shop_url(access.url or "", allow_http=limits.allow_http)
-    return ShopifyRest(address, _required(access, "access_token"), clock)
+    if access.credentials.get("client_id"):
+        app = App(_required(access, "client_id"), _required(access, "client_secret"))
+        return ShopifyRest(address, app, desk, clock)
+    _required(access, "access_token")
+    return ShopifyRest(address, None, desk, clock)
 
 
 def _tiktok(access: ShopAccess, limits: CallLimits, desk: TokenDesk, clock: Clock) -> TiktokShop:
@@ -81,9 +88,10 @@ def _tiktok(access: ShopAccess, limits: CallLimits, desk: TokenDesk, clock: Cloc
         api=read_shop_url(access.url or API_URL, allow_http=limits.allow_http),
         auth=read_shop_url(access.credentials.get("auth_url") or AUTH_URL, allow_http=limits.allow_http),
     )
-    app = App(
-        _required(access, "app_key"), _required(access, "app_secret"), access.credentials.get("shop_cipher") or None
-    )
+    for token in ("access_token", "refresh_token"):
+        _required(access, token)
+    cipher = access.credentials.get("shop_cipher") or None
+    app = TiktokApp(_required(access, "app_key"), _required(access, "app_secret"), cipher)
     return TiktokShop(hosts, app, desk, limits.tiktok_per_second, clock)
 
 

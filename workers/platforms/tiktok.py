@@ -20,7 +20,8 @@ from workers.platforms.tiktok_errors import TOKEN_EXPIRED, judge
 from workers.platforms.tiktok_orders import CreatedOrderSource, Data, UpdatedOrderSource
 from workers.platforms.tiktok_products import ProductSource
 from workers.platforms.tiktok_sign import sign
-from workers.platforms.tiktok_tokens import TokenDesk, TokenKeeper
+from workers.platforms.tiktok_tokens import EARLY_SECONDS, renewal
+from workers.platforms.tokens import TokenDesk, TokenKeeper
 
 API_URL = "https://open-api.tiktokglobalshop.com"
 AUTH_URL = "https://auth.tiktok-shops.com"
@@ -55,7 +56,7 @@ class TiktokShop:
         self._clock = clock
         self._http = PlatformHttp(hosts.api, AdaptiveRate(per_second, clock.monotonic), judged, clock)
         self._auth_http = PlatformHttp(hosts.auth, AdaptiveRate(per_second, clock.monotonic), judged, clock)
-        self._tokens = TokenKeeper(desk, self._auth_http, app.key, app.secret, clock)
+        self._tokens = TokenKeeper(desk, renewal(self._auth_http, app.key, app.secret), clock, EARLY_SECONDS)
 
     def source(self, entity: str, window: Window) -> Source:
         """Orders or products."""

@@ -119,7 +119,7 @@ class UpdatedOrderSource:
         total = total_of(data) if place.total is None else place.total
         following = self._following(replace(place, total=total), orders, token, total_of(data))
         fresh = [order for order in orders if not (order.get("id") in place.seen and time_of(order) == place.since)]
-        return Page(fresh, write_place(following) if following else None, total, server_time)
+        return Page(fresh, write_place(following) if following else None, total, server_time, in_order=True)
 
     def _body(self, place: Place) -> dict[str, int]:
         body = {**self._bounds, "update_time_ge": place.since}

@@ -8,6 +8,7 @@ from typing import Any
 from app.contract.operation import CALLER, SERVER, Answer, Link, Operation, uuid_place
 from app.contract.operations.ingest import LOG
 from schemas.answers.jobs import JobsSchema, JobWithErrorsSchema, RecordErrorsSchema, StatusSchema
+from schemas.pull_requests import BIGINT_MAX
 from schemas.queries import JobsQuery, RecordErrorsQuery
 
 TAG = "Jobs"
@@ -188,5 +189,17 @@ OPERATIONS = (
             ),
         ),
         errors=(*CALLER, *SERVER),
+    ),
+    Operation(
+        name="eraseCustomer",
+        method="delete",
+        path="/api/sync/customers/{wcCustomerId}",
+        tag=TAG,
+        summary="Erase one person",
+        about="Wherever they are kept. 404 where nothing is known of them, be it that they were erased before.",
+        role="admin",
+        places={"wcCustomerId": {"type": "integer", "minimum": 1, "maximum": BIGINT_MAX}},
+        answers=(Answer(204, "Erased."),),
+        errors=("VALIDATION_ERROR", *CALLER, "NOT_FOUND", *SERVER),
     ),
 )

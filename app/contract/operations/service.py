@@ -1,4 +1,4 @@
-"""The service itself: whether it serves, and this contract."""
+"""The service itself: whether it serves, its figures, and this contract."""
 
 from __future__ import annotations
 
@@ -26,6 +26,7 @@ READY = {
     },
     "additionalProperties": False,
 }
+FIGURES = "# HELP sluice_redis_up …\n# TYPE sluice_redis_up gauge\nsluice_redis_up 1.0\n"
 UNCHANGED = Answer(304, "Nothing has changed since that ETag.", headers=("ETag",))
 
 OPERATIONS = (
@@ -63,6 +64,27 @@ OPERATIONS = (
             ),
         ),
         errors=("INTERNAL",),
+    ),
+    Operation(
+        name="getMetrics",
+        method="get",
+        path="/metrics",
+        tag=TAG,
+        summary="Figures of all stores together",
+        about="Counts and ages, no id and nothing of a store's data. 401 where `METRICS_TOKEN` is set and was not sent; where"
+        " it is not set, 403 for whoever comes from another machine or through a proxy.",
+        role="metrics",
+        answers=(
+            Answer(
+                200,
+                "The figures.",
+                raw={"type": "string"},
+                mimetype="text/plain",
+                example=FIGURES,
+                also={"application/openmetrics-text": f"{FIGURES}# EOF\n"},
+            ),
+        ),
+        errors=("UNAUTHORIZED", "FORBIDDEN", "INTERNAL"),
     ),
     Operation(
         name="getContract",

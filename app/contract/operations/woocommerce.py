@@ -6,10 +6,10 @@ from typing import Any
 
 from app.contract.operation import BODY, CALLER, SERVER, Answer, Body, Link, Operation, choice_place, uuid_place
 from app.contract.operations.pulls import STARTED, started
-from app.contract.operations.woocommerce_examples import BATCH, DRY_RUN, ITEM, PRODUCT
+from app.contract.operations.woocommerce_examples import BATCH, DRY_RUN, ITEM, PREVIEWED_ORDERS, PRODUCT
 from schemas.answers import outbound as shapes
 from schemas.outbound_requests import PullOrdersSchema, RunSchema
-from schemas.queries import DryRunQuery, FullSyncQuery
+from schemas.queries import DryRunPageQuery, DryRunQuery
 
 TAG = "WooCommerce"
 PRODUCT_ID = {"productId": uuid_place("the ERP's id of the product")}
@@ -46,7 +46,7 @@ def _run(name: str, what: str, query: type[DryRunQuery], preview: dict[str, Any]
 
 
 OPERATIONS = (
-    _run("products", "Products", FullSyncQuery, {**DRY_RUN, "lookedAt": 2, "nextCursor": None}),
+    _run("products", "Products", DryRunPageQuery, {**DRY_RUN, "lookedAt": 2, "nextCursor": None}),
     _run("categories", "Categories", DryRunQuery, DRY_RUN),
     Operation(
         name="syncProduct",
@@ -101,10 +101,12 @@ OPERATIONS = (
         path="/api/v1/woocommerce/sync/retry",
         tag=TAG,
         summary="Try all failed items again",
-        about="Permanent failures too: a person may have mended what was wrong.",
+        about="Permanent failures too: a person may have mended what was wrong. With `dry_run=true` the differences"
+        " of a page of them: the shop is read and nothing is written; 409 where the shop is not connected.",
         role="admin",
-        answers=(Answer(200, "How many.", shapes.RetriedSchema, {"retryCount": 1}),),
-        errors=(*CALLER, *SERVER),
+        query=DryRunPageQuery,
+        answers=(Answer(200, "How many.", shapes.RetriedSchema, {"retryCount": 1}, or_else=shapes.PreviewsSchema),),
+        errors=("VALIDATION_ERROR", *CALLER, "CONFLICT", "PLATFORM_FAILED", *SERVER),
     ),
     Operation(
         name="approveSyncBatch",
@@ -119,15 +121,32 @@ OPERATIONS = (
         errors=(*CALLER, "NOT_FOUND", "CONFLICT", *SERVER),
     ),
     Operation(
+        name="rejectSyncBatch",
+        method="post",
+        path="/api/v1/woocommerce/sync/batches/{batchId}/reject",
+        tag=TAG,
+        summary="Give up what is held",
+        about="The shop keeps what it has. 409 where nothing is held under this id any more.",
+        role="admin",
+        places=BATCH_ID,
+        answers=(Answer(200, "What was given up.", shapes.RejectedSchema, {"batchId": BATCH, "rejectedItems": 40}),),
+        errors=(*CALLER, "NOT_FOUND", "CONFLICT", *SERVER),
+    ),
+    Operation(
         name="pullWoocommerceOrders",
         method="post",
         path="/api/v1/woocommerce/pull/orders",
         tag=TAG,
         summary="Pull the shop's orders",
         about="What changed since the last pull, or since `since`. 400 for a moment that has not come yet. 409 while another"
-        " run is in progress, and where the shop is not connected.",
+        " run is in progress, and where the shop is not connected. With `dry_run=true` the first page of them, and nothing is"
+        " stored.",
+        query=DryRunQuery,
         body=Body(PullOrdersSchema, {"since": "2026-01-15T00:00:00Z"}, required=False),
-        answers=(started({**STARTED, "syncMode": "update"}),),
-        errors=(*BODY, *CALLER, "CONFLICT", *SERVER),
+        answers=(
+            started({**STARTED, "syncMode": "update"}),
+            Answer(200, "The first page (`dry_run=true`).", shapes.PreviewedOrdersSchema, PREVIEWED_ORDERS),
+        ),
+        errors=(*BODY, *CALLER, "CONFLICT", "PLATFORM_FAILED", *SERVER),
     ),
 )

@@ -82,6 +82,33 @@ DRY_RUN: dict[str, Any] = {
         }
     ],
 }
+PREVIEWED_ORDERS: dict[str, Any] = {
+    "dryRun": True,
+    "orders": [
+        {
+            "wooCommerceId": 1001,
+            "number": "1001",
+            "status": "processing",
+            "currency": "EUR",
+            "total": "49.98",
+            "refundedTotal": "0",
+            "customerId": 7,
+            "createdAt": "2026-01-15T12:00:00+00:00",
+            "modifiedAt": "2026-01-15T12:00:00+00:00",
+            "items": [
+                {
+                    "wooCommerceProductId": 501,
+                    "sku": "BW-001",
+                    "name": "Blue Widget",
+                    "quantity": "2",
+                    "total": "49.98",
+                }
+            ],
+        }
+    ],
+    "refused": 0,
+    "total": 1,
+}
 INTAKE: dict[str, Any] = {
     "receivedCount": 1,
     **dict.fromkeys(("updatedCount", "unchangedCount", "staleCount", "skippedCount"), 0),

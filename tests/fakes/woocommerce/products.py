@@ -200,10 +200,11 @@ def _finish(shop: ShopState, product: JsonObject) -> None:
 
 
 def _free_slug(shop: ShopState, slug: str) -> str:
-    free, suffix = slug, 2
+    free, suffix = slug, shop.next_suffix.get(slug, 2)
     while free in shop.slugs:
         free, suffix = f"{slug}-{suffix}", suffix + 1
     shop.slugs.add(free)
+    shop.next_suffix[slug] = suffix
     return free
 
 

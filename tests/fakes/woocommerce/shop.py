@@ -35,8 +35,9 @@ MAINTENANCE = "Briefly unavailable for scheduled maintenance. Check back in a mi
 class FakeWooCommerce:
     """A shop that serves while it is entered. `state` may be looked at and changed at any time, under its lock.
 
-    `calls` counts calls by method and route with ids left out (`PUT /products/{id}`), pages of the site as `PAGE`. `latency` is
-    added to each call. `clock` gives unix seconds.
+    `calls` counts calls by method and route with ids left out (`PUT /products/{id}`), pages of the site as `PAGE`. No call
+    takes less than `latency` seconds, the shop's own work included. `before` is called ahead of each, with what `calls` counts.
+    `clock` gives unix seconds.
     """
 
     def __init__(
@@ -54,6 +55,7 @@ class FakeWooCommerce:
         self.calls: Counter[str] = Counter()
         self.faults = Faults()
         self.latency = 0.0
+        self.before: Callable[[str], object] = lambda endpoint: None
         self._closing = threading.Event()
         categories.add_default(self.state)
 
@@ -109,7 +111,13 @@ class FakeWooCommerce:
         endpoint = f"{call.method} {re.sub(r'/[0-9]+(?=/|$)', '/{id}', route)}" if route is not None else "PAGE"
         with self.state.lock:
             self.calls[endpoint] += 1
-        self._closing.wait(self.latency)
+        came_at = time.monotonic()
+        self.before(endpoint)
+        reply = self._served(call, route)
+        self._closing.wait(came_at + self.latency - time.monotonic())
+        return reply
+
+    def _served(self, call: Call, route: str | None) -> Reply:
         fault = self.faults.meet(f"{call.method} {route}" if route is not None else "PAGE")
         stopped = None if fault is None else _before_work(fault, call.method)
         if stopped is not None:

@@ -55,6 +55,9 @@ class ShopState:
         self.products: dict[int, JsonObject] = {}
         self.skus: dict[str, int] = {}  # trashed products keep theirs
         self.slugs: set[str] = set()
+        self.next_suffix: dict[
+            str, int
+        ] = {}  # of a slug that is taken: the least that may be free, as none is given back
         self.trashed_from: dict[int, str] = {}  # a trashed product's id, and the status it had
         self.images: dict[int, JsonObject] = {}
         self.categories: dict[int, JsonObject] = {}

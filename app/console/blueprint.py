@@ -1,0 +1,126 @@
+"""The console: pages for people, from the same doors as the API's, under a policy that runs nothing but our own files."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+
+from flask import Blueprint, Flask, Response, g, redirect, render_template, request, url_for
+from werkzeug.middleware.proxy_fix import ProxyFix
+
+from app.console import explaining, history, login, outbound, overview, starts, stores
+from app.console.attempts import SignInAttempts
+from app.console.login import ATTEMPTS
+from app.console.notices import notice
+from app.console.sessions import PATH, csrf_token, may_administer
+from app.console.words import FILTERS
+from app.errors import STATUSES, ApiError, error_response
+from app.services import EXTENSION, Services
+
+MOST_FORM_BYTES = 64 * 1024
+POLICY = "; ".join(
+    (
+        "default-src 'none'",
+        "script-src 'self'",
+        "style-src 'self'",
+        "img-src 'self'",
+        "connect-src 'self'",
+        "form-action 'self'",
+        "base-uri 'none'",
+        "frame-ancestors 'none'",
+    )
+)
+HEADERS = {
+    "Content-Security-Policy": POLICY,
+    "Referrer-Policy": "same-origin",
+    "X-Frame-Options": "DENY",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+}
+STATIC = Path(__file__).parent / "static"
+STATIC_SECONDS = 365 * 86400  # their addresses change with their content
+VERSION = hashlib.sha256(b"".join(path.read_bytes() for path in sorted(STATIC.rglob("*.*")))).hexdigest()[:12]
+TITLES = {
+    "FORBIDDEN": "Not allowed",
+    "NOT_FOUND": "Not found",
+    "CONFLICT": "Not possible now",
+    "RATE_LIMITED": "Too many requests",
+    "VALIDATION_ERROR": "Something is missing or wrong",
+    "UNAVAILABLE": "Not available for the moment",
+}
+
+
+def make_blueprint() -> Blueprint:
+    blueprint = Blueprint("console", __name__, url_prefix=PATH, static_folder="static", template_folder="templates")
+    for group in (login, overview, history, starts, explaining, outbound, stores):
+        group.add_pages(blueprint)
+    blueprint.before_request(_bound_form)
+    blueprint.app_context_processor(_for_templates)
+    blueprint.record_once(lambda state: state.app.jinja_env.filters.update(FILTERS))
+    return blueprint
+
+
+def add_console(app: Flask) -> None:
+    """All pages, with their headers on every answer below /console, errors included."""
+    found: Services = app.extensions[EXTENSION]
+    app.register_blueprint(make_blueprint())
+    app.extensions[ATTEMPTS] = SignInAttempts(found.wake_up)
+    proxies = found.settings.trusted_proxies
+    if proxies:
+        app.wsgi_app = ProxyFix(app.wsgi_app, x_for=proxies, x_proto=proxies)  # type: ignore[method-assign]
+    app.after_request(_end_page)
+
+
+def _bound_form() -> None:
+    request.max_content_length = MOST_FORM_BYTES
+
+
+def _for_templates() -> dict[str, object]:
+    who = g.get("caller")
+    return {
+        "caller": who,
+        "store": g.get("store"),
+        "is_admin": who is not None and may_administer(),
+        "csrf": csrf_token(),
+        "notice": notice(),
+        "asset": asset,
+    }
+
+
+def asset(name: str) -> str:
+    """The address of a file beside the pages."""
+    return url_for("console.static", filename=name, v=VERSION)
+
+
+def is_page() -> bool:
+    return request.path == PATH or request.path.startswith(PATH + "/")
+
+
+def render_error(error: ApiError) -> Response:
+    """An error as whoever asked understands it: a page below /console, the API's envelope elsewhere."""
+    if not is_page():
+        return error_response(error)
+    if error.code == "UNAUTHORIZED":
+        return _to_login()
+    title = TITLES.get(error.code, "Something went wrong")
+    page = render_template("console/error.html", title=title, error=error, request_id=g.get("request_id"))
+    response = Response(page, status=STATUSES[error.code])
+    response.headers.update(error.headers)
+    return response
+
+
+def _to_login() -> Response:
+    """To the form and back; a page's live part takes the whole page along."""
+    if request.headers.get("HX-Request"):
+        return Response(status=204, headers={"HX-Redirect": url_for("console.login")})
+    back = request.full_path.rstrip("?") if request.method == "GET" else None
+    answer = redirect(url_for("console.login", next=back))
+    return Response(answer.get_data(), status=answer.status_code, headers=dict(answer.headers))
+
+
+def _end_page(response: Response) -> Response:
+    if is_page():
+        response.headers.update(HEADERS)
+        if request.endpoint == "console.static" and response.status_code == 200:
+            response.headers["Cache-Control"] = f"public, max-age={STATIC_SECONDS}"
+    return response

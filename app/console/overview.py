@@ -1,0 +1,169 @@
+"""The first pages: how a store does, and, for operators, how all of them do together."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+from flask import Blueprint, redirect, render_template, request, url_for
+from werkzeug.wrappers import Response as AnyResponse
+
+from app.console.logs import read_rows
+from app.console.plots import DEFAULT_RANGE, RANGES, Range, begin_of, figures_of, series_of, totals_of
+from app.console.sessions import caller, current_store, operator_page, session_required, store_page
+from app.errors import ApiError
+from app.paging import read_cursor, write_cursor
+from app.pulled import PULLED
+from app.services import services
+from db.entity_stats import list_stats
+from db.outbound_overview import count_open_items
+from db.overview import (
+    StoreActivity,
+    count_finished,
+    count_finished_of_all,
+    count_items_of_all,
+    count_open,
+    count_open_of_all,
+    list_open_logs,
+    list_store_activity,
+)
+from db.stores import Store, get_store
+from db.sync_metadata import list_metadata
+from db.tenancy import tenant
+from schemas.entities import ENTITIES
+from workers.outbound.priorities import SLA_SECONDS
+
+OPEN_SHOWN = 12
+STORES_SHOWN = 25
+FAILED_HOURS = 24
+MICROSECONDS = 1_000_000
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+def add_pages(blueprint: Blueprint) -> None:
+    blueprint.add_url_rule("", "root", home)
+    blueprint.add_url_rule("/", "home", home)
+    blueprint.add_url_rule("/stores", "all_stores", show_all)
+    blueprint.add_url_rule("/stores/live", "all_stores_live", show_all_live)
+    blueprint.add_url_rule("/<uuid:store_id>/", "overview", show_overview)
+    blueprint.add_url_rule("/<uuid:store_id>/live", "overview_live", show_live)
+    blueprint.add_url_rule("/<uuid:store_id>/plots", "overview_plots", show_plots)
+
+
+@session_required
+def home() -> AnyResponse:
+    """A store's token leads to its store, an operator's to all."""
+    store_id = caller().store_id
+    return redirect(url_for("console.overview", store_id=store_id) if store_id else url_for("console.all_stores"))
+
+
+@store_page
+def show_overview() -> str:
+    return render_template("console/overview.html", page="overview", **_live(), **_plots())
+
+
+@store_page
+def show_live() -> str:
+    return render_template("console/_overview_live.html", **_live())
+
+
+@store_page
+def show_plots() -> str:
+    return render_template("console/_plots.html", **_plots())
+
+
+def _live() -> dict[str, Any]:
+    """What moves from second to second."""
+    store = current_store()
+    with services().pool.connection() as conn, tenant(conn, store.id):
+        opened = count_open(conn, store.id)
+        rows = read_rows(conn, list_open_logs(conn, store.id, OPEN_SHOWN))
+        stats, metadata = list_stats(conn, store.id), list_metadata(conn, store.id)
+        items = count_open_items(conn, store.id) if store.platform == "woocommerce" else []
+    entities = [name for name in ENTITIES if name in stats or name in metadata or name in PULLED[store.platform]]
+    return {
+        "opened": opened,
+        "rows": rows,
+        "entities": [(name, stats.get(name), metadata.get(name)) for name in entities],
+        "items": items,
+        "sla": SLA_SECONDS,
+    }
+
+
+def _plots() -> dict[str, Any]:
+    store, range_ = current_store(), _range()
+    begin = begin_of(range_, datetime.now(UTC))
+    with services().pool.connection() as conn, tenant(conn, store.id):
+        found = count_finished(conn, store.id, begin, range_.step)
+    return _figures(range_, begin, found)
+
+
+def _figures(range_: Range, begin: datetime, found: Any) -> dict[str, Any]:
+    series = series_of(found, range_, begin)
+    return {
+        "range": range_,
+        "ranges": list(RANGES.values()),
+        "totals": totals_of(found),
+        "series": series,
+        "figures": figures_of(series),
+    }
+
+
+def _range() -> Range:
+    name = request.args.get("range", DEFAULT_RANGE)
+    if name not in RANGES:
+        raise ApiError("VALIDATION_ERROR", "The range must be one of " + ", ".join(RANGES) + ".")
+    return RANGES[name]
+
+
+@operator_page
+def show_all() -> str:
+    """Totals over all stores, and the stores themselves, a page at a time."""
+    return render_template("console/all_stores.html", page="all", **_all_stores(), **_all_figures())
+
+
+@operator_page
+def show_all_live() -> str:
+    return render_template("console/_all_stores_live.html", **_all_stores(), **_all_figures())
+
+
+def _all_figures() -> dict[str, Any]:
+    range_ = _range()
+    begin = begin_of(range_, datetime.now(UTC))
+    with services().pool.connection() as conn:
+        found = count_finished_of_all(conn, begin, range_.step)
+        opened = count_open_of_all(conn)
+        waiting, overdue = count_items_of_all(conn)
+    return {**_figures(range_, begin, found), "opened": opened, "waiting": waiting, "overdue": overdue}
+
+
+def _all_stores() -> dict[str, Any]:
+    after = _after(read_cursor(request.args))
+    since = datetime.now(UTC) - timedelta(hours=FAILED_HOURS)
+    with services().pool.connection() as conn:
+        found = list_store_activity(conn, after, since, STORES_SHOWN + 1)
+    shown = [(store, row) for row in found[:STORES_SHOWN] if (store := _store_of(row)) is not None]
+    more = _cursor(found[STORES_SHOWN - 1]) if len(found) > STORES_SHOWN else None
+    return {"stores": shown, "more": more, "is_first": after is None, "failed_hours": FAILED_HOURS}
+
+
+def _store_of(row: StoreActivity) -> Store | None:
+    """Each read inside its own wall: what looks across stores returns ids and counts alone."""
+    with services().pool.connection() as conn, tenant(conn, row.store_id):
+        return get_store(conn, row.store_id)
+
+
+def _cursor(row: StoreActivity) -> str:
+    return write_cursor(str(round(row.created_at.timestamp() * MICROSECONDS)), str(row.store_id))
+
+
+def _after(cursor: list[str] | None) -> tuple[datetime, UUID] | None:
+    if cursor is None:
+        return None
+    try:
+        return EPOCH + timedelta(microseconds=int(cursor[0])), UUID(cursor[1])
+    except (ValueError, IndexError, OverflowError):
+        raise ApiError(
+            "VALIDATION_ERROR", "The address of this page is not right. Start from the first page."
+        ) from None

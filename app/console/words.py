@@ -1,0 +1,119 @@
+"""How figures, times and names read on a page: plain words, UTC, and thousands set apart."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from markupsafe import Markup, escape
+
+MINUTE, HOUR, DAY = 60, 3600, 86400
+SOURCES = {"plugin": "Plugin", "shopify": "Shopify", "tiktok": "TikTok Shop", "woocommerce": "WooCommerce"}
+PLATFORMS = {"woocommerce": "WooCommerce", "shopify": "Shopify", "tiktok": "TikTok Shop"}
+MARKS = {
+    "running": "▸",
+    "paused": "‖",
+    "completed": "✓",
+    "failed": "✕",
+    "cancelled": "–",
+    "pending": "…",
+    "syncing": "▸",
+    "needs_approval": "!",
+    "approved": "✓",
+    "released": "✓",
+    "rejected": "–",
+    "superseded": "–",
+}
+WORDS = {"needs_approval": "needs approval", "fill": "fill holes"}
+
+
+def number(value: int | float | None) -> str:
+    """1234567 as 1,234,567; a dash for what is not known."""
+    return "–" if value is None else f"{value:,}"
+
+
+def duration(seconds: float | None) -> str:
+    """The two largest units: 42 s, 3 min 5 s, 2 h 10 min, 4 d 3 h."""
+    if seconds is None:
+        return "–"
+    if seconds < 10:
+        return f"{max(seconds, 0):.1f} s"
+    whole = round(seconds)
+    if whole < MINUTE:
+        return f"{whole} s"
+    for unit, name, lower, lower_name in ((DAY, "d", HOUR, "h"), (HOUR, "h", MINUTE, "min"), (MINUTE, "min", 1, "s")):
+        if whole >= unit:
+            rest = whole % unit // lower
+            return f"{whole // unit} {name} {rest} {lower_name}" if rest else f"{whole // unit} {name}"
+    return f"{whole} s"
+
+
+def ago(then: datetime, now: datetime) -> str:
+    """One unit is enough: 12 seconds ago, 3 hours ago, in 2 days."""
+    seconds = (now - then).total_seconds()
+    size = abs(seconds)
+    if size < 1:
+        return "now"
+    unit, name = next(
+        (unit, name) for unit, name in ((DAY, "day"), (HOUR, "hour"), (MINUTE, "minute"), (0, "second")) if size >= unit
+    )
+    count = int(size // unit) if unit else int(size)
+    words = f"{count} {name}{'' if count == 1 else 's'}"
+    return f"{words} ago" if seconds > 0 else f"in {words}"
+
+
+def utc(then: datetime | None) -> str:
+    return "–" if then is None else f"{then.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"
+
+
+def stamp(seconds: int) -> str:
+    """Seconds since 1970 as a minute in UTC."""
+    return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%d %H:%M}"
+
+
+def when(then: datetime | None) -> Markup:
+    """A relative time that keeps itself right, with the moment in UTC on it."""
+    if then is None:
+        return Markup("<span class='nothing'>–</span>")
+    stamp = then.astimezone(UTC).isoformat()
+    words = ago(then, datetime.now(UTC))
+    return Markup("<time datetime='{}' title='{}' data-relative>{}</time>").format(stamp, utc(then), words)
+
+
+def moment(then: datetime | None) -> Markup:
+    """The moment in UTC first, then how long ago."""
+    return Markup("{} <span class='aside'>{}</span>").format(utc(then), when(then)) if then else when(then)
+
+
+def span(value: timedelta | None) -> str:
+    return duration(value.total_seconds()) if value is not None else "–"
+
+
+def words(name: str | None) -> str:
+    """A name of ours as a person writes it."""
+    return WORDS.get(name or "", (name or "–").replace("_", " "))
+
+
+def pill(status: str) -> Markup:
+    """A status by sign and word; its colour says the same once more."""
+    sign = MARKS.get(status, "·")
+    return Markup("<span class='pill {}'><span aria-hidden='true'>{}</span> {}</span>").format(
+        escape(status), sign, words(status)
+    )
+
+
+FILTERS: dict[str, Callable[..., Any]] = {
+    "number": number,
+    "duration": duration,
+    "utc": utc,
+    "stamp": stamp,
+    "from_iso": datetime.fromisoformat,
+    "when": when,
+    "moment": moment,
+    "span": span,
+    "words": words,
+    "pill": pill,
+    "source_name": lambda name: SOURCES.get(name, name),
+    "platform_name": lambda name: PLATFORMS.get(name, name),
+}

@@ -1,0 +1,96 @@
+-- Lists of logs by kind, and what the dispatcher deletes after its retention: each reads what it returns, and little more.
+
+-- A list filtered by entity, source, mode or status looks into the kinds that a store has and match, each in its own order. Only
+-- what has ended is in here, so that accepting a batch pays nothing for it; what runs is bounded, and has indexes of its own.
+CREATE INDEX sync_logs_ended_by_kind ON sync_logs (store_id, entity, source, mode, status, accepted_seq DESC)
+    WHERE status <> 'running';
+-- New ranges are summarised as they fill, not at the next vacuum.
+ALTER INDEX sync_logs_by_age SET (autosummarize = on);
+ALTER INDEX wc_sync_items_by_age SET (autosummarize = on);
+
+-- The functions of 0004, 0007 and 0008. Only their owner may change them.
+SET LOCAL ROLE sluice_system;
+
+-- A store's oldest logs, by the order of acceptance: block ranges lose their meaning as the room of deleted logs is used again.
+-- A store whose oldest ended log is young enough costs one look.
+CREATE OR REPLACE FUNCTION dispatch_prune(older_than interval, most integer) RETURNS bigint
+    LANGUAGE sql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, public
+    BEGIN ATOMIC
+        WITH old AS MATERIALIZED (
+            SELECT s.id AS store_id, l.id
+              FROM stores s,
+           LATERAL (SELECT f.accepted_at
+                      FROM sync_logs f
+                     WHERE f.store_id = s.id AND f.status NOT IN ('running', 'paused')
+                     ORDER BY f.accepted_seq
+                     LIMIT 1) oldest,
+           LATERAL (SELECT n.id, n.accepted_at
+                      FROM sync_logs n
+                     WHERE n.store_id = s.id AND n.status NOT IN ('running', 'paused')
+                       AND oldest.accepted_at < now() - older_than
+                     ORDER BY n.accepted_seq
+                     LIMIT most
+                       FOR UPDATE SKIP LOCKED) l
+             WHERE l.accepted_at < now() - older_than
+             LIMIT most
+        ), gone AS (
+            DELETE FROM sync_logs l
+             USING old
+             WHERE l.store_id = old.store_id AND l.id = old.id
+            RETURNING 1
+        )
+        SELECT count(*) FROM gone;
+    END;
+
+CREATE OR REPLACE FUNCTION dispatch_prune_push(older_than interval, most integer) RETURNS bigint
+    LANGUAGE sql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, public
+    BEGIN ATOMIC
+        WITH old AS MATERIALIZED (
+            SELECT s.id AS store_id, i.id
+              FROM stores s
+             CROSS JOIN unnest(ARRAY['completed', 'failed', 'superseded']) ended (status),
+           LATERAL (SELECT n.id
+                      FROM wc_sync_items n
+                     WHERE n.store_id = s.id AND n.status = ended.status AND n.created_at < now() - older_than
+                     ORDER BY n.created_at
+                     LIMIT most
+                       FOR UPDATE SKIP LOCKED) i
+             LIMIT most
+        ), gone AS (
+            DELETE FROM wc_sync_items i
+             USING old
+             WHERE i.store_id = old.store_id AND i.id = old.id
+            RETURNING 1
+        )
+        SELECT count(*) FROM gone;
+    END;
+
+-- Runs and holds that ended long ago, once none of their items is left.
+CREATE FUNCTION dispatch_prune_push_runs(older_than interval, most integer) RETURNS bigint
+    LANGUAGE sql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, public
+    BEGIN ATOMIC
+        WITH old AS MATERIALIZED (
+            SELECT s.id AS store_id, b.id
+              FROM stores s
+             CROSS JOIN unnest(ARRAY['completed', 'approved', 'released']) ended (status),
+           LATERAL (SELECT n.id
+                      FROM wc_sync_batches n
+                     WHERE n.store_id = s.id AND n.status = ended.status AND n.created_at < now() - older_than
+                       AND NOT EXISTS (SELECT FROM wc_sync_items i WHERE i.store_id = n.store_id AND i.batch_id = n.id)
+                       AND NOT EXISTS (SELECT FROM wc_sync_items i WHERE i.store_id = n.store_id AND i.hold_id = n.id)
+                     ORDER BY n.created_at
+                     LIMIT most
+                       FOR UPDATE SKIP LOCKED) b
+             LIMIT most
+        ), gone AS (
+            DELETE FROM wc_sync_batches b
+             USING old
+             WHERE b.store_id = old.store_id AND b.id = old.id
+            RETURNING 1
+        )
+        SELECT count(*) FROM gone;
+    END;
+
+REVOKE ALL ON FUNCTION dispatch_prune_push_runs(interval, integer) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION dispatch_prune_push_runs(interval, integer) TO sluice_app;
+RESET ROLE;

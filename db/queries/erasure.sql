@@ -1,0 +1,82 @@
+-- name: lock_kept_batches
+-- Batches that may still be applied and may name a customer, oldest first; locked, so that what a worker has in hand is applied
+-- before they are read.
+SELECT l.accepted_seq, l.id, l.entity, p.body
+  FROM sync_logs l
+  JOIN sync_payloads p ON p.store_id = l.store_id AND p.log_id = l.id
+ WHERE l.store_id = %(store_id)s AND l.entity IN ('orders', 'customers') AND l.status IN ('running', 'failed')
+   AND l.accepted_seq > %(after)s
+ ORDER BY l.accepted_seq
+ LIMIT %(most)s
+   FOR UPDATE OF l
+
+-- name: replace_batch
+-- The same batch without the person.
+UPDATE sync_payloads SET body = %(body)b WHERE store_id = %(store_id)s AND log_id = %(log_id)s
+
+-- name: take_over_pulls
+-- Whoever works on one of these runs stands aside, and reads its page again from here.
+UPDATE pull_runs r
+   SET epoch = r.epoch + 1
+  FROM (SELECT l.id
+          FROM sync_logs l
+         WHERE l.store_id = %(store_id)s AND l.entity IN ('orders', 'customers') AND l.queue = 'pull'
+           AND l.status IN ('running', 'paused')
+         ORDER BY l.id
+           FOR UPDATE) open
+ WHERE r.store_id = %(store_id)s AND r.log_id = open.id
+
+-- name: lock_kept_pages
+-- Pages that wait to be applied, of runs that are open, failed, or left them for the next.
+SELECT r.log_id, l.entity, r.page, r.rest_page
+  FROM pull_runs r
+  JOIN sync_logs l ON l.store_id = r.store_id AND l.id = r.log_id
+ WHERE r.store_id = %(store_id)s AND l.entity IN ('orders', 'customers')
+   AND (r.page IS NOT NULL OR r.rest_page IS NOT NULL)
+ ORDER BY r.log_id
+   FOR UPDATE OF r
+
+-- name: replace_pages
+-- The same pages without the person.
+UPDATE pull_runs SET page = %(page)b, rest_page = %(rest_page)b WHERE store_id = %(store_id)s AND log_id = %(log_id)s
+
+-- name: lock_kept_rests
+-- What the last run of an entity left for the next one.
+SELECT sync_type, rest_page
+  FROM sync_metadata
+ WHERE store_id = %(store_id)s AND sync_type IN ('orders', 'customers') AND rest_page IS NOT NULL
+ ORDER BY sync_type
+   FOR UPDATE
+
+-- name: replace_rest
+-- The same page without the person.
+UPDATE sync_metadata SET rest_page = %(rest_page)b WHERE store_id = %(store_id)s AND sync_type = %(entity)s
+
+-- name: forget_customer_of_orders
+-- Orders stay, and no longer say whose they are. Their hash stays too: the same order sent again changes nothing.
+UPDATE orders
+   SET wc_customer_id = NULL, customer_id = NULL
+ WHERE store_id = %(store_id)s
+   AND (customer_id = (SELECT c.id FROM customers c WHERE c.store_id = %(store_id)s AND c.{key} = %(external_id)s)
+        OR (customer_id IS NULL AND wc_customer_id = %(external_id)s))
+
+-- name: delete_customer
+-- The row with the hashed address and the name, and no longer counted.
+WITH gone AS (
+    DELETE FROM customers WHERE store_id = %(store_id)s AND {key} = %(external_id)s
+    RETURNING 1
+)
+UPDATE entity_stats
+   SET record_count = record_count - (SELECT count(*) FROM gone)
+ WHERE store_id = %(store_id)s AND entity = 'customers' AND EXISTS (SELECT FROM gone)
+
+-- name: delete_customer_errors
+-- Why records of this customer were skipped.
+DELETE FROM sync_record_errors e
+ USING sync_logs l
+ WHERE e.store_id = %(store_id)s AND e.external_id = %(external_id)s::text
+   AND l.store_id = e.store_id AND l.id = e.log_id AND l.entity = 'customers'
+
+-- name: delete_customer_arrivals
+-- That a record of this customer came late.
+DELETE FROM stale_arrivals WHERE store_id = %(store_id)s AND entity = 'customers' AND external_id = %(external_id)s

@@ -1,0 +1,82 @@
+"""What ended long ago is deleted with all that hangs on it, in bounded bites; what is open stays, however old."""
+
+from __future__ import annotations
+
+from uuid import UUID, uuid4
+
+import pytest
+from psycopg import Connection
+
+from app.tenants import CreatedStore
+from db.dispatch import prune_logs
+from db.push import prune_items, prune_runs
+from tests.factories import make_order
+from tests.pipeline import accept_batch, sync
+from workers.dispatcher import Dispatcher
+from workers.runtime import Runtime
+
+AGE = "UPDATE sync_logs SET accepted_at = now() - interval '31 days' WHERE store_id = %s"
+OLD_LOGS = """INSERT INTO sync_logs (store_id, id, entity, source, mode, status, received, next_attempt_at, accepted_at)
+              SELECT %s, gen_random_uuid(), 'orders', 'plugin', 'upsert', 'completed', 0, now(), now() - interval '40 days'
+                FROM generate_series(1, %s)"""
+RUN = """INSERT INTO wc_sync_batches (store_id, id, kind, status, created_at)
+         VALUES (%s, %s, %s, %s, now() - interval '40 days') RETURNING id"""
+ITEM = """INSERT INTO wc_sync_items (store_id, id, product_id, sync_type, priority, status, due_at, batch_id, created_at)
+          VALUES (%s, gen_random_uuid(), gen_random_uuid(), 'price', 1, %s, now(), %s, now() - interval '40 days')"""
+
+
+@pytest.fixture(autouse=True)
+def empty(root_conn: Connection) -> None:
+    root_conn.execute("DELETE FROM sync_logs; DELETE FROM wc_sync_items; DELETE FROM wc_sync_batches")
+
+
+def count(root_conn: Connection, table: str) -> int:
+    row = root_conn.execute(f"SELECT count(*) FROM {table}".encode()).fetchone()
+    assert row is not None
+    return int(row[0])
+
+
+def test_with_an_old_log_goes_all_that_hangs_on_it(runtime: Runtime, store_id: UUID, root_conn: Connection) -> None:
+    failed = accept_batch(runtime, store_id, "orders", [make_order()], key="once")
+    root_conn.execute(
+        "UPDATE sync_logs SET status = 'failed', phase = NULL, error_code = 'INTERNAL' WHERE id = %s", (failed,)
+    )
+    sync(runtime, store_id, "orders", [{}])
+    root_conn.execute(
+        "INSERT INTO pull_pages (store_id, log_id, page_no, accepted_seq, records) VALUES (%s, %s, 1, 1, 1)",
+        (store_id, failed),
+    )
+    root_conn.execute(AGE, (store_id,))
+    Dispatcher(runtime.settings, runtime.pool, runtime.wake_up).tick()
+    tables = ("sync_logs", "sync_payloads", "sync_record_errors", "pull_pages")
+    assert {table: count(root_conn, table) for table in tables} == dict.fromkeys(tables, 0)
+    # The key may be used again, even for another batch.
+    assert accept_batch(runtime, store_id, "orders", [make_order(wc_order_id=2)], key="once") != failed
+
+
+def test_old_logs_go_in_bites_and_no_stores_young_ones(
+    conn: Connection, runtime: Runtime, store_id: UUID, other_store: CreatedStore, root_conn: Connection
+) -> None:
+    for store in (store_id, other_store.store_id):
+        root_conn.execute(OLD_LOGS, (store, 120))
+        sync(runtime, store, "orders", [make_order()])
+        accept_batch(runtime, store, "orders", [make_order()])
+    assert [prune_logs(conn, 30, 100) for _ in range(4)] == [100, 100, 40, 0]
+    assert count(root_conn, "sync_logs") == 4
+
+
+def test_a_run_goes_once_it_has_ended_and_its_items_are_gone(
+    conn: Connection, store_id: UUID, root_conn: Connection
+) -> None:
+    made = {
+        kind: root_conn.execute(RUN, (store_id, uuid4(), *kind)).fetchone()
+        for kind in (("full", "completed"), ("hold", "released"), ("full", "syncing"), ("hold", "needs_approval"))
+    }
+    ended = made[("full", "completed")]
+    assert ended is not None
+    root_conn.execute(ITEM, (store_id, "completed", ended[0]))
+    assert (prune_runs(conn, 30, 100), prune_items(conn, 50, 100)) == (1, 0)
+    assert count(root_conn, "wc_sync_batches") == 3
+    assert (prune_items(conn, 30, 100), prune_runs(conn, 30, 100), prune_runs(conn, 30, 100)) == (1, 1, 0)
+    left = {row[0] for row in root_conn.execute("SELECT status FROM wc_sync_batches").fetchall()}
+    assert left == {"syncing", "needs_approval"}

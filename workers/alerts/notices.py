@@ -1,0 +1,115 @@
+"""Tells people: each notice stands in the log, and is posted to a webhook where one is set, until somebody takes it.
+
+At least once: a notice is noted as told after it was told, so it is repeated only where a dispatcher dies in between, or an
+answer is lost. Whoever claims a notice has it for HOLD_SECONDS; two dispatchers never tell the same one at the same time.
+"""
+
+from __future__ import annotations
+
+import functools
+import ssl
+from collections.abc import Sequence
+from typing import Any
+
+import httpx
+import msgspec
+
+from app.logs import get_logger
+from db.alerts import Notice, claim_notices, note_raise_told, note_recovery_told, postpone_notice
+from db.pool import Pool
+from db.tenancy import tenant
+
+log = get_logger(__name__)
+
+HOLD_SECONDS = 30.0  # longer than a call may take
+TIMEOUT_SECONDS = 3.0
+MOST_AT_ONCE = 100
+FIRST_DELAY_SECONDS = 15.0
+LONGEST_DELAY_SECONDS = 600.0
+
+
+def tell(pool: Pool, webhook_url: str | None) -> None:
+    """Tell what is due, all of it in one call. Raises psycopg.Error and PoolTimeout; a webhook that fails raises nothing."""
+    with pool.connection() as conn:
+        due = claim_notices(conn, HOLD_SECONDS, MOST_AT_ONCE)
+    if not due:
+        return
+    for notice in due:
+        _log(notice)
+    taken = webhook_url is None or _post(webhook_url, due)
+    for notice in due:
+        _note(pool, notice, taken)
+
+
+def facts_of(notice: Notice) -> dict[str, Any]:
+    """Ids and figures; nothing of a person."""
+    return {
+        "alert_id": str(notice.id),
+        "kind": notice.kind,
+        "store_id": str(notice.store_id),
+        "entity": notice.entity or None,
+        "source": notice.source or None,
+        "log_id": str(notice.log_id) if notice.log_id else None,
+        "measured": notice.measured,
+        "threshold": notice.threshold,
+        "raised_at": notice.raised_at.isoformat(timespec="seconds"),
+        "recovered_at": _recovery(notice),
+    }
+
+
+def _recovery(notice: Notice) -> str | None:
+    """When it ended, where that is what is told; an end that came meanwhile is told next."""
+    if notice.recovered_at is None or not notice.raise_told:
+        return None
+    return notice.recovered_at.isoformat(timespec="seconds")
+
+
+def _log(notice: Notice) -> None:
+    if notice.is_logged:
+        return
+    if notice.raise_told:
+        log.info("alert_recovered", **facts_of(notice))
+    else:
+        log.warning("alert_raised", **facts_of(notice))
+
+
+@functools.cache
+def _ssl_context() -> ssl.SSLContext:
+    """Made once a process: reading the authorities' certificates takes longer than the call."""
+    return httpx.create_ssl_context()
+
+
+def _post(webhook_url: str, notices: Sequence[Notice]) -> bool:
+    """Whether the webhook took them. Its URL may hold a secret, so neither it nor an error's text is logged."""
+    alerts = [{"event": "recovered" if one.raise_told else "raised", **facts_of(one)} for one in notices]
+    headers = {"Content-Type": "application/json", "User-Agent": "sluice"}
+    try:
+        with httpx.stream(
+            "POST",
+            webhook_url,
+            content=msgspec.json.encode({"alerts": alerts}),
+            headers=headers,
+            timeout=TIMEOUT_SECONDS,
+        ) as answer:
+            answer.raise_for_status()
+    except httpx.HTTPStatusError as error:
+        log.warning("alerts_not_delivered", alerts=len(alerts), status=error.response.status_code)
+    except (httpx.HTTPError, httpx.InvalidURL) as error:
+        log.warning("alerts_not_delivered", alerts=len(alerts), error=type(error).__name__)
+    else:
+        return True
+    return False
+
+
+def delay_after(tries: int) -> float:
+    """Seconds until the next try after the tries-th (from 1): 15, 30, 60 … 600."""
+    return float(min(FIRST_DELAY_SECONDS * 2 ** min(tries - 1, 10), LONGEST_DELAY_SECONDS))
+
+
+def _note(pool: Pool, notice: Notice, taken: bool) -> None:
+    note = note_recovery_told if notice.raise_told else note_raise_told
+    with pool.connection() as conn, tenant(conn, notice.store_id):
+        if taken:
+            note(conn, notice.store_id, notice.id)
+        else:
+            postpone_notice(conn, notice.store_id, notice.id, delay_after(notice.tries))

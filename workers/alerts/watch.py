@@ -1,0 +1,58 @@
+"""The dispatcher's look at all stores: episodes begin and end here, in one transaction, on one dispatcher at a time."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+from psycopg import Connection
+
+from app.settings import Settings
+from db.alerts import (
+    claim_watch,
+    insert_alert,
+    list_open_alerts,
+    prune_alerts,
+    recover_alert,
+    watch_failures,
+    watch_running,
+    watch_runs,
+    watch_watermarks,
+)
+from db.pool import Pool
+from db.push import list_backlog
+from db.tenancy import tenant
+from workers.alerts.conditions import Facts, begun, ended, troubles_in
+from workers.ids import new_id
+
+WATCH_SECONDS = 15.0
+QUIET_SECONDS = 900.0  # a failure is good news again after so long without another, if a run completed since
+RECENT_RUNS = 10
+
+
+def watch(pool: Pool, settings: Settings, pause: float = WATCH_SECONDS) -> None:
+    """Look, unless somebody did within the last `pause` seconds. Raises psycopg.Error and PoolTimeout."""
+    with pool.connection() as conn, conn.transaction():
+        if not claim_watch(conn, pause):
+            return
+        opened = list_open_alerts(conn)
+        troubles = troubles_in(_measure(conn, settings), opened, settings, datetime.now(UTC))
+        for trouble in begun(troubles, opened):
+            about = (trouble.kind, trouble.entity, trouble.source)
+            with tenant(conn, trouble.store_id):
+                insert_alert(
+                    conn, trouble.store_id, new_id(), about, trouble.log_id, trouble.measured, trouble.threshold
+                )
+        for alert in ended(troubles, opened):
+            with tenant(conn, alert.store_id):
+                recover_alert(conn, alert.store_id, alert.id)
+        prune_alerts(conn, settings.retention_days)
+
+
+def _measure(conn: Connection, settings: Settings) -> Facts:
+    return Facts(
+        failures=watch_failures(conn, QUIET_SECONDS),
+        running=watch_running(conn, settings.alert_running_seconds),
+        runs=watch_runs(conn, RECENT_RUNS),
+        watermarks=watch_watermarks(conn, settings.alert_watermark_seconds),
+        backlog=list_backlog(conn),
+    )
