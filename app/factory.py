@@ -18,6 +18,7 @@ from app.metrics.facts import FactsCollector
 from app.metrics.pool import PoolWatch
 from app.metrics.requests import note_request, route_of
 from app.routes import (
+    contract,
     coverage,
     customers,
     erp,
@@ -40,6 +41,12 @@ from schemas.privacy import email_hasher
 from workers.queues import WakeUp, connect
 
 REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
+OUTBOUND = (erp, woocommerce, woocommerce_intake, woocommerce_views)
+ROUTES = (
+    *(ingest, customers, jobs, status, shopify, tiktok, coverage, schedules),
+    *OUTBOUND,
+    *(health, metrics, contract),
+)
 QUIET = ("/healthz", "/readyz", "/metrics")  # asked every few seconds, and with nothing to tell
 
 log = get_logger(__name__)
@@ -62,9 +69,7 @@ def create_app(settings: Settings, database_url: str, redis_url: str) -> Flask:
         pool_watch=PoolWatch(pool),
         facts=FactsCollector(database_url, wake_up.redis),
     )
-    outbound = (erp, woocommerce, woocommerce_intake, woocommerce_views)
-    groups = (ingest, customers, jobs, status, shopify, tiktok, coverage, schedules, *outbound, health, metrics)
-    for group in groups:
+    for group in ROUTES:
         app.register_blueprint(group.blueprint)
     add_console(app)
     register_errors(app, pool, render_error)

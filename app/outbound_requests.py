@@ -1,5 +1,5 @@
-"""What the outbound routes read of a request: an object, a flag, a UUID; each refused with 400 where it is none. And how they
-ask a shop while the client waits."""
+"""What the outbound routes read of a request: a body by its schema, a UUID; each refused with 400 where it is none. And how
+they ask a shop while the client waits."""
 
 from __future__ import annotations
 
@@ -11,11 +11,14 @@ from flask import request
 
 from app.body import read_json_body
 from app.errors import ApiError
+from app.paging import read_query
 from app.services import services
-from schemas.strict_json import NotJson, loads
-from workers.outbound.preview import PlatformError
+from schemas.queries import DryRunQuery
+from schemas.requests import RequestSchema, WrongRequest, read_object, read_request
+from workers.outbound.preview import SHOP_NOT_SET_UP, PlatformError
 
 T = TypeVar("T")
+DRY_RUN = DryRunQuery()
 
 
 def read_uuid(name: str, value: str) -> UUID:
@@ -26,38 +29,31 @@ def read_uuid(name: str, value: str) -> UUID:
         raise ApiError("VALIDATION_ERROR", f"{name} must be a UUID") from None
 
 
-def read_object() -> dict[str, Any]:
-    """The request's JSON object; an empty body is an empty object."""
+def read_body(schema: RequestSchema) -> dict[str, Any]:
+    """The request's JSON object by its schema; an empty body is an empty object."""
+    try:
+        return read_request(schema, _object())
+    except WrongRequest as error:
+        raise ApiError(error.code, error.message) from None
+
+
+def _object() -> dict[str, Any]:
     if not request.content_length and "Transfer-Encoding" not in request.headers:
         return {}
-    try:
-        document = loads(read_json_body(request, services().settings.max_body_bytes))
-    except NotJson as error:
-        raise ApiError("INVALID_JSON", str(error)) from None
-    if not isinstance(document, dict):
-        raise ApiError("VALIDATION_ERROR", "send a JSON object")
-    return document
-
-
-def read_flag(body: dict[str, Any], name: str) -> bool:
-    value = body.get(name, False)
-    if not isinstance(value, bool):
-        raise ApiError("VALIDATION_ERROR", f"{name} must be true or false")
-    return value
+    return read_object(read_json_body(request, services().settings.max_body_bytes))
 
 
 def is_dry_run() -> bool:
     """Whether `?dry_run=true` asks what would be done instead of doing it."""
-    value = request.args.get("dry_run", "false").lower()
-    if value not in ("true", "false", "1", "0"):
-        raise ApiError("VALIDATION_ERROR", "dry_run must be true or false")
-    return value in ("true", "1")
+    return bool(read_query(DRY_RUN, request.args)["dry_run"])
 
 
 def ask_shop(ask: Callable[[], T]) -> T:
-    """What the shop answered; its failure is told with its code."""
+    """What the shop answered; its failure is told with its code. A shop that is not connected is no failure of the shop's."""
     try:
         return ask()
     except PlatformError as error:
+        if error.code == SHOP_NOT_SET_UP:
+            raise ApiError("CONFLICT", error.message, details={"code": error.code}) from None
         headers = {"Retry-After": str(round(error.retry_after or 5))} if error.retryable else {}
         raise ApiError("PLATFORM_FAILED", error.message, headers, {"code": error.code}) from None

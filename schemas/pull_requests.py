@@ -4,30 +4,38 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
-from schemas.strict_json import NotJson, loads
+from marshmallow import ValidationError, validates_schema
 
-START_FIELDS = ("jobType", "syncMode", "days", "staleAfterMins", "fullScan")
-SCHEDULE_FIELDS = ("syncMode", "staleAfterMins", "cron", "everySeconds")
+from schemas.requests import (
+    Choice,
+    ClosedSchema,
+    QueryTruth,
+    QueryWhole,
+    RequestSchema,
+    Truth,
+    Whole,
+    Words,
+    read_object,
+    read_request,
+)
+from schemas.requests import WrongRequest as WrongRequest  # what the readers below raise
+
 JOB_TYPES = ("orders", "products", "customers")
 SYNC_MODES = ("populate", "update")
+SCHEDULED_MODES = ("incremental", "update", "populate", "full")
 MOST_DAYS = 36_500
 MOST_MINUTES = 5_256_000  # ten years
+MOST_SECONDS = 31_622_400  # a year
 MOST_RECORDS = 10_000_000
+BIGINT_MAX = 2**63 - 1
 
-
-class WrongRequest(ValueError):
-    """The request can't be followed. `code` is one of the API's codes; the message is safe to show."""
-
-    def __init__(self, code: str, message: str) -> None:
-        super().__init__(message)
-        self.code = code
-        self.message = message
-
-
-def wrong(message: str) -> WrongRequest:
-    return WrongRequest("VALIDATION_ERROR", message)
+IF_UPDATE: dict[str, Any] = {"required": ["syncMode"], "properties": {"syncMode": {"const": "update"}}}
+IF_POPULATE: dict[str, Any] = {"required": ["syncMode"], "properties": {"syncMode": {"const": "populate"}}}
+STALE_GIVEN: dict[str, Any] = {"required": ["staleAfterMins"], "properties": {"staleAfterMins": {"type": "integer"}}}
+STALE_ABSENT: dict[str, Any] = {"properties": {"staleAfterMins": {"type": "null"}}}
+DAYS_ABSENT: dict[str, Any] = {"properties": {"days": {"type": "null"}}}
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,60 +49,34 @@ class ShopifyStart:
     full_scan: bool
 
 
-def read_object(body: bytes) -> dict[str, Any]:
-    """A JSON object. Raises WrongRequest."""
-    try:
-        document = loads(body)
-    except NotJson as error:
-        raise WrongRequest("INVALID_JSON", f"{error}") from None
-    if not isinstance(document, dict):
-        raise wrong("send a JSON object")
-    return document
+class ShopifyStartSchema(ClosedSchema):
+    """The body of a start (specification 4)."""
 
+    rules: ClassVar[dict[str, Any]] = {
+        "allOf": [
+            {"if": IF_UPDATE, "then": {"allOf": [STALE_GIVEN, DAYS_ABSENT]}, "else": STALE_ABSENT},
+            {"if": IF_POPULATE, "then": {}, "else": {"properties": {"fullScan": {"enum": [False, None]}}}},
+        ]
+    }
 
-def read_shopify_start(body: bytes) -> ShopifyStart:
-    """The body of a start (specification 4). Raises WrongRequest for fields that do not fit the mode."""
-    document = _known(read_object(body), START_FIELDS)
-    mode = _choice(document, "syncMode", SYNC_MODES, "upsert")
-    days = _whole(document, "days", MOST_DAYS)
-    stale = _whole(document, "staleAfterMins", MOST_MINUTES)
-    full_scan = document.get("fullScan") or False
-    if mode == "update" and stale is None:
-        raise wrong("staleAfterMins is required for syncMode update")
-    if mode != "update" and stale is not None:
-        raise wrong("staleAfterMins goes with syncMode update alone")
-    if mode == "update" and days is not None:
-        raise wrong("days has no meaning for syncMode update: staleAfterMins says how far back")
-    if not isinstance(document.get("fullScan"), bool | None):
-        raise wrong("fullScan must be true or false")
-    if full_scan and mode != "populate":
-        raise wrong("fullScan goes with syncMode populate alone")
-    return ShopifyStart(_choice(document, "jobType", JOB_TYPES, None), mode, days, stale, full_scan)
+    syncMode = Choice(SYNC_MODES, load_default=None, allow_none=True)
+    days = Whole(1, MOST_DAYS, load_default=None, allow_none=True)
+    staleAfterMins = Whole(1, MOST_MINUTES, load_default=None, allow_none=True)
+    fullScan = Truth(load_default=None, allow_none=True)
+    jobType = Choice(JOB_TYPES, required=True)
 
-
-def _known(document: dict[str, Any], names: tuple[str, ...]) -> dict[str, Any]:
-    """The document, if it has no other names: a misspelt mode must not become another one."""
-    for name in document.keys() - set(names):
-        raise wrong(f"{name[:50]} is not known: the fields are " + ", ".join(names))
-    return document
-
-
-def _choice(document: Mapping[str, Any], name: str, allowed: tuple[str, ...], default: str | None) -> str:
-    value = document.get(name)
-    if value is None and default is not None:
-        return default
-    if not isinstance(value, str) or value not in allowed:
-        raise wrong(f"{name} must be one of " + ", ".join(allowed))
-    return value
-
-
-def _whole(document: Mapping[str, Any], name: str, most: int) -> int | None:
-    value = document.get(name)
-    if value is None:
-        return None
-    if type(value) is not int or not 1 <= value <= most:
-        raise wrong(f"{name} must be a whole number from 1 to {most}")
-    return value
+    @validates_schema
+    def fit_the_mode(self, data: dict[str, Any], **_kwargs: Any) -> None:
+        """Refuse what has no meaning in the mode."""
+        mode, stale = data["syncMode"], data["staleAfterMins"]
+        if mode == "update" and stale is None:
+            raise ValidationError("staleAfterMins is required for syncMode update")
+        if mode != "update" and stale is not None:
+            raise ValidationError("staleAfterMins goes with syncMode update alone")
+        if mode == "update" and data["days"] is not None:
+            raise ValidationError("days has no meaning for syncMode update: staleAfterMins says how far back")
+        if data["fullScan"] and mode != "populate":
+            raise ValidationError("fullScan goes with syncMode populate alone")
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,25 +87,16 @@ class TiktokStart:
     max_records: int | None
 
 
-def read_tiktok_start(query: Mapping[str, str]) -> TiktokStart:
-    """The query of a start (specification 5). Raises WrongRequest."""
-    return TiktokStart(_flag(query, "force_full"), _number(query, "max_records", MOST_RECORDS))
+class TiktokFullQuery(RequestSchema):
+    """The query of a full run (specification 5)."""
+
+    max_records = QueryWhole(1, MOST_RECORDS, load_default=None)
 
 
-def _flag(query: Mapping[str, str], name: str) -> bool:
-    value = query.get(name, "false").lower()
-    if value not in ("true", "false", "1", "0"):
-        raise wrong(f"{name} must be true or false")
-    return value in ("true", "1")
+class TiktokQuery(TiktokFullQuery):
+    """The query of a run."""
 
-
-def _number(query: Mapping[str, str], name: str, most: int) -> int | None:
-    value = query.get(name)
-    if value is None:
-        return None
-    if not (value.isascii() and value.isdecimal() and len(value) <= 12 and 1 <= int(value) <= most):
-        raise wrong(f"{name} must be a whole number from 1 to {most}")
-    return int(value)
+    force_full = QueryTruth(load_default=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,31 +109,98 @@ class ScheduleRequest:
     every_seconds: int | None
 
 
-SCHEDULED_MODES = ("incremental", "update", "populate", "full")
-MOST_SECONDS = 31_622_400  # a year
+def _cron_field(value: str) -> str:
+    part = rf"(\*|{value}(-{value})?)(/[1-9][0-9]?)?"
+    return f"{part}(,{part}){{0,4}}"
+
+
+CRON = " ".join(
+    _cron_field(value)
+    for value in (
+        "[0-5]?[0-9]",
+        "(1?[0-9]|2[0-3])",
+        "([1-9]|[12][0-9]|3[01])",
+        "([1-9]|1[0-2]|jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)",
+        "([0-7]|sun|mon|tue|wed|thu|fri|sat)",
+    )
+)
+
+
+class ScheduleSchema(ClosedSchema):
+    """The body of a schedule: either a cron expression or a number of seconds."""
+
+    rules: ClassVar[dict[str, Any]] = {
+        "allOf": [{"if": IF_UPDATE, "then": STALE_GIVEN, "else": STALE_ABSENT}],
+        "oneOf": [
+            {"required": ["cron"], "properties": {"cron": {"type": "string"}, "everySeconds": {"type": "null"}}},
+            {
+                "required": ["everySeconds"],
+                "properties": {"everySeconds": {"type": "integer", "minimum": 30}, "cron": {"type": "null"}},
+            },
+        ],
+    }
+
+    syncMode = Choice(SCHEDULED_MODES, load_default="incremental", allow_none=True)
+    staleAfterMins = Whole(1, MOST_MINUTES, load_default=None, allow_none=True)
+    cron = Words(pattern=f"^{CRON}$", load_default=None, allow_none=True)
+    everySeconds = Whole(1, MOST_SECONDS, load_default=None, allow_none=True)
+
+    @validates_schema
+    def fit_the_mode(self, data: dict[str, Any], **_kwargs: Any) -> None:
+        """Refuse what has no meaning in the mode."""
+        if (data["syncMode"] == "update") != (data["staleAfterMins"] is not None):
+            raise ValidationError("staleAfterMins goes with syncMode update, which needs it")
+
+
+class EntitySchema(RequestSchema):
+    """Which entity is meant: of a query or a body."""
+
+    entity = Choice(JOB_TYPES, required=True)
+
+
+class NumberQuery(RequestSchema):
+    """The platform's number of a record."""
+
+    id = QueryWhole(1, BIGINT_MAX, required=True)
+
+
+class RecordQuery(EntitySchema, NumberQuery):
+    """Which record is meant."""
+
+
+_SHOPIFY_START, _SCHEDULE, _TIKTOK, _ENTITY, _NUMBER = (
+    ShopifyStartSchema(),
+    ScheduleSchema(),
+    TiktokQuery(),
+    EntitySchema(),
+    NumberQuery(),
+)
+
+
+def read_shopify_start(body: bytes) -> ShopifyStart:
+    """The body of a start. Raises WrongRequest for fields that do not fit the mode."""
+    asked = read_request(_SHOPIFY_START, read_object(body))
+    mode = asked["syncMode"] or "upsert"
+    return ShopifyStart(asked["jobType"], mode, asked["days"], asked["staleAfterMins"], bool(asked["fullScan"]))
+
+
+def read_tiktok_start(query: Mapping[str, str]) -> TiktokStart:
+    """The query of a start. Raises WrongRequest."""
+    return TiktokStart(**read_request(_TIKTOK, query))
 
 
 def read_schedule(body: bytes) -> ScheduleRequest:
     """The body of a schedule. Raises WrongRequest."""
-    document = _known(read_object(body), SCHEDULE_FIELDS)
-    mode = _choice(document, "syncMode", SCHEDULED_MODES, "incremental")
-    stale = _whole(document, "staleAfterMins", MOST_MINUTES)
-    cron = document.get("cron")
-    if (mode == "update") != (stale is not None):
-        raise wrong("staleAfterMins goes with syncMode update, which needs it")
-    if cron is not None and not isinstance(cron, str):
-        raise wrong("cron must be text")
-    return ScheduleRequest(mode, stale, cron, _whole(document, "everySeconds", MOST_SECONDS))
+    asked = read_request(_SCHEDULE, read_object(body))
+    mode = asked["syncMode"] or "incremental"
+    return ScheduleRequest(mode, asked["staleAfterMins"], asked["cron"], asked["everySeconds"])
 
 
 def read_entity(document: Mapping[str, Any]) -> str:
-    """Which entity is meant: `entity` of a query or a body. Raises WrongRequest."""
-    return _choice(document, "entity", JOB_TYPES, None)
+    """`entity` of a query or a body. Raises WrongRequest."""
+    return str(read_request(_ENTITY, document)["entity"])
 
 
 def read_external_id(query: Mapping[str, str]) -> int:
     """`id`, a platform's number. Raises WrongRequest."""
-    value = query.get("id", "").strip()
-    if not (value.isascii() and value.isdecimal() and len(value) <= 19 and 0 < int(value) < 2**63):
-        raise wrong("id must be the platform's number of the record")
-    return int(value)
+    return int(read_request(_NUMBER, query)["id"])

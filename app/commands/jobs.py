@@ -15,7 +15,6 @@ from app.commands.exits import DONE, EXIT_CODES
 from app.commands.finding import answer_of, find_log, the_store
 from app.commands.output import console, table, write_json
 from app.commands.watching import POLL_SECONDS, run_watch
-from app.kinds import ALL_MODES, SOURCES, STATUSES
 from app.settings import Settings
 from app.stack.endpoints import resolve
 from app.stack.errors import StackError
@@ -25,6 +24,7 @@ from db.sync_logs import LogFilter, LogView, list_logs, retry_log
 from db.sync_record_errors import FROM_THE_START, RecordError, list_record_errors
 from db.tenancy import tenant
 from schemas.entities import ENTITIES
+from schemas.queries import ALL_MODES, SOURCES, STATUSES
 from workers.queues import WakeUp, connect
 
 LISTED = 50

@@ -13,7 +13,6 @@ from app.console.logs import LogRow, read_rows, timeline_of
 from app.console.sessions import current_store, store_page
 from app.errors import ApiError
 from app.job_actions import Changed, cancel, existing, pause, resume, retry
-from app.kinds import ALL_MODES, SOURCES, STATUSES
 from app.paging import read_cursor, write_cursor
 from app.record_errors import download_csv, read_record_errors
 from app.services import services
@@ -21,6 +20,7 @@ from db.sync_logs import LogFilter, get_log, list_logs
 from db.sync_record_errors import FROM_THE_START
 from db.tenancy import tenant
 from schemas.entities import ENTITIES
+from schemas.queries import ALL_MODES, SOURCES, STATUSES
 
 LOGS_SHOWN = 50
 ERRORS_SHOWN = 50

@@ -17,7 +17,8 @@ from app.pulls import pulled_store, start_run, started
 from app.services import services
 from db.sync_coverage import Covered, list_coverage, list_covered
 from db.tenancy import tenant
-from schemas.pull_requests import WrongRequest, read_entity, read_external_id, read_object
+from schemas.pull_requests import read_entity, read_external_id
+from schemas.requests import WrongRequest, read_object
 from workers.inbound.pull_start import Wanted
 from workers.inbound.watermark import holes
 

@@ -9,37 +9,30 @@ from flask import Blueprint, Response, jsonify, request, url_for
 
 from app.answers import log_tag, record_error_answer
 from app.auth import current_store_id, store_required
-from app.errors import ApiError
 from app.job_actions import cancel, existing, pause, resume, retry
-from app.kinds import ALL_MODES, SOURCES, STATUSES
-from app.paging import read_cursor, read_page_size, write_cursor
+from app.paging import read_query, write_cursor
 from app.pulls import job_answers
 from app.record_errors import download_csv, download_ndjson, read_record_errors
 from app.services import services
 from db.sync_logs import LogFilter, LogView, get_log, list_logs
 from db.sync_record_errors import FROM_THE_START, RecordError, list_record_errors
 from db.tenancy import tenant
-from schemas.entities import ENTITIES
+from schemas.queries import JobsQuery, RecordErrorsQuery
 
 blueprint = Blueprint("jobs", __name__)
 
 POLL_AFTER_SECONDS = 1
 FIRST_ERRORS = 10
+JOBS, RECORD_ERRORS = JobsQuery(), RecordErrorsQuery()
 
 
 @blueprint.get("/api/sync/jobs")
 @store_required
 def list_jobs() -> Response:
     """Newest first, a page at a time, filtered."""
-    size = read_page_size(request.args)
-    cursor = read_cursor(request.args)
-    wanted = LogFilter(
-        before=int(cursor[0]) if cursor else None,
-        entity=_choice("entity", tuple(ENTITIES)),
-        status=_choice("status", STATUSES),
-        source=_choice("source", SOURCES),
-        mode=_choice("mode", ALL_MODES),
-    )
+    asked = read_query(JOBS, request.args)
+    size, cursor = asked.pop("limit"), asked.pop("cursor")
+    wanted = LogFilter(before=int(cursor[0]) if cursor else None, **asked)
     with services().pool.connection() as conn, tenant(conn, current_store_id()):
         logs = list_logs(conn, current_store_id(), wanted, size + 1)
         answers = job_answers(conn, logs[:size])
@@ -125,17 +118,10 @@ def _job_data(log: LogView, answer: dict[str, Any], first: list[RecordError]) ->
     }
 
 
-def _choice(name: str, allowed: tuple[str, ...]) -> str | None:
-    value = request.args.get(name)
-    if value is not None and value not in allowed:
-        raise ApiError("VALIDATION_ERROR", f"{name} must be one of " + ", ".join(allowed))
-    return value
-
-
 def _errors_page(log_id: UUID) -> Response:
-    size = read_page_size(request.args)
-    cursor = read_cursor(request.args)
-    after = (int(cursor[0]), cursor[1]) if cursor and len(cursor) == 2 else FROM_THE_START
+    asked = read_query(RECORD_ERRORS, request.args)
+    size, cursor = asked["limit"], asked["cursor"]
+    after = (int(cursor[0]), cursor[1]) if cursor else FROM_THE_START
     errors = read_record_errors(current_store_id(), log_id, after, size + 1)
     last = errors[size - 1] if len(errors) > size else None
     more = write_cursor(str(last.record_index), last.field) if last else None

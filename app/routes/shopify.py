@@ -10,15 +10,19 @@ from flask import Blueprint, Response, jsonify, request
 from app.auth import current_store_id, store_required
 from app.body import read_json_body
 from app.errors import ApiError, not_found
-from app.paging import read_cursor, read_page_size, write_cursor
+from app.paging import read_query, write_cursor
 from app.pulls import job_answers, pulled_store, start_run, started
 from app.services import services
 from db.sync_logs import LogFilter, get_log, list_logs
 from db.tenancy import tenant
-from schemas.pull_requests import ShopifyStart, WrongRequest, read_shopify_start
+from schemas.pull_requests import ShopifyStart, read_shopify_start
+from schemas.queries import RowsQuery
+from schemas.requests import WrongRequest
 from workers.inbound.pull_start import Wanted
 
 blueprint = Blueprint("shopify", __name__)
+
+ROWS = RowsQuery()
 
 
 @blueprint.post("/api/shopify/sync/jobs/start")
@@ -47,7 +51,8 @@ def _wanted(asked: ShopifyStart) -> Wanted:
 @store_required
 def list_jobs() -> Response:
     """Runs newest first, a page at a time, each with its mode, counts and progress."""
-    size, cursor, store_id = read_page_size(request.args), read_cursor(request.args), current_store_id()
+    asked, store_id = read_query(ROWS, request.args), current_store_id()
+    size, cursor = asked["limit"], asked["cursor"]
     wanted = LogFilter(before=int(cursor[0]) if cursor else None, source="shopify")
     with services().pool.connection() as conn, tenant(conn, store_id):
         pulled_store(conn, "shopify")

@@ -15,19 +15,22 @@ from psycopg import Connection
 from app.auth import admin_required, current_store_id, store_required
 from app.errors import ApiError, not_found
 from app.outbound_answers import preview_answer, sync_result
-from app.outbound_requests import ask_shop, is_dry_run, read_flag, read_object, read_uuid
-from app.paging import read_page_size
+from app.outbound_requests import ask_shop, is_dry_run, read_body, read_uuid
+from app.paging import read_query
 from app.services import services
 from app.waiting import wait_until_ended, wanted_wait
 from db.erp_products import page_products
 from db.sync_items import ItemView, get_item, list_failed_items
 from db.tenancy import tenant
+from schemas.outbound_requests import RunSchema
+from schemas.queries import DryRunPageQuery
 from workers.outbound.preview import Preview, preview_categories, preview_products
 from workers.outbound.runs import Run, approve, reject, retry_failed, start_categories, start_full, start_one
 
 blueprint = Blueprint("woocommerce", __name__, url_prefix="/api/v1/woocommerce")
 
 POLL_AFTER_SECONDS = 1
+RUN, DRY_RUN_PAGE = RunSchema(), DryRunPageQuery()
 ENDED = ("completed", "failed", "superseded", "needs_approval")
 
 Answer = Response | tuple[Response, int, dict[str, str]]
@@ -82,10 +85,10 @@ def _item_accepted(item_id: UUID, product_id: UUID, sync_type: str) -> Answer:
 @admin_required
 def sync_all() -> Answer:
     """Send all products that the shop has not got as they are; all of them with `{"force": true}`."""
-    force = read_flag(read_object(), "force")
+    force, asked = read_body(RUN)["force"], read_query(DRY_RUN_PAGE, request.args)
     store_id = current_store_id()
-    if is_dry_run():
-        return _preview_page()
+    if asked["dry_run"]:
+        return _preview_page(asked["limit"], asked["cursor"])
     with services().pool.connection() as conn, tenant(conn, store_id):
         run = start_full(conn, store_id, "request", force=force)
     return _run_accepted(run)
@@ -95,8 +98,7 @@ def sync_all() -> Answer:
 @admin_required
 def sync_categories() -> Answer:
     """Send all categories that the shop has not got as they are; all of them with `{"force": true}`."""
-    force = read_flag(read_object(), "force")
-    store_id = current_store_id()
+    force, store_id = read_body(RUN)["force"], current_store_id()
     if is_dry_run():
         return _previews(ask_shop(lambda: preview_categories(services().settings, services().pool, store_id)))
     with services().pool.connection() as conn, tenant(conn, store_id):
@@ -122,9 +124,9 @@ def _run_accepted(run: Run) -> Answer:
 @admin_required
 def sync_retry() -> Response:
     """Try all failed items again, permanent failures too: a person may have mended what was wrong."""
-    store_id = current_store_id()
-    if is_dry_run():
-        return _preview_failed()
+    asked, store_id = read_query(DRY_RUN_PAGE, request.args), current_store_id()
+    if asked["dry_run"]:
+        return _preview_failed(asked["limit"], asked["cursor"])
     with services().pool.connection() as conn, tenant(conn, store_id):
         retried = retry_failed(conn, store_id, everything=True)
     services().wake_up.push(store_id)
@@ -162,23 +164,21 @@ def _accepted(data: dict[str, Any], url: str) -> Answer:
     return jsonify({"success": True, "data": data}), 202, headers
 
 
-def _preview_page() -> Response:
+def _preview_page(size: int, after: UUID | None) -> Response:
     """A dry run of all products, a page at a time: each page is read from the shop while the client waits."""
-    size, after = read_page_size(request.args), request.args.get("cursor")
     store_id = current_store_id()
     with services().pool.connection() as conn, tenant(conn, store_id):
-        ids = page_products(conn, store_id, read_uuid("cursor", after) if after else None, size + 1)
+        ids = page_products(conn, store_id, after, size + 1)
     found = _preview_products(ids[:size], "product")
     changed = [one for one in found if one.action != "none"]
     return _previews(changed, looked_at=len(found), cursor=str(ids[size - 1]) if len(ids) > size else None)
 
 
-def _preview_failed() -> Response:
+def _preview_failed(size: int, before: UUID | None) -> Response:
     """A dry run of another try, a page of failed items at a time: what their products lack in the shop."""
-    size, before = read_page_size(request.args), request.args.get("cursor")
     store_id = current_store_id()
     with services().pool.connection() as conn, tenant(conn, store_id):
-        failed = list_failed_items(conn, store_id, size + 1, read_uuid("cursor", before) if before else None)
+        failed = list_failed_items(conn, store_id, size + 1, before)
     ids = sorted({item.product_id for item in failed[:size] if item.product_id})
     found = _preview_products(ids, "product") if ids else []
     return _previews(found, looked_at=len(found), cursor=str(failed[size - 1].id) if len(failed) > size else None)

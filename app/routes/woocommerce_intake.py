@@ -10,17 +10,17 @@ from flask import Blueprint, Response, jsonify
 
 from app.auth import current_store_id, store_required
 from app.errors import ApiError
-from app.outbound_requests import ask_shop, is_dry_run, read_object
+from app.outbound_requests import ask_shop, is_dry_run, read_body
 from app.pulls import start_run, started
 from app.services import services
-from schemas.fields import moment_of
+from schemas.outbound_requests import MOST_EVENTS, EventsSchema, PullOrdersSchema
 from workers.inbound.pull_start import Wanted
 from workers.outbound.events import Event, read_event, take_events
 from workers.outbound.preview import preview_orders
 
 blueprint = Blueprint("woocommerce_intake", __name__, url_prefix="/api/v1/woocommerce")
 
-MOST_EVENTS = 5000
+PULL_ORDERS, EVENTS = PullOrdersSchema(), EventsSchema()
 
 
 @blueprint.post("/pull/orders")
@@ -30,7 +30,7 @@ def pull_orders() -> Response | tuple[Response, int, dict[str, str]]:
 
     A dry run answers the first page of them, and stores nothing.
     """
-    wanted = _wanted_orders(read_object().get("since"))
+    wanted = _wanted_orders(read_body(PULL_ORDERS)["since"])
     if is_dry_run():
         return _preview(wanted)
     return started(start_run(wanted, "woocommerce"), wanted.mode)
@@ -42,22 +42,20 @@ def _preview(wanted: Wanted) -> Response:
     return jsonify({"success": True, "data": data})
 
 
-def _wanted_orders(since: Any) -> Wanted:
+def _wanted_orders(since: datetime | None) -> Wanted:
     if since is None:
         return Wanted("orders", "incremental")
-    moment, now = moment_of(since) if isinstance(since, str) else None, datetime.now(UTC)
-    if moment is None or moment > now:
+    now = datetime.now(UTC)
+    if since > now:
         raise ApiError("VALIDATION_ERROR", "since must be a date and time in ISO 8601 that has passed")
-    return Wanted("orders", "update", stale_after_mins=math.ceil((now - moment).total_seconds() / 60))
+    return Wanted("orders", "update", stale_after_mins=math.ceil((now - since).total_seconds() / 60))
 
 
 @blueprint.post("/events")
 @store_required
 def post_events() -> tuple[Response, int]:
     """The ERP's events over HTTP: `{"events":[{"event":"pricing.price_changed","productId":"…"}]}`. Bad ones are counted."""
-    entries = read_object().get("events")
-    if not isinstance(entries, list):
-        raise ApiError("VALIDATION_ERROR", "events must be an array")
+    entries = read_body(EVENTS)["events"]
     if len(entries) > MOST_EVENTS:
         raise ApiError("PAYLOAD_TOO_LARGE", f"at most {MOST_EVENTS} events in a request")
     read = [_event(entry) for entry in entries]

@@ -7,20 +7,22 @@ from uuid import UUID
 from flask import Blueprint, Response, jsonify, request
 
 from app.auth import admin_required, current_store_id, store_required
-from app.errors import ApiError, not_found
+from app.errors import not_found
 from app.outbound_answers import batch_answer, item_answer, mapping_answer, stats_answer
 from app.outbound_requests import read_uuid
-from app.paging import read_page_size
+from app.paging import read_query
 from app.services import services
 from db.erp_products import count_erp_products
 from db.mappings import count_mappings, get_mapping, list_drift, list_mappings
 from db.sync_batches import get_batch, list_batches
 from db.sync_items import count_breaches, count_items, get_item, list_failed_items
 from db.tenancy import tenant
+from schemas.queries import ItemsQuery, MappingsQuery, PageQuery
 
 blueprint = Blueprint("woocommerce_views", __name__, url_prefix="/api/v1/woocommerce")
 
 FAILED_SHOWN = 100
+PAGE, ITEMS, MAPPINGS = PageQuery(), ItemsQuery(), MappingsQuery()
 
 
 @blueprint.get("/sync/status")
@@ -42,10 +44,10 @@ def show_status() -> Response:
 @admin_required
 def list_failed() -> Response:
     """Failed items, newest first, a page at a time."""
-    size, cursor = read_page_size(request.args), _cursor()
-    store_id = current_store_id()
+    asked, store_id = read_query(ITEMS, request.args), current_store_id()
+    size = asked["limit"]
     with services().pool.connection() as conn, tenant(conn, store_id):
-        items = list_failed_items(conn, store_id, size + 1, cursor)
+        items = list_failed_items(conn, store_id, size + 1, asked["cursor"])
     more = str(items[size - 1].id) if len(items) > size else None
     data = {"items": [item_answer(item) for item in items[:size]], "nextCursor": more}
     return jsonify({"success": True, "data": data})
@@ -66,7 +68,7 @@ def show_item(item_id: UUID) -> Response:
 @store_required
 def show_batches() -> Response:
     """The newest runs and holds."""
-    size, store_id = read_page_size(request.args), current_store_id()
+    size, store_id = read_query(PAGE, request.args)["limit"], current_store_id()
     with services().pool.connection() as conn, tenant(conn, store_id):
         batches = list_batches(conn, store_id, size)
     return jsonify({"success": True, "data": {"batches": [batch_answer(batch, []) for batch in batches]}})
@@ -101,19 +103,10 @@ def show_mapping(product_id: str) -> Response:
 @store_required
 def show_mappings() -> Response:
     """All mappings; with `out_of_sync=true` the products whose state the shop has not got, unmapped ones included."""
-    size, cursor = read_page_size(request.args), _cursor()
-    wanted = request.args.get("out_of_sync", "false").lower()
-    if wanted not in ("true", "false"):
-        raise ApiError("VALIDATION_ERROR", "out_of_sync must be true or false")
-    store_id = current_store_id()
-    read = list_drift if wanted == "true" else list_mappings
+    asked, store_id = read_query(MAPPINGS, request.args), current_store_id()
+    size, read = asked["limit"], list_drift if asked["out_of_sync"] else list_mappings
     with services().pool.connection() as conn, tenant(conn, store_id):
-        found = read(conn, store_id, cursor, size + 1)
+        found = read(conn, store_id, asked["cursor"], size + 1)
     more = str(found[size - 1].internal_product_id) if len(found) > size else None
     data = {"mappings": [mapping_answer(mapping) for mapping in found[:size]], "nextCursor": more}
     return jsonify({"success": True, "data": data})
-
-
-def _cursor() -> UUID | None:
-    value = request.args.get("cursor")
-    return read_uuid("cursor", value) if value else None

@@ -160,7 +160,7 @@ def test_errors_come_a_page_at_a_time_and_none_twice(
     assert places == sorted(set(places)) and len(places) == 50
 
 
-@pytest.mark.parametrize("cursor", ["x", write_cursor("1", "a\x00b"), write_cursor("1", "a", "b")])
+@pytest.mark.parametrize("cursor", ["x", write_cursor("1", "a\x00b"), write_cursor("1", "a", " b")])
 def test_a_cursor_that_we_never_made_is_refused(
     client: FlaskClient, runtime: Runtime, store: CreatedStore, cursor: str
 ) -> None:

@@ -18,7 +18,7 @@ from app.auth import token_sha256
 from app.factory import create_app
 from app.services import EXTENSION
 from app.settings import Settings
-from app.tenants import CreatedStore, rotate_token
+from app.tenants import CreatedStore, create_store, rotate_token
 from tests.conftest import Database, Servers
 from tests.fakes.woocommerce import FakeWooCommerce
 from tests.outbound import SECRET_KEY, connect_shop, make_erp_product, push, with_key
@@ -283,3 +283,13 @@ def test_orders_are_pulled_through_the_engine(
     later = (datetime.now(UTC) + timedelta(days=1)).isoformat()
     for since in ("yesterday", 5, later):
         assert client.post(f"{WOO}/pull/orders", json={"since": since}, headers=plugin).status_code == 400
+
+
+def test_a_dry_run_of_a_shop_that_is_not_connected_is_a_conflict_and_no_failure(
+    conn: Connection, client: FlaskClient
+) -> None:
+    store = create_store(conn, "Not connected", "woocommerce", role="admin")
+    for path in ("all", "categories"):
+        answer = client.post(f"{WOO}/sync/{path}?dry_run=true", headers=bearer(store.token))
+        assert answer.status_code == 409
+        assert (answer.json or {})["error"]["details"] == {"code": "SHOP_NOT_SET_UP"}

@@ -37,8 +37,8 @@ COUNTS = st.lists(st.integers(0, 10**6), min_size=6, max_size=6)
 
 @given(COUNTS, st.integers(0, 10**6))
 def test_a_bar_adds_up_and_each_kind_that_occurs_is_seen(counts: list[int], still_open: int) -> None:
-    kinds: dict[str, Any] = dict(zip([kind for kind, *_ in KINDS], counts, strict=True))
-    log = replace(LOG, received=sum(counts) + still_open, **kinds)
+    counted: dict[str, Any] = dict(zip([kind for kind, *_ in KINDS], counts, strict=True))
+    log = replace(LOG, received=sum(counts) + still_open, **counted)
     parts = parts_of(log)
     assert [part.count for part in parts] == [count for count in counts if count]
     assert sum(part.width for part in parts) == pytest.approx(WIDTH * sum(counts) / max(log.received, 1), abs=0.1)

@@ -38,6 +38,7 @@ WRONG = [
     ("PULL_WORKERS", "0"),
     ("PULL_TURN_SECONDS", "0"),
     ("MAX_WAITERS", "65"),
+    ("PREPARED_STATEMENTS", "perhaps"),
     ("ALLOW_HTTP_SHOPS", "1"),
     ("TIKTOK_CALLS_PER_SECOND", "0"),
     ("TRUSTED_PROXIES", "-1"),

@@ -27,13 +27,20 @@ from workers.outbound.mapper import (
     to_woocommerce_product,
 )
 from workers.outbound.parts import wanted_parts
-from workers.outbound.shop import open_store_client
+from workers.outbound.shop import SHOP_NOT_SET_UP, open_store_client
 from workers.outbound.tasks import FIELDS
 from workers.platforms.base import PlatformError
 from workers.platforms.woocommerce.client import WooCommerceClient
 from workers.platforms.woocommerce.orders import OrderSource
 
-__all__ = ["PlatformError", "Preview", "preview_categories", "preview_orders", "preview_products"]
+__all__ = [
+    "SHOP_NOT_SET_UP",
+    "PlatformError",
+    "Preview",
+    "preview_categories",
+    "preview_orders",
+    "preview_products",
+]
 
 
 @dataclass(frozen=True, slots=True)

@@ -292,11 +292,6 @@ CREATE FUNCTION dispatch_prune_alerts(older_than interval) RETURNS bigint
         SELECT count(*) FROM gone;
     END;
 
--- measure_logs() answers more than this one did. Only its owner may drop it.
-SET LOCAL ROLE sluice_system;
-DROP FUNCTION count_open_logs();
-RESET ROLE;
-
 -- Before the change of owner, as in 0001.
 DO $$
 DECLARE

@@ -1,0 +1,119 @@
+"""The contract as a page: rendered here, once, so that it needs no script and nothing from elsewhere."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup, escape
+
+FOLDER = Path(__file__).parent / "templates"
+STYLE = (FOLDER / "docs.css").read_text(encoding="utf-8")
+STYLE_HASH = base64.b64encode(hashlib.sha256(STYLE.encode()).digest()).decode()
+POLICY = (
+    f"default-src 'none'; style-src 'sha256-{STYLE_HASH}'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+)
+CODE = re.compile(r"`([^`]+)`")
+
+JsonSchema = dict[str, Any]
+
+
+def render_page(document: dict[str, Any]) -> str:
+    """The whole page."""
+    environment = Environment(
+        loader=FileSystemLoader(FOLDER),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters |= {"words": words, "json": pretty, "kind": kind, "anchor": anchor}
+    environment.globals |= {"resolve": lambda node: resolve(document, node), "rows": lambda node: rows(document, node)}
+    operations = [
+        {**operation, "method": method, "path": path}
+        for path, methods in document["paths"].items()
+        for method, operation in methods.items()
+    ]
+    groups = [
+        (tag, [operation for operation in operations if tag["name"] in operation["tags"]]) for tag in document["tags"]
+    ]
+    return environment.get_template("docs.html").render(document=document, groups=groups, style=Markup(STYLE))  # noqa: S704 - our own file
+
+
+def words(text: str) -> Markup:
+    """Prose with its code in backquotes."""
+    return Markup(CODE.sub(r"<code>\1</code>", str(escape(text))))  # noqa: S704 - escaped before
+
+
+def pretty(value: Any) -> str:
+    return value if isinstance(value, str) else json.dumps(value, indent=2, ensure_ascii=False)
+
+
+def anchor(text: str) -> str:
+    """A name that a link can lead to."""
+    return re.sub(r"[^a-z0-9]+", "-", text.lower()).strip("-")
+
+
+def resolve(document: dict[str, Any], node: JsonSchema) -> JsonSchema:
+    """What a reference leads to; anything else is itself."""
+    while "$ref" in node:
+        found: Any = document
+        for part in node["$ref"].removeprefix("#/").split("/"):
+            found = found[part]
+        node = found
+    return node
+
+
+def name_of(node: JsonSchema) -> str | None:
+    """The name of the component that a schema refers to."""
+    return node["$ref"].rpartition("/")[2] if "$ref" in node else None
+
+
+def kind(node: JsonSchema) -> Markup:
+    """What a value is, in a few words: `integer or null`, `array of Order`."""
+    return Markup(" or ").join(dict.fromkeys(_kinds(node))) or Markup("anything")
+
+
+def _kinds(node: JsonSchema) -> list[Markup]:
+    name = name_of(node)
+    if name:
+        return [Markup('<a href="#schema-{}">{}</a>').format(anchor(name), name)]
+    if "anyOf" in node:
+        return [each for part in node["anyOf"] for each in _kinds(part)]
+    if "const" in node:
+        return [Markup("<code>{}</code>").format(json.dumps(node["const"]))]
+    types = node.get("type", [])
+    return [_typed(each, node) for each in ([types] if isinstance(types, str) else types)] or [Markup("anything")]
+
+
+def _typed(name: str, node: JsonSchema) -> Markup:
+    if name == "array":
+        return Markup("array of {}").format(kind(node.get("items", {})))
+    return escape(node["format"] if name == "string" and "format" in node else name)
+
+
+def rows(document: dict[str, Any], node: JsonSchema) -> list[tuple[str, bool, JsonSchema, str]]:
+    """The fields of an object: name, whether it is required, schema, and what else is to be said of it."""
+    schema = resolve(document, node)
+    required = schema.get("required", [])
+    return [(name, name in required, field, _limits(field)) for name, field in schema.get("properties", {}).items()]
+
+
+def _limits(field: JsonSchema) -> str:
+    """Bounds and choices, of the field itself or of the first way to write it."""
+    node = next((part for part in field.get("anyOf", []) if part.get("type") != "null"), field)
+    said = [field["description"]] if "description" in field else []
+    if "enum" in node:
+        said.append("one of " + ", ".join(f"`{choice}`" for choice in node["enum"] if choice is not None))
+    if "minimum" in node and "maximum" in node:
+        said.append(f"{node['minimum']} to {node['maximum']}")
+    if "maxLength" in node:
+        said.append(f"at most {node['maxLength']} characters")
+    if "maxItems" in node:
+        said.append(f"at most {node['maxItems']} entries")
+    return "; ".join(said)
