@@ -8,6 +8,7 @@ from app.console.words import number
 
 NOTICES = {
     "approved": "Approved: {count} items are on their way to the shop.",
+    "rejected": "Rejected: {count} items are given up, and the shop keeps what it has.",
     "retried": "{count} items wait to be sent again.",
     "revoked": "The token is revoked: nothing and nobody can use it any more.",
     "credentials": "The credentials are kept, encrypted. They replace those from before and are never shown.",

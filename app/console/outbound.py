@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
 from flask import Blueprint, redirect, render_template, request, url_for
+from psycopg import Connection
 from werkzeug.wrappers import Response as AnyResponse
 
 from app.console.places import read_place, write_place, wrong_place
@@ -24,7 +26,7 @@ from db.outbound_overview import (
 from db.sync_batches import get_batch, get_open_hold, list_batches
 from db.tenancy import tenant
 from workers.outbound.priorities import PRIORITIES, SLA_SECONDS, SYNC_TYPES
-from workers.outbound.runs import approve, retry_group
+from workers.outbound.runs import approve, reject, retry_group
 
 WAITING_SHOWN = 50
 GROUPS_SHOWN = 50
@@ -43,6 +45,7 @@ def add_pages(blueprint: Blueprint) -> None:
     blueprint.add_url_rule(group, "retry_group", retry_failed_group, methods=["POST"])
     blueprint.add_url_rule(f"{root}/holds/<uuid:hold_id>", "hold", show_hold)
     blueprint.add_url_rule(f"{root}/holds/<uuid:hold_id>/approve", "approve_hold", approve_hold, methods=["POST"])
+    blueprint.add_url_rule(f"{root}/holds/<uuid:hold_id>/reject", "reject_hold", reject_hold, methods=["POST"])
 
 
 @store_page
@@ -119,10 +122,21 @@ def show_hold(hold_id: UUID) -> str:
 
 @admin_page
 def approve_hold(hold_id: UUID) -> AnyResponse:
+    approved = _decide(approve, hold_id)
+    services().wake_up.push(current_store().id)
+    return redirect(url_for("console.outbound", store_id=current_store().id, done="approved", count=approved))
+
+
+@admin_page
+def reject_hold(hold_id: UUID) -> AnyResponse:
+    rejected = _decide(reject, hold_id)
+    return redirect(url_for("console.outbound", store_id=current_store().id, done="rejected", count=rejected))
+
+
+def _decide(decision: Callable[[Connection, UUID, UUID], int | None], hold_id: UUID) -> int:
     store_id = current_store().id
     with services().pool.connection() as conn, tenant(conn, store_id):
-        approved = approve(conn, store_id, hold_id)
-    if approved is None:
+        items = decision(conn, store_id, hold_id)
+    if items is None:
         raise ApiError("CONFLICT", "Nothing waits for approval here any more: it was let go, or taken back, meanwhile.")
-    services().wake_up.push(store_id)
-    return redirect(url_for("console.outbound", store_id=store_id, done="approved", count=approved))
+    return items

@@ -181,13 +181,22 @@ def test_failed_items_are_counted_before_they_are_tried_again(
     root_conn.execute(FAILED_ITEM, (own, new_id(), new_id()))
 
 
-def test_a_hold_is_looked_at_approved_once_and_then_gone(world: World, admin: Visitor, root_conn: Connection) -> None:
+@pytest.mark.parametrize(
+    ("decision", "button", "said"),
+    [
+        ("approve", "Approve: send 1 changes", "Approved: 1 items are on their way"),
+        ("reject", "Reject: the shop keeps what it has", "Rejected: 1 items are given up"),
+    ],
+)
+def test_a_hold_is_looked_at_decided_once_and_then_gone(
+    world: World, admin: Visitor, root_conn: Connection, decision: str, button: str, said: str
+) -> None:
     own = world.full.store_id
     page = place(own, f"/outbound/holds/{world.hold}")
-    assert "Approve: send 1 changes" in admin.read(page)
-    answer = admin.post(f"{page}/approve", page)
-    assert "Approved: 1 items are on their way" in words_of(admin.client.get(answer.location))
-    again = admin.post(f"{page}/approve", place(own))
+    assert button in admin.read(page)
+    answer = admin.post(f"{page}/{decision}", page)
+    assert said in words_of(admin.client.get(answer.location))
+    again = admin.post(f"{page}/{decision}", place(own))
     assert again.status_code == 409 and "Nothing waits for approval" in words_of(again)
     root_conn.execute(HOLD_AGAIN, (world.hold,))
     root_conn.execute(HELD_ITEM, (own, new_id(), new_id(), world.hold))

@@ -173,7 +173,8 @@ def without_id(answer: TestResponse) -> str:
 
 
 @pytest.mark.parametrize(
-    "path", ["/logs/{done}/retry", "/outbound/holds/{hold}/approve", "/outbound/failed/price/REJECTED", "/store/tokens",
+    "path", ["/logs/{done}/retry", "/outbound/holds/{hold}/approve", "/outbound/holds/{hold}/reject",
+             "/outbound/failed/price/REJECTED", "/store/tokens",
              "/store/credentials", "/store/schedules", "/start"]
 )  # fmt: skip
 def test_nobody_changes_another_store(world: World, path: str) -> None:
@@ -190,7 +191,7 @@ def test_operators_pages_are_not_there_for_a_store(world: World, admin: Visitor)
 def test_the_plugins_token_administers_nothing(world: World) -> None:
     guest = visitor(world.app, world.empty.token)
     own = world.empty.store_id
-    for path in ("/store/tokens", "/store/tokens/rotate", "/store/credentials", f"/outbound/holds/{new_id()}/approve"):
+    for path in ("/store/tokens", "/store/tokens/rotate", "/store/credentials", f"/outbound/holds/{new_id()}/reject"):
         answer = guest.post(place(own, path), place(own, "/store"), role="admin")
         assert answer.status_code == 403, path
     assert "admin" in guest.read(place(own, "/store"))
@@ -198,7 +199,8 @@ def test_the_plugins_token_administers_nothing(world: World) -> None:
 
 CHANGES = (
     "/logs/{failed}/retry", "/logs/{failed}/cancel", "/start", "/start/confirm", "/outbound/failed/price/REJECTED",
-    "/outbound/holds/{hold}/approve", "/store/tokens", "/store/tokens/rotate", "/store/credentials", "/store/schedules",
+    "/outbound/holds/{hold}/approve", "/outbound/holds/{hold}/reject", "/store/tokens", "/store/tokens/rotate",
+    "/store/credentials", "/store/schedules",
     "/store/schedules/orders/remove",
 )  # fmt: skip
 
