@@ -50,7 +50,6 @@ WRONG = [
     ("ALERT_ZERO_RUNS", "11"),
     ("ALERT_SKIPPED_PERCENT", "101"),
     ("ALERT_WATERMARK_SECONDS", "0"),
-    ("PREPARED_STATEMENTS", "maybe"),
 ]
 
 
