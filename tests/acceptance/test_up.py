@@ -96,6 +96,7 @@ def test_what_is_killed_is_started_again(up: Up) -> None:
         assert is_running(up.pid_of(name))
 
 
+@pytest.mark.slow
 def test_other_commands_find_its_servers(up: Up) -> None:
     up.start().ready()
     lines = dict(line.split("=", 1) for line in run(up.env, "embedded", "url").stdout.splitlines())

@@ -7,11 +7,14 @@ import signal
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 
+import pytest
+
 from tests.faults.oracle import accept_in_the_end, assert_applied_once, make_orders
 from tests.stack import Shop, Stack
 from tests.waiting import wait_until
 
 
+@pytest.mark.slow
 def test_batches_posted_while_the_api_is_killed_take_effect_once(stack: Stack, shop: Shop) -> None:
     batches = [make_orders(first, 100) for first in range(1, 4001, 100)]
     killed: list[int] = []

@@ -126,6 +126,7 @@ def test_a_restart_keeps_data_and_urls(postgres: EmbeddedPostgres) -> None:
     assert ask(url, "SELECT x FROM t") == 42
 
 
+@pytest.mark.slow
 def test_committed_rows_survive_kill_9(postgres: EmbeddedPostgres) -> None:
     postgres.start()
     do(postgres.owner_url(), "CREATE TABLE t AS SELECT 42 AS x")
