@@ -40,7 +40,7 @@ dashboard: setup .venv-dashboard/.installed ## rq-dashboard on http://127.0.0.1:
 
 test: setup ## all tests but the slow proof, with the coverage gate
 	@$(BIN)/python -m coverage erase
-	@$(BIN)/python -m coverage run -m pytest -q -n 3 -m "not slow" tests && $(BIN)/python -m coverage combine -q \
+	@$(BIN)/python -m coverage run -m pytest -q -n 3 --dist loadfile --no-loadscope-reorder -m "not slow" tests && $(BIN)/python -m coverage combine -q \
 	  && $(BIN)/python -m coverage report --format=total > .coverage-total && $(BIN)/python tests/coverage_gate.py
 
 test-faults: setup ## every fault that has a test, the slow ones too: a quarter of an hour

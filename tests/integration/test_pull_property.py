@@ -129,7 +129,7 @@ def test_random_edits_and_deaths_in_mid_run_in_memory(
     assert read_log(runtime, store_id, log_id).updated == 0
 
 
-@pytest.mark.parametrize("step", [0, 60])
+@pytest.mark.parametrize("step", [0, pytest.param(60, marks=pytest.mark.slow)])
 @LAW
 @given(st.lists(EDIT, max_size=20), st.none() | st.integers(30, 250))
 def test_random_edits_in_mid_run_on_a_platform_whose_pages_drift(

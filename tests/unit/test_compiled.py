@@ -56,7 +56,7 @@ def test_the_usual_record_takes_the_fast_way(name: str) -> None:
 
 @pytest.mark.parametrize("name", ENTITIES)
 @given(data=st.data())
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=150, deadline=None)
 def test_what_the_fast_way_accepts_marshmallow_accepts_alike(name: str, data: st.DataObject) -> None:
     entity = ENTITIES[name]
     record = plain(entity)
@@ -72,7 +72,7 @@ def test_what_the_fast_way_accepts_marshmallow_accepts_alike(name: str, data: st
 
 
 @given(st.lists(st.dictionaries(st.sampled_from(sorted(ENTITIES["orders"].lists["items"])), HOSTILE), max_size=3))
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=150, deadline=None)
 def test_items_are_judged_alike(items: list[dict[str, Any]]) -> None:
     entity = ENTITIES["orders"]
     record = plain(entity) | {"items": items}

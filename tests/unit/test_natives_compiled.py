@@ -80,7 +80,7 @@ def test_the_usual_payload_takes_the_fast_way(name: tuple[str, str]) -> None:
 
 @pytest.mark.parametrize("name", USUAL, ids="-".join)
 @given(data=st.data())
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=100, deadline=None)
 def test_what_the_fast_way_accepts_marshmallow_accepts_alike(name: tuple[str, str], data: st.DataObject) -> None:
     native = NATIVES[name[0]][name[1]]
     payload = copied(USUAL[name])
