@@ -112,6 +112,7 @@ def test_without_it_other_commands_say_how_to_start_it(up: Up) -> None:
     assert len(answer.stderr.splitlines()) == 1
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux ends children with their parent")
 def test_after_kill_9_the_children_end_and_the_next_one_starts(up: Up) -> None:
     up.start().ready()

@@ -26,6 +26,7 @@ def enqueues_of(shops: list[Shop]) -> list[int]:
     return [count for (count,) in shops[0].stack.sql(ENQUEUES, [shop.id for shop in shops])]
 
 
+@pytest.mark.slow
 def test_two_dispatchers_hand_out_each_batch_once(stack: Stack, shop: Shop) -> None:
     shops = [shop, *(stack.create_store(f"Shop {number}") for number in range(3))]
     posted = {each.id: [make_orders(first, 10) for first in range(1, 101, 10)] for each in shops}

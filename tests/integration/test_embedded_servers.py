@@ -163,6 +163,7 @@ def test_a_first_start_that_was_killed_is_done_again(
     assert not list((root / "postgres").glob("new-*"))
 
 
+@pytest.mark.slow
 @LINUX
 def test_both_servers_die_with_a_parent_that_is_killed_and_start_again_at_once(
     postgres: EmbeddedPostgres, redis_server: EmbeddedRedis, root: Path

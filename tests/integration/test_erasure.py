@@ -112,6 +112,7 @@ def everything_in(redis: Redis) -> bytes:
     return b"".join(dump for dump in dumps if isinstance(dump, bytes))
 
 
+@pytest.mark.slow
 def test_a_deleted_store_leaves_no_row_and_after_scrubbing_no_byte(
     runtime: Runtime,
     conn: Connection,

@@ -29,6 +29,7 @@ from db.tenancy import tenant
 from tests.conftest import Database
 from tests.plans import Listening, Plan, Recorder, Sent, plans_of
 
+pytestmark = pytest.mark.slow  # ten seconds to fill the tables
 LOGS = 100_000
 WAITING = 500
 BIG = {"sync_logs", "sync_record_errors", "pull_pages", "wc_sync_items", "orders", "stale_arrivals"}

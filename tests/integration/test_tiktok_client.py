@@ -169,6 +169,7 @@ def test_products_are_walked(stack: ExitStack) -> None:
     assert caught.value.code == "ENTITY_NOT_AVAILABLE"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("step", [60, 0.001], ids=["spread", "all of one second"])
 @settings(max_examples=6, deadline=None)
 @given(
