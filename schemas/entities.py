@@ -34,8 +34,9 @@ class Entity:
     known_shape: type[msgspec.Struct]  # the known fields, each a scalar of any kind: refuses a record that holds others
 
 
-def _names(schema: Schema) -> frozenset[str]:
-    return frozenset(field.data_key or name for name, field in schema.fields.items())
+def _names(schema: Schema) -> tuple[str, ...]:
+    """In the contract's order, which is the order that msgspec expects: a name that comes next is found at once."""
+    return tuple(field.data_key or name for name, field in schema.fields.items())
 
 
 def _nested(schema: Schema) -> dict[str, Schema]:
@@ -50,7 +51,7 @@ def _nested(schema: Schema) -> dict[str, Schema]:
 def _shape(name: str, schema: Schema) -> type[msgspec.Struct]:
     nested = _nested(schema)
     unread: list[tuple[str, Any, Any]] = []
-    for field in sorted(_names(schema)):
+    for field in _names(schema):
         kind: Any = msgspec.Raw
         if field in nested:
             kind = list[_shape(f"{name}_{field}", nested[field])] | None  # type: ignore[misc]  # made at run time
@@ -61,7 +62,7 @@ def _shape(name: str, schema: Schema) -> type[msgspec.Struct]:
 def _known_shape(name: str, schema: Schema) -> type[msgspec.Struct]:
     nested = _nested(schema)
     scalars: list[tuple[str, Any, Any]] = []
-    for field in sorted(_names(schema)):
+    for field in _names(schema):
         kind: Any = Scalar
         if field in nested:
             kind = list[_known_shape(f"{name}_{field}", nested[field])] | None  # type: ignore[misc]  # made at run time
@@ -75,8 +76,8 @@ def _entity(name: str, id_field: str, schema: RecordSchema, record: type[Record]
         id_field=id_field,
         schema=schema,
         fast_load=compile_schema(schema, record),
-        known_fields=_names(schema),
-        lists={field: _names(inner) for field, inner in _nested(schema).items()},
+        known_fields=frozenset(_names(schema)),
+        lists={field: frozenset(_names(inner)) for field, inner in _nested(schema).items()},
         shape=_shape(name, schema),
         known_shape=_known_shape(name, schema),
     )
