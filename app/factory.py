@@ -12,6 +12,7 @@ from flask import Flask, Response, g, request
 from app.callers import Callers
 from app.console.blueprint import add_console, render_error
 from app.errors import register_errors
+from app.json_answers import JsonAnswers
 from app.limits import RateLimiter, waiting_room
 from app.logs import get_logger
 from app.metrics.facts import FactsCollector
@@ -55,7 +56,7 @@ log = get_logger(__name__)
 def create_app(settings: Settings, database_url: str, redis_url: str) -> Flask:
     """The API over the given servers; it connects lazily, so it starts while they are away."""
     app = Flask("sluice", static_folder=None)
-    app.json.sort_keys = False  # type: ignore[attr-defined]  # the default provider has it
+    app.json = JsonAnswers(app)
     wake_up = WakeUp(connect(redis_url))
     pool = open_pool(database_url, settings.db_pool_size, "api", prepare_threshold=settings.prepare_threshold)
     app.extensions[EXTENSION] = Services(

@@ -84,7 +84,8 @@ def configure_logging(level: str, log_format: str) -> None:
     """Send every record of this process to standard error as one line. `log_format` is `console` or `json`."""
     logging.raiseExceptions = False  # a handler that fails would print the record, exception text and all
     structlog.configure(
-        processors=[structlog.stdlib.filter_by_level, *SHARED, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
+        wrapper_class=structlog.make_filtering_bound_logger(level),
+        processors=[*SHARED, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
         logger_factory=structlog.stdlib.LoggerFactory(),
         cache_logger_on_first_use=True,
     )

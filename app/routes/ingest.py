@@ -11,7 +11,7 @@ from app.auth import current_store_id, store_required
 from app.body import read_json_body
 from app.errors import ApiError
 from app.metrics.requests import note_records
-from app.services import services
+from app.services import Services, services
 from app.waiting import look, wait_for_end, wanted_wait
 from db.sync_logs import LogView
 from schemas.entities import ENTITIES
@@ -29,13 +29,12 @@ IDEMPOTENCY_KEY = re.compile(r"[\x21-\x7e]{1,255}")
 @store_required
 def post_batch(entity: str) -> tuple[Response, int, dict[str, str]] | Response:
     """Accept a batch: durable before the answer, processed after it."""
-    settings = services().settings
+    at_hand = services()
     key = _idempotency_key()
-    body = read_json_body(request, settings.max_body_bytes)
-    batch = _read(entity, body)
+    body = read_json_body(request, at_hand.settings.max_body_bytes)
+    batch = _read(at_hand, entity, body)
     fingerprint = fingerprint_of(entity, body) if key else None
-    wanted = Acceptance(current_store_id(), entity, batch, key, fingerprint, g.request_id)
-    receipt = _accept(wanted, Limits(settings.max_open_logs_per_store, settings.queue_window))
+    receipt = _accept(at_hand, Acceptance(current_store_id(), entity, batch, key, fingerprint, g.request_id))
     structlog.contextvars.bind_contextvars(log_id=str(receipt.log_id), records=batch.received)
     if not receipt.replayed:
         note_records(entity, batch.received)
@@ -61,16 +60,17 @@ def _idempotency_key() -> str | None:
     return key
 
 
-def _read(entity: str, body: bytes) -> Batch:
+def _read(at_hand: Services, entity: str, body: bytes) -> Batch:
     try:
-        return read_batch(ENTITIES[entity], body, services().settings.max_batch_records, services().hash_email)
+        return read_batch(ENTITIES[entity], body, at_hand.settings.max_batch_records, at_hand.hash_email)
     except EnvelopeError as error:
         raise ApiError(error.code, error.message) from None
 
 
-def _accept(wanted: Acceptance, limits: Limits) -> Receipt:
+def _accept(at_hand: Services, wanted: Acceptance) -> Receipt:
+    limits = Limits(at_hand.settings.max_open_logs_per_store, at_hand.settings.queue_window)
     try:
-        return accept(services().pool, services().wake_up, wanted, limits)
+        return accept(at_hand.pool, at_hand.wake_up, wanted, limits)
     except KeyReused:
         raise ApiError("IDEMPOTENCY_KEY_REUSED", "this Idempotency-Key came with another body before") from None
     except TooManyOpen:

@@ -1,0 +1,82 @@
+-- A log costs PostgreSQL less. It reads the text of every CHECK again with each statement that writes a row, so that lists of
+-- words cost an accept a tenth of its time: one function, read once a connection, judges them all.
+
+CREATE FUNCTION are_log_words(entity text, source text, queue text, mode text, status text, phase text) RETURNS boolean
+    LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE
+AS $$
+BEGIN
+    RETURN entity IN ('orders', 'products', 'customers', 'categories')
+       AND source IN ('plugin', 'shopify', 'tiktok', 'woocommerce')
+       AND queue IN ('ingest', 'pull')
+       AND mode IN ('upsert', 'populate', 'update', 'incremental', 'full', 'fill')
+       AND status IN ('running', 'paused', 'completed', 'failed', 'cancelled')
+       AND (phase IS NULL OR phase IN ('queued', 'processing', 'retrying'));
+END
+$$;
+ALTER TABLE sync_logs
+    DROP CONSTRAINT sync_logs_entity_check,
+    DROP CONSTRAINT sync_logs_source_check,
+    DROP CONSTRAINT sync_logs_queue_check,
+    DROP CONSTRAINT sync_logs_mode_check,
+    DROP CONSTRAINT sync_logs_status_check,
+    DROP CONSTRAINT sync_logs_phase_check,
+    ADD CONSTRAINT known_words CHECK (are_log_words(entity, source, queue, mode, status, phase));
+
+CREATE OR REPLACE FUNCTION accept_log(
+    of_store uuid, new_log uuid, of_entity text, of_source text, of_mode text, record_count integer, batch bytea,
+    idem_key text, body_fingerprint bytea, request text, window_size integer, most_open integer
+) RETURNS TABLE (verdict text, log_id uuid, enqueue_no integer)
+    LANGUAGE plpgsql VOLATILE -- and no SET: it runs with its caller's rights, and a setting a call costs a fifth of its time
+AS $$
+DECLARE
+    admitted integer;
+    has_room boolean;
+    waiting_at_most bigint;
+    setting text;
+BEGIN
+    setting := set_config('app.store_id', of_store::text, true); -- PERFORM would run a query for it
+    IF record_count > 0 THEN
+        -- They are no more than a window, and a LIMIT that is a parameter would have this planned anew with every call.
+        SELECT count(*) INTO admitted
+          FROM sync_logs s
+         WHERE s.store_id = of_store AND s.status = 'running' AND s.enqueued_at IS NOT NULL AND s.queue = 'ingest';
+        has_room := admitted < window_size;
+    END IF;
+    -- A replayed key is answered even where the store is full: nothing new is accepted by it.
+    IF record_count > 0 AND admitted >= least(window_size, most_open) THEN
+        SELECT 1 + newest.accepted_seq - oldest.accepted_seq INTO waiting_at_most
+          FROM (SELECT s.accepted_seq FROM sync_logs s WHERE s.store_id = of_store ORDER BY s.accepted_seq DESC LIMIT 1) newest,
+               (SELECT s.accepted_seq FROM sync_logs s
+                 WHERE s.store_id = of_store AND s.status = 'running' AND s.enqueued_at IS NULL
+                 ORDER BY s.accepted_seq LIMIT 1) oldest;
+        IF most_open <= admitted + coalesce(waiting_at_most, 0)
+           AND NOT EXISTS (SELECT FROM sync_logs s WHERE s.store_id = of_store AND s.idempotency_key = idem_key)
+           AND most_open <= admitted + (SELECT count(*)
+                                          FROM (SELECT FROM sync_logs s
+                                                 WHERE s.store_id = of_store AND s.status = 'running' AND s.enqueued_at IS NULL
+                                                 LIMIT most_open) w) THEN
+            RETURN QUERY SELECT 'full', NULL::uuid, 0;
+            RETURN;
+        END IF;
+    END IF;
+    INSERT INTO sync_logs (store_id, id, entity, source, mode, status, phase, received, next_attempt_at,
+                           started_at, finished_at, enqueues, enqueued_at, idempotency_key, fingerprint, request_id)
+    SELECT of_store, new_log, of_entity, of_source, of_mode,
+           CASE WHEN empty THEN 'completed' ELSE 'running' END, CASE WHEN empty THEN NULL ELSE 'queued' END,
+           record_count, now(), CASE WHEN empty THEN now() END, CASE WHEN empty THEN now() END,
+           coalesce(has_room, false)::int, CASE WHEN has_room THEN clock_timestamp() END,
+           idem_key, body_fingerprint, request
+      FROM (SELECT record_count = 0 AS empty) e
+        ON CONFLICT (store_id, idempotency_key) WHERE idempotency_key IS NOT NULL DO NOTHING;
+    IF FOUND THEN
+        IF record_count > 0 THEN
+            INSERT INTO sync_payloads (store_id, log_id, body) VALUES (of_store, new_log, batch);
+        END IF;
+        RETURN QUERY SELECT 'accepted', new_log, coalesce(has_room, false)::int;
+    ELSE
+        RETURN QUERY SELECT CASE WHEN s.fingerprint = body_fingerprint THEN 'replayed' ELSE 'reused' END, s.id, 0
+                       FROM sync_logs s
+                      WHERE s.store_id = of_store AND s.idempotency_key = idem_key;
+    END IF;
+END
+$$;
