@@ -28,6 +28,8 @@ from tests.data_dirs import data_dir
 from workers.queues import WakeUp, connect
 from workers.runtime import Runtime
 
+pytest_plugins = ("tests.plans",)  # fixtures that several folders share
+
 # A loaded machine is no defect: no test fails because an example took long.
 hypothesis.settings.register_profile("sluice", deadline=None)
 hypothesis.settings.load_profile("sluice")
