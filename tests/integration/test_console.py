@@ -169,6 +169,14 @@ def test_explain_tells_why(world: World, admin: Visitor) -> None:
     assert admin.get(place(own, "/explain?entity=moons&id=1")).status_code == 400
 
 
+def test_explain_asks_for_what_the_platform_has_alone(world: World, conn: Connection) -> None:
+    made = create_store(conn, "Short videos", "tiktok")
+    answer = visitor(world.app, made.token).get(place(made.store_id, "/explain?entity=customers&id=5"))
+    delete_store(conn, made.store_id)
+    assert answer.status_code == 400 and "Choose what kind" in words_of(answer)
+    assert re.findall(r'<option value="(\w+)"', answer.text) == ["orders", "products"]
+
+
 def test_failed_items_are_counted_before_they_are_tried_again(
     world: World, admin: Visitor, root_conn: Connection
 ) -> None:
