@@ -28,6 +28,7 @@ from workers.queues import WakeUp, connect
 from workers.runtime import Runtime
 
 CSRF = re.compile(r'name="csrf" value="([0-9a-f]{64})"')
+NEXT_PAGE = re.compile(r'href="/console([^"]+[?;]cursor=[^"]+)">(?:Older|More)<')
 STORE_PAGES = (
     "/",
     "/history",
@@ -105,6 +106,17 @@ def words_of(answer: TestResponse) -> str:
     """What is to be read on a page: no tags, no runs of white space."""
     body = re.sub(r"<head>.*?</head>|<script.*?</script>", "", answer.text, flags=re.DOTALL)
     return " ".join(html.unescape(re.sub(r"<[^>]+>", " ", body)).split())
+
+
+def listed(guest: Visitor, path: str, pattern: str) -> list[str]:
+    """What the pattern finds on this page of a list and on all that follow it."""
+    found: list[str] = []
+    while path:
+        page = guest.get(path).text
+        found += re.findall(pattern, page)
+        more = NEXT_PAGE.search(page)
+        path = html.unescape(more[1]) if more else ""
+    return found
 
 
 def place(store_id: UUID, rest: str = "/") -> str:
