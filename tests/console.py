@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from uuid import UUID
 
 import psycopg
+import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
@@ -162,3 +163,14 @@ def make_world(servers: Servers, database: Database) -> Iterator[World]:
         yield World(app, full, empty, pulled, create_operator(conn), done, failed, hold)
     pool.close()
     runtime.wake_up.redis.close()
+
+
+@pytest.fixture(scope="module")
+def world(servers: Servers, database: Database) -> Iterator[World]:
+    with make_world(servers, database) as made:
+        yield made
+
+
+@pytest.fixture
+def admin(world: World) -> Visitor:
+    return visitor(world.app, world.full.token)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from uuid import UUID
@@ -14,7 +13,7 @@ from psycopg import Connection
 from app.console import blueprint
 from app.settings import load_settings
 from app.tenants import create_store, delete_store
-from tests.conftest import Database, Servers
+from tests.conftest import Servers
 from tests.console import (
     FAIL,
     FAILED_ITEM,
@@ -24,7 +23,6 @@ from tests.console import (
     World,
     console_app,
     listed,
-    make_world,
     place,
     visitor,
     words_of,
@@ -44,17 +42,6 @@ MANY_LOGS = """INSERT INTO sync_logs (store_id, id, entity, source, mode, status
 MANY_ERRORS = """INSERT INTO sync_record_errors (store_id, log_id, record_index, field, code, reason)
     SELECT %s, %s, n, 'items[].total', 'required', 'is missing' FROM generate_series(0, 119) n"""
 VENDOR = Path(blueprint.__file__).parent / "static" / "vendor"
-
-
-@pytest.fixture(scope="module")
-def world(servers: Servers, database: Database) -> Iterator[World]:
-    with make_world(servers, database) as made:
-        yield made
-
-
-@pytest.fixture
-def admin(world: World) -> Visitor:
-    return visitor(world.app, world.full.token)
 
 
 # Every page

@@ -26,11 +26,6 @@ def shop() -> Iterator[FakeTiktok]:
 
 
 @pytest.fixture
-def keeper(runtime: Runtime, client: FlaskClient, conn: Connection, shop: FakeTiktok) -> Shopkeeper:
-    return shopkeeper(runtime, client, conn, "tiktok", shop.url, shop.credentials)
-
-
-@pytest.fixture
 def shopify(runtime: Runtime, client: FlaskClient, conn: Connection) -> Shopkeeper:
     return shopkeeper(runtime, client, conn, "shopify", "http://127.0.0.1:9", {"access_token": "x"})
 
