@@ -20,7 +20,7 @@ from app.paging import read_query
 from app.services import services
 from app.waiting import wait_until_ended, wanted_wait
 from db.erp_products import page_products
-from db.sync_items import ItemView, get_item, list_failed_items
+from db.sync_item_views import ItemView, get_item, list_failed_items
 from db.tenancy import tenant
 from schemas.outbound_requests import RunSchema
 from schemas.queries import DryRunPageQuery

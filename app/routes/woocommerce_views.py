@@ -15,7 +15,7 @@ from app.services import services
 from db.erp_products import count_erp_products
 from db.mappings import count_mappings, get_mapping, list_drift, list_mappings
 from db.sync_batches import get_batch, list_batches
-from db.sync_items import count_breaches, count_items, get_item, list_failed_items
+from db.sync_item_views import count_breaches, count_items, get_item, list_failed_items
 from db.tenancy import tenant
 from schemas.queries import ItemsQuery, MappingsQuery, PageQuery
 

@@ -19,7 +19,7 @@ from db.stale_arrivals import get_stale_arrival
 from db.stores import get_store
 from db.sync_batches import list_batches
 from db.sync_coverage import list_coverage, list_covered
-from db.sync_items import list_failed_items
+from db.sync_item_views import list_failed_items
 from db.sync_logs import LogFilter, get_log, list_logs
 from db.sync_metadata import list_metadata
 from db.sync_record_errors import FROM_THE_START, list_record_errors

@@ -10,17 +10,17 @@ from psycopg import Connection
 from app.logs import get_logger
 from db.brakes import count_catalogue, get_brakes, list_changes
 from db.sync_batches import close_hold, count_batch_results, count_hold, get_batch, get_open_hold, open_hold
-from db.sync_items import (
+from db.sync_item_holds import (
     Reopened,
     approve_waiting,
     has_unweighed,
     hold_items,
     list_held_items,
-    lock_items,
     mark_weighed,
     reject_items,
     reopen_items,
 )
+from db.sync_items import lock_items
 from workers.ids import new_id
 from workers.outbound.brakes import Judgement, judge, limits_of
 
