@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -89,17 +89,7 @@ def claim_page(conn: Connection, worker: Worker) -> bool:
 def finish_page(conn: Connection, worker: Worker, applied: AppliedPage, lease: float) -> None:
     """Count a page and clear it, in the transaction that wrote its rows."""
     where = {"store_id": worker.store_id, "log_id": worker.log_id}
-    counts = applied.counts
-    counted = {
-        "received": applied.received,
-        "inserted": counts.inserted,
-        "updated": counts.updated,
-        "unchanged": counts.unchanged,
-        "stale": counts.stale,
-        "invalid": counts.invalid,
-        "existing": counts.existing,
-        "lease": lease,
-    }
+    counted = {"received": applied.received, **asdict(applied.counts), "lease": lease}
     met = {
         "newest": applied.newest,
         "in_order": applied.in_order,

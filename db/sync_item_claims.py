@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 from psycopg import Connection
@@ -125,15 +126,7 @@ def complete_items(
     conn: Connection, store_id: UUID, claim_id: UUID, done: Sequence[Completed], spent: Spent
 ) -> list[UUID | None]:
     """Returns the run of each item that was completed; one that the call no longer holds is left alone."""
-    parameters = {
-        "store_id": store_id,
-        "claim_id": claim_id,
-        "ids": [one.id for one in done],
-        "wc_ids": [one.wc_id for one in done],
-        "breaches": [one.breach for one in done],
-        "platform": spent.platform,
-        "validation": spent.validation,
-    }
+    parameters = _ended(store_id, claim_id, done, spent) | {"wc_ids": [one.wc_id for one in done]}
     return [row[0] for row in conn.execute(SQL["complete_items"], parameters).fetchall()]
 
 
@@ -141,18 +134,24 @@ def fail_items(
     conn: Connection, store_id: UUID, claim_id: UUID, failed: Sequence[Failed], spent: Spent
 ) -> list[UUID | None]:
     """Returns the run of each item that was failed; one that the call no longer holds is left alone."""
-    parameters = {
-        "store_id": store_id,
-        "claim_id": claim_id,
-        "ids": [one.id for one in failed],
+    parameters = _ended(store_id, claim_id, failed, spent) | {
         "codes": [one.code for one in failed],
         "messages": [one.message for one in failed],
         "retryables": [one.retryable for one in failed],
-        "breaches": [one.breach for one in failed],
+    }
+    return [row[0] for row in conn.execute(SQL["fail_items"], parameters).fetchall()]
+
+
+def _ended(store_id: UUID, claim_id: UUID, items: Sequence[Completed | Failed], spent: Spent) -> dict[str, Any]:
+    """What is to be said of items that end, however they do."""
+    return {
+        "store_id": store_id,
+        "claim_id": claim_id,
+        "ids": [one.id for one in items],
+        "breaches": [one.breach for one in items],
         "platform": spent.platform,
         "validation": spent.validation,
     }
-    return [row[0] for row in conn.execute(SQL["fail_items"], parameters).fetchall()]
 
 
 def return_items(conn: Connection, store_id: UUID, back: Sequence[Returned], spent: Spent) -> list[UUID | None]:
