@@ -10,7 +10,8 @@ from psycopg import Connection
 from app.errors import ApiError, not_found
 from app.pulls import job_answers
 from app.services import services
-from db.pull_runs import discard_page, pause_pull, resume_pull, retry_pull
+from db.pull_pages import discard_page
+from db.pull_runs import pause_pull, resume_pull, retry_pull
 from db.sync_logs import LogView, cancel_log, get_log, retry_log
 from db.sync_payloads import delete_payload
 from db.tenancy import tenant

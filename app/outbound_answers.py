@@ -9,7 +9,7 @@ from typing import Any
 from app.answers import moment
 from db.mappings import MappingView
 from db.sync_batches import BatchView
-from db.sync_items import ItemCount, ItemView
+from db.sync_item_views import ItemCount, ItemView
 from workers.outbound.catalogue import Intake
 from workers.outbound.preview import Preview
 

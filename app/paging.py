@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import Any, TypeVar
 
 from app.errors import ApiError
 from schemas.queries import PlaceQuery
 from schemas.requests import RequestSchema, WrongRequest, read_request
 
+T = TypeVar("T")
 PLACE = PlaceQuery()
 
 
@@ -29,3 +30,8 @@ def read_cursor(args: Mapping[str, str]) -> list[str] | None:
 def write_cursor(*position: str) -> str:
     """The cursor behind a position: see `schemas.queries.Cursor`."""
     return ".".join(position)
+
+
+def last_before_more(found: Sequence[T], size: int) -> T | None:
+    """The last one of a page, of which one more than `size` was asked for: the next begins behind it. None on the last page."""
+    return found[size - 1] if len(found) > size else None

@@ -11,7 +11,7 @@ from psycopg import Connection
 from app.answers import log_answer, moment
 from app.auth import current_store_id
 from app.errors import ApiError
-from app.pulled import PULLED
+from app.pulled import PULLED, refusal
 from app.services import services
 from db.pull_runs import Progress, list_progress
 from db.sql import Platform
@@ -36,7 +36,9 @@ def start_run(wanted: Wanted, platform: Platform | None = None) -> UUID:
     store_id = current_store_id()
     with services().pool.connection() as conn, tenant(conn, store_id):
         store = pulled_store(conn, platform)
-        _check(store, wanted.entity)
+        check_entity(store, wanted.entity, PULLED)
+        if not store.has_credentials:
+            raise ApiError("CONFLICT", "No access token found: connect the shop first")
         try:
             ticket = start_pull(conn, store_id, platform_of(store), wanted, g.request_id)
         except AlreadyRunning as other:
@@ -55,11 +57,11 @@ def platform_of(store: Store) -> Platform:
     return PLATFORMS[store.platform]
 
 
-def _check(store: Store, entity: str) -> None:
-    if entity not in PULLED[store.platform]:
-        raise ApiError("VALIDATION_ERROR", f"{store.platform} stores have " + ", ".join(PULLED[store.platform]))
-    if not store.has_credentials:
-        raise ApiError("CONFLICT", "No access token found: connect the shop first")
+def check_entity(store: Store, entity: str, known: dict[str, tuple[str, ...]]) -> None:
+    """Raises ApiError 400 for an entity that stores of this platform don't have."""
+    words = refusal(store.platform, entity, known)
+    if words is not None:
+        raise ApiError("VALIDATION_ERROR", words)
 
 
 def started(log_id: UUID, mode: str, more: dict[str, Any] | None = None) -> tuple[Response, int, dict[str, str]]:

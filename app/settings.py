@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+from collections import ChainMap
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import TypeVar
-from urllib.parse import urlsplit
+
+from app.setting_values import one_of, secret, text, url, whole, yes_or_no
 
 T = TypeVar("T")
 
 LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR")
 LOG_FORMATS = ("console", "json")
 PREPARE_AFTER = 5  # uses of a statement, as psycopg has it
-MIN_SECRET_KEY_CHARACTERS = 32
 
 
 class SettingsError(ValueError):
@@ -67,47 +69,22 @@ class Settings:
         return PREPARE_AFTER if self.prepared_statements else None
 
 
-def _text(value: str) -> str:
-    return value
+@dataclass(frozen=True, slots=True)
+class _Reader:
+    """Reads one variable after the other; `wrong` collects what is to be said of them."""
 
+    environ: Mapping[str, str]
+    wrong: list[str] = field(default_factory=list)
 
-def _whole(low: int, high: int) -> Callable[[str], int]:
-    def parse(value: str) -> int:
-        if not value.isdecimal() or not low <= int(value) <= high:
-            raise ValueError(f"a whole number from {low} to {high}")
-        return int(value)
-
-    return parse
-
-
-def _one_of(*allowed: str) -> Callable[[str], str]:
-    def parse(value: str) -> str:
-        if value not in allowed:
-            raise ValueError("one of " + ", ".join(allowed))
-        return value
-
-    return parse
-
-
-def _yes_or_no(value: str) -> bool:
-    if value.lower() not in ("true", "false"):
-        raise ValueError("true or false")
-    return value.lower() == "true"
-
-
-def _url(*schemes: str) -> Callable[[str], str]:
-    def parse(value: str) -> str:
-        if urlsplit(value).scheme not in schemes:
-            raise ValueError("a URL that starts with " + " or ".join(f"{scheme}://" for scheme in schemes))
-        return value
-
-    return parse
-
-
-def _secret(value: str) -> str:
-    if len(value) < MIN_SECRET_KEY_CHARACTERS:
-        raise ValueError(f"at least {MIN_SECRET_KEY_CHARACTERS} characters, for example from: openssl rand -hex 32")
-    return value
+    def __call__(self, name: str, parse: Callable[[str], T], default: T) -> T:
+        value = self.environ.get(name, "").strip()
+        if not value:
+            return default
+        try:
+            return parse(value)
+        except ValueError as error:
+            self.wrong.append(f"{name} must be {error}")
+            return default
 
 
 def load_settings(environ: Mapping[str, str]) -> Settings:
@@ -115,60 +92,86 @@ def load_settings(environ: Mapping[str, str]) -> Settings:
 
     Raises SettingsError that names every wrong variable at once.
     """
-    wrong: list[str] = []
-
-    def read(name: str, parse: Callable[[str], T], default: T) -> T:
-        value = environ.get(name, "").strip()
-        if not value:
-            return default
-        try:
-            return parse(value)
-        except ValueError as error:
-            wrong.append(f"{name} must be {error}")
-            return default
-
-    settings = Settings(
-        database_url=read("DATABASE_URL", _url("postgresql", "postgres"), None),
-        migration_database_url=read("MIGRATION_DATABASE_URL", _url("postgresql", "postgres"), None),
-        redis_url=read("REDIS_URL", _url("redis", "rediss", "unix"), None),
-        data_dir=Path(read("DATA_DIR", _text, ".data")).absolute(),
-        host=read("HOST", _text, "127.0.0.1"),
-        port=read("PORT", _whole(1, 65535), 8000),
-        web_workers=read("WEB_WORKERS", _whole(1, 64), 2),
-        web_threads=read("WEB_THREADS", _whole(1, 64), 8),
-        workers=read("WORKERS", _whole(1, 64), 2),
-        log_level=read("LOG_LEVEL", _one_of(*LOG_LEVELS), "INFO"),
-        log_format=read("LOG_FORMAT", _one_of(*LOG_FORMATS), "console"),
-        secret_key=read("SECRET_KEY", _secret, None),
-        email_hash_key=read("EMAIL_HASH_KEY", _secret, None),
-        max_batch_records=read("MAX_BATCH_RECORDS", _whole(1, 100_000), 5000),
-        max_body_bytes=read("MAX_BODY_BYTES", _whole(1024, 256 * 1024 * 1024), 16 * 1024 * 1024),
-        max_attempts=read("MAX_ATTEMPTS", _whole(1, 20), 5),
-        retention_days=read("RETENTION_DAYS", _whole(1, 3650), 30),
-        rate_limit_per_minute=read("RATE_LIMIT_PER_MINUTE", _whole(1, 1_000_000), 1200),
-        max_open_logs_per_store=read("MAX_OPEN_LOGS_PER_STORE", _whole(1, 1_000_000), 2000),
-        queue_window=read("QUEUE_WINDOW", _whole(1, 1000), 8),
-        db_pool_size=read("DB_POOL_SIZE", _whole(1, 100), 8),
-        max_waiters=read("MAX_WAITERS", _whole(0, 64), 4),
-        pull_workers=read("PULL_WORKERS", _whole(1, 64), 1),
-        pull_turn_seconds=read("PULL_TURN_SECONDS", _whole(1, 3600), 60),
-        push_workers=read("PUSH_WORKERS", _whole(1, 64), 2),
-        push_cache_seconds=read("PUSH_CACHE_SECONDS", _whole(1, 366 * 24 * 3600), 24 * 3600),
-        metrics_token=read("METRICS_TOKEN", _secret, None),
-        alert_webhook_url=read("ALERT_WEBHOOK_URL", _url("https", "http"), None),
-        alert_running_seconds=read("ALERT_RUNNING_SECONDS", _whole(1, 604_800), 900),
-        alert_zero_runs=read("ALERT_ZERO_RUNS", _whole(0, 10), 3),
-        alert_skipped_percent=read("ALERT_SKIPPED_PERCENT", _whole(0, 100), 20),
-        alert_watermark_seconds=read("ALERT_WATERMARK_SECONDS", _whole(1, 31_536_000), 3600),
-        allow_http_shops=read("ALLOW_HTTP_SHOPS", _yes_or_no, False),
-        tiktok_calls_per_second=read("TIKTOK_CALLS_PER_SECOND", _whole(1, 1000), 20),
-        prepared_statements=read("PREPARED_STATEMENTS", _yes_or_no, True),
-        trusted_proxies=read("TRUSTED_PROXIES", _whole(0, 8), 0),
-    )
-    wrong += _half_configured({name for name, value in environ.items() if value.strip()})
+    read = _Reader(environ)
+    parts = [subject(read).keywords for subject in (_servers, _processes, _intake, _platforms, _watching)]
+    wrong = read.wrong + _half_configured({name for name, value in environ.items() if value.strip()})
     if wrong:
         raise SettingsError("\n".join(wrong))
-    return settings
+    return Settings(**ChainMap(*parts))
+
+
+# Each subject is a partial call, so that mypy holds the names and types against those of Settings.
+
+
+def _servers(read: _Reader) -> partial[Settings]:
+    """Where data is kept, and with which keys."""
+    return partial(
+        Settings,
+        database_url=read("DATABASE_URL", url("postgresql", "postgres"), None),
+        migration_database_url=read("MIGRATION_DATABASE_URL", url("postgresql", "postgres"), None),
+        redis_url=read("REDIS_URL", url("redis", "rediss", "unix"), None),
+        data_dir=Path(read("DATA_DIR", text, ".data")).absolute(),
+        secret_key=read("SECRET_KEY", secret, None),
+        email_hash_key=read("EMAIL_HASH_KEY", secret, None),
+        db_pool_size=read("DB_POOL_SIZE", whole(1, 100), 8),
+        prepared_statements=read("PREPARED_STATEMENTS", yes_or_no, True),
+    )
+
+
+def _processes(read: _Reader) -> partial[Settings]:
+    """How many processes there are, where they listen, and what they log."""
+    return partial(
+        Settings,
+        host=read("HOST", text, "127.0.0.1"),
+        port=read("PORT", whole(1, 65535), 8000),
+        web_workers=read("WEB_WORKERS", whole(1, 64), 2),
+        web_threads=read("WEB_THREADS", whole(1, 64), 8),
+        workers=read("WORKERS", whole(1, 64), 2),
+        pull_workers=read("PULL_WORKERS", whole(1, 64), 1),
+        push_workers=read("PUSH_WORKERS", whole(1, 64), 2),
+        trusted_proxies=read("TRUSTED_PROXIES", whole(0, 8), 0),
+        log_level=read("LOG_LEVEL", one_of(*LOG_LEVELS), "INFO"),
+        log_format=read("LOG_FORMAT", one_of(*LOG_FORMATS), "console"),
+    )
+
+
+def _intake(read: _Reader) -> partial[Settings]:
+    """What a store may send, and how long it is kept."""
+    return partial(
+        Settings,
+        max_batch_records=read("MAX_BATCH_RECORDS", whole(1, 100_000), 5000),
+        max_body_bytes=read("MAX_BODY_BYTES", whole(1024, 256 * 1024 * 1024), 16 * 1024 * 1024),
+        max_attempts=read("MAX_ATTEMPTS", whole(1, 20), 5),
+        retention_days=read("RETENTION_DAYS", whole(1, 3650), 30),
+        rate_limit_per_minute=read("RATE_LIMIT_PER_MINUTE", whole(1, 1_000_000), 1200),
+        max_open_logs_per_store=read("MAX_OPEN_LOGS_PER_STORE", whole(1, 1_000_000), 2000),
+        queue_window=read("QUEUE_WINDOW", whole(1, 1000), 8),
+        max_waiters=read("MAX_WAITERS", whole(0, 64), 4),
+    )
+
+
+def _platforms(read: _Reader) -> partial[Settings]:
+    """How the platforms are read and written."""
+    return partial(
+        Settings,
+        pull_turn_seconds=read("PULL_TURN_SECONDS", whole(1, 3600), 60),
+        push_cache_seconds=read("PUSH_CACHE_SECONDS", whole(1, 366 * 24 * 3600), 24 * 3600),
+        allow_http_shops=read("ALLOW_HTTP_SHOPS", yes_or_no, False),
+        tiktok_calls_per_second=read("TIKTOK_CALLS_PER_SECOND", whole(1, 1000), 20),
+    )
+
+
+def _watching(read: _Reader) -> partial[Settings]:
+    """Who is told of what, and from when on."""
+    return partial(
+        Settings,
+        metrics_token=read("METRICS_TOKEN", secret, None),
+        alert_webhook_url=read("ALERT_WEBHOOK_URL", url("https", "http"), None),
+        alert_running_seconds=read("ALERT_RUNNING_SECONDS", whole(1, 604_800), 900),
+        alert_zero_runs=read("ALERT_ZERO_RUNS", whole(0, 10), 3),
+        alert_skipped_percent=read("ALERT_SKIPPED_PERCENT", whole(0, 100), 20),
+        alert_watermark_seconds=read("ALERT_WATERMARK_SECONDS", whole(1, 31_536_000), 3600),
+    )
 
 
 def _half_configured(given: set[str]) -> list[str]:

@@ -82,12 +82,7 @@ def save_mappings(conn: Connection, store_id: UUID, mappings: Sequence[Mapping])
 
 def forget_sent_parts(conn: Connection, store_id: UUID, parts: Sequence[tuple[UUID, str]]) -> None:
     """`parts`: a product and one of its parts, of which nobody knows what the shop has."""
-    parameters = {
-        "store_id": store_id,
-        "product_ids": [product_id for product_id, _ in parts],
-        "parts": [part for _, part in parts],
-    }
-    conn.execute(SQL["forget_sent_parts"], parameters)
+    conn.execute(SQL["forget_sent_parts"], _by_product(store_id, parts, "parts"))
 
 
 def get_owners(conn: Connection, store_id: UUID, wc_ids: Sequence[int]) -> dict[int, UUID]:
@@ -98,22 +93,21 @@ def get_owners(conn: Connection, store_id: UUID, wc_ids: Sequence[int]) -> dict[
 
 def mark_mappings_failed(conn: Connection, store_id: UUID, failures: Sequence[tuple[UUID, str]]) -> None:
     """`failures`: product and the plain words of the reason."""
-    parameters = {
-        "store_id": store_id,
-        "product_ids": [product_id for product_id, _ in failures],
-        "messages": [message for _, message in failures],
-    }
-    conn.execute(SQL["mark_mappings_failed"], parameters)
+    conn.execute(SQL["mark_mappings_failed"], _by_product(store_id, failures, "messages"))
 
 
 def delete_mappings(conn: Connection, store_id: UUID, gone: Sequence[tuple[UUID, int]]) -> None:
     """`gone`: product and the id of the shop's product that is no longer there."""
-    parameters = {
+    conn.execute(SQL["delete_mappings"], _by_product(store_id, gone, "wc_ids"))
+
+
+def _by_product(store_id: UUID, pairs: Sequence[tuple[UUID, object]], name: str) -> dict[str, object]:
+    """Each pair as a product's id and, under `name`, what is said of it."""
+    return {
         "store_id": store_id,
-        "product_ids": [product_id for product_id, _ in gone],
-        "wc_ids": [wc_id for _, wc_id in gone],
+        "product_ids": [product_id for product_id, _ in pairs],
+        name: [said for _, said in pairs],
     }
-    conn.execute(SQL["delete_mappings"], parameters)
 
 
 def get_mapping(conn: Connection, store_id: UUID, product_id: UUID) -> MappingView | None:

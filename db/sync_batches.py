@@ -71,7 +71,7 @@ def count_hold(conn: Connection, store_id: UUID, batch_id: UUID) -> None:
 
 
 def close_hold(conn: Connection, store_id: UUID, batch_id: UUID, status: str) -> bool:
-    """`status`: approved or released. False where it is not open."""
+    """`status`: approved, rejected or released. False where it is not open."""
     parameters = {"store_id": store_id, "batch_id": batch_id, "status": status}
     return conn.execute(SQL["close_hold"], parameters).rowcount == 1
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -214,16 +214,7 @@ def get_barrier(conn: Connection, store_id: UUID, log: Claim) -> int:
 
 
 def mark_completed(conn: Connection, store_id: UUID, log_id: UUID, counts: Counts) -> bool:
-    parameters = {
-        "store_id": store_id,
-        "log_id": log_id,
-        "inserted": counts.inserted,
-        "updated": counts.updated,
-        "unchanged": counts.unchanged,
-        "stale": counts.stale,
-        "invalid": counts.invalid,
-        "existing": counts.existing,
-    }
+    parameters = {"store_id": store_id, "log_id": log_id, **asdict(counts)}
     return conn.execute(SQL["mark_completed"], parameters).rowcount == 1
 
 

@@ -28,6 +28,9 @@ from tests.data_dirs import data_dir
 from workers.queues import WakeUp, connect
 from workers.runtime import Runtime
 
+# Fixtures that several files share; each module stands behind those that it imports.
+pytest_plugins = ("tests.outbound", "tests.console", "tests.plans", "tests.pulls")
+
 # A loaded machine is no defect: no test fails because an example took long.
 hypothesis.settings.register_profile("sluice", deadline=None)
 hypothesis.settings.load_profile("sluice")

@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from uuid import UUID
 
 import psycopg
+import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
@@ -28,6 +29,7 @@ from workers.queues import WakeUp, connect
 from workers.runtime import Runtime
 
 CSRF = re.compile(r'name="csrf" value="([0-9a-f]{64})"')
+NEXT_PAGE = re.compile(r'href="/console([^"]+[?;]cursor=[^"]+)">(?:Older|More)<')
 STORE_PAGES = (
     "/",
     "/history",
@@ -107,6 +109,17 @@ def words_of(answer: TestResponse) -> str:
     return " ".join(html.unescape(re.sub(r"<[^>]+>", " ", body)).split())
 
 
+def listed(guest: Visitor, path: str, pattern: str) -> list[str]:
+    """What the pattern finds on this page of a list and on all that follow it."""
+    found: list[str] = []
+    while path:
+        page = guest.get(path).text
+        found += re.findall(pattern, page)
+        more = NEXT_PAGE.search(page)
+        path = html.unescape(more[1]) if more else ""
+    return found
+
+
 def place(store_id: UUID, rest: str = "/") -> str:
     return f"/{store_id}{rest}"
 
@@ -150,3 +163,14 @@ def make_world(servers: Servers, database: Database) -> Iterator[World]:
         yield World(app, full, empty, pulled, create_operator(conn), done, failed, hold)
     pool.close()
     runtime.wake_up.redis.close()
+
+
+@pytest.fixture(scope="module")
+def world(servers: Servers, database: Database) -> Iterator[World]:
+    with make_world(servers, database) as made:
+        yield made
+
+
+@pytest.fixture
+def admin(world: World) -> Visitor:
+    return visitor(world.app, world.full.token)

@@ -8,6 +8,7 @@ from dataclasses import replace
 from typing import Any
 from uuid import UUID, uuid4
 
+import pytest
 from psycopg import Connection
 
 from app.tenants import set_credentials
@@ -79,3 +80,17 @@ def hurried(root_conn: Connection, store_id: UUID) -> Iterator[None]:
     yield
     root_conn.execute("UPDATE wc_sync_items SET next_attempt_at = now() WHERE store_id = %s", (store_id,))
     root_conn.execute("UPDATE wc_push_leases SET resume_at = NULL WHERE store_id = %s", (store_id,))
+
+
+@pytest.fixture
+def connected_shop(conn: Connection, root_conn: Connection, store_id: UUID) -> Iterator[FakeWooCommerce]:
+    """A shop that the test's store is connected to."""
+    with FakeWooCommerce() as shop:
+        connect_shop(conn, root_conn, store_id, shop)
+        yield shop
+
+
+@pytest.fixture
+def pushing(runtime: Runtime, connected_shop: FakeWooCommerce) -> Runtime:
+    """A runtime that can send to it."""
+    return with_key(runtime)

@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
+import pytest
 from flask.testing import FlaskClient
 from psycopg import Connection
 from werkzeug.test import TestResponse
@@ -16,6 +17,8 @@ from werkzeug.test import TestResponse
 from app.tenants import create_store, set_credentials
 from db.pull_runs import Progress, list_progress
 from db.tenancy import tenant
+from tests.fakes.shopify import FakeShopify
+from tests.fakes.tiktok import FakeTiktok
 from tests.pipeline import bearer
 from workers.inbound.pull import Turn, pull
 from workers.inbound.pull_start import Wanted, start_pull
@@ -181,6 +184,13 @@ def shopkeeper(
     made = create_store(conn, f"A {platform} shop", platform, url)
     assert set_credentials(conn, SECRET_KEY, made.store_id, credentials)
     return Shopkeeper(keyed(runtime), client, made.store_id, made.token)
+
+
+@pytest.fixture
+def keeper(runtime: Runtime, client: FlaskClient, conn: Connection, shop: FakeShopify | FakeTiktok) -> Shopkeeper:
+    """Of a store that is connected to the `shop` of the test's own file."""
+    platform = "shopify" if isinstance(shop, FakeShopify) else "tiktok"
+    return shopkeeper(runtime, client, conn, platform, shop.url, shop.credentials)
 
 
 def keyed(runtime: Runtime) -> Runtime:

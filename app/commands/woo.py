@@ -21,7 +21,7 @@ from db.brakes import set_brakes
 from db.erp_products import count_erp_products
 from db.mappings import count_mappings, list_drift, list_mappings
 from db.sync_batches import list_batches
-from db.sync_items import count_breaches, count_items
+from db.sync_item_views import count_breaches, count_items
 from db.tenancy import tenant
 from workers.outbound.listener import refused_counts
 from workers.outbound.priorities import SYNC_TYPES

@@ -9,10 +9,11 @@ from flask import Blueprint, render_template, request
 from app.console.sessions import current_store, store_page
 from app.explain import explain
 from app.known import read_known
+from app.pulled import EXPLAINED, refusal
 from app.services import services
 from db.sync_coverage import list_covered
 from db.tenancy import tenant
-from schemas.pull_requests import JOB_TYPES, WrongRequest, read_entity, read_external_id
+from schemas.pull_requests import WrongRequest, read_entity, read_external_id
 from workers.inbound.watermark import holes
 
 TITLES = {
@@ -31,6 +32,8 @@ ADVICE = {
     "outside_coverage": "Start a sync that closes the holes, or one of everything.",
     "never_seen": "Check the number, and whether the record belongs to this shop.",
 }
+NO_NUMBER = "Write the number that the shop gave the record, for example 1001."
+NO_KIND = "Choose what kind of record it is."
 
 
 def add_pages(blueprint: Blueprint) -> None:
@@ -43,16 +46,13 @@ def show_explanation() -> str | tuple[str, int]:
     asked = {name: request.args.get(name, "").strip() for name in ("entity", "id")}
     if not asked["id"]:
         return _page(asked, _coverage(asked["entity"]))
+    store = current_store()
     try:
         entity, external_id = read_entity(asked), read_external_id(asked)
     except WrongRequest as error:
-        wrong = (
-            "Write the number that the shop gave the record, for example 1001."
-            if error.message.startswith("id ")
-            else None
-        )
-        return _page(asked, {"wrong": wrong or "Choose what kind of record it is."}), 400
-    store = current_store()
+        return _page(asked, {"wrong": NO_NUMBER if error.message.startswith("id ") else NO_KIND}), 400
+    if refusal(store.platform, entity, EXPLAINED):
+        return _page(asked, {"wrong": NO_KIND}), 400
     with services().pool.connection() as conn, tenant(conn, store.id):
         answer = explain(read_known(conn, store, entity, external_id))
     verdict = answer["verdict"]
@@ -63,11 +63,13 @@ def show_explanation() -> str | tuple[str, int]:
 def _coverage(entity: str) -> dict[str, Any]:
     """What has been read of an entity, and what has not."""
     store = current_store()
-    named = entity if entity in JOB_TYPES else JOB_TYPES[0]
+    entities = EXPLAINED[store.platform]
+    named = entity if entity in entities else entities[0]
     with services().pool.connection() as conn, tenant(conn, store.id):
         covered = list_covered(conn, store.id, named)
     return {"entity": named, "covered": covered, "holes": holes(covered)}
 
 
 def _page(asked: dict[str, str], more: dict[str, Any]) -> str:
-    return render_template("console/explain.html", page="explain", asked=asked, entities=JOB_TYPES, **more)
+    entities = EXPLAINED[current_store().platform]
+    return render_template("console/explain.html", page="explain", asked=asked, entities=entities, **more)

@@ -13,7 +13,7 @@ from app.console.logs import LogRow, read_rows, timeline_of
 from app.console.sessions import current_store, store_page
 from app.errors import ApiError
 from app.job_actions import Changed, cancel, existing, pause, resume, retry
-from app.paging import read_cursor, write_cursor
+from app.paging import last_before_more, read_cursor, write_cursor
 from app.record_errors import download_csv, read_record_errors
 from app.services import services
 from db.sync_logs import LogFilter, get_log, list_logs
@@ -66,7 +66,8 @@ def _history() -> dict[str, Any]:
         found = list_logs(conn, store_id, wanted, LOGS_SHOWN + 1)
         rows = read_rows(conn, found[:LOGS_SHOWN])
     kept = {name: value for name, value in filters.items() if value}
-    more = write_cursor(str(rows[-1].log.accepted_seq)) if len(found) > LOGS_SHOWN else None
+    last = last_before_more(found, LOGS_SHOWN)
+    more = write_cursor(str(last.accepted_seq)) if last else None
     return {"rows": rows, "filters": kept, "more": more, "is_first": cursor is None}
 
 
@@ -93,7 +94,7 @@ def _log(log_id: UUID, after: tuple[int, str]) -> dict[str, Any]:
     store_id = current_store().id
     row = _row(store_id, log_id)
     errors = read_record_errors(store_id, log_id, after, ERRORS_SHOWN + 1)
-    last = errors[ERRORS_SHOWN - 1] if len(errors) > ERRORS_SHOWN else None
+    last = last_before_more(errors, ERRORS_SHOWN)
     more = write_cursor(str(last.record_index), last.field) if last else None
     return {"row": row, "steps": timeline_of(row), "errors": errors[:ERRORS_SHOWN], "more": more}
 

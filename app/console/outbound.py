@@ -14,6 +14,7 @@ from werkzeug.wrappers import Response as AnyResponse
 from app.console.places import read_place, write_place, wrong_place
 from app.console.sessions import admin_page, current_store, store_page
 from app.errors import ApiError, not_found
+from app.paging import last_before_more
 from app.services import services
 from db.outbound_overview import (
     Place,
@@ -71,7 +72,7 @@ def _outbound() -> dict[str, Any]:
             "in_hand": list_items_in_hand(conn, store_id, ITEMS_SHOWN) if after is None else [],
             "runs": list_batches(conn, store_id, RUNS_SHOWN),
         }
-    last = found[WAITING_SHOWN - 1] if len(found) > WAITING_SHOWN else None
+    last = last_before_more(found, WAITING_SHOWN)
     more = write_place(last.created_at, f"{last.priority}{SEPARATOR}{last.id}") if last else None
     return facts | {"waiting": found[:WAITING_SHOWN], "more": more, "is_first": after is None, "sla": SLA_SECONDS}
 

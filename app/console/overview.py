@@ -14,6 +14,7 @@ from app.console.places import read_place, write_place, wrong_place
 from app.console.plots import DEFAULT_RANGE, RANGES, Range, begin_of, figures_of, series_of, totals_of
 from app.console.sessions import caller, current_store, operator_page, session_required, store_page
 from app.errors import ApiError
+from app.paging import last_before_more
 from app.pulled import PULLED
 from app.services import services
 from db.entity_stats import list_stats
@@ -142,7 +143,7 @@ def _all_stores() -> dict[str, Any]:
     with services().pool.connection() as conn:
         found = list_store_activity(conn, after, since, STORES_SHOWN + 1)
     shown = [(store, row) for row in found[:STORES_SHOWN] if (store := _store_of(row)) is not None]
-    last = found[STORES_SHOWN - 1] if len(found) > STORES_SHOWN else None
+    last = last_before_more(found, STORES_SHOWN)
     more = write_place(last.created_at, str(last.store_id)) if last else None
     return {"stores": shown, "more": more, "is_first": after is None, "failed_hours": FAILED_HOURS}
 

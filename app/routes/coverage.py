@@ -13,7 +13,8 @@ from app.body import read_json_body
 from app.errors import ApiError
 from app.explain import explain, parts_answer
 from app.known import read_known
-from app.pulls import pulled_store, start_run, started
+from app.pulled import EXPLAINED
+from app.pulls import check_entity, pulled_store, start_run, started
 from app.services import services
 from db.sync_coverage import Covered, list_coverage, list_covered
 from db.tenancy import tenant
@@ -69,10 +70,12 @@ def fill() -> tuple[Response, int, dict[str, str]]:
 @blueprint.get("/api/sync/explain")
 @store_required
 def get_explanation() -> Response:
-    """One verdict about one record, with evidence."""
+    """One verdict about one record, with evidence. 400 for an entity that the store's platform has not."""
     entity, external_id = _read(read_entity, request.args), _read(read_external_id, request.args)
     with services().pool.connection() as conn, tenant(conn, current_store_id()):
-        known = read_known(conn, pulled_store(conn), entity, external_id)
+        store = pulled_store(conn)
+        check_entity(store, entity, EXPLAINED)
+        known = read_known(conn, store, entity, external_id)
     data = {"entity": entity, "id": str(external_id), **explain(known)}
     return jsonify({"success": True, "data": data})
 

@@ -10,7 +10,7 @@ from flask import Blueprint, Response, jsonify, request, url_for
 from app.answers import log_tag, record_error_answer
 from app.auth import current_store_id, store_required
 from app.job_actions import cancel, existing, pause, resume, retry
-from app.paging import read_query, write_cursor
+from app.paging import last_before_more, read_query, write_cursor
 from app.pulls import job_answers
 from app.record_errors import download_csv, download_ndjson, read_record_errors
 from app.services import services
@@ -36,7 +36,8 @@ def list_jobs() -> Response:
     with services().pool.connection() as conn, tenant(conn, current_store_id()):
         logs = list_logs(conn, current_store_id(), wanted, size + 1)
         answers = job_answers(conn, logs[:size])
-    more = write_cursor(str(logs[size - 1].accepted_seq)) if len(logs) > size else None
+    last = last_before_more(logs, size)
+    more = write_cursor(str(last.accepted_seq)) if last else None
     jobs = [{**answer, "statusUrl": _url(log)} for log, answer in zip(logs, answers, strict=False)]
     data = {"jobs": jobs, "nextCursor": more}
     return jsonify({"success": True, "data": data})
@@ -123,7 +124,7 @@ def _errors_page(log_id: UUID) -> Response:
     size, cursor = asked["limit"], asked["cursor"]
     after = (int(cursor[0]), cursor[1]) if cursor else FROM_THE_START
     errors = read_record_errors(current_store_id(), log_id, after, size + 1)
-    last = errors[size - 1] if len(errors) > size else None
+    last = last_before_more(errors, size)
     more = write_cursor(str(last.record_index), last.field) if last else None
     data = {"errors": [record_error_answer(error) for error in errors[:size]], "nextCursor": more}
     return jsonify({"success": True, "data": data})

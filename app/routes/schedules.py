@@ -8,7 +8,7 @@ from app.auth import current_store_id, store_required
 from app.body import read_json_body
 from app.errors import ApiError, not_found
 from app.pulled import PULLED
-from app.pulls import pulled_store
+from app.pulls import check_entity, pulled_store
 from app.schedules import make_schedule, schedule_answer
 from app.services import services
 from db.schedules import delete_schedule, list_schedules, put_schedule
@@ -42,8 +42,7 @@ def put(entity: str) -> Response:
         raise ApiError("VALIDATION_ERROR", f"{error}") from None
     with services().pool.connection() as conn, tenant(conn, current_store_id()):
         store = pulled_store(conn)
-        if entity not in PULLED[store.platform]:
-            raise ApiError("VALIDATION_ERROR", f"{store.platform} stores have " + ", ".join(PULLED[store.platform]))
+        check_entity(store, entity, PULLED)
         put_schedule(conn, current_store_id(), schedule)
     return jsonify({"success": True, "data": schedule_answer(schedule)})
 

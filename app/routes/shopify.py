@@ -10,7 +10,7 @@ from flask import Blueprint, Response, jsonify, request
 from app.auth import current_store_id, store_required
 from app.body import read_json_body
 from app.errors import ApiError, not_found
-from app.paging import read_query, write_cursor
+from app.paging import last_before_more, read_query, write_cursor
 from app.pulls import job_answers, pulled_store, start_run, started
 from app.services import services
 from db.sync_logs import LogFilter, get_log, list_logs
@@ -58,7 +58,8 @@ def list_jobs() -> Response:
         pulled_store(conn, "shopify")
         logs = list_logs(conn, store_id, wanted, size + 1)
         jobs = job_answers(conn, logs[:size])
-    more = write_cursor(str(logs[size - 1].accepted_seq)) if len(logs) > size else None
+    last = last_before_more(logs, size)
+    more = write_cursor(str(last.accepted_seq)) if last else None
     return jsonify({"success": True, "data": {"jobs": jobs, "nextCursor": more}})
 
 

@@ -16,11 +16,11 @@ from app.auth import admin_required, current_store_id, store_required
 from app.errors import ApiError, not_found
 from app.outbound_answers import preview_answer, sync_result
 from app.outbound_requests import ask_shop, is_dry_run, read_body, read_uuid
-from app.paging import read_query
+from app.paging import last_before_more, read_query
 from app.services import services
 from app.waiting import wait_until_ended, wanted_wait
 from db.erp_products import page_products
-from db.sync_items import ItemView, get_item, list_failed_items
+from db.sync_item_views import ItemView, get_item, list_failed_items
 from db.tenancy import tenant
 from schemas.outbound_requests import RunSchema
 from schemas.queries import DryRunPageQuery
@@ -171,7 +171,8 @@ def _preview_page(size: int, after: UUID | None) -> Response:
         ids = page_products(conn, store_id, after, size + 1)
     found = _preview_products(ids[:size], "product")
     changed = [one for one in found if one.action != "none"]
-    return _previews(changed, looked_at=len(found), cursor=str(ids[size - 1]) if len(ids) > size else None)
+    last = last_before_more(ids, size)
+    return _previews(changed, looked_at=len(found), cursor=str(last) if last else None)
 
 
 def _preview_failed(size: int, before: UUID | None) -> Response:
@@ -181,7 +182,8 @@ def _preview_failed(size: int, before: UUID | None) -> Response:
         failed = list_failed_items(conn, store_id, size + 1, before)
     ids = sorted({item.product_id for item in failed[:size] if item.product_id})
     found = _preview_products(ids, "product") if ids else []
-    return _previews(found, looked_at=len(found), cursor=str(failed[size - 1].id) if len(failed) > size else None)
+    last = last_before_more(failed, size)
+    return _previews(found, looked_at=len(found), cursor=str(last.id) if last else None)
 
 
 def _preview_products(product_ids: list[UUID], sync_type: str) -> list[Preview]:

@@ -10,12 +10,12 @@ from app.auth import admin_required, current_store_id, store_required
 from app.errors import not_found
 from app.outbound_answers import batch_answer, item_answer, mapping_answer, stats_answer
 from app.outbound_requests import read_uuid
-from app.paging import read_query
+from app.paging import last_before_more, read_query
 from app.services import services
 from db.erp_products import count_erp_products
 from db.mappings import count_mappings, get_mapping, list_drift, list_mappings
 from db.sync_batches import get_batch, list_batches
-from db.sync_items import count_breaches, count_items, get_item, list_failed_items
+from db.sync_item_views import count_breaches, count_items, get_item, list_failed_items
 from db.tenancy import tenant
 from schemas.queries import ItemsQuery, MappingsQuery, PageQuery
 
@@ -48,7 +48,8 @@ def list_failed() -> Response:
     size = asked["limit"]
     with services().pool.connection() as conn, tenant(conn, store_id):
         items = list_failed_items(conn, store_id, size + 1, asked["cursor"])
-    more = str(items[size - 1].id) if len(items) > size else None
+    last = last_before_more(items, size)
+    more = str(last.id) if last else None
     data = {"items": [item_answer(item) for item in items[:size]], "nextCursor": more}
     return jsonify({"success": True, "data": data})
 
@@ -107,6 +108,7 @@ def show_mappings() -> Response:
     size, read = asked["limit"], list_drift if asked["out_of_sync"] else list_mappings
     with services().pool.connection() as conn, tenant(conn, store_id):
         found = read(conn, store_id, asked["cursor"], size + 1)
-    more = str(found[size - 1].internal_product_id) if len(found) > size else None
+    last = last_before_more(found, size)
+    more = str(last.internal_product_id) if last else None
     data = {"mappings": [mapping_answer(mapping) for mapping in found[:size]], "nextCursor": more}
     return jsonify({"success": True, "data": data})

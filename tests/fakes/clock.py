@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 from tests.fakes.tiktok import BEGIN
-from workers.platforms.base import Page, Source
 from workers.platforms.http import Clock
 
 NOW = float(BEGIN + 40 * 86400)
@@ -29,13 +26,3 @@ class FakeClock:
     def clock(self) -> Clock:
         """What a client takes. Chance always says a half."""
         return Clock(unix=self, monotonic=self, sleep=self.sleep, random=lambda: 0.5)
-
-
-def pages_of(source: Source, cursor: str | None = None) -> Iterator[Page]:
-    """Every page from a cursor on."""
-    while True:
-        page = source.fetch(cursor)
-        yield page
-        if page.cursor is None:
-            return
-        cursor = page.cursor

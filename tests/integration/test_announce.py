@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -14,7 +13,7 @@ from redis import Redis
 
 from db.tenancy import tenant
 from tests.fakes.woocommerce import FakeWooCommerce
-from tests.outbound import connect_shop, with_key
+from tests.outbound import with_key
 from workers.inbound.pull import Turn, pull
 from workers.inbound.pull_start import Wanted, start_pull
 from workers.inbound.shop_access import open_store_shop
@@ -27,11 +26,9 @@ NOW = datetime.now(UTC)
 
 
 @pytest.fixture
-def shop(conn: Connection, root_conn: Connection, store_id: UUID) -> Iterator[FakeWooCommerce]:
+def shop(root_conn: Connection, connected_shop: FakeWooCommerce) -> FakeWooCommerce:
     root_conn.execute("DELETE FROM wc_order_events")
-    with FakeWooCommerce() as fake:
-        connect_shop(conn, root_conn, store_id, fake)
-        yield fake
+    return connected_shop
 
 
 def pull_orders(runtime: Runtime, store_id: UUID) -> None:

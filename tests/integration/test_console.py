@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import html
 import re
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from uuid import UUID
@@ -15,7 +13,7 @@ from psycopg import Connection
 from app.console import blueprint
 from app.settings import load_settings
 from app.tenants import create_store, delete_store
-from tests.conftest import Database, Servers
+from tests.conftest import Servers
 from tests.console import (
     FAIL,
     FAILED_ITEM,
@@ -24,7 +22,7 @@ from tests.console import (
     Visitor,
     World,
     console_app,
-    make_world,
+    listed,
     place,
     visitor,
     words_of,
@@ -41,18 +39,9 @@ MANY_ITEMS = """INSERT INTO wc_sync_items (store_id, id, product_id, sync_type, 
 CLAIM_ORDER = "SELECT product_id FROM wc_sync_items WHERE store_id = %s ORDER BY priority, created_at, id"
 MANY_LOGS = """INSERT INTO sync_logs (store_id, id, entity, source, mode, status, received, next_attempt_at, finished_at)
     SELECT %s, gen_random_uuid(), 'orders', 'plugin', 'upsert', 'completed', 0, now(), now() FROM generate_series(1, 120)"""
+MANY_ERRORS = """INSERT INTO sync_record_errors (store_id, log_id, record_index, field, code, reason)
+    SELECT %s, %s, n, 'items[].total', 'required', 'is missing' FROM generate_series(0, 119) n"""
 VENDOR = Path(blueprint.__file__).parent / "static" / "vendor"
-
-
-@pytest.fixture(scope="module")
-def world(servers: Servers, database: Database) -> Iterator[World]:
-    with make_world(servers, database) as made:
-        yield made
-
-
-@pytest.fixture
-def admin(world: World) -> Visitor:
-    return visitor(world.app, world.full.token)
 
 
 # Every page
@@ -167,6 +156,14 @@ def test_explain_tells_why(world: World, admin: Visitor) -> None:
         answer = admin.get(place(own, f"/explain?entity=orders&id={wrong}"))
         assert answer.status_code == 400 and "Write the number" in words_of(answer)
     assert admin.get(place(own, "/explain?entity=moons&id=1")).status_code == 400
+
+
+def test_explain_asks_for_what_the_platform_has_alone(world: World, conn: Connection) -> None:
+    made = create_store(conn, "Short videos", "tiktok")
+    answer = visitor(world.app, made.token).get(place(made.store_id, "/explain?entity=customers&id=5"))
+    delete_store(conn, made.store_id)
+    assert answer.status_code == 400 and "Choose what kind" in words_of(answer)
+    assert re.findall(r'<option value="(\w+)"', answer.text) == ["orders", "products"]
 
 
 def test_failed_items_are_counted_before_they_are_tried_again(
@@ -299,24 +296,24 @@ def test_what_is_too_much_or_not_there_is_a_page_too(world: World, admin: Visito
 def test_pages_of_a_list_follow_each_other(world: World, root_conn: Connection) -> None:
     """Newest first, each log once, over three pages."""
     root_conn.execute(MANY_LOGS, (world.empty.store_id,))
-    guest, path, seen = visitor(world.app, world.empty.token), place(world.empty.store_id, "/history"), []
-    while path:
-        page = guest.get(path).text
-        seen += re.findall(r'id="log-([0-9a-f-]+)"', page)
-        more = re.search(r'id="older" href="/console([^"]+)"', page)
-        path = html.unescape(more[1]) if more else ""
+    guest = visitor(world.app, world.empty.token)
+    seen = listed(guest, place(world.empty.store_id, "/history"), r'id="log-([0-9a-f-]+)"')
     root_conn.execute("DELETE FROM sync_logs WHERE store_id = %s", (world.empty.store_id,))
     assert len(seen) == len(set(seen)) == 120
 
 
+def test_skipped_records_of_a_log_are_paged_in_their_order(world: World, root_conn: Connection) -> None:
+    store_id = world.full.store_id
+    root_conn.execute(MANY_ERRORS, (store_id, world.failed))
+    admin = visitor(world.app, world.full.token)
+    places = listed(admin, place(store_id, f"/logs/{world.failed}"), r'data-label="Place">(\d+)<')
+    root_conn.execute("DELETE FROM sync_record_errors WHERE log_id = %s", (world.failed,))
+    assert places == [str(index) for index in range(120)]
+
+
 def test_an_operator_pages_through_all_stores(world: World, conn: Connection) -> None:
     made = [create_store(conn, f"Shop {number}", "tiktok").store_id for number in range(30)]
-    boss, path, seen = visitor(world.app, world.operator), "/stores", []
-    while path:
-        page = boss.get(path).text
-        seen += re.findall(r'id="store-([0-9a-f-]+)"', page)
-        more = re.search(r'href="/console(/stores\?cursor=[^"]+)">More', page)
-        path = html.unescape(more[1]) if more else ""
+    seen = listed(visitor(world.app, world.operator), "/stores", r'id="store-([0-9a-f-]+)"')
     for store_id in made:
         delete_store(conn, store_id)
     assert len(seen) == len(set(seen))
@@ -325,12 +322,8 @@ def test_an_operator_pages_through_all_stores(world: World, conn: Connection) ->
 
 def test_waiting_items_are_paged_in_the_order_in_which_they_go_out(world: World, root_conn: Connection) -> None:
     root_conn.execute(MANY_ITEMS, (world.empty.store_id,))
-    guest, path, seen = visitor(world.app, world.empty.token), place(world.empty.store_id, "/outbound"), []
-    while path:
-        page = guest.get(path).text
-        seen += re.findall(r'<code title="([0-9a-f-]+)">product', page)
-        more = re.search(r'href="/console([^"]+\?cursor=[^"]+)">More', page)
-        path = html.unescape(more[1]) if more else ""
+    guest = visitor(world.app, world.empty.token)
+    seen = listed(guest, place(world.empty.store_id, "/outbound"), r'<code title="([0-9a-f-]+)">product')
     wanted = root_conn.execute(CLAIM_ORDER, (world.empty.store_id,)).fetchall()
     root_conn.execute("DELETE FROM wc_sync_items WHERE store_id = %s", (world.empty.store_id,))
     assert seen == [str(row[0]) for row in wanted]

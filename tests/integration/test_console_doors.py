@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import html
 import re
-from collections.abc import Iterator
 from dataclasses import replace
 
 import pytest
@@ -22,24 +21,11 @@ from tests.console import (
     World,
     console_app,
     csrf_of,
-    make_world,
     place,
     visitor,
     words_of,
 )
 from workers.ids import new_id
-
-
-@pytest.fixture(scope="module")
-def world(servers: Servers, database: Database) -> Iterator[World]:
-    with make_world(servers, database) as made:
-        yield made
-
-
-@pytest.fixture
-def admin(world: World) -> Visitor:
-    return visitor(world.app, world.full.token)
-
 
 # Getting in
 

@@ -6,12 +6,10 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from flask.testing import FlaskClient
 from psycopg import Connection
 
 from tests.fakes.shopify import FIRST_ORDER, FakeShopify
-from tests.pulls import Shopkeeper, shopkeeper
-from workers.runtime import Runtime
+from tests.pulls import Shopkeeper
 
 START = "/api/shopify/sync/jobs/start"
 COVERAGE = "/api/sync/coverage?entity=orders"
@@ -22,11 +20,6 @@ UPDATE = {"jobType": "orders", "syncMode": "update"}
 def shop() -> Iterator[FakeShopify]:
     with FakeShopify(orders=300, bucket=(1000, 1000.0)) as shop:
         yield shop
-
-
-@pytest.fixture
-def keeper(runtime: Runtime, client: FlaskClient, conn: Connection, shop: FakeShopify) -> Shopkeeper:
-    return shopkeeper(runtime, client, conn, "shopify", shop.url, shop.credentials)
 
 
 def explain(keeper: Shopkeeper, key: int) -> dict[str, Any]:

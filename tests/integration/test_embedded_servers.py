@@ -231,7 +231,6 @@ def test_a_data_dir_with_odd_characters_works(root: Path) -> None:
 
 @pytest.mark.slow
 @ROOT
-@pytest.mark.slow
 def test_under_a_directory_of_root_the_cluster_is_kept_elsewhere_and_nothing_is_opened() -> None:
     with data_dir(mode=0o700) as root:
         postgres = EmbeddedPostgres(root)
@@ -250,7 +249,6 @@ def test_under_a_directory_of_root_the_cluster_is_kept_elsewhere_and_nothing_is_
 
 @pytest.mark.slow
 @ROOT
-@pytest.mark.slow
 def test_programs_that_only_root_reaches_are_copied(monkeypatch: pytest.MonkeyPatch) -> None:
     install = homes.find_install(None)
     with data_dir(mode=0o700) as root:
@@ -273,7 +271,6 @@ def test_programs_that_only_root_reaches_are_copied(monkeypatch: pytest.MonkeyPa
 
 @pytest.mark.slow
 @ROOT
-@pytest.mark.slow
 def test_a_cluster_whose_data_dir_was_deleted_is_set_aside() -> None:
     with data_dir(mode=0o700) as root:
         postgres = EmbeddedPostgres(root)

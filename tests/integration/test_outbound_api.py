@@ -21,7 +21,7 @@ from app.settings import Settings
 from app.tenants import CreatedStore, create_store, rotate_token
 from tests.conftest import Database, Servers
 from tests.fakes.woocommerce import FakeWooCommerce
-from tests.outbound import SECRET_KEY, connect_shop, make_erp_product, push, with_key
+from tests.outbound import SECRET_KEY, make_erp_product, push, with_key
 from tests.pipeline import bearer
 from workers.runtime import Runtime
 
@@ -51,10 +51,8 @@ def plugin(store: CreatedStore) -> dict[str, str]:
 
 
 @pytest.fixture
-def shop(conn: Connection, root_conn: Connection, store_id: UUID) -> Iterator[FakeWooCommerce]:
-    with FakeWooCommerce() as fake:
-        connect_shop(conn, root_conn, store_id, fake)
-        yield fake
+def shop(connected_shop: FakeWooCommerce) -> FakeWooCommerce:
+    return connected_shop
 
 
 @pytest.fixture

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid4
@@ -13,7 +13,7 @@ import pytest
 from psycopg import Connection
 
 from tests.fakes.woocommerce import FakeWooCommerce
-from tests.outbound import connect_shop, make_erp_product, push, put_products, statuses, with_key
+from tests.outbound import make_erp_product, push, put_products, statuses
 from workers.outbound.drain import Outcome
 from workers.runtime import Runtime
 
@@ -21,17 +21,8 @@ Command = Callable[..., tuple[int, str]]
 
 
 @pytest.fixture
-def shop() -> Iterator[FakeWooCommerce]:
-    with FakeWooCommerce() as fake:
-        yield fake
-
-
-@pytest.fixture
-def pushing(
-    runtime: Runtime, conn: Connection, root_conn: Connection, store_id: UUID, shop: FakeWooCommerce
-) -> Runtime:
-    connect_shop(conn, root_conn, store_id, shop)
-    return with_key(runtime)
+def shop(connected_shop: FakeWooCommerce) -> FakeWooCommerce:
+    return connected_shop
 
 
 @pytest.fixture

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
 from uuid import UUID, uuid4
 
 import psycopg
 import pytest
-from psycopg import Connection, Rollback
-from psycopg.rows import tuple_row
+from psycopg import Connection
 
 from app.tenants import create_store
 from db.dispatch import admit_waiting, give_up, list_stranded, mend_times, merge_coverage, prune_logs
@@ -21,13 +19,13 @@ from db.stale_arrivals import get_stale_arrival
 from db.stores import get_store
 from db.sync_batches import list_batches
 from db.sync_coverage import list_coverage, list_covered
-from db.sync_items import list_failed_items
+from db.sync_item_views import list_failed_items
 from db.sync_logs import LogFilter, get_log, list_logs
 from db.sync_metadata import list_metadata
 from db.sync_record_errors import FROM_THE_START, list_record_errors
 from db.tenancy import tenant
 from tests.conftest import Database
-from tests.plans import Listening, Plan, Recorder, Sent, plans_of
+from tests.plans import Ask, Listening, explained
 
 pytestmark = pytest.mark.slow  # ten seconds to fill the tables
 LOGS = 100_000
@@ -80,28 +78,6 @@ def busy(database: Database) -> UUID:
             conn.execute(statement, {"store": store_id, "logs": LOGS, "waiting": WAITING})
         conn.execute("ANALYZE")
     return store_id
-
-
-@pytest.fixture
-def listening(database: Database) -> Iterator[Listening]:
-    with Listening.connect(database.url, autocommit=True, row_factory=tuple_row, cursor_factory=Recorder) as conn:
-        yield conn
-
-
-Ask = Callable[[Connection, UUID], object]
-
-
-def explained(conn: Listening, store_id: UUID, ask: Ask) -> list[Plan]:
-    """The plans of what `ask` sends, inside the store's wall; nothing of it lasts."""
-    plans: list[Plan] = []
-    with tenant(conn, store_id):
-        sent: list[Sent] = []
-        conn.sent = sent
-        ask(conn, store_id)
-        conn.sent = None
-        plans = plans_of(conn, sent)
-        raise Rollback
-    return plans
 
 
 def newest_log(conn: Connection, store_id: UUID) -> UUID:

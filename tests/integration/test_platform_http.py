@@ -19,8 +19,9 @@ from cryptography.x509.oid import NameOID
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.fakes.clock import FakeClock, pages_of
+from tests.fakes.clock import FakeClock
 from tests.fakes.desk import desk_of
+from tests.fakes.reading import pages_of
 from tests.fakes.server import FAULTS, Call, FakeServer, Reply
 from tests.fakes.shopify import FakeShopify
 from workers.platforms.address import ShopAddress, read_shop_url

@@ -26,11 +26,6 @@ def shop() -> Iterator[FakeTiktok]:
 
 
 @pytest.fixture
-def keeper(runtime: Runtime, client: FlaskClient, conn: Connection, shop: FakeTiktok) -> Shopkeeper:
-    return shopkeeper(runtime, client, conn, "tiktok", shop.url, shop.credentials)
-
-
-@pytest.fixture
 def shopify(runtime: Runtime, client: FlaskClient, conn: Connection) -> Shopkeeper:
     return shopkeeper(runtime, client, conn, "shopify", "http://127.0.0.1:9", {"access_token": "x"})
 
@@ -104,7 +99,10 @@ def test_what_the_platform_does_not_have_is_said_so(keeper: Shopkeeper) -> None:
     assert keeper.call("POST", FILL, entity="customers").status_code == 400
     assert keeper.data("GET", "/api/sync/coverage?entity=customers")["covered"] == []
     assert keeper.call("GET", "/api/sync/coverage?entity=refunds").status_code == 400
-    assert keeper.call("GET", "/api/sync/explain?entity=customers&id=5").status_code in (200, 400)
+    answer = keeper.call("GET", "/api/sync/explain?entity=customers&id=5")
+    error = answer.json["error"]  # type: ignore[index]
+    assert (answer.status_code, error["code"]) == (400, "VALIDATION_ERROR")
+    assert error["message"] == "tiktok stores have orders, products"
 
 
 @pytest.mark.parametrize("entity", ["orders", "products"])

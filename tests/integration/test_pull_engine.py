@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -165,17 +166,22 @@ def test_a_run_yields_when_its_time_is_up_and_goes_on_later(
     assert stored(root_conn, store_id) == wanted_rows(shop)
 
 
+def meanwhile(runtime: Runtime, store_id: UUID, shop: MemoryShop, change: Callable[[Connection], bool]) -> None:
+    """Somebody else makes the change as the second page is fetched."""
+
+    def before(count: int) -> None:
+        if count == 1:
+            with runtime.pool.connection() as other, tenant(other, store_id):
+                assert change(other)
+
+    shop.before_fetch = before
+
+
 def test_a_pause_takes_effect_at_the_next_page_and_a_resumed_run_goes_on_there(
     runtime: Runtime, store_id: UUID, shop: MemoryShop, conn: Connection, root_conn: Connection
 ) -> None:
     log_id = start(runtime, store_id, INCREMENTAL)
-
-    def pause(count: int) -> None:
-        if count == 1:
-            with runtime.pool.connection() as other, tenant(other, store_id):
-                assert pause_pull(other, store_id, log_id)
-
-    shop.before_fetch = pause
+    meanwhile(runtime, store_id, shop, lambda other: pause_pull(other, store_id, log_id))
     assert turn(runtime, store_id, log_id, shop) is Turn.NOT_OURS
     assert read_log(runtime, store_id, log_id).status == "paused"
     assert turn(runtime, store_id, log_id, shop) is Turn.NOT_OURS
@@ -194,13 +200,7 @@ def test_a_cancelled_run_stops_and_moves_no_watermark(
     runtime: Runtime, store_id: UUID, shop: MemoryShop, conn: Connection
 ) -> None:
     log_id = start(runtime, store_id, INCREMENTAL)
-
-    def cancel(count: int) -> None:
-        if count == 1:
-            with runtime.pool.connection() as other, tenant(other, store_id):
-                assert cancel_log(other, store_id, log_id)
-
-    shop.before_fetch = cancel
+    meanwhile(runtime, store_id, shop, lambda other: cancel_log(other, store_id, log_id))
     assert turn(runtime, store_id, log_id, shop) is Turn.NOT_OURS
     assert read_log(runtime, store_id, log_id).status == "cancelled"
     with tenant(conn, store_id):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from uuid import UUID, uuid4
 
 import pytest
@@ -23,7 +22,6 @@ from tests.outbound import (
     put_categories,
     put_products,
     statuses,
-    with_key,
 )
 from workers.ids import new_id
 from workers.outbound.claim import claim_next
@@ -42,17 +40,8 @@ CACHED = ("mapping", "sync_status", "sync_attempts", "last_sync")
 
 
 @pytest.fixture
-def shop() -> Iterator[FakeWooCommerce]:
-    with FakeWooCommerce() as fake:
-        yield fake
-
-
-@pytest.fixture
-def pushing(
-    runtime: Runtime, conn: Connection, root_conn: Connection, store_id: UUID, shop: FakeWooCommerce
-) -> Runtime:
-    connect_shop(conn, root_conn, store_id, shop)
-    return with_key(runtime)
+def shop(connected_shop: FakeWooCommerce) -> FakeWooCommerce:
+    return connected_shop
 
 
 def test_new_products_go_out_together(

@@ -16,7 +16,7 @@ from app.tenants import CreatedStore
 from db.sync_logs import Ticket
 from tests.fakes.tiktok import FakeTiktok
 from tests.pipeline import bearer
-from tests.pulls import Shopkeeper, shopkeeper
+from tests.pulls import Shopkeeper
 from workers.dispatcher import Dispatcher
 from workers.inbound.pull import Turn
 from workers.queues import waiting_logs
@@ -33,12 +33,11 @@ def shop() -> Iterator[FakeTiktok]:
 
 
 @pytest.fixture
-def keeper(
-    runtime: Runtime, client: FlaskClient, conn: Connection, root_conn: Connection, shop: FakeTiktok
-) -> Shopkeeper:
+def keeper(root_conn: Connection, keeper: Shopkeeper) -> Shopkeeper:
+    """Of a store beside which none has a schedule or a log."""
     root_conn.execute("DELETE FROM schedules")
     root_conn.execute("DELETE FROM sync_logs")
-    return shopkeeper(runtime, client, conn, "tiktok", shop.url, shop.credentials)
+    return keeper
 
 
 def make_due(root_conn: Connection, minutes: int = 1) -> None:

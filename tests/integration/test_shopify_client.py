@@ -12,8 +12,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.fakes.clock import NOW, FakeClock, pages_of
+from tests.fakes.clock import NOW, FakeClock
 from tests.fakes.desk import desk_of
+from tests.fakes.reading import pages_of
 from tests.fakes.server import Call
 from tests.fakes.shopify import BEGIN, FIRST_ORDER, FakeShopify
 from workers.platforms.address import read_shop_url

@@ -26,11 +26,6 @@ def shop() -> Iterator[FakeShopify]:
         yield shop
 
 
-@pytest.fixture
-def keeper(runtime: Runtime, client: FlaskClient, conn: Connection, shop: FakeShopify) -> Shopkeeper:
-    return shopkeeper(runtime, client, conn, "shopify", shop.url, shop.credentials)
-
-
 def stored(root_conn: Connection, keeper: Shopkeeper) -> dict[int, tuple[Any, ...]]:
     query = "SELECT shopify_order_id, status, total::float8 FROM orders WHERE store_id = %s"
     return {row[0]: row[1:] for row in root_conn.execute(query, (keeper.store_id,))}

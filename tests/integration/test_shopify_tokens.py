@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Iterator
 from contextlib import ExitStack
 
 import pytest
 
-from tests.fakes.clock import FakeClock, pages_of
+from tests.fakes.clock import FakeClock
 from tests.fakes.desk import desk_of
+from tests.fakes.reading import pages_of, read_at_once
 from tests.fakes.shopify import FakeShopify
 from tests.fakes.shopify_tokens import CLIENT_ID, CLIENT_SECRET, DAY, HOUR, TOKEN_PATH
 from workers.platforms.address import read_shop_url
@@ -84,15 +84,7 @@ def test_a_token_that_is_refused_in_mid_walk_is_renewed_once_and_the_page_asked_
 
 def test_runs_at_once_ask_for_one_token(world: World) -> None:
     clients = [world.new_client() for _ in range(4)]
-    read: list[int] = []
-    threads = [
-        threading.Thread(target=lambda c=client: read.append(len(c.source("orders", Window()).fetch(None).records)))
-        for client in clients
-    ]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+    read = read_at_once(clients)
     assert (read, world.fake.office.given) == ([250] * 4, 1)
 
 

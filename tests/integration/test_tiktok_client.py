@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import replace
@@ -13,8 +12,9 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from tests.fakes.clock import NOW, FakeClock, pages_of
+from tests.fakes.clock import NOW, FakeClock
 from tests.fakes.desk import desk_of
+from tests.fakes.reading import pages_of, read_at_once
 from tests.fakes.server import Call
 from tests.fakes.tiktok import BEGIN, FakeTiktok
 from workers.platforms.address import read_shop_url
@@ -279,15 +279,7 @@ def test_processes_that_refresh_at_once_spend_one_refresh_token(stack: ExitStack
     for client in clients:
         client.source("orders", Window()).fetch(None)
     world.fake.gate.expire()
-    read: list[int] = []
-    threads = [
-        threading.Thread(target=lambda c=client: read.append(len(c.source("orders", Window()).fetch(None).records)))
-        for client in clients
-    ]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+    read = read_at_once(clients)
     assert read == [100] * 4
     assert world.fake.gate.refreshes == 1
 

@@ -5,14 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
-from flask.testing import FlaskClient
 from psycopg import Connection
 
 from tests.fakes.tiktok import FakeTiktok
 from tests.fakes.tiktok_records import FIRST_ORDER
-from tests.pulls import Shopkeeper, in_thread, shopkeeper
+from tests.pulls import Shopkeeper, in_thread
 from workers.inbound.pull import Turn
-from workers.runtime import Runtime
 
 SEARCH = "/order/202309/orders/search"
 REFRESH = "/api/v2/token/refresh"
@@ -23,11 +21,6 @@ ORDERS = "/api/tiktok/sync/orders"
 def shop() -> Iterator[FakeTiktok]:
     with FakeTiktok(orders=350, products=20) as shop:
         yield shop
-
-
-@pytest.fixture
-def keeper(runtime: Runtime, client: FlaskClient, conn: Connection, shop: FakeTiktok) -> Shopkeeper:
-    return shopkeeper(runtime, client, conn, "tiktok", shop.url, shop.credentials)
 
 
 def stored(root_conn: Connection, keeper: Shopkeeper) -> dict[int, str]:

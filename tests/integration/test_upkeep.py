@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from datetime import UTC, datetime
 from uuid import UUID
 
@@ -11,7 +10,7 @@ from psycopg import Connection
 from redis import Redis
 
 from tests.fakes.woocommerce import FakeWooCommerce
-from tests.outbound import connect_shop, make_erp_product, put_products, statuses, with_key
+from tests.outbound import make_erp_product, put_products, statuses, with_key
 from workers.outbound.drain import drain
 from workers.outbound.upkeep import Upkeep, next_run, run_task
 from workers.runtime import Runtime
@@ -25,11 +24,9 @@ def upkeep(runtime: Runtime) -> Upkeep:
 
 
 @pytest.fixture
-def connected_store(conn: Connection, root_conn: Connection, store_id: UUID) -> Iterator[UUID]:
+def connected_store(root_conn: Connection, store_id: UUID, connected_shop: FakeWooCommerce) -> UUID:
     root_conn.execute("DELETE FROM wc_sync_items")
-    with FakeWooCommerce() as shop:
-        connect_shop(conn, root_conn, store_id, shop)
-        yield store_id
+    return store_id
 
 
 def test_a_lost_wake_up_is_made_up_for_and_not_multiplied(

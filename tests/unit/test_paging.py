@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from app.errors import ApiError
-from app.paging import read_cursor, read_query, write_cursor
+from app.paging import last_before_more, read_cursor, read_query, write_cursor
 from schemas.queries import ItemsQuery, PageQuery, RecordErrorsQuery, RowsQuery
 from schemas.requests import RequestSchema
 
@@ -75,3 +75,14 @@ def test_the_page_size_is_read(limit: str | None, size: int) -> None:
 @pytest.mark.parametrize("limit", ["0", "201", "-1", "x", "", "1.0", "٤", "9" * 5000])
 def test_a_wrong_page_size_is_refused(limit: str) -> None:
     assert refusal(PageQuery(), limit=limit) == "limit must be a whole number from 1 to 200"
+
+
+@given(st.integers(0, 30), st.integers(1, 7))
+def test_pages_that_begin_behind_the_last_one_show_each_record_once(records: int, size: int) -> None:
+    seen: list[int] = []
+    after: int | None = 0
+    while after is not None:
+        found = list(range(after + 1, records + 1))[: size + 1]
+        seen += found[:size]
+        after = last_before_more(found, size)
+    assert seen == list(range(1, records + 1))

@@ -21,7 +21,8 @@ import structlog
 
 from app.logs import get_logger
 from db.errors import is_retryable, safe_facts
-from db.pull_runs import BegunPull, Worker, begin_pull, fail_pull, get_next_seq, postpone_pull, renew_lease, yield_pull
+from db.pull_pages import get_next_seq
+from db.pull_turns import BegunPull, Worker, begin_pull, fail_pull, postpone_pull, renew_lease, yield_pull
 from db.session import set_asynchronous_commit
 from db.tenancy import tenant
 from workers.heartbeat import beat

@@ -7,7 +7,8 @@ from typing import Any
 from psycopg import Connection
 
 from db.entity_stats import add_to_stats
-from db.pull_runs import FinishedCounts, PullRun, Worker, complete_pull, get_pull_run
+from db.pull_runs import FinishedCounts, PullRun, complete_pull, get_pull_run
+from db.pull_turns import Worker
 from db.stores import mark_store_synced
 from db.sync_coverage import Covered, insert_coverage, list_covered
 from db.sync_metadata import MetadataChange, get_metadata, mark_lowest, mark_populated, upsert_metadata

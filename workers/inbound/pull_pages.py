@@ -12,7 +12,8 @@ from psycopg import Connection
 
 from app.logs import get_logger
 from db.order_events import note_received_orders
-from db.pull_runs import AppliedPage, BegunPull, Stash, Worker, claim_page, finish_page, stash_page
+from db.pull_pages import AppliedPage, Stash, claim_page, finish_page, stash_page
+from db.pull_turns import BegunPull, Worker
 from db.rows import ConcurrentChange, Versioned
 from db.session import set_asynchronous_commit
 from db.sql import Platform

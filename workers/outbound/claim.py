@@ -13,7 +13,7 @@ from db.mappings import get_mappings
 from db.push import hold_lease
 from db.session import prefer_index_order
 from db.sync_batches import count_batch_results
-from db.sync_items import (
+from db.sync_item_claims import (
     ClaimedItem,
     Failed,
     Orphan,
@@ -23,10 +23,10 @@ from db.sync_items import (
     claim_product_items,
     fail_items,
     list_orphaned_items,
-    lock_items,
     next_is_category,
     return_items,
 )
+from db.sync_items import lock_items
 from workers.ids import new_id
 from workers.outbound.doubt import forget_sent
 from workers.outbound.gate import weigh

@@ -12,7 +12,7 @@ from psycopg import Connection
 
 from db.erp_categories import forget_sent_categories
 from db.mappings import forget_sent_parts
-from db.sync_items import ClaimedItem, Orphan
+from db.sync_item_claims import ClaimedItem, Orphan
 from workers.outbound.parts import wanted_parts
 
 

@@ -10,17 +10,17 @@ from psycopg import Connection
 from app.logs import get_logger
 from db.brakes import count_catalogue, get_brakes, list_changes
 from db.sync_batches import close_hold, count_batch_results, count_hold, get_batch, get_open_hold, open_hold
-from db.sync_items import (
+from db.sync_item_holds import (
     Reopened,
     approve_waiting,
     has_unweighed,
     hold_items,
     list_held_items,
-    lock_items,
     mark_weighed,
     reject_items,
     reopen_items,
 )
+from db.sync_items import lock_items
 from workers.ids import new_id
 from workers.outbound.brakes import Judgement, judge, limits_of
 
@@ -70,11 +70,10 @@ def approve(conn: Connection, store_id: UUID, hold_id: UUID) -> int | None:
 
     None where nothing is held.
     """
-    lock_items(conn, store_id)
-    hold_id = _hold_behind(conn, store_id, hold_id)
-    if not close_hold(conn, store_id, hold_id, "approved"):
+    closed = _decide(conn, store_id, hold_id, "approved")
+    if closed is None:
         return None
-    held = list_held_items(conn, store_id, hold_id)
+    held = list_held_items(conn, store_id, closed)
     reopened = _reopen(conn, store_id, held, approved=True)
     approve_waiting(conn, store_id, held)
     return sum(one.pending for one in reopened)
@@ -85,14 +84,20 @@ def reject(conn: Connection, store_id: UUID, hold_id: UUID) -> int | None:
 
     None where nothing is held.
     """
-    lock_items(conn, store_id)
-    hold_id = _hold_behind(conn, store_id, hold_id)
-    if not close_hold(conn, store_id, hold_id, "rejected"):
+    closed = _decide(conn, store_id, hold_id, "rejected")
+    if closed is None:
         return None
-    rejected = reject_items(conn, store_id, hold_id, REJECTED, REJECTED_MESSAGE)
+    rejected = reject_items(conn, store_id, closed, REJECTED, REJECTED_MESSAGE)
     failed = Counter(batch_id for batch_id in rejected if batch_id is not None)
     count_batch_results(conn, store_id, {batch_id: (0, items) for batch_id, items in failed.items()})
     return len(rejected)
+
+
+def _decide(conn: Connection, store_id: UUID, named: UUID, verdict: str) -> UUID | None:
+    """Close the hold that is meant, under `lock_items`; its id, or None where nothing is held."""
+    lock_items(conn, store_id)
+    hold_id = _hold_behind(conn, store_id, named)
+    return hold_id if close_hold(conn, store_id, hold_id, verdict) else None
 
 
 def _hold_behind(conn: Connection, store_id: UUID, batch_id: UUID) -> UUID:

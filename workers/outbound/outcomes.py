@@ -8,7 +8,7 @@ from datetime import datetime
 from uuid import UUID
 
 from db.mappings import Mapping, Sent
-from db.sync_items import ClaimedItem, Completed, Failed, Returned, Spent
+from db.sync_item_claims import ClaimedItem, Completed, Failed, Returned, Spent
 from workers.outbound.priorities import Life, breach_of, delay_after
 from workers.platforms.base import PlatformError
 from workers.platforms.woocommerce.errors import RateLimitError

@@ -13,7 +13,8 @@ from db.mappings import delete_mappings, get_owners, mark_mappings_failed, save_
 from db.pool import Pool
 from db.push import pause_store
 from db.sync_batches import count_batch_results
-from db.sync_items import Origin, Spent, complete_items, fail_items, holds_claim, lock_items, return_items
+from db.sync_item_claims import Spent, complete_items, fail_items, holds_claim, return_items
+from db.sync_items import Origin, lock_items
 from db.tenancy import tenant
 from workers.outbound.claim import Claim, tally
 from workers.outbound.doubt import forget_sent

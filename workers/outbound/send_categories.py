@@ -8,7 +8,7 @@ from uuid import UUID
 
 from app.logs import get_logger
 from db.erp_categories import StoredCategory
-from db.sync_items import ClaimedItem
+from db.sync_item_claims import ClaimedItem
 from workers.outbound.line import Line
 from workers.outbound.outcomes import Done, Outcomes, Refused
 from workers.platforms.base import PlatformError

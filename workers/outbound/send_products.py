@@ -11,7 +11,7 @@ from app.logs import get_logger
 from db.erp_categories import StoredCategory
 from db.mappings import Mapping as ProductMapping
 from db.mappings import Sent
-from db.sync_items import ClaimedItem
+from db.sync_item_claims import ClaimedItem
 from workers.ids import new_id
 from workers.outbound.line import Line
 from workers.outbound.mapper import number_of

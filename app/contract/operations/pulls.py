@@ -238,7 +238,7 @@ COVERAGE = (
         path="/api/sync/explain",
         tag="Coverage",
         summary="What became of one record",
-        about="One verdict, with evidence.",
+        about="One verdict, with evidence. 400 for an entity that the store's platform has not.",
         query=RecordQuery,
         answers=(
             Answer(

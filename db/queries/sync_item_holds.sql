@@ -1,0 +1,65 @@
+-- name: list_reopenable_items
+-- Failed items that may be tried again: all of them, or only those that failed for a passing reason a while ago.
+SELECT id
+  FROM wc_sync_items
+ WHERE store_id = %(store_id)s AND status = 'failed'
+   AND (%(everything)s OR (retryable AND last_attempt < now() - make_interval(secs => %(rest_seconds)s)))
+   FOR UPDATE SKIP LOCKED
+
+-- name: list_held_items
+-- What waits for approval.
+SELECT id FROM wc_sync_items WHERE store_id = %(store_id)s AND status = 'needs_approval' AND hold_id = %(hold_id)s FOR UPDATE
+
+-- name: reject_items
+-- Only what waits for approval. A retry by hand lets it wait again, and brakes look at it again.
+UPDATE wc_sync_items
+   SET status = 'failed', hold_id = NULL, error_code = %(code)s, error_message = %(message)s, retryable = false,
+       completed_at = clock_timestamp(), updated_at = clock_timestamp()
+ WHERE store_id = %(store_id)s AND hold_id = %(hold_id)s AND status = 'needs_approval'
+RETURNING batch_id
+
+-- name: reopen_items
+-- Ended or held items wait again with their attempts anew: of several for one change the newest, and none where one waits
+-- already; the others are superseded. Never an item that is pending, in hand or completed.
+WITH chosen AS MATERIALIZED (
+    SELECT i.id,
+           row_number() OVER (PARTITION BY i.product_id, i.category_id, i.sync_type ORDER BY i.created_at DESC, i.id DESC) = 1
+           AND (coalesce(i.product_id, i.category_id), i.product_id IS NULL, i.sync_type)
+               NOT IN (SELECT coalesce(w.product_id, w.category_id), w.product_id IS NULL, w.sync_type
+                         FROM wc_sync_items w
+                        WHERE w.store_id = %(store_id)s AND w.status = 'pending') AS goes_on
+      FROM wc_sync_items i
+     WHERE i.store_id = %(store_id)s AND i.id = ANY (%(ids)s::uuid[]) AND i.status IN ('failed', 'needs_approval')
+)
+UPDATE wc_sync_items i
+   SET status = CASE WHEN c.goes_on THEN 'pending' ELSE 'superseded' END,
+       approved = i.approved OR %(approved)s, weighed = %(approved)s, hold_id = NULL, attempts = 0,
+       next_attempt_at = clock_timestamp(), error_code = NULL, error_message = NULL, retryable = NULL, breach = NULL,
+       completed_at = CASE WHEN c.goes_on THEN NULL ELSE clock_timestamp() END, updated_at = clock_timestamp()
+  FROM chosen c, wc_sync_items old
+ WHERE i.store_id = %(store_id)s AND i.id = c.id AND old.store_id = i.store_id AND old.id = i.id
+RETURNING i.batch_id, old.status = 'failed', i.status = 'pending'
+
+-- name: approve_waiting
+-- What waits beside an approved item for the same change passes brakes too.
+UPDATE wc_sync_items
+   SET approved = true, weighed = true, updated_at = clock_timestamp()
+ WHERE store_id = %(store_id)s AND status = 'pending' AND product_id IS NOT NULL
+   AND CASE WHEN (product_id, sync_type) IN (SELECT held.product_id, held.sync_type
+                                               FROM wc_sync_items held
+                                              WHERE held.store_id = %(store_id)s AND held.id = ANY (%(ids)s::uuid[])
+                                                AND held.product_id IS NOT NULL) THEN true ELSE false END
+
+-- name: hold_items
+-- Only what still waits.
+UPDATE wc_sync_items
+   SET status = 'needs_approval', hold_id = %(hold_id)s, updated_at = clock_timestamp()
+ WHERE store_id = %(store_id)s AND id = ANY (%(ids)s::uuid[]) AND status = 'pending'
+
+-- name: has_unweighed
+-- Whether something waits that brakes have not seen.
+SELECT EXISTS (SELECT FROM wc_sync_items WHERE store_id = %(store_id)s AND status = 'pending' AND NOT weighed)
+
+-- name: mark_weighed
+-- Locks what waits unseen; whoever joins such an item afterwards has it weighed again.
+UPDATE wc_sync_items SET weighed = true WHERE store_id = %(store_id)s AND status = 'pending' AND NOT weighed
