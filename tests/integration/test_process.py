@@ -8,7 +8,7 @@ from uuid import UUID
 
 import psycopg
 import pytest
-from psycopg import Connection
+from psycopg import Connection, sql
 
 from db.pool import open_pool
 from db.stores import get_store
@@ -162,3 +162,13 @@ def test_two_workers_with_the_same_new_rows_plan_anew_and_both_complete(
     assert totals == [(2,)]
     inserted = root_conn.execute("SELECT sum(inserted) FROM sync_logs WHERE store_id = %s", (store_id,)).fetchone()
     assert inserted == (199,)
+
+
+@pytest.mark.parametrize("column", ["entity", "source", "queue", "mode", "status", "phase"])
+def test_a_log_with_an_unknown_word_cannot_be_stored(
+    runtime: Runtime, store_id: UUID, root_conn: Connection, column: str
+) -> None:
+    log_id = accept_batch(runtime, store_id, "orders", [make_order()])
+    change = sql.SQL("UPDATE sync_logs SET {} = 'unheard' WHERE id = %s").format(sql.Identifier(column))
+    with pytest.raises(psycopg.errors.CheckViolation, match="known_words"):
+        root_conn.execute(change, (log_id,))
