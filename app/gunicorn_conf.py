@@ -5,12 +5,21 @@ from __future__ import annotations
 import os
 from typing import Any
 
+from gunicorn.glogging import Logger  # type: ignore[import-untyped]  # it has no stubs
 from gunicorn.workers.base import Worker  # type: ignore[import-untyped]  # it has no stubs
 
 from app.garbage import collect_less_often
 from app.logs import logging_dict
 from app.metrics.processes import empty_folder, forget_process, name_folder
 from app.settings import load_settings
+
+
+class _NoAccessLog(Logger):  # type: ignore[misc]  # it has no stubs
+    """gunicorn gathers fifty facts of every request for an access log that nobody reads: the line `request` is ours."""
+
+    def access(self, *_facts: Any) -> None:
+        return
+
 
 _settings = load_settings(os.environ)
 _metrics = name_folder(_settings.data_dir, _settings.port)
@@ -24,7 +33,7 @@ graceful_timeout = 35  # longer than the longest Prefer: wait
 keepalive = 30
 preload_app = False  # a connection pool opened before the fork answers one process with another's rows
 control_socket_disable = True
-accesslog = None
+logger_class = _NoAccessLog
 logconfig_dict = logging_dict(_settings.log_level, _settings.log_format)
 wsgi_app = "app.wsgi:application"
 
