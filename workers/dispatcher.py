@@ -54,9 +54,13 @@ class Dispatcher:
         """One round. Raises psycopg.Error and PoolTimeout where the database is away."""
         self._mend_times()
         self._give_up()
+        self._hand_out()  # before all that is done store by store: what fails there must hold up no batch
         self._prune()
         self.wake_up.enqueue(run_due(self.pool))
         self.upkeep.tick()
+
+    def _hand_out(self) -> None:
+        """Enqueue what is stranded, and top up stores."""
         if self.wake_up.is_resting:
             return
         try:

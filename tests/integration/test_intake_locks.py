@@ -18,8 +18,9 @@ from tests.waiting import wait_until
 from workers.outbound.catalogue import Intake
 from workers.runtime import Runtime
 
-WAITING_FOR_ITEMS = """SELECT EXISTS (SELECT FROM pg_locks
-    WHERE NOT granted AND locktype = 'advisory' AND database = (SELECT oid FROM pg_database WHERE datname = current_database()))"""
+WAITING_FOR_ITEMS = """
+    SELECT EXISTS (SELECT FROM pg_locks l JOIN pg_database d ON d.oid = l.database
+                    WHERE NOT l.granted AND l.locktype = 'advisory' AND d.datname = current_database())"""
 
 
 @contextmanager
