@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import json
 import sys
-from argparse import ArgumentParser, Namespace, _SubParsersAction
+from argparse import ArgumentParser, ArgumentTypeError, Namespace, _SubParsersAction
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 from uuid import UUID
 
+from psycopg import Connection
 from redis.exceptions import RedisError
 from rich.console import Console
 from rich.table import Table
 
+from app.commands.finding import the_store
 from app.outbound_answers import batch_answer, mapping_answer, stats_answer
 from app.settings import Settings
 from app.stack.endpoints import resolve
@@ -29,6 +33,7 @@ from workers.outbound.runs import approve, reject, retry_failed, start_categorie
 from workers.queues import WakeUp, connect
 
 LISTED = 50
+HIGHEST_LIMIT = 1_000_000
 ITEM_STATUSES = ("pending", "syncing", "completed", "failed", "needs_approval", "superseded")
 
 
@@ -52,7 +57,7 @@ def add_parser(commands: _SubParsersAction[ArgumentParser]) -> None:
     braking = actions.add_parser("brakes", help="set a store's brakes, or turn them off")
     braking.add_argument("--off", action="store_true")
     for name in ("price-share", "price-factor", "zero-share", "least"):
-        braking.add_argument(f"--{name}", type=float)
+        braking.add_argument(f"--{name}", type=_limit)
     runs = (run_status, run_sync, run_retry, run_mappings, run_approve, run_reject, run_brakes)
     for parser, run in zip((status, sync, retry, mappings, approving, rejecting, braking), runs, strict=True):
         parser.add_argument("--store", type=UUID, required=True)
@@ -60,9 +65,28 @@ def add_parser(commands: _SubParsersAction[ArgumentParser]) -> None:
         parser.set_defaults(run=run)
 
 
+def _limit(text: str) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        value = -1.0
+    if not 0 <= value <= HIGHEST_LIMIT:  # not a number is not, either
+        raise ArgumentTypeError(f"a number from 0 to {HIGHEST_LIMIT:,}")
+    return value
+
+
+@contextmanager
+def _inside(store_id: UUID, database_url: str) -> Iterator[Connection]:
+    """A transaction within the store's wall. Raises NotFound for a store that there is not."""
+    with connected(database_url) as conn:
+        the_store(conn, store_id)
+        with tenant(conn, store_id):
+            yield conn
+
+
 def run_status(args: Namespace, settings: Settings) -> int:
     endpoints = resolve(settings)
-    with connected(endpoints.database_url) as conn, tenant(conn, args.store):
+    with _inside(args.store, endpoints.database_url) as conn:
         stats = stats_answer(
             count_items(conn, args.store),
             count_breaches(conn, args.store),
@@ -101,7 +125,7 @@ def _refused_events(redis_url: str) -> dict[str, int] | None:
 
 def run_sync(args: Namespace, settings: Settings) -> int:
     endpoints = resolve(settings)
-    with connected(endpoints.database_url) as conn, tenant(conn, args.store):
+    with _inside(args.store, endpoints.database_url) as conn:
         if args.product:
             item_id = start_one(conn, args.store, args.product, args.type, "command")
             if item_id is None:
@@ -120,7 +144,7 @@ def run_sync(args: Namespace, settings: Settings) -> int:
 
 def run_retry(args: Namespace, settings: Settings) -> int:
     endpoints = resolve(settings)
-    with connected(endpoints.database_url) as conn, tenant(conn, args.store):
+    with _inside(args.store, endpoints.database_url) as conn:
         retried = retry_failed(conn, args.store, everything=True)
     WakeUp(connect(endpoints.redis_url)).push(args.store)
     return _tell({"retryCount": retried}, f"{retried:,} items are tried again", as_json=args.json)
@@ -128,7 +152,7 @@ def run_retry(args: Namespace, settings: Settings) -> int:
 
 def run_mappings(args: Namespace, settings: Settings) -> int:
     read = list_drift if args.out_of_sync else list_mappings
-    with connected(resolve(settings).database_url) as conn, tenant(conn, args.store):
+    with _inside(args.store, resolve(settings).database_url) as conn:
         found = [mapping_answer(mapping) for mapping in read(conn, args.store, None, LISTED)]
     if args.json:
         return _tell(found, "", as_json=True)
@@ -144,7 +168,7 @@ def run_mappings(args: Namespace, settings: Settings) -> int:
 
 def run_approve(args: Namespace, settings: Settings) -> int:
     endpoints = resolve(settings)
-    with connected(endpoints.database_url) as conn, tenant(conn, args.store):
+    with _inside(args.store, endpoints.database_url) as conn:
         approved = approve(conn, args.store, args.batch_id)
     if approved is None:
         raise NotFound(f"nothing is held under {args.batch_id}")
@@ -153,7 +177,7 @@ def run_approve(args: Namespace, settings: Settings) -> int:
 
 
 def run_reject(args: Namespace, settings: Settings) -> int:
-    with connected(resolve(settings).database_url) as conn, tenant(conn, args.store):
+    with _inside(args.store, resolve(settings).database_url) as conn:
         rejected = reject(conn, args.store, args.batch_id)
     if rejected is None:
         raise StackError(f"nothing is held under {args.batch_id}")
@@ -163,9 +187,7 @@ def run_reject(args: Namespace, settings: Settings) -> int:
 def run_brakes(args: Namespace, settings: Settings) -> int:
     given = {name: getattr(args, name) for name in ("price_share", "price_factor", "zero_share", "least")}
     brakes: dict[str, Any] = {"enabled": not args.off} | {k: v for k, v in given.items() if v is not None}
-    if any(value < 0 for value in brakes.values()):
-        raise StackError("shares, factors and counts are not below zero")
-    with connected(resolve(settings).database_url) as conn, tenant(conn, args.store):
+    with _inside(args.store, resolve(settings).database_url) as conn:
         if not set_brakes(conn, args.store, brakes):
             raise NotFound(f"there is no store {args.store}")
     return _tell(brakes, "brakes are off" if args.off else "brakes are set", as_json=args.json)

@@ -115,6 +115,7 @@ def test_an_operator_sees_all_stores_one_at_a_time_and_totals(world: World) -> N
     boss = visitor(world.app, world.operator)
     assert boss.get("/").location == "/console/stores"
     everything = boss.read("/stores")
+    assert "Outbound items waiting" in boss.read("/stores/live")
     assert "Lamps <&> more" in everything and "Pulled shop" in everything and "Syncs failed 1" in everything
     for made in (world.full, world.empty, world.pulled):
         assert "Overview" in boss.read(place(made.store_id))
