@@ -238,7 +238,9 @@ def test_dispatcher_pool_and_alerts_show(
     root_conn.execute("UPDATE dispatcher_marks SET marked_at = now() - interval '1 h'")
     assert value(client, "sluice_dispatcher_lag_seconds") >= 3600
     add_log(root_conn, store_id, "failed")
-    tick_safely(Dispatcher(settings, runtime.pool, runtime.wake_up))
+    dispatcher = Dispatcher(settings, runtime.pool, runtime.wake_up)
+    tick_safely(dispatcher)
+    dispatcher.teller.end()
     assert value(client, "sluice_dispatcher_lag_seconds") < 3600
     assert value(client, "sluice_alerts_open", kind="log_failed") >= 1
     assert value(client, "sluice_alert_notices_waiting") == 0
