@@ -19,7 +19,7 @@ from app.commands.finding import the_store
 from app.outbound_answers import batch_answer, mapping_answer, stats_answer
 from app.settings import Settings
 from app.stack.endpoints import resolve
-from app.stack.errors import NotFound, StackError
+from app.stack.errors import NotFound
 from app.tenants import connected
 from db.brakes import set_brakes
 from db.erp_products import count_erp_products
@@ -180,7 +180,7 @@ def run_reject(args: Namespace, settings: Settings) -> int:
     with _inside(args.store, resolve(settings).database_url) as conn:
         rejected = reject(conn, args.store, args.batch_id)
     if rejected is None:
-        raise StackError(f"nothing is held under {args.batch_id}")
+        raise NotFound(f"nothing is held under {args.batch_id}")
     return _tell({"rejectedItems": rejected}, f"{rejected:,} items are given up", as_json=args.json)
 
 
