@@ -24,7 +24,7 @@ from app.tenants import connected
 from db.brakes import set_brakes
 from db.erp_products import count_erp_products
 from db.mappings import count_mappings, list_drift, list_mappings
-from db.sync_batches import list_batches
+from db.sync_batches import get_batch, get_open_hold, list_batches
 from db.sync_items import count_breaches, count_items
 from db.tenancy import tenant
 from workers.outbound.listener import refused_counts
@@ -33,6 +33,7 @@ from workers.outbound.runs import approve, reject, retry_failed, start_categorie
 from workers.queues import WakeUp, connect
 
 LISTED = 50
+RUNS_LISTED = 5
 HIGHEST_LIMIT = 1_000_000
 ITEM_STATUSES = ("pending", "syncing", "completed", "failed", "needs_approval", "superseded")
 
@@ -93,10 +94,13 @@ def run_status(args: Namespace, settings: Settings) -> int:
             count_mappings(conn, args.store),
             count_erp_products(conn, args.store),
         )
-        batches = [batch_answer(batch, []) for batch in list_batches(conn, args.store, 5)]
+        batches = [batch_answer(batch, []) for batch in list_batches(conn, args.store, RUNS_LISTED)]
+        hold_id = get_open_hold(conn, args.store)
+        hold = get_batch(conn, args.store, hold_id) if hold_id else None
     refused = _refused_events(endpoints.redis_url)
     if args.json:
-        return _tell({**stats, "batches": batches, "refusedEvents": refused}, "", as_json=True)
+        held = batch_answer(hold, []) if hold else None
+        return _tell({**stats, "batches": batches, "hold": held, "refusedEvents": refused}, "", as_json=True)
     table = Table("type", *ITEM_STATUSES)
     for sync_type in SYNC_TYPES:
         counts = stats["byType"].get(sync_type, {})
@@ -105,12 +109,10 @@ def run_status(args: Namespace, settings: Settings) -> int:
     console.print(table)
     console.print(f"{stats['products']:,} products, {stats['outOfSyncProducts']:,} of them not in the shop as they are")
     console.print(f"{stats['queueDepth']:,} items wait, {stats['overdue']:,} of them past their deadline")
-    for batch in batches:
-        if batch["status"] == "needs_approval":
-            console.print(
-                f"held: {batch['held']} items; approve or reject with: woo approve|reject {batch['batchId']}",
-                markup=False,
-            )
+    if hold:
+        console.print(
+            f"held: {hold.total_items:,} items; approve or reject with: woo approve|reject {hold.id}", markup=False
+        )
     return 0
 
 
