@@ -48,6 +48,7 @@ ROUTES = (
     *OUTBOUND,
     *(health, metrics, contract),
 )
+SHARE_FOR_SHOPS = 4  # one thread in so many, at most, may wait for a shop's answer
 QUIET = ("/healthz", "/readyz", "/metrics")  # asked every few seconds, and with nothing to tell
 
 log = get_logger(__name__)
@@ -66,6 +67,7 @@ def create_app(settings: Settings, database_url: str, redis_url: str) -> Flask:
         limiter=RateLimiter(wake_up, settings.rate_limit_per_minute),
         callers=Callers(),
         waiting_room=waiting_room(settings.max_waiters),
+        shop_room=waiting_room(max(settings.web_threads // SHARE_FOR_SHOPS, 1)),
         hash_email=email_hasher(settings.email_hash_key),
         pool_watch=PoolWatch(pool),
         facts=FactsCollector(database_url, wake_up.redis),

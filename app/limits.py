@@ -1,4 +1,4 @@
-"""How often a store may call, and how many of its calls may wait for a result at once."""
+"""How often a store may call, and how many calls may hold a thread for a result or a shop at once."""
 
 from __future__ import annotations
 
@@ -98,7 +98,7 @@ class RateLimiter:
 
 @dataclass(frozen=True, slots=True)
 class WaitingRoom:
-    """Bounds how many requests of this process may hold a thread for `Prefer: wait`."""
+    """Bounds how many requests of this process may hold a thread for one purpose: `Prefer: wait`, or a shop's answer."""
 
     seats: threading.BoundedSemaphore | None
 

@@ -19,6 +19,7 @@ from workers.outbound.preview import SHOP_NOT_SET_UP, PlatformError
 
 T = TypeVar("T")
 DRY_RUN = DryRunQuery()
+BUSY_SECONDS = 2
 
 
 def read_uuid(name: str, value: str) -> UUID:
@@ -49,11 +50,22 @@ def is_dry_run() -> bool:
 
 
 def ask_shop(ask: Callable[[], T]) -> T:
-    """What the shop answered; its failure is told with its code. A shop that is not connected is no failure of the shop's."""
+    """What the shop answered; its failure is told with its code. A shop that is not connected is no failure of the shop's.
+
+    A shop may be slow, and others need the threads: beyond a few at once, clients are put off.
+    """
     try:
-        return ask()
+        with services().shop_room.seat() as taken:
+            if not taken:
+                raise _busy()
+            return ask()
     except PlatformError as error:
         if error.code == SHOP_NOT_SET_UP:
             raise ApiError("CONFLICT", error.message, details={"code": error.code}) from None
         headers = {"Retry-After": str(round(error.retry_after or 5))} if error.retryable else {}
         raise ApiError("PLATFORM_FAILED", error.message, headers, {"code": error.code}) from None
+
+
+def _busy() -> ApiError:
+    message = "other shops are being asked at this moment; try again in a moment"
+    return ApiError("UNAVAILABLE", message, {"Retry-After": str(BUSY_SECONDS)})

@@ -29,6 +29,7 @@ class Services:
     limiter: RateLimiter
     callers: Callers
     waiting_room: WaitingRoom
+    shop_room: WaitingRoom
     hash_email: Hasher
     pool_watch: PoolWatch
     facts: FactsCollector

@@ -15,6 +15,9 @@ LOCK_NOT_AVAILABLE = "55P03"
 IDLE_IN_TRANSACTION = "25P03"
 READ_ONLY_TRANSACTION = "25006"  # a failover in progress
 
+CONTENTION_CLASS = "40"  # deadlock, serialization
+QUERY_CANCELED = "57014"  # a statement's time was up
+
 RECORD_ERRORS = (DataError, CheckViolation, ForeignKeyViolation, NotNullViolation, UniqueViolation, UnicodeEncodeError)
 
 
@@ -28,6 +31,12 @@ def is_retryable(error: BaseException) -> bool:
     if state is None:
         return isinstance(error, OperationalError)
     return state[:2] in RETRYABLE_CLASSES or state in (LOCK_NOT_AVAILABLE, IDLE_IN_TRANSACTION, READ_ONLY_TRANSACTION)
+
+
+def is_contended(error: Error) -> bool:
+    """Whether others stood in this statement's way, or it took too long: the server is there, for other work at once."""
+    state = error.sqlstate or ""
+    return state[:2] == CONTENTION_CLASS or state in (LOCK_NOT_AVAILABLE, QUERY_CANCELED)
 
 
 def is_about_records(error: BaseException) -> bool:

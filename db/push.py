@@ -77,8 +77,12 @@ def list_due_tasks(conn: Connection, most: int) -> list[tuple[UUID, str]]:
     return [(row[0], row[1]) for row in conn.execute(SQL["list_due_tasks"], {"most": most}).fetchall()]
 
 
+def plan_task(conn: Connection, store_id: UUID, task: str, next_run_at: datetime) -> None:
+    """Plan the first tick of a task that had none."""
+    conn.execute(SQL["plan_task"], {"store_id": store_id, "task": task, "next_run_at": next_run_at})
+
+
 def claim_task(conn: Connection, store_id: UUID, task: str, next_run_at: datetime) -> bool:
-    """Have a task's tick, and plan the next; False where another has it, or where this only was the first plan."""
+    """Have a task's tick, and plan the next; False where it is not due, or another has it."""
     parameters = {"store_id": store_id, "task": task, "next_run_at": next_run_at}
-    row = conn.execute(SQL["claim_task"], parameters).fetchone()
-    return row is not None and not row[0]
+    return conn.execute(SQL["claim_task"], parameters).fetchone() is not None

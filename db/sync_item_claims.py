@@ -155,7 +155,7 @@ def _ended(store_id: UUID, claim_id: UUID, items: Sequence[Completed | Failed], 
 
 
 def return_items(conn: Connection, store_id: UUID, back: Sequence[Returned], spent: Spent) -> list[UUID | None]:
-    """Let items wait again, under `lock_items`; returns the run of each that was superseded by one that waits already."""
+    """Let items wait again, under `lock_items`; the run of each that a waiting one superseded and did not take over."""
     conn.execute(SQL["absorb_items"], {"store_id": store_id, "ids": [one.id for one in back]})
     parameters = {
         "store_id": store_id,

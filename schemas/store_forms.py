@@ -99,7 +99,7 @@ def read_store_form(fields: Mapping[str, str]) -> StoreForm:
     """Raises WrongForm."""
     problems: dict[str, str] = {}
     name, platform, url = (fields.get(field, "").strip() for field in ("name", "platform", "url"))
-    if not name or len(name) > MOST_NAME or "\0" in name:
+    if not name or len(name) > MOST_NAME or not name.isprintable():
         problems["name"] = f"Write a name of at most {MOST_NAME} characters."
     if platform not in CREDENTIALS:
         problems["platform"] = "Choose a platform."

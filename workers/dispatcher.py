@@ -20,7 +20,7 @@ from db.errors import is_retryable, safe_facts
 from db.pool import Pool, open_pool
 from db.session import set_asynchronous_commit
 from db.sync_logs import Ticket
-from workers.alerts.notices import tell
+from workers.alerts.teller import Teller
 from workers.alerts.watch import watch
 from workers.heartbeat import beat
 from workers.inbound.attempts import GAVE_UP, GAVE_UP_MESSAGE
@@ -46,17 +46,23 @@ class Dispatcher:
     wake_up: WakeUp
     pruned_at: float = float("-inf")
     upkeep: Upkeep = field(init=False)
+    teller: Teller = field(init=False)
 
     def __post_init__(self) -> None:
         self.upkeep = Upkeep(self.settings, self.pool, self.wake_up)
+        self.teller = Teller(self.pool, self.settings.alert_webhook_url)
 
     def tick(self) -> None:
         """One round. Raises psycopg.Error and PoolTimeout where the database is away."""
         self._mend_times()
         self._give_up()
+        self._hand_out()  # before all that is done store by store: what fails there must hold up no batch
         self._prune()
         self.wake_up.enqueue(run_due(self.pool))
         self.upkeep.tick()
+
+    def _hand_out(self) -> None:
+        """Enqueue what is stranded, and top up stores."""
         if self.wake_up.is_resting:
             return
         try:
@@ -112,6 +118,7 @@ def run_dispatcher(settings: Settings, database_url: str, redis_url: str, stop: 
             beat(settings.data_dir, "dispatcher")
             stop.wait(max(0.05, TICK_SECONDS - (time.monotonic() - began)))
     finally:
+        dispatcher.teller.end()
         pool.close()
     log.info("dispatcher_stopped")
 
@@ -122,9 +129,8 @@ def tick_safely(dispatcher: Dispatcher) -> None:
         began = time.monotonic()
         dispatcher.tick()
         _mark(dispatcher.pool, time.monotonic() - began)
-        # Last, so that a webhook that hangs holds up nothing but the next tick.
         watch(dispatcher.pool, dispatcher.settings)
-        tell(dispatcher.pool, dispatcher.settings.alert_webhook_url)
+        dispatcher.teller.begin()
     except Exception as error:
         if not is_retryable(error):
             raise

@@ -9,9 +9,10 @@ from uuid import UUID
 
 from croniter import croniter  # type: ignore[import-untyped]  # it has no types
 from croniter.croniter import CroniterError  # type: ignore[import-untyped]
-from psycopg import Connection
+from psycopg import Connection, Error
 
 from app.logs import get_logger
+from db.errors import is_contended, safe_facts
 from db.pool import Pool
 from db.schedules import Schedule, claim_schedule, list_due_schedules, mark_tick
 from db.sql import Platform
@@ -24,6 +25,7 @@ log = get_logger(__name__)
 
 MOST_A_TICK = 100
 SHORTEST_SECONDS = 30
+UNFOLLOWED = timedelta(hours=1)  # between runs of a schedule that was kept and can't be followed any more
 NAMES = "jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec|sun|mon|tue|wed|thu|fri|sat"
 FIELD = f"(?:[0-9*/,#-]|l|{NAMES}){{1,60}}"  # letters of the library's own, such as R for chance, are no cron
 FIELDS = re.compile(f"{FIELD}( {FIELD}){{4}}", re.IGNORECASE | re.ASCII)
@@ -72,11 +74,24 @@ def next_run(timing: Timing, last: datetime, now: datetime) -> datetime:
 
 
 def run_due(pool: Pool) -> list[Ticket]:
-    """Start a run for each schedule that is due; enqueue what comes back. Any number of dispatchers may do so at once."""
+    """Start a run for each schedule that is due; enqueue what comes back. Any number of dispatchers may do so at once.
+
+    What stands in one store's way holds up no other: that schedule stays due.
+    """
     with pool.connection() as conn:
         due = list_due_schedules(conn, MOST_A_TICK)
-    tickets = [_run(pool, store_id, entity) for store_id, entity in due]
+    tickets = [_try(pool, store_id, entity) for store_id, entity in due]
     return [ticket for ticket in tickets if ticket is not None]
+
+
+def _try(pool: Pool, store_id: UUID, entity: str) -> Ticket | None:
+    try:
+        return _run(pool, store_id, entity)
+    except Error as error:
+        if not is_contended(error):
+            raise
+        log.warning("schedule_postponed", store_id=str(store_id), entity=entity, **safe_facts(error))
+        return None
 
 
 def _run(pool: Pool, store_id: UUID, entity: str) -> Ticket | None:
@@ -86,10 +101,19 @@ def _run(pool: Pool, store_id: UUID, entity: str) -> Ticket | None:
         if schedule is None:
             return None
         ticket = _start(conn, store_id, schedule)
-        following = next_run(Timing(schedule.cron, schedule.every_seconds), schedule.next_run_at, datetime.now(UTC))
-        mark_tick(conn, store_id, entity, following, ticket.log_id if ticket else None)
+        mark_tick(conn, store_id, entity, _following(store_id, schedule), ticket.log_id if ticket else None)
     log.info("schedule_ran", store_id=str(store_id), entity=entity, started=ticket is not None)
     return ticket
+
+
+def _following(store_id: UUID, schedule: Schedule) -> datetime:
+    """The next tick. A timing that was right when it was kept, under other rules than today's, must not end the dispatcher."""
+    now = datetime.now(UTC)
+    try:
+        return next_run(Timing(schedule.cron, schedule.every_seconds), schedule.next_run_at, now)
+    except WrongSchedule:
+        log.error("schedule_not_followed", store_id=str(store_id), entity=schedule.entity)
+        return now + UNFOLLOWED
 
 
 def _start(conn: Connection, store_id: UUID, schedule: Schedule) -> Ticket | None:

@@ -46,11 +46,8 @@ def run(_args: Namespace, settings: Settings) -> int:
             with connected(endpoints.database_url) as conn:
                 store = create_store(conn, SHOP_NAME, "woocommerce")
             return run_demo(base_url(settings), store.token, store.store_id, endpoints.database_url, Console())
-    except (StackError, DemoError) as error:
-        sys.stderr.write(f"{error}\n")
-        return 1
-    except KeyboardInterrupt:
-        return 130
+    except DemoError as error:
+        raise StackError(str(error)) from None
 
 
 def _leave(_number: int, _frame: object) -> NoReturn:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 from uuid import UUID
 
@@ -43,7 +44,7 @@ def find_log(conn: Connection, log_id: UUID) -> tuple[UUID, LogView]:
     raise NotFound(f"there is no job {log_id}")
 
 
-def answer_of(conn: Connection, store_id: UUID, log: LogView) -> dict[str, Any]:
-    """As the API tells it; a pull with its progress. Inside the store's wall."""
-    progress = list_progress(conn, store_id, [log.id]).get(log.id) if log.source != "plugin" else None
-    return log_answer(log) | progress_answer(log, progress)
+def answers_of(conn: Connection, store_id: UUID, logs: Sequence[LogView]) -> list[dict[str, Any]]:
+    """As the API tells them; pulls with their progress. Inside the store's wall."""
+    progress = list_progress(conn, store_id, [log.id for log in logs if log.source != "plugin"])
+    return [log_answer(log) | progress_answer(log, progress.get(log.id)) for log in logs]

@@ -12,7 +12,8 @@ from rich.table import Table
 
 from app.answers import moment, record_error_answer
 from app.commands.exits import DONE, EXIT_CODES
-from app.commands.finding import answer_of, find_log, the_store
+from app.commands.finding import answers_of, find_log, the_store
+from app.commands.numbers import whole_number
 from app.commands.output import console, table, write_json
 from app.commands.watching import POLL_SECONDS, run_watch
 from app.settings import Settings
@@ -42,7 +43,9 @@ def add_parser(commands: _SubParsersAction[ArgumentParser]) -> None:
     listing.add_argument("--store", type=UUID, help="needed where there are several")
     for name, choices in (("entity", tuple(ENTITIES)), ("status", STATUSES), ("source", SOURCES), ("mode", ALL_MODES)):
         listing.add_argument(f"--{name}", choices=choices)
-    listing.add_argument("--limit", type=_count, default=LISTED, help=f"default {LISTED}, at most {MOST_LISTED}")
+    listing.add_argument(
+        "--limit", type=whole_number(MOST_LISTED), default=LISTED, help=f"default {LISTED}, at most {MOST_LISTED}"
+    )
     _on_log(actions, "show", run_show, f"one job with its first {ERRORS_SHOWN} skipped records")
     watch = _on_log(actions, "watch", run_watch, "a job's progress until it ends; 0 if it completed, 1 if it did not")
     watch.add_argument("--interval", type=_seconds, default=POLL_SECONDS, help=f"seconds, default {POLL_SECONDS:g}")
@@ -50,7 +53,10 @@ def add_parser(commands: _SubParsersAction[ArgumentParser]) -> None:
     _on_log(actions, "retry", run_retry, "run a failed job again")
     errors = _on_log(actions, "errors", run_errors, "which records were skipped, and why")
     errors.add_argument(
-        "--limit", type=_count, default=ERRORS_SHOWN, help=f"rows shown; --json has all ({ERRORS_SHOWN})"
+        "--limit",
+        type=whole_number(MOST_LISTED),
+        default=ERRORS_SHOWN,
+        help=f"rows shown; --json has all ({ERRORS_SHOWN})",
     )
 
 
@@ -65,12 +71,6 @@ def _on_log(actions: _SubParsersAction[ArgumentParser], name: str, run: Run, abo
     parser = _action(actions, name, run, about)
     parser.add_argument("log_id", type=UUID, metavar="job")
     return parser
-
-
-def _count(text: str) -> int:
-    if not text.isascii() or not text.isdecimal() or len(text) > 6 or not 1 <= int(text) <= MOST_LISTED:
-        raise ArgumentTypeError(f"a whole number from 1 to {MOST_LISTED}")
-    return int(text)
 
 
 def _seconds(text: str) -> float:
@@ -89,7 +89,7 @@ def run_list(args: Namespace, settings: Settings) -> int:
         store_id = the_store(conn, args.store)
         with tenant(conn, store_id):
             logs = list_logs(conn, store_id, wanted, args.limit)
-            answers = [answer_of(conn, store_id, log) for log in logs]
+            answers = answers_of(conn, store_id, logs)
     if args.json:
         write_json(answers)
     else:
@@ -118,7 +118,7 @@ def run_show(args: Namespace, settings: Settings) -> int:
     with connected(resolve(settings).database_url) as conn:
         store_id, log = find_log(conn, args.log_id)
         with tenant(conn, store_id):
-            answer = answer_of(conn, store_id, log)
+            [answer] = answers_of(conn, store_id, [log])
             errors = list_record_errors(conn, store_id, log.id, FROM_THE_START, ERRORS_SHOWN)
     shown = {"storeId": str(store_id), **answer, "errors": [record_error_answer(error) for error in errors]}
     if args.json:

@@ -10,6 +10,7 @@ from uuid import UUID
 from rich.console import Console
 from rich.table import Table
 
+from app.commands.numbers import whole_number
 from app.pulled import PULLED
 from app.schedules import MODES, make_schedule, schedule_answer
 from app.settings import Settings
@@ -19,6 +20,7 @@ from app.tenants import connected
 from db.schedules import delete_schedule, list_schedules, put_schedule
 from db.stores import get_store
 from db.tenancy import tenant
+from schemas.pull_requests import MOST_MINUTES, MOST_SECONDS
 from workers.schedules import Timing, WrongSchedule
 
 ENTITIES = ("orders", "products", "customers")
@@ -31,9 +33,11 @@ def add_parser(commands: _SubParsersAction[ArgumentParser]) -> None:
     setting = actions.add_parser("set", help="pull an entity by a cron expression (UTC) or every so many seconds")
     timing = setting.add_mutually_exclusive_group(required=True)
     timing.add_argument("--cron", metavar='"*/15 * * * *"')
-    timing.add_argument("--every", type=int, metavar="SECONDS")
+    timing.add_argument("--every", type=whole_number(MOST_SECONDS), metavar="SECONDS")
     setting.add_argument("--mode", choices=MODES, default="incremental")
-    setting.add_argument("--stale-after-mins", type=int, help="how far back the mode update looks")
+    setting.add_argument(
+        "--stale-after-mins", type=whole_number(MOST_MINUTES), help="how far back the mode update looks"
+    )
     listing = actions.add_parser("list", help="the schedules of a store")
     listing.add_argument("--json", action="store_true")
     removal = actions.add_parser("remove", help="end a schedule; a run in progress goes on")
@@ -45,8 +49,8 @@ def add_parser(commands: _SubParsersAction[ArgumentParser]) -> None:
 
 
 def run_set(args: Namespace, settings: Settings) -> int:
-    if (args.mode == "update") != (args.stale_after_mins is not None) or (args.stale_after_mins or 1) < 1:
-        raise StackError("--stale-after-mins goes with --mode update, which needs it, and is 1 at least")
+    if (args.mode == "update") != (args.stale_after_mins is not None):
+        raise StackError("--stale-after-mins goes with --mode update, which needs it")
     try:
         schedule = make_schedule(args.entity, args.mode, args.stale_after_mins, Timing(args.cron, args.every))
     except WrongSchedule as error:

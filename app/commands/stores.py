@@ -25,6 +25,7 @@ from app.settings import Settings
 from app.stack.endpoints import resolve
 from app.stack.errors import Away, StackError
 from app.tenants import PLATFORMS, TOKEN_ROLES, connected
+from schemas.store_forms import MOST_NAME
 from workers.queues import connect, forget_store
 
 GRACE_HOURS = 24.0
@@ -68,9 +69,10 @@ def _action(
 
 
 def _name(text: str) -> str:
-    if not text.strip():
-        raise ArgumentTypeError("a name that is not blank")
-    return text.strip()
+    name = text.strip()
+    if not name or len(name) > MOST_NAME or not name.isprintable():
+        raise ArgumentTypeError(f"a name of at most {MOST_NAME} characters that can be printed")
+    return name
 
 
 def _url(text: str) -> str:

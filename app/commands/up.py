@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import sys
 from argparse import ArgumentParser, Namespace, _SubParsersAction
 
 from app.logs import configure_logging
 from app.settings import Settings
-from app.stack.errors import StackError
 from app.stack.up import up
 
 
@@ -22,8 +20,4 @@ def add_parser(commands: _SubParsersAction[ArgumentParser]) -> None:
 
 def run(_args: Namespace, settings: Settings) -> int:
     configure_logging(settings.log_level, settings.log_format)
-    try:
-        return up(settings)
-    except StackError as error:
-        sys.stderr.write(f"{error}\n")
-        return 1
+    return up(settings)

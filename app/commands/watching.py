@@ -14,7 +14,7 @@ from psycopg import Connection
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from app.commands.exits import DONE, FAILED
-from app.commands.finding import answer_of, find_log
+from app.commands.finding import answers_of, find_log
 from app.commands.output import console, write_json
 from app.settings import Settings
 from app.stack.endpoints import resolve
@@ -59,7 +59,8 @@ def _look(conn: Connection, store_id: UUID, log_id: UUID) -> dict[str, Any]:
         log = get_log(conn, store_id, log_id)
         if log is None:
             raise NotFound(f"job {log_id} was deleted meanwhile")
-        return answer_of(conn, store_id, log)
+        [answer] = answers_of(conn, store_id, [log])
+    return answer
 
 
 @contextmanager

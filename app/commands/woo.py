@@ -4,23 +4,27 @@ from __future__ import annotations
 
 import json
 import sys
-from argparse import ArgumentParser, Namespace, _SubParsersAction
+from argparse import ArgumentParser, ArgumentTypeError, Namespace, _SubParsersAction
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 from uuid import UUID
 
+from psycopg import Connection
 from redis.exceptions import RedisError
 from rich.console import Console
 from rich.table import Table
 
+from app.commands.finding import the_store
 from app.outbound_answers import batch_answer, mapping_answer, stats_answer
 from app.settings import Settings
 from app.stack.endpoints import resolve
-from app.stack.errors import NotFound, StackError
+from app.stack.errors import NotFound
 from app.tenants import connected
 from db.brakes import set_brakes
 from db.erp_products import count_erp_products
 from db.mappings import count_mappings, list_drift, list_mappings
-from db.sync_batches import list_batches
+from db.sync_batches import get_batch, get_open_hold, list_batches
 from db.sync_item_views import count_breaches, count_items
 from db.tenancy import tenant
 from workers.outbound.listener import refused_counts
@@ -29,6 +33,8 @@ from workers.outbound.runs import approve, reject, retry_failed, start_categorie
 from workers.queues import WakeUp, connect
 
 LISTED = 50
+RUNS_LISTED = 5
+HIGHEST_LIMIT = 1_000_000
 ITEM_STATUSES = ("pending", "syncing", "completed", "failed", "needs_approval", "superseded")
 
 
@@ -52,7 +58,7 @@ def add_parser(commands: _SubParsersAction[ArgumentParser]) -> None:
     braking = actions.add_parser("brakes", help="set a store's brakes, or turn them off")
     braking.add_argument("--off", action="store_true")
     for name in ("price-share", "price-factor", "zero-share", "least"):
-        braking.add_argument(f"--{name}", type=float)
+        braking.add_argument(f"--{name}", type=_limit)
     runs = (run_status, run_sync, run_retry, run_mappings, run_approve, run_reject, run_brakes)
     for parser, run in zip((status, sync, retry, mappings, approving, rejecting, braking), runs, strict=True):
         parser.add_argument("--store", type=UUID, required=True)
@@ -60,19 +66,41 @@ def add_parser(commands: _SubParsersAction[ArgumentParser]) -> None:
         parser.set_defaults(run=run)
 
 
+def _limit(text: str) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        value = -1.0
+    if not 0 <= value <= HIGHEST_LIMIT:  # not a number is not, either
+        raise ArgumentTypeError(f"a number from 0 to {HIGHEST_LIMIT:,}")
+    return value
+
+
+@contextmanager
+def _inside(store_id: UUID, database_url: str) -> Iterator[Connection]:
+    """A transaction within the store's wall. Raises NotFound for a store that there is not."""
+    with connected(database_url) as conn:
+        the_store(conn, store_id)
+        with tenant(conn, store_id):
+            yield conn
+
+
 def run_status(args: Namespace, settings: Settings) -> int:
     endpoints = resolve(settings)
-    with connected(endpoints.database_url) as conn, tenant(conn, args.store):
+    with _inside(args.store, endpoints.database_url) as conn:
         stats = stats_answer(
             count_items(conn, args.store),
             count_breaches(conn, args.store),
             count_mappings(conn, args.store),
             count_erp_products(conn, args.store),
         )
-        batches = [batch_answer(batch, []) for batch in list_batches(conn, args.store, 5)]
+        batches = [batch_answer(batch, []) for batch in list_batches(conn, args.store, RUNS_LISTED)]
+        hold_id = get_open_hold(conn, args.store)
+        hold = get_batch(conn, args.store, hold_id) if hold_id else None
     refused = _refused_events(endpoints.redis_url)
     if args.json:
-        return _tell({**stats, "batches": batches, "refusedEvents": refused}, "", as_json=True)
+        held = batch_answer(hold, []) if hold else None
+        return _tell({**stats, "batches": batches, "hold": held, "refusedEvents": refused}, "", as_json=True)
     table = Table("type", *ITEM_STATUSES)
     for sync_type in SYNC_TYPES:
         counts = stats["byType"].get(sync_type, {})
@@ -81,12 +109,10 @@ def run_status(args: Namespace, settings: Settings) -> int:
     console.print(table)
     console.print(f"{stats['products']:,} products, {stats['outOfSyncProducts']:,} of them not in the shop as they are")
     console.print(f"{stats['queueDepth']:,} items wait, {stats['overdue']:,} of them past their deadline")
-    for batch in batches:
-        if batch["status"] == "needs_approval":
-            console.print(
-                f"held: {batch['held']} items; approve or reject with: woo approve|reject {batch['batchId']}",
-                markup=False,
-            )
+    if hold:
+        console.print(
+            f"held: {hold.total_items:,} items; approve or reject with: woo approve|reject {hold.id}", markup=False
+        )
     return 0
 
 
@@ -101,7 +127,7 @@ def _refused_events(redis_url: str) -> dict[str, int] | None:
 
 def run_sync(args: Namespace, settings: Settings) -> int:
     endpoints = resolve(settings)
-    with connected(endpoints.database_url) as conn, tenant(conn, args.store):
+    with _inside(args.store, endpoints.database_url) as conn:
         if args.product:
             item_id = start_one(conn, args.store, args.product, args.type, "command")
             if item_id is None:
@@ -120,7 +146,7 @@ def run_sync(args: Namespace, settings: Settings) -> int:
 
 def run_retry(args: Namespace, settings: Settings) -> int:
     endpoints = resolve(settings)
-    with connected(endpoints.database_url) as conn, tenant(conn, args.store):
+    with _inside(args.store, endpoints.database_url) as conn:
         retried = retry_failed(conn, args.store, everything=True)
     WakeUp(connect(endpoints.redis_url)).push(args.store)
     return _tell({"retryCount": retried}, f"{retried:,} items are tried again", as_json=args.json)
@@ -128,7 +154,7 @@ def run_retry(args: Namespace, settings: Settings) -> int:
 
 def run_mappings(args: Namespace, settings: Settings) -> int:
     read = list_drift if args.out_of_sync else list_mappings
-    with connected(resolve(settings).database_url) as conn, tenant(conn, args.store):
+    with _inside(args.store, resolve(settings).database_url) as conn:
         found = [mapping_answer(mapping) for mapping in read(conn, args.store, None, LISTED)]
     if args.json:
         return _tell(found, "", as_json=True)
@@ -144,7 +170,7 @@ def run_mappings(args: Namespace, settings: Settings) -> int:
 
 def run_approve(args: Namespace, settings: Settings) -> int:
     endpoints = resolve(settings)
-    with connected(endpoints.database_url) as conn, tenant(conn, args.store):
+    with _inside(args.store, endpoints.database_url) as conn:
         approved = approve(conn, args.store, args.batch_id)
     if approved is None:
         raise NotFound(f"nothing is held under {args.batch_id}")
@@ -153,19 +179,17 @@ def run_approve(args: Namespace, settings: Settings) -> int:
 
 
 def run_reject(args: Namespace, settings: Settings) -> int:
-    with connected(resolve(settings).database_url) as conn, tenant(conn, args.store):
+    with _inside(args.store, resolve(settings).database_url) as conn:
         rejected = reject(conn, args.store, args.batch_id)
     if rejected is None:
-        raise StackError(f"nothing is held under {args.batch_id}")
+        raise NotFound(f"nothing is held under {args.batch_id}")
     return _tell({"rejectedItems": rejected}, f"{rejected:,} items are given up", as_json=args.json)
 
 
 def run_brakes(args: Namespace, settings: Settings) -> int:
     given = {name: getattr(args, name) for name in ("price_share", "price_factor", "zero_share", "least")}
     brakes: dict[str, Any] = {"enabled": not args.off} | {k: v for k, v in given.items() if v is not None}
-    if any(value < 0 for value in brakes.values()):
-        raise StackError("shares, factors and counts are not below zero")
-    with connected(resolve(settings).database_url) as conn, tenant(conn, args.store):
+    with _inside(args.store, resolve(settings).database_url) as conn:
         if not set_brakes(conn, args.store, brakes):
             raise NotFound(f"there is no store {args.store}")
     return _tell(brakes, "brakes are off" if args.off else "brakes are set", as_json=args.json)

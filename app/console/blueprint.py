@@ -100,6 +100,7 @@ def render_error(error: ApiError) -> Response:
     """An error as whoever asked understands it: a page below /console, the API's envelope elsewhere."""
     if not is_page():
         return error_response(error)
+    g.error_code = error.code  # for the log and the metrics
     if error.code == "UNAUTHORIZED":
         return _to_login()
     title = TITLES.get(error.code, "Something went wrong")

@@ -25,6 +25,7 @@ from db.outbound_overview import (
     page_waiting_items,
 )
 from db.sync_batches import get_batch, get_open_hold, list_batches
+from db.sync_items import lock_items
 from db.tenancy import tenant
 from workers.outbound.priorities import PRIORITIES, SLA_SECONDS, SYNC_TYPES
 from workers.outbound.runs import approve, reject, retry_group
@@ -135,8 +136,13 @@ def reject_hold(hold_id: UUID) -> AnyResponse:
 
 
 def _decide(decision: Callable[[Connection, UUID, UUID], int | None], hold_id: UUID) -> int:
+    """What is held meanwhile joins the hold, and nobody looked at it: as many changes as the page showed, or none."""
     store_id = current_store().id
     with services().pool.connection() as conn, tenant(conn, store_id):
+        lock_items(conn, store_id)
+        hold = get_batch(conn, store_id, hold_id)
+        if hold is not None and hold.status == "needs_approval" and str(hold.total_items) != request.form.get("items"):
+            raise ApiError("CONFLICT", "Other changes were held meanwhile. Look at all of them before you decide.")
         items = decision(conn, store_id, hold_id)
     if items is None:
         raise ApiError("CONFLICT", "Nothing waits for approval here any more: it was let go, or taken back, meanwhile.")

@@ -7,6 +7,7 @@ from typing import Any
 from uuid import UUID
 
 from flask import Blueprint, redirect, render_template, request, url_for
+from psycopg import Connection
 from werkzeug.wrappers import Response as AnyResponse
 
 from app.console.logs import read_rows
@@ -119,38 +120,39 @@ def _range() -> Range:
 @operator_page
 def show_all() -> str:
     """Totals over all stores, and the stores themselves, a page at a time."""
-    return render_template("console/all_stores.html", page="all", **_all_stores(), **_all_figures())
+    return render_template("console/all_stores.html", page="all", **_all_stores(), **_all_plots())
 
 
 @operator_page
 def show_all_live() -> str:
-    return render_template("console/_all_stores_live.html", **_all_stores(), **_all_figures())
+    return render_template("console/_all_stores_live.html", **_all_stores())
 
 
-def _all_figures() -> dict[str, Any]:
+def _all_plots() -> dict[str, Any]:
     range_ = _range()
     begin = begin_of(range_, datetime.now(UTC))
     with services().pool.connection() as conn:
         found = count_finished_of_all(conn, begin, range_.step)
-        opened = count_open_of_all(conn)
-        waiting, overdue = count_items_of_all(conn)
-    return {**_figures(range_, begin, found), "opened": opened, "waiting": waiting, "overdue": overdue}
+    return _figures(range_, begin, found)
 
 
 def _all_stores() -> dict[str, Any]:
+    """What moves from second to second: what waits over all stores, and a page of them."""
     after = _after(read_place(request.args))
     since = datetime.now(UTC) - timedelta(hours=FAILED_HOURS)
     with services().pool.connection() as conn:
+        opened, (waiting, overdue) = count_open_of_all(conn), count_items_of_all(conn)
         found = list_store_activity(conn, after, since, STORES_SHOWN + 1)
-    shown = [(store, row) for row in found[:STORES_SHOWN] if (store := _store_of(row)) is not None]
+        shown = [(store, row) for row in found[:STORES_SHOWN] if (store := _store_of(conn, row)) is not None]
     last = last_before_more(found, STORES_SHOWN)
     more = write_place(last.created_at, str(last.store_id)) if last else None
-    return {"stores": shown, "more": more, "is_first": after is None, "failed_hours": FAILED_HOURS}
+    page = {"stores": shown, "more": more, "is_first": after is None, "failed_hours": FAILED_HOURS}
+    return page | {"opened": opened, "waiting": waiting, "overdue": overdue}
 
 
-def _store_of(row: StoreActivity) -> Store | None:
+def _store_of(conn: Connection, row: StoreActivity) -> Store | None:
     """Each read inside its own wall: what looks across stores returns ids and counts alone."""
-    with services().pool.connection() as conn, tenant(conn, row.store_id):
+    with tenant(conn, row.store_id):
         return get_store(conn, row.store_id)
 
 

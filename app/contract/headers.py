@@ -82,7 +82,7 @@ ERRORS: dict[str, str] = {
 }
 DETAILS: dict[str, dict[str, Any]] = {
     "CONFLICT": {"status": "completed"},
-    "PLATFORM_FAILED": {"code": "TIMEOUT"},
+    "PLATFORM_FAILED": {"code": "PLATFORM_TIMED_OUT"},
     "SYNC_FAILED": {"syncLogId": "01a1fc05-3a02-7202-b70c-5ff2ed410956", "status": "failed"},
 }
 

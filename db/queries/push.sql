@@ -52,9 +52,21 @@ SELECT dispatch_prune_push_runs(make_interval(days => %(days)s), %(most)s)
 -- Stores and tasks only.
 SELECT store_id, task FROM list_due_push_tasks(%(most)s)
 
+-- name: plan_task
+-- For a task that never was planned. A plan that is there stands; it is looked for first, because ON CONFLICT would wait for
+-- whoever has it in hand.
+INSERT INTO wc_schedules (store_id, task, next_run_at)
+SELECT %(store_id)s, %(task)s, %(next_run_at)s
+ WHERE NOT EXISTS (SELECT FROM wc_schedules WHERE store_id = %(store_id)s AND task = %(task)s)
+    ON CONFLICT (store_id, task) DO NOTHING
+
 -- name: claim_task
--- A tick is had once; no row where another has it. Whether the task was only planned: it had never been before.
-INSERT INTO wc_schedules AS planned (store_id, task, next_run_at) VALUES (%(store_id)s, %(task)s, %(next_run_at)s)
-    ON CONFLICT (store_id, task) DO UPDATE SET next_run_at = EXCLUDED.next_run_at
- WHERE planned.next_run_at <= clock_timestamp()
-RETURNING xmax = 0
+-- A tick is had once; no row where another has it, or has it in hand at this moment: nobody waits for a long one.
+UPDATE wc_schedules planned
+   SET next_run_at = %(next_run_at)s
+  FROM (SELECT store_id, task
+          FROM wc_schedules
+         WHERE store_id = %(store_id)s AND task = %(task)s AND next_run_at <= clock_timestamp()
+           FOR UPDATE SKIP LOCKED) due
+ WHERE planned.store_id = due.store_id AND planned.task = due.task
+RETURNING planned.task

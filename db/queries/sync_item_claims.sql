@@ -109,13 +109,18 @@ UPDATE wc_sync_items waiting
 
 -- name: return_items
 -- Back to wait, unless something newer of the same kind waits already: then that one stands for both. Only what this very
--- call still holds. `spent` false gives the attempt back. What waits is read once, and looked up by its hash.
+-- call still holds. `spent` false gives the attempt back. What waits is read, and looked up by its hash. The last column: whether
+-- a run has its result by that, and not by the one that waits, which may have taken over the run.
 WITH back AS MATERIALIZED (
     SELECT i.id,
            (coalesce(i.product_id, i.category_id), i.product_id IS NULL, i.sync_type)
            IN (SELECT coalesce(w.product_id, w.category_id), w.product_id IS NULL, w.sync_type
                  FROM wc_sync_items w
-                WHERE w.store_id = %(store_id)s AND w.status = 'pending') AS is_superseded
+                WHERE w.store_id = %(store_id)s AND w.status = 'pending') AS is_superseded,
+           (coalesce(i.product_id, i.category_id), i.product_id IS NULL, i.sync_type, i.batch_id)
+           IN (SELECT coalesce(w.product_id, w.category_id), w.product_id IS NULL, w.sync_type, w.batch_id
+                 FROM wc_sync_items w
+                WHERE w.store_id = %(store_id)s AND w.status = 'pending' AND w.batch_id IS NOT NULL) AS hands_on
       FROM wc_sync_items i
      WHERE i.store_id = %(store_id)s AND i.id = ANY (%(ids)s::uuid[])
 )
@@ -131,7 +136,7 @@ UPDATE wc_sync_items i
               %(spents)s::boolean[]) d (id, claim_id, code, message, delay, spent)
   JOIN back ON back.id = d.id
  WHERE i.store_id = %(store_id)s AND i.id = d.id AND i.claim_id = d.claim_id AND i.status = 'syncing'
-RETURNING i.batch_id, i.status = 'superseded'
+RETURNING i.batch_id, i.status = 'superseded' AND back.hands_on IS NOT TRUE
 
 -- name: holds_claim
 -- Whether this call still has its items in hand; they are taken from it all at once.

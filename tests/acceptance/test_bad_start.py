@@ -26,8 +26,17 @@ def root() -> Iterator[Path]:
 
 def refusal(root: Path, *words: str, **settings: str) -> str:
     """What a command says that must be refused."""
+    return said(FAILED, root, words, settings)
+
+
+def unreached(root: Path, *words: str, **settings: str) -> str:
+    """What a command says whose server is away."""
+    return said(AWAY, root, words, settings)
+
+
+def said(code: int, root: Path, words: tuple[str, ...], settings: dict[str, str]) -> str:
     answer = run(environment(root, free_port()) | settings, *(words or ("up",)))
-    assert answer.returncode in (FAILED, AWAY), answer.stderr
+    assert answer.returncode == code, answer.stderr
     assert answer.stdout == ""
     assert "Traceback" not in answer.stderr
     return answer.stderr
@@ -81,7 +90,7 @@ def test_own_servers_without_a_key_are_refused(root: Path, servers: Servers) -> 
 
 def test_a_redis_that_does_not_answer_is_named(root: Path, servers: Servers) -> None:
     url = f"redis://:hidden@127.0.0.1:{free_port()}"
-    told = one_line(refusal(root, **own_servers(servers, REDIS_URL=url)))
+    told = one_line(unreached(root, **own_servers(servers, REDIS_URL=url)))
     assert told.startswith("REDIS_URL does not answer")
     assert "hidden" not in told
 
@@ -101,14 +110,14 @@ def test_a_redis_that_forgets_jobs_when_it_is_full_is_refused(root: Path, server
 
 @pytest.mark.parametrize("command", ["worker", "dispatcher", "migrate"])
 def test_commands_without_anything_running_say_how_to_start_it(root: Path, command: str) -> None:
-    assert "make run" in one_line(refusal(root, command))
+    assert "make run" in one_line(unreached(root, command))
 
 
 @pytest.mark.parametrize("command", ["stores list", "migrate"])
 def test_commands_whose_database_does_not_answer_say_so(root: Path, servers: Servers, command: str) -> None:
     url = f"postgresql://u:hidden@127.0.0.1:{free_port()}/db"
     settings = own_servers(servers, DATABASE_URL=url, MIGRATION_DATABASE_URL=url)
-    assert "hidden" not in one_line(refusal(root, *command.split(), **settings))
+    assert "hidden" not in one_line(unreached(root, *command.split(), **settings))
 
 
 @pytest.mark.parametrize(

@@ -10,15 +10,22 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
+DRIP_SECONDS = 0.2
+
 
 @dataclass
 class Webhook:
-    """`status` is the next answers'; `posts` the bodies that came, refused ones included."""
+    """`status` is the next answers'; `posts` the bodies that came, refused ones included. Until it is `released` an answer's
+    headers drip, one after the other, and never end."""
 
     url: str = ""
     status: int = 204
     posts: list[dict[str, Any]] = field(default_factory=list)
     headers: list[dict[str, str]] = field(default_factory=list)
+    released: threading.Event = field(default_factory=threading.Event)
+
+    def __post_init__(self) -> None:
+        self.released.set()
 
     def alerts_of(self, store_id: object) -> list[dict[str, Any]]:
         """What was told about one store, in order."""
@@ -35,6 +42,9 @@ def running_webhook() -> Iterator[Webhook]:
             hook.headers.append(dict(self.headers.items()))
             hook.posts.append(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
             self.send_response(hook.status)
+            while not hook.released.wait(DRIP_SECONDS):
+                self.send_header("X-Drip", "1")
+                self.flush_headers()
             self.end_headers()
 
         def log_message(self, format: str, *args: Any) -> None:

@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import psycopg
 from psycopg.conninfo import conninfo_to_dict
@@ -37,31 +38,57 @@ class Pooler:
 
 
 @contextmanager
-def pooler(folder: Path, database_url: str) -> Iterator[Pooler]:
+def pooler(database_url: str) -> Iterator[Pooler]:
     """PgBouncer with SERVER_CONNECTIONS connections to the database, on loopback."""
-    assert PROGRAM is not None
     parts = conninfo_to_dict(database_url)
     port = free_port()
-    owner = pwd.getpwuid(Path(str(parts["host"])).stat().st_uid).pw_name  # who may reach the server's socket
-    users, settings = folder / "users.txt", folder / "pgbouncer.ini"
-    users.write_text(f'"{parts["user"]}" "{parts["password"]}"\n')
-    settings.write_text(_settings(parts, port, users, folder))
-    folder.chmod(0o755)
-    if os.geteuid() == 0:
-        shutil.chown(folder, owner)
-    as_owner = ["-u", owner] if os.geteuid() == 0 else []
-    process = subprocess.Popen([PROGRAM, "-q", *as_owner, str(settings)], stderr=subprocess.DEVNULL)
     login = f"{parts['user']}:{parts['password']}@127.0.0.1:{port}"
     made = Pooler(f"postgresql://{login}/{parts['dbname']}", f"postgresql://{login}/pgbouncer")
+    with _folder(Path(str(parts["host"]))) as folder:
+        users = folder / "users.txt"
+        users.write_text(f'"{parts["user"]}" "{parts["password"]}"\n')
+        (folder / "pgbouncer.ini").write_text(_settings(parts, port, users))
+        with _running(folder) as process:
+            try:
+                wait_until(lambda: process.poll() is not None or _answers(made.url), 15.0, "PgBouncer to answer")
+                assert process.poll() is None, "PgBouncer ended by itself"
+            except AssertionError as failed:
+                failed.add_note((folder / "log").read_text()[-2000:])
+                raise
+            yield made
+
+
+@contextmanager
+def _folder(socket: Path) -> Iterator[Path]:
+    """A folder of the account that owns the server's socket: PgBouncer runs as it, where we are root.
+
+    Not one of pytest's: each of its sessions closes the folder above all of them to other accounts again.
+    """
+    with TemporaryDirectory(prefix="sl", dir="/tmp") as name:
+        if os.geteuid() == 0:
+            shutil.chown(name, _owner(socket))
+        yield Path(name)
+
+
+def _owner(path: Path) -> str:
+    return pwd.getpwuid(path.stat().st_uid).pw_name
+
+
+@contextmanager
+def _running(folder: Path) -> Iterator[subprocess.Popen[bytes]]:
+    """The process by that folder's `pgbouncer.ini`, which says in `log` what it has to say."""
+    assert PROGRAM is not None
+    as_owner = ["-u", _owner(folder)] if os.geteuid() == 0 else []
+    with (folder / "log").open("wb") as log:
+        process = subprocess.Popen([PROGRAM, *as_owner, str(folder / "pgbouncer.ini")], stderr=log)
     try:
-        wait_until(lambda: _answers(made.url), 15.0, "PgBouncer to answer")
-        yield made
+        yield process
     finally:
         process.terminate()
         process.wait(15)
 
 
-def _settings(parts: Mapping[str, object], port: int, users: Path, folder: Path) -> str:
+def _settings(parts: Mapping[str, object], port: int, users: Path) -> str:
     return f"""[databases]
 {parts["dbname"]} = host={parts["host"]} port={parts["port"]}
 [pgbouncer]
@@ -74,7 +101,6 @@ stats_users = {parts["user"]}
 pool_mode = transaction
 default_pool_size = {SERVER_CONNECTIONS}
 max_client_conn = 200
-logfile = {folder}/pgbouncer.log
 """
 
 

@@ -37,11 +37,8 @@ class Behind:
 
 
 @pytest.fixture(scope="module")
-def behind(servers: Servers, database: Database, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Behind]:
-    folder = tmp_path_factory.mktemp("pooler")
-    for parent in (folder.parent, folder.parent.parent):
-        parent.chmod(0o755)
-    with pooler(folder, database.url) as made, data_dir() as root:
+def behind(servers: Servers, database: Database) -> Iterator[Behind]:
+    with pooler(database.url) as made, data_dir() as root:
         settings = {
             "DATABASE_URL": made.url, "MIGRATION_DATABASE_URL": database.owner_url, "REDIS_URL": servers.redis.url,
             "SECRET_KEY": "s" * 32, "PREPARED_STATEMENTS": "false", "WORKERS": "2", "WEB_WORKERS": "2",

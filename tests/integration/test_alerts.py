@@ -4,19 +4,25 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from uuid import UUID
 
 import pytest
 from psycopg import Connection
+from redis import Redis
 
 from app.settings import Settings
+from tests.factories import make_order
 from tests.fakes.webhook import Webhook, running_webhook
 from tests.outbound import make_erp_product, put_products
+from tests.pipeline import accept_batch
+from tests.waiting import wait_until
 from workers.alerts.notices import delay_after, tell
 from workers.alerts.watch import watch
 from workers.dispatcher import Dispatcher, tick_safely
 from workers.ids import new_id
+from workers.queues import waiting_logs
 from workers.runtime import Runtime
 
 Look = Callable[[], None]
@@ -328,12 +334,36 @@ def test_a_dispatchers_round_marks_its_tick_and_tells(
 ) -> None:
     add_log(root_conn, store_id, "failed")
     root_conn.execute("UPDATE dispatcher_marks SET marked_at = '-infinity'")
-    tick_safely(Dispatcher(replace(strict, alert_webhook_url=hook.url), runtime.pool, runtime.wake_up))
+    dispatcher = Dispatcher(replace(strict, alert_webhook_url=hook.url), runtime.pool, runtime.wake_up)
+    tick_safely(dispatcher)
+    dispatcher.teller.end()
     assert told(hook, store_id) == [("raised", "log_failed")]
     marks = root_conn.execute(
         "SELECT name FROM dispatcher_marks WHERE marked_at > now() - interval '1 min' ORDER BY name"
     )
     assert marks.fetchall() == [("tick",), ("watch",)]
+
+
+def test_a_webhook_that_never_ends_its_answer_holds_up_no_batch(
+    runtime: Runtime, strict: Settings, hook: Webhook, root_conn: Connection, store_id: UUID, redis: Redis
+) -> None:
+    add_log(root_conn, store_id, "failed")
+    root_conn.execute("UPDATE dispatcher_marks SET marked_at = '-infinity'")
+    dispatcher = Dispatcher(replace(strict, alert_webhook_url=hook.url), runtime.pool, runtime.wake_up)
+    hook.released.clear()
+    with ThreadPoolExecutor(1) as ticking:
+        try:
+            wait_until(ticking.submit(tick_safely, dispatcher).done, 10.0, "the tick to end")
+            wait_until(lambda: hook.posts, 10.0, "the notice to come")
+            log_id = accept_batch(runtime, store_id, "orders", [make_order()])
+            redis.flushall()
+            root_conn.execute("UPDATE sync_logs SET enqueued_at = now() - interval '1 minute' WHERE id = %s", (log_id,))
+            wait_until(ticking.submit(tick_safely, dispatcher).done, 10.0, "the next tick to end")
+            assert waiting_logs(redis) == [log_id]
+        finally:
+            hook.released.set()
+            dispatcher.teller.end()
+    assert told(hook, store_id) == [("raised", "log_failed")]
 
 
 def test_episodes_of_long_ago_are_forgotten_and_open_ones_are_not(

@@ -104,6 +104,7 @@ def test_an_operator_sees_all_stores_one_at_a_time_and_totals(world: World) -> N
     boss = visitor(world.app, world.operator)
     assert boss.get("/").location == "/console/stores"
     everything = boss.read("/stores")
+    assert "Outbound items waiting" in boss.read("/stores/live")
     assert "Lamps <&> more" in everything and "Pulled shop" in everything and "Syncs failed 1" in everything
     for made in (world.full, world.empty, world.pulled):
         assert "Overview" in boss.read(place(made.store_id))
@@ -191,9 +192,12 @@ def test_a_hold_is_looked_at_decided_once_and_then_gone(
     own = world.full.store_id
     page = place(own, f"/outbound/holds/{world.hold}")
     assert button in admin.read(page)
-    answer = admin.post(f"{page}/{decision}", page)
+    assert '<input type="hidden" name="items" value="1">' in admin.get(page).text
+    for unseen in ({"items": 0}, {}):
+        assert "Other changes were held meanwhile" in words_of(admin.post(f"{page}/{decision}", page, **unseen))
+    answer = admin.post(f"{page}/{decision}", page, items=1)
     assert said in words_of(admin.client.get(answer.location))
-    again = admin.post(f"{page}/{decision}", place(own))
+    again = admin.post(f"{page}/{decision}", place(own), items=1)
     assert again.status_code == 409 and "Nothing waits for approval" in words_of(again)
     root_conn.execute(HOLD_AGAIN, (world.hold,))
     root_conn.execute(HELD_ITEM, (own, new_id(), new_id(), world.hold))

@@ -41,6 +41,21 @@ def test_what_redis_lost_is_enqueued_again(
     assert waiting_logs(redis) == [log_id]
 
 
+def test_what_fails_store_by_store_holds_up_no_batch(
+    dispatcher: Dispatcher, runtime: Runtime, store_id: UUID, redis: Redis, root_conn: Connection
+) -> None:
+    log_id = accept_batch(runtime, store_id, "orders", [make_order()])
+    redis.flushall()
+    root_conn.execute(LONG_AGO)
+    root_conn.execute("ALTER FUNCTION list_due_schedules(integer) RENAME TO list_no_schedules")
+    try:
+        with pytest.raises(psycopg.errors.UndefinedFunction):
+            dispatcher.tick()
+    finally:
+        root_conn.execute("ALTER FUNCTION list_no_schedules(integer) RENAME TO list_due_schedules")
+    assert waiting_logs(redis) == [log_id]
+
+
 def test_what_waits_in_redis_is_left_alone(
     dispatcher: Dispatcher, runtime: Runtime, store_id: UUID, redis: Redis, root_conn: Connection
 ) -> None:

@@ -157,7 +157,11 @@ def test_the_outcome_of_each_end(runtime: Runtime, store_id: UUID) -> None:
         ("stores", "create", "--name", " ", "--platform", "woocommerce"),
         ("stores", "create", "--name", "x", "--platform", "magento"),
         ("stores", "create", "--name", "x", "--platform", "shopify", "--url", "shop.example"),
+        ("stores", "create", "--name", "a\x1b[31mb", "--platform", "shopify"),
         ("stores", "rotate-token", NOBODY, "--grace-hours", "inf"),
+        *(("woo", "brakes", "--store", NOBODY, "--least", value) for value in ("-1", "nan", "inf")),
+        ("schedules", "set", "--store", NOBODY, "--every", "9" * 17),
+        ("schedules", "set", "--store", NOBODY, "--every", "60", "--stale-after-mins", "9" * 11),
     ],
     ids=lambda words: " ".join(words)[:40],
 )
@@ -172,6 +176,7 @@ def test_what_is_called_wrongly_is_told_so(shell: Callable[..., Said], words: tu
     [
         *(("jobs", action, NOBODY) for action in ("show", "watch", "retry", "errors")),
         ("jobs", "list", "--store", NOBODY),
+        *(("woo", action, "--store", NOBODY) for action in ("status", "sync", "retry", "mappings", "brakes")),
         ("stores", "revoke-tokens", NOBODY),
         ("stores", "rotate-token", NOBODY),
         ("stores", "delete", NOBODY, "--yes"),

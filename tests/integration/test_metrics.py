@@ -122,6 +122,7 @@ def test_requests_and_refusals_count_by_route_and_code(client: FlaskClient, stor
             value(client, "sluice_http_refusals_total", route=route, code="VALIDATION_ERROR"),
             value(client, "sluice_http_refusals_total", route="(none)", code="NOT_FOUND"),
             value(client, "sluice_http_refusals_total", route="/api/sync/jobs/<log_id>", code="UNAUTHORIZED"),
+            value(client, "sluice_http_refusals_total", route="/console/stores", code="UNAUTHORIZED"),
             value(client, "sluice_records_received_total", entity="orders"),
         ]
 
@@ -131,7 +132,8 @@ def test_requests_and_refusals_count_by_route_and_code(client: FlaskClient, stor
     client.get("/nowhere/at/all")
     client.get("/api/sync/jobs/7")
     client.get("/api/sync/jobs/01a1fc05-3a02-7202-b70c-5ff2ed410956")
-    assert [after - had for after, had in zip(counted(), before, strict=True)] == [1, 2, 1, 2, 1, 2]
+    client.get("/console/stores")
+    assert [after - had for after, had in zip(counted(), before, strict=True)] == [1, 2, 1, 2, 1, 1, 2]
 
 
 def test_no_label_comes_from_a_caller(client: FlaskClient, store: CreatedStore) -> None:
@@ -236,7 +238,9 @@ def test_dispatcher_pool_and_alerts_show(
     root_conn.execute("UPDATE dispatcher_marks SET marked_at = now() - interval '1 h'")
     assert value(client, "sluice_dispatcher_lag_seconds") >= 3600
     add_log(root_conn, store_id, "failed")
-    tick_safely(Dispatcher(settings, runtime.pool, runtime.wake_up))
+    dispatcher = Dispatcher(settings, runtime.pool, runtime.wake_up)
+    tick_safely(dispatcher)
+    dispatcher.teller.end()
     assert value(client, "sluice_dispatcher_lag_seconds") < 3600
     assert value(client, "sluice_alerts_open", kind="log_failed") >= 1
     assert value(client, "sluice_alert_notices_waiting") == 0

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
+from contextlib import ExitStack
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -291,3 +292,15 @@ def test_a_dry_run_of_a_shop_that_is_not_connected_is_a_conflict_and_no_failure(
         answer = client.post(f"{WOO}/sync/{path}?dry_run=true", headers=bearer(store.token))
         assert answer.status_code == 409
         assert (answer.json or {})["error"]["details"] == {"code": "SHOP_NOT_SET_UP"}
+
+
+def test_slow_shops_never_have_all_threads(client: FlaskClient, plugin: dict[str, str], shop: FakeWooCommerce) -> None:
+    room = client.application.extensions[EXTENSION].shop_room
+    url = f"{WOO}/pull/orders?dry_run=true"
+    with ExitStack() as others:
+        while others.enter_context(room.seat()):
+            pass
+        put_off = client.post(url, headers=plugin)
+        assert put_off.status_code == 503 and put_off.headers["Retry-After"] == "2"
+        assert client.get(f"{WOO}/sync/status", headers=plugin).status_code == 200
+    data_of(client.post(url, headers=plugin), 200)

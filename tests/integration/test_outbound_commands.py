@@ -128,9 +128,21 @@ def test_failed_items_are_tried_again(
     assert statuses(root_conn, store_id) == {"completed": 1}
 
 
-def test_brakes_are_set_and_what_is_wrong_is_refused(woo: Callable[..., tuple[int, Any]], store_id: UUID) -> None:
+def test_brakes_are_set_and_what_is_unknown_is_refused(woo: Callable[..., tuple[int, Any]], store_id: UUID) -> None:
     assert woo("brakes", "--price-share", "0.5") == (0, {"enabled": True, "price_share": 0.5})
     assert woo("brakes", "--off") == (0, {"enabled": False})
-    assert woo("brakes", "--price-share", "-1")[0] == 1
-    assert woo("approve", str(uuid4()))[0] == 3
+    assert woo("approve", str(uuid4()))[0] == woo("reject", str(uuid4()))[0] == 3
     assert woo("sync", "--product", str(uuid4()))[0] == 3
+
+
+def test_a_hold_is_shown_however_many_runs_came_after_it(
+    woo: Callable[..., tuple[int, Any]], command_line: Command, root_conn: Connection, store_id: UUID
+) -> None:
+    insert = """INSERT INTO wc_sync_batches (store_id, id, kind, status, created_at)
+                SELECT %s, gen_random_uuid(), %s, %s, now() - make_interval(days => %s) FROM generate_series(1, %s)"""
+    root_conn.execute(insert, (store_id, "hold", "needs_approval", 2, 1))
+    root_conn.execute(insert, (store_id, "full", "completed", 1, 6))
+    _, status = woo("status")
+    assert len(status["batches"]) == 5 and status["hold"]["status"] == "needs_approval"
+    _, shown = command_line("woo", "status", "--store", str(store_id))
+    assert status["hold"]["batchId"] in shown.replace("\n", "")

@@ -80,6 +80,26 @@ def test_what_a_dead_listener_had_read_is_read_by_another(
     assert asked(root_conn, store_id) == [("product", 1)]
 
 
+def test_what_waited_for_longer_than_a_week_is_read_before_it_is_dropped(
+    listener: Listener, redis: Redis, root_conn: Connection, store_id: UUID
+) -> None:
+    with redis.pipeline() as pipe:
+        for number in range(1, 251):  # as of 1970
+            data = json.dumps({"storeId": str(store_id), "productId": str(uuid4())})
+            pipe.xadd(STREAM, {"event": "product.updated", "data": data}, id=f"{number}-1")
+        pipe.execute()
+    redis.xreadgroup(GROUP, "dead", {STREAM: ">"}, count=10)
+    listener.claimed_at = float("-inf")
+    wait_until(lambda: listener.tick() == 0, 10, "everything is heard")
+    assert redis.xlen(STREAM) == 250 and len(asked(root_conn, store_id)) == 240
+    for entry in redis.xpending_range(STREAM, GROUP, "-", "+", 10):
+        redis.xclaim(STREAM, GROUP, "dead", 0, [entry["message_id"]], idle=60_000)
+    for _ in range(2):  # the first one reads what the dead one left, the second finds all of it done
+        listener.claimed_at = float("-inf")
+        listener.tick()
+    assert redis.xlen(STREAM) < 250 and len(asked(root_conn, store_id)) == 250
+
+
 def test_a_redis_that_was_emptied_is_subscribed_to_anew(
     listener: Listener, redis: Redis, root_conn: Connection, store_id: UUID
 ) -> None:

@@ -266,6 +266,26 @@ def test_what_a_killed_worker_had_in_hand_is_sent_once(
     assert sorted(one["sku"] for one in shop.state.products.values()) == sorted(one["sku"] for one in products)
 
 
+def test_a_run_counts_a_product_once_though_its_item_was_superseded_in_hand(
+    pushing: Runtime, root_conn: Connection, conn: Connection, store_id: UUID
+) -> None:
+    product = make_erp_product()
+    put_products(pushing, store_id, [product])
+    root_conn.execute("DELETE FROM wc_sync_items")
+    with tenant(conn, store_id):
+        run = start_full(conn, store_id, "test", force=False)
+        take_lease(conn, store_id, dead := new_id(), 20)
+        assert claim_next(conn, store_id, dead, 100) is not None
+    put_products(pushing, store_id, [product | {"name": "Red Widget"}])
+    ask(pushing, store_id, product["product_id"], "product")
+    root_conn.execute("UPDATE wc_push_leases SET lease_until = now() WHERE store_id = %s", (store_id,))
+    push(pushing, store_id)
+    with tenant(conn, store_id):
+        batch = get_batch(conn, store_id, run.batch_id)
+    assert batch is not None
+    assert (batch.status, batch.total_items, batch.success_count) == ("completed", 1, 1)
+
+
 def test_a_late_answer_of_one_that_lost_its_lease_ends_nothing(
     pushing: Runtime, root_conn: Connection, conn: Connection, store_id: UUID
 ) -> None:

@@ -171,3 +171,14 @@ def test_the_command_line_refuses_what_can_not_be_followed(
     keeper: Shopkeeper, command: Callable[..., tuple[int, str]], words: tuple[str, ...]
 ) -> None:
     assert command("set", "--store", str(keeper.store_id), *words)[0] == 1
+
+
+def test_a_schedule_that_cannot_be_followed_any_more_stops_nothing(
+    keeper: Shopkeeper, runtime: Runtime, root_conn: Connection
+) -> None:
+    keeper.data("PUT", ORDERS, everySeconds=60)
+    root_conn.execute("UPDATE schedules SET cron = 'R * * * *', every_seconds = NULL")
+    make_due(root_conn)
+    (ticket,) = run_due(runtime.pool)
+    assert keeper.data("GET", f"/api/sync/jobs/{ticket.log_id}")["status"] == "running"
+    assert run_due(runtime.pool) == []

@@ -17,7 +17,7 @@ from db.alerts import insert_alert
 from db.bootstrap import APP
 from db.mappings import Mapping, Sent, save_mappings
 from db.order_events import note_received_orders
-from db.push import claim_task
+from db.push import plan_task
 from db.push import take_lease as take_push_lease
 from db.refresh_leases import take_lease
 from db.schedules import Schedule, put_schedule
@@ -65,7 +65,7 @@ def fill_outbound(runtime: Runtime, store_id: UUID) -> None:
         save_mappings(conn, store_id, [Mapping(new_id(), UUID(product["product_id"]), "synced", sent)])
         start_full(conn, store_id, "test", force=False)
         take_push_lease(conn, store_id, new_id(), 60.0)
-        claim_task(conn, store_id, "full", datetime.now(UTC))
+        plan_task(conn, store_id, "full", datetime.now(UTC))
         note_received_orders(conn, store_id, [1002])
 
 

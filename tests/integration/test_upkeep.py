@@ -2,15 +2,24 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
 import pytest
 from psycopg import Connection
+from psycopg.conninfo import make_conninfo
 from redis import Redis
 
+from app.tenants import CreatedStore
+from db.pool import Pool, open_pool
+from db.push import claim_task, plan_task
+from db.sync_items import lock_items
+from db.tenancy import tenant
+from tests.conftest import Database
 from tests.fakes.woocommerce import FakeWooCommerce
-from tests.outbound import make_erp_product, put_products, statuses, with_key
+from tests.outbound import connect_shop, make_erp_product, put_products, statuses, with_key
 from workers.outbound.drain import drain
 from workers.outbound.upkeep import Upkeep, next_run, run_task
 from workers.runtime import Runtime
@@ -60,6 +69,47 @@ def test_each_tick_of_a_schedule_is_had_once(
     for _ in range(3):
         upkeep.tick()
     assert root_conn.execute(count, (connected_store,)).fetchone() == (1,)
+
+
+def test_nobody_waits_for_a_tick_that_another_has_in_hand(
+    runtime: Runtime, connected_store: UUID, conn: Connection, root_conn: Connection
+) -> None:
+    root_conn.execute("INSERT INTO wc_schedules VALUES (%s, 'full', now() - interval '1 s')", (connected_store,))
+    with tenant(conn, connected_store), tenant(root_conn, connected_store):
+        assert claim_task(conn, connected_store, "full", datetime.now(UTC) + timedelta(days=1))
+        root_conn.execute(b"SET LOCAL lock_timeout = '1s'")
+        plan_task(root_conn, connected_store, "full", datetime.now(UTC))
+        assert not claim_task(root_conn, connected_store, "full", datetime.now(UTC))
+
+
+def test_a_store_that_is_locked_holds_up_no_other(
+    runtime: Runtime,
+    database: Database,
+    conn: Connection,
+    root_conn: Connection,
+    store_id: UUID,
+    other_store: CreatedStore,
+) -> None:
+    root_conn.execute("DELETE FROM wc_sync_items")
+    with FakeWooCommerce() as shop, impatient(database) as pool:
+        for one in (store_id, other_store.store_id):
+            connect_shop(conn, root_conn, one, shop)
+            root_conn.execute("INSERT INTO wc_schedules VALUES (%s, 'retry', now() - interval '1 s')", (one,))
+        with tenant(conn, store_id):
+            lock_items(conn, store_id)
+            Upkeep(runtime.settings, pool, runtime.wake_up).tick()
+    due = "SELECT store_id FROM wc_schedules WHERE task = 'retry' AND next_run_at <= now() AND store_id = ANY (%s)"
+    assert root_conn.execute(due, ([store_id, other_store.store_id],)).fetchall() == [(store_id,)]
+
+
+@contextmanager
+def impatient(database: Database) -> Iterator[Pool]:
+    """Connections that wait for a lock no longer than a moment."""
+    pool = open_pool(make_conninfo(database.url, options="-c lock_timeout=200"), 2, "test")
+    try:
+        yield pool
+    finally:
+        pool.close()
 
 
 def test_failed_items_are_tried_again_if_it_may_help_and_a_minute_has_passed(

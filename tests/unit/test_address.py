@@ -5,14 +5,15 @@ from __future__ import annotations
 import ipaddress
 import socket
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, HTTPServer
+from typing import Any
 
 import httpcore
 import httpx
 import pytest
 
-from workers.platforms.address import REFUSED, guarded_client, may_connect, read_shop_url, resolve
+from workers.platforms.address import REFUSED, GuardedBackend, guarded_client, may_connect, read_shop_url, resolve
 from workers.platforms.base import PlatformError
 
 TIMEOUT = httpx.Timeout(5.0)
@@ -105,6 +106,37 @@ def test_a_name_that_leads_inside_is_refused() -> None:
     assert caught.value.code == REFUSED
 
 
+def test_a_name_with_one_address_inside_among_others_is_refused() -> None:
+    with pytest.raises(PlatformError) as caught:
+        resolve("shop.test", 443, loopback=False, look_up=answering("93.184.216.34", "169.254.169.254"))
+    assert caught.value.code == REFUSED
+
+
+def answering(*addresses: str) -> Callable[..., list[Any]]:
+    """A resolver that knows one name."""
+
+    def look_up(_host: str, port: int, **_kwargs: Any) -> list[Any]:
+        return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", (address, port)) for address in addresses]
+
+    return look_up
+
+
+def test_a_name_that_changes_its_mind_is_judged_anew_and_asked_once_a_connection(port: int) -> None:
+    """At first it leads where it may, here to this machine; asked again, to the address of a cloud's metadata."""
+    answers = iter(["127.0.0.1", "169.254.169.254"])
+
+    def look_up(host: str, port: int, **kwargs: Any) -> list[Any]:
+        return answering(next(answers))(host, port, **kwargs)
+
+    backend = GuardedBackend(loopback=True, look_up=look_up)
+    stream = backend.connect_tcp("shop.test", port, timeout=5.0)
+    assert stream.get_extra_info("server_addr") == ("127.0.0.1", port)
+    stream.close()
+    with pytest.raises(PlatformError) as caught:
+        backend.connect_tcp("shop.test", port, timeout=5.0)
+    assert caught.value.code == REFUSED
+
+
 def test_a_name_that_leads_nowhere_is_a_failed_connection() -> None:
     with pytest.raises(httpcore.ConnectError):
         resolve("shop." + "x" * 70, 80, loopback=False)
@@ -138,8 +170,18 @@ def test_the_client_reaches_this_machine_over_http_and_follows_no_redirect(port:
         assert client.get(f"{address.base}/away").status_code == 302
 
 
-@pytest.mark.parametrize("inner", ["https://127.0.0.1", "https://localhost", "https://[::ffff:127.0.0.1]"])
-def test_the_client_of_an_https_shop_never_turns_inward(inner: str, port: int) -> None:
+@pytest.mark.parametrize(
+    "inner",
+    [
+        "https://127.0.0.1",
+        "https://localhost",
+        "https://[::ffff:127.0.0.1]",
+        "https://169.254.169.254",
+        "http://169.254.169.254",
+        "http://[fe80::1]",
+    ],
+)
+def test_the_client_never_turns_inward(inner: str, port: int) -> None:
     address = read_shop_url(f"{inner}:{port}", allow_http=True)
     with guarded_client(address, TIMEOUT) as client, pytest.raises(PlatformError) as caught:
         client.get(f"{address.base}/")

@@ -173,6 +173,13 @@ def test_a_stores_address_is_a_web_address(url: str) -> None:
     assert set(caught.value.problems) == {"url"}
 
 
+@pytest.mark.parametrize("name", [" ", "a" * 201, "a\0", "a\x1b[31m", "a\nb"])
+def test_a_stores_name_can_be_printed(name: str) -> None:
+    with pytest.raises(WrongForm) as caught:
+        read_store_form({"name": name, "platform": "shopify"})
+    assert set(caught.value.problems) == {"name"}
+
+
 def test_a_schedule_goes_by_minutes_or_by_cron() -> None:
     asked = {"entity": "orders", "mode": "incremental"}
     assert read_schedule_form(asked | {"every_minutes": "15"}, ["orders"], ["incremental"]).every_seconds == 900

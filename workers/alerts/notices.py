@@ -1,7 +1,7 @@
 """Tells people: each notice stands in the log, and is posted to a webhook where one is set, until somebody takes it.
 
 At least once: a notice is noted as told after it was told, so it is repeated only where a dispatcher dies in between, or an
-answer is lost. Whoever claims a notice has it for HOLD_SECONDS; two dispatchers never tell the same one at the same time.
+answer is lost, or comes later than HOLD_SECONDS: for so long whoever claims a notice has it to itself.
 """
 
 from __future__ import annotations

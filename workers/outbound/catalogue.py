@@ -22,7 +22,7 @@ from db.erp_products import (
     lock_catalogue,
     upsert_erp_products,
 )
-from db.sync_items import Origin
+from db.sync_items import Origin, lock_items
 from schemas.erp_load import load_erp_category, load_erp_product
 from schemas.reasons import Problem
 from schemas.records import ErpCategory, ErpProduct
@@ -66,6 +66,7 @@ def take_products(conn: Connection, store_id: UUID, payloads: Sequence[Any], ori
     lock_catalogue(conn, store_id)
     plan = plan_products(latest, get_product_states(conn, store_id, [record.product_id for record in latest]))
     plan.counts["stale"] += len(records) - len(latest)
+    lock_items(conn, store_id)  # before any row: whoever claims has it when it marks rows of products
     upsert_erp_products(conn, store_id, plan.writes)
     items = request_products(conn, store_id, plan.changes, origin)
     return Intake(len(payloads), plan.counts, refused, len(items))
@@ -111,6 +112,7 @@ def take_categories(conn: Connection, store_id: UUID, payloads: Sequence[Any], o
         counts[verdict] += 1
         if verdict in ("inserted", "updated"):
             writes.append((record, category_hash(record)))
+    lock_items(conn, store_id)  # before any row, as for products
     upsert_erp_categories(conn, store_id, writes)
     items = request_categories(conn, store_id, [record.category_id for record, _ in writes], origin)
     new = [record.category_id for record, _ in writes if record.category_id not in stored]

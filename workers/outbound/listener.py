@@ -114,14 +114,22 @@ class Listener:
         return [(entry_id, fields or {}) for _, entries in found or [] for entry_id, fields in entries]
 
     def _left_behind(self) -> list[Entry]:
-        """What a listener read and never acknowledged; also the time to drop what everybody has read long ago."""
+        """What a listener read and never acknowledged; also the time to drop what was done long ago."""
         if time.monotonic() < self.claimed_at + CLAIM_EVERY_SECONDS:
             return []
         self.claimed_at = time.monotonic()
-        week_ago = int((time.time() - KEPT_DAYS * 86_400) * 1000)
-        self.redis.xtrim(STREAM, minid=f"{week_ago}-0", approximate=True)
+        self._trim()
         found: Any = self.redis.xautoclaim(STREAM, GROUP, self.name, CLAIM_IDLE_MILLISECONDS, count=AT_ONCE)
         return [(entry_id, fields) for entry_id, fields in found[1] if fields]
+
+    def _trim(self) -> None:
+        """Drop entries of over a week ago, for whoever else reads the stream; never one that we have not acknowledged."""
+        week_ago = (int((time.time() - KEPT_DAYS * 86_400) * 1000), 0)
+        groups: Any = self.redis.xinfo_groups(STREAM)
+        [ours] = [group for group in groups if group["name"] == GROUP.encode()]
+        pending: Any = self.redis.xpending(STREAM, GROUP)
+        first, count = min(week_ago, _place(pending["min"] or ours["last-delivered-id"]))
+        self.redis.xtrim(STREAM, minid=f"{first}-{count}", approximate=True)
 
     def _sort(self, name: str, data: Any, events: list[Event], refused: Counter[str]) -> None:
         event = _read(name, data)
@@ -150,6 +158,12 @@ def _read(name: str, data: Any) -> Event | str:
 
 def _refusals(counts: Counter[str]) -> Counter[str]:
     return Counter({reason: count for reason, count in counts.items() if reason != "accepted"})
+
+
+def _place(entry_id: bytes) -> tuple[int, int]:
+    """An entry's place in the stream: its milliseconds, and its number within them."""
+    milliseconds, _, number = entry_id.partition(b"-")
+    return int(milliseconds), int(number)
 
 
 def _text(value: Any) -> str:

@@ -22,7 +22,7 @@ CATEGORY_LOOP = "CATEGORY_LOOP"
 DEEPEST = 50
 
 Categories = dict[UUID, StoredCategory]
-# Told at once of each category that the shop has now; the id None where the shop lost the old one.
+# Told at once of each category that the shop has now, by its id there.
 Saved = Callable[[StoredCategory], None]
 
 

@@ -10,12 +10,13 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
-from psycopg import Connection
+from psycopg import Connection, Error
 
 from app.logs import get_logger
 from app.settings import Settings
+from db.errors import is_contended, safe_facts
 from db.pool import Pool
-from db.push import claim_task, list_due_stores, list_due_tasks, prune_items, prune_runs
+from db.push import claim_task, list_due_stores, list_due_tasks, plan_task, prune_items, prune_runs
 from db.sync_logs import Ticket
 from db.tenancy import tenant
 from workers.inbound.pull_start import AlreadyRunning, Wanted, start_pull
@@ -56,7 +57,17 @@ class Upkeep:
         with self.pool.connection() as conn:
             due = list_due_tasks(conn, MOST_STORES)
         for store_id, task in due:
-            self.wake_up.enqueue(run_task(self.pool, store_id, task))
+            self.wake_up.enqueue(self._try(store_id, task))
+
+    def _try(self, store_id: UUID, task: str) -> list[Ticket]:
+        """What stands in one store's way holds up no other: that task stays due."""
+        try:
+            return run_task(self.pool, store_id, task)
+        except Error as error:
+            if not is_contended(error):
+                raise
+            log.warning("push_task_postponed", store_id=str(store_id), task=task, **safe_facts(error))
+            return []
 
     def _prune(self) -> None:
         if time.monotonic() < self.pruned_at + PRUNE_EVERY_SECONDS:
@@ -83,7 +94,9 @@ def next_run(task: str, now: datetime) -> datetime:
 def run_task(pool: Pool, store_id: UUID, task: str) -> list[Ticket]:
     """Have the tick, unless another dispatcher has it, and do what it asks for: one transaction. Returns what to enqueue."""
     with pool.connection() as conn, tenant(conn, store_id):
-        if not claim_task(conn, store_id, task, next_run(task, datetime.now(UTC))):
+        following = next_run(task, datetime.now(UTC))
+        plan_task(conn, store_id, task, following)
+        if not claim_task(conn, store_id, task, following):
             return []
         if task == "orders":
             return _pull_orders(conn, store_id)

@@ -12,8 +12,9 @@ import ipaddress
 import re
 import socket
 import ssl
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from typing import Any
 from urllib.parse import urlsplit
 
 import httpcore
@@ -27,6 +28,7 @@ HOST = re.compile(r"[\w.:-]+")  # letters of any script: names may be internatio
 NAT64 = ipaddress.ip_network("64:ff9b::/96")
 
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
+LookUp = Callable[..., list[Any]]  # as socket.getaddrinfo
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,13 +91,13 @@ def _unwrapped(address: Address) -> Address:
     return address.ipv4_mapped or address.sixtofour or address
 
 
-def resolve(host: str, port: int, *, loopback: bool) -> list[str]:
+def resolve(host: str, port: int, *, loopback: bool, look_up: LookUp = socket.getaddrinfo) -> list[str]:
     """All addresses of a name. Raises PlatformError if any of them is not allowed, httpcore.ConnectError if there is none.
 
     The resolver has time limits of its own (resolv.conf); Python offers none.
     """
     try:
-        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+        found = look_up(host, port, type=socket.SOCK_STREAM)
     except (OSError, UnicodeError):
         raise httpcore.ConnectError("the name was not found") from None
     addresses = list(dict.fromkeys(str(entry[4][0]) for entry in found))
@@ -107,8 +109,9 @@ def resolve(host: str, port: int, *, loopback: bool) -> list[str]:
 class GuardedBackend(httpcore.SyncBackend):
     """Connects to judged addresses alone. A name is resolved once per connection, and that answer is connected to."""
 
-    def __init__(self, *, loopback: bool) -> None:
+    def __init__(self, *, loopback: bool, look_up: LookUp = socket.getaddrinfo) -> None:
         self._loopback = loopback
+        self._look_up = look_up
 
     def connect_tcp(
         self,
@@ -120,7 +123,7 @@ class GuardedBackend(httpcore.SyncBackend):
     ) -> httpcore.NetworkStream:
         """Try the addresses in the resolver's order; the last failure is the one that counts."""
         failure: Exception = httpcore.ConnectError("the name has no address")
-        for address in resolve(host, port, loopback=self._loopback):
+        for address in resolve(host, port, loopback=self._loopback, look_up=self._look_up):
             try:
                 return super().connect_tcp(address, port, timeout, local_address, socket_options)
             except (httpcore.ConnectError, httpcore.ConnectTimeout) as error:
