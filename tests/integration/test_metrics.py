@@ -12,11 +12,10 @@ from prometheus_client.parser import text_string_to_metric_families
 from psycopg import Connection
 from redis import Redis
 
-from app.factory import create_app
 from app.metrics.facts import FactsCollector
-from app.services import EXTENSION
 from app.settings import Settings
 from app.tenants import CreatedStore
+from tests.application import application
 from tests.conftest import Database, Servers
 from tests.factories import make_order
 from tests.integration.test_alerts import add_log
@@ -30,14 +29,11 @@ TOKEN = "a token for metrics that is long enough"
 Labels = dict[str, str]
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def guarded(settings: Settings, database: Database, servers: Servers) -> Iterator[FlaskClient]:
     """The application with METRICS_TOKEN set."""
-    app = create_app(replace(settings, metrics_token=TOKEN), database.url, servers.redis.url)
-    with app.test_client() as test_client:
-        yield test_client
-    app.extensions[EXTENSION].pool.close()
-    app.extensions[EXTENSION].wake_up.redis.close()
+    with application(replace(settings, metrics_token=TOKEN), database.url, servers.redis.url) as app:
+        yield app.test_client()
 
 
 def samples(client: FlaskClient) -> dict[tuple[str, frozenset[tuple[str, str]]], float]:
