@@ -7,6 +7,7 @@ import re
 import sys
 from argparse import Namespace
 from collections.abc import Iterable, Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -40,8 +41,10 @@ def name_of(path: Path) -> str:
     return ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")
 
 
-# Each module's nodes, walked once for all tests.
-MODULES = {name_of(path): list(ast.walk(ast.parse(path.read_text(encoding="utf-8")))) for path in SOURCES}
+@cache
+def modules() -> dict[str, list[ast.AST]]:
+    """Each module's nodes, by its name; read and walked once for all tests."""
+    return {name_of(path): list(ast.walk(ast.parse(path.read_text(encoding="utf-8")))) for path in SOURCES}
 
 
 def imports_of(nodes: Iterable[ast.AST]) -> Iterator[str]:
@@ -56,7 +59,7 @@ def imports_of(nodes: Iterable[ast.AST]) -> Iterator[str]:
 
 def _modules_named(package: str, names: list[str]) -> Iterator[str]:
     """`from db import stores` imports db.stores; `from db.pool import Pool` imports db.pool."""
-    inner = [f"{package}.{name}" for name in names if f"{package}.{name}" in MODULES]
+    inner = [f"{package}.{name}" for name in names if f"{package}.{name}" in modules()]
     yield from inner
     if len(inner) < len(names):
         yield package
@@ -70,7 +73,7 @@ def strangers(room: str, allowed: tuple[str, ...]) -> list[str]:
     """Imports of a room that are neither the standard library's nor allowed."""
     return [
         f"{module} imports {imported}"
-        for module, nodes in MODULES.items()
+        for module, nodes in modules().items()
         if is_inside(module, (room,))
         for imported in imports_of(nodes)
         if imported.split(".")[0] not in sys.stdlib_module_names and not is_inside(imported, allowed)
@@ -108,7 +111,7 @@ def test_app_enters_workers_by_the_front_doors_alone() -> None:
     doors = tuple(f"workers.{name}" for name in FRONT_DOORS)
     inner = [
         f"{module} imports {imported}"
-        for module, nodes in MODULES.items()
+        for module, nodes in modules().items()
         if is_inside(module, ("app",))
         for imported in imports_of(nodes)
         if is_inside(imported, ("workers",)) and not is_inside(imported, doors)
@@ -123,7 +126,7 @@ def test_app_init_is_empty() -> None:
 def test_no_import_stands_inside_a_function() -> None:
     functions = (
         (module, node)
-        for module, nodes in MODULES.items()
+        for module, nodes in modules().items()
         for node in nodes
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
     )
@@ -131,7 +134,7 @@ def test_no_import_stands_inside_a_function() -> None:
 
 
 def test_no_module_imports_itself_by_a_detour() -> None:
-    edges = {module: {name for name in imports_of(nodes) if name in MODULES} for module, nodes in MODULES.items()}
+    edges = {module: {name for name in imports_of(nodes) if name in modules()} for module, nodes in modules().items()}
     while leaves := [module for module, needed in edges.items() if not needed & edges.keys()]:
         for leaf in leaves:
             del edges[leaf]
@@ -152,7 +155,7 @@ def texts_of(nodes: Iterable[ast.AST]) -> Iterator[str]:
 def test_no_sql_stands_outside_db() -> None:
     found = [
         f"{module}: {text[:60]}"
-        for module, nodes in MODULES.items()
+        for module, nodes in modules().items()
         if not is_inside(module, ("db",))
         for text in texts_of(nodes)
         if SQL_TEXT.search(text)
@@ -164,7 +167,7 @@ def test_no_statement_is_written_by_hand_in_db() -> None:
     """All but the one that can't be a parameterised query: CREATE DATABASE takes no parameters."""
     found = [
         module
-        for module, nodes in MODULES.items()
+        for module, nodes in modules().items()
         if is_inside(module, ("db",))
         for text in texts_of(nodes)
         if SQL_TEXT.search(text)
@@ -181,7 +184,7 @@ def uses_of(nodes: Iterable[ast.AST], known: set[str]) -> list[str]:
 @pytest.mark.parametrize("path", QUERY_FILES, ids=lambda path: path.stem)
 def test_every_named_query_has_exactly_one_user(path: Path) -> None:
     names = HEADER.findall(path.read_text(encoding="utf-8"))
-    uses = uses_of(MODULES[f"db.{path.stem}"], set(names))
+    uses = uses_of(modules()[f"db.{path.stem}"], set(names))
     assert sorted(uses) == sorted(set(names)) == sorted(names)
 
 
@@ -196,7 +199,7 @@ def test_every_used_query_exists(path: Path) -> None:
 def test_every_module_with_queries_reads_its_own_file() -> None:
     asked = {
         module: re.findall(r'\bqueries\("(\w+)"\)', (ROOT / f"{module.replace('.', '/')}.py").read_text())
-        for module in MODULES
+        for module in modules()
         if is_inside(module, ("db",)) and module != "db"
     }
     assert all(names in ([], [module.removeprefix("db.")]) for module, names in asked.items())
@@ -243,9 +246,10 @@ def test_each_queue_has_a_worker_in_compose() -> None:
     assert {queue_of(command) for command in commands} - {None} == set(QUEUES)
 
 
-@pytest.mark.parametrize("path", [*SOURCES, *SQL_FILES], ids=lambda path: str(path.relative_to(ROOT)))
-def test_every_file_says_what_it_is(path: Path) -> None:
-    first = path.read_text(encoding="utf-8").partition("\n")[0]
-    if path.name == "__init__.py" and not first:
-        return
-    assert first.startswith('"""' if path.suffix == ".py" else "--")
+def test_every_file_says_what_it_is() -> None:
+    silent = [path for path in [*SOURCES, *SQL_FILES] if not says_what_it_is(path)]
+    assert [str(path.relative_to(ROOT)) for path in silent if path.name != "__init__.py" or path.read_text()] == []
+
+
+def says_what_it_is(path: Path) -> bool:
+    return path.read_text(encoding="utf-8").startswith('"""' if path.suffix == ".py" else "--")
