@@ -95,14 +95,14 @@ def database(servers: Servers) -> Iterator[Database]:
         conn.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def conn(database: Database) -> Iterator[Connection]:
-    """The application's role, as API and workers connect."""
+    """The application's role, as API and workers connect. To log in takes longer than most tests, so it is done once."""
     with psycopg.connect(database.url, autocommit=True) as connection:
         yield connection
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def root_conn(database: Database) -> Iterator[Connection]:
     """The superuser: sees every row of every store. For looking, not for acting."""
     with psycopg.connect(database.superuser_url, autocommit=True) as connection:
