@@ -4,6 +4,9 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
+# Bytecode may be kept, whatever the shell says: tests start hundreds of processes, and each would compile all it imports.
+export PYTHONDONTWRITEBYTECODE :=
+
 .PHONY: help setup demo demo-shopify demo-tiktok run test test-faults test-hosts test-console chaos lint format bench bench-peers bench-scale dashboard clean
 
 help: ## this list
@@ -40,11 +43,11 @@ dashboard: setup .venv-dashboard/.installed ## rq-dashboard on http://127.0.0.1:
 
 test: setup ## all tests but the slow proof, with the coverage gate
 	@$(BIN)/python -m coverage erase
-	@$(BIN)/python -m coverage run -m pytest -q -n 3 --dist loadfile --no-loadscope-reorder -m "not slow" tests && $(BIN)/python -m coverage combine -q \
+	@$(BIN)/python -m coverage run -m pytest -q -n 3 --dist loadgroup --no-loadscope-reorder -m "not slow" tests && $(BIN)/python -m coverage combine -q \
 	  && $(BIN)/python -m coverage report --format=total > .coverage-total && $(BIN)/python tests/coverage_gate.py
 
-test-faults: setup ## every fault that has a test, the slow ones too: a quarter of an hour
-	@$(BIN)/python -m pytest -q -m slow tests && $(BIN)/python -m pytest -q -m "not slow" tests/faults
+test-faults: setup ## every fault that has a test, and all examples of every property: a quarter of an hour
+	@$(BIN)/python -m pytest -q --hypothesis-profile=thorough -m "slow or hypothesis" tests && $(BIN)/python -m pytest -q -m "not slow" tests/faults
 
 test-hosts: setup ## workers on several hosts, one cut off, and PgBouncer; what can't be tried here says why
 	@$(BIN)/python -m pytest -q -s -rs -m slow tests/hosts

@@ -11,20 +11,22 @@ from uuid import UUID, uuid4
 import hypothesis
 import psycopg
 import pytest
+from flask import Flask
 from flask.testing import FlaskClient
 from psycopg import Connection, sql
 from redis import Redis
 
 from app.__main__ import main
-from app.factory import create_app
-from app.services import EXTENSION
+from app.garbage import collect_less_often
 from app.settings import Settings, load_settings
 from app.stack.postgres import EmbeddedPostgres
 from app.stack.redis import EmbeddedRedis
 from app.tenants import CreatedStore, create_store
 from db.migrate import migrate
-from db.pool import open_pool
+from db.pool import Pool, open_pool
+from tests.application import application
 from tests.data_dirs import data_dir
+from tests.examples import QUICK, THOROUGH
 from workers.queues import WakeUp, connect
 from workers.runtime import Runtime
 
@@ -32,12 +34,24 @@ from workers.runtime import Runtime
 pytest_plugins = ("tests.outbound", "tests.console", "tests.plans", "tests.pulls")
 
 # A loaded machine is no defect: no test fails because an example took long.
-hypothesis.settings.register_profile("sluice", deadline=None)
-hypothesis.settings.load_profile("sluice")
+hypothesis.settings.register_profile("thorough", deadline=None, max_examples=THOROUGH)
+hypothesis.settings.register_profile("quick", deadline=None, max_examples=QUICK)
+hypothesis.settings.load_profile("quick")  # --hypothesis-profile=thorough takes its place
 
 OUR_SETTINGS = ("DATABASE_URL", "MIGRATION_DATABASE_URL", "REDIS_URL", "SECRET_KEY", "DATA_DIR", "EMAIL_HASH_KEY")
 for name in OUR_SETTINGS:  # a developer's own settings must not steer a test
     os.environ.pop(name, None)
+collect_less_often()  # the modules of three thousand tests are no garbage
+
+SHARE_A_STACK = ("acceptance", "faults")  # folders whose conftest.py starts one
+
+
+def pytest_collection_modifyitems(items: list[pytest.Function]) -> None:
+    """Tests that share servers run in one process: those of a file, and those of a folder that use its one stack."""
+    for item in items:
+        folder = item.path.parent.name
+        shares = folder in SHARE_A_STACK and "stack" in item.fixturenames
+        item.add_marker(pytest.mark.xdist_group(folder if shares else f"{folder}/{item.path.stem}"))
 
 
 @dataclass(frozen=True)
@@ -84,14 +98,14 @@ def database(servers: Servers) -> Iterator[Database]:
         conn.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def conn(database: Database) -> Iterator[Connection]:
-    """The application's role, as API and workers connect."""
+    """The application's role, as API and workers connect. To log in takes longer than most tests, so it is done once."""
     with psycopg.connect(database.url, autocommit=True) as connection:
         yield connection
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def root_conn(database: Database) -> Iterator[Connection]:
     """The superuser: sees every row of every store. For looking, not for acting."""
     with psycopg.connect(database.superuser_url, autocommit=True) as connection:
@@ -120,28 +134,36 @@ def store_id(store: CreatedStore) -> UUID:
     return store.store_id
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def settings(servers: Servers) -> Settings:
     return replace(load_settings({}), data_dir=servers.root, rate_limit_per_minute=1_000_000)
 
 
+@pytest.fixture(scope="module")
+def pool(database: Database) -> Iterator[Pool]:
+    with open_pool(database.url, 4, "test") as opened:
+        yield opened
+
+
 @pytest.fixture
-def runtime(settings: Settings, database: Database, redis: Redis, servers: Servers) -> Iterator[Runtime]:
+def runtime(settings: Settings, pool: Pool, redis: Redis, servers: Servers) -> Iterator[Runtime]:
     """What a worker process holds, here in the test's own process."""
-    pool = open_pool(database.url, 4, "test")
     with connect(servers.redis.url) as client:
         yield Runtime(settings, pool, WakeUp(client))
-    pool.close()
+
+
+@pytest.fixture(scope="module")
+def app(settings: Settings, database: Database, servers: Servers) -> Iterator[Flask]:
+    """Made once a module: its hundred routes take longer to compile than most tests take."""
+    with application(settings, database.url, servers.redis.url) as made:
+        yield made
 
 
 @pytest.fixture
-def client(settings: Settings, database: Database, redis: Redis, servers: Servers) -> Iterator[FlaskClient]:
-    """The application without a server before it."""
-    app = create_app(settings, database.url, servers.redis.url)
+def client(app: Flask, redis: Redis) -> Iterator[FlaskClient]:
+    """A caller of the application, beside a Redis that is empty."""
     with app.test_client() as test_client:
         yield test_client
-    app.extensions[EXTENSION].pool.close()
-    app.extensions[EXTENSION].wake_up.redis.close()
 
 
 @pytest.fixture

@@ -15,11 +15,10 @@ from flask import Flask
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
-from app.factory import create_app
-from app.services import EXTENSION
 from app.settings import Settings, load_settings
 from app.tenants import CreatedStore, create_operator, create_store, set_credentials
 from db.pool import open_pool
+from tests.application import application
 from tests.conftest import Database, Servers
 from tests.factories import make_order
 from tests.outbound import SECRET_KEY, make_erp_product, put_products
@@ -56,12 +55,8 @@ HELD_ITEM = """INSERT INTO wc_sync_items (store_id, id, product_id, sync_type, p
 @contextmanager
 def console_app(settings: Settings, database_url: str, redis_url: str) -> Iterator[Flask]:
     """The application that can keep credentials; its connections are closed at the end."""
-    app = create_app(replace(settings, secret_key=SECRET_KEY), database_url, redis_url)
-    try:
+    with application(replace(settings, secret_key=SECRET_KEY), database_url, redis_url) as app:
         yield app
-    finally:
-        app.extensions[EXTENSION].pool.close()
-        app.extensions[EXTENSION].wake_up.redis.close()
 
 
 @dataclass(frozen=True)

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 from redis import Redis
 
+from app.__main__ import main
 from app.commands.exits import AWAY, FAILED
 from app.stack.redis import EmbeddedRedis
 from tests.conftest import Servers
@@ -37,9 +38,26 @@ def unreached(root: Path, *words: str, **settings: str) -> str:
 def said(code: int, root: Path, words: tuple[str, ...], settings: dict[str, str]) -> str:
     answer = run(environment(root, free_port()) | settings, *(words or ("up",)))
     assert answer.returncode == code, answer.stderr
-    assert answer.stdout == ""
-    assert "Traceback" not in answer.stderr
-    return answer.stderr
+    return complaint(answer.stdout, answer.stderr)
+
+
+def complaint(out: str, err: str) -> str:
+    assert out == ""
+    assert "Traceback" not in err
+    return err
+
+
+@pytest.fixture
+def told(root: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Callable[..., str]:
+    """The same in the test's own process, for what is refused before a command has touched its process."""
+
+    def tell(*words: str, code: int = FAILED, **settings: str) -> str:
+        for name, value in (environment(root, free_port()) | settings).items():
+            monkeypatch.setenv(name, value)
+        assert main(words or ("up",)) == code
+        return complaint(*capsys.readouterr())
+
+    return tell
 
 
 def one_line(text: str) -> str:
@@ -54,7 +72,7 @@ def own_servers(servers: Servers, **changed: str) -> dict[str, str]:
 
 
 @pytest.mark.parametrize(
-    ("settings", "told"),
+    ("settings", "words"),
     [
         ({"PORT": "0"}, "PORT must be a whole number from 1 to 65535"),
         ({"LOG_FORMAT": "xml"}, "LOG_FORMAT must be one of console, json"),
@@ -65,8 +83,10 @@ def own_servers(servers: Servers, **changed: str) -> dict[str, str]:
         ),
     ],
 )
-def test_a_wrong_setting_is_named_and_what_it_should_be(root: Path, settings: dict[str, str], told: str) -> None:
-    assert one_line(refusal(root, **settings)) == told
+def test_a_wrong_setting_is_named_and_what_it_should_be(
+    root: Path, told: Callable[..., str], settings: dict[str, str], words: str
+) -> None:
+    assert one_line(told(**settings)) == words
     assert not root.exists()
 
 
@@ -75,8 +95,8 @@ def test_several_wrong_settings_are_told_at_once(root: Path) -> None:
     assert [line.split()[0] for line in told] == ["PORT", "WORKERS", "LOG_LEVEL"]
 
 
-def test_a_secret_that_is_refused_is_not_repeated(root: Path) -> None:
-    assert "hush" not in refusal(root, SECRET_KEY="hush", EMAIL_HASH_KEY="hushhush")
+def test_a_secret_that_is_refused_is_not_repeated(told: Callable[..., str]) -> None:
+    assert "hush" not in told(SECRET_KEY="hush", EMAIL_HASH_KEY="hushhush")
 
 
 def test_one_server_without_the_other_is_refused(root: Path) -> None:
@@ -114,10 +134,12 @@ def test_commands_without_anything_running_say_how_to_start_it(root: Path, comma
 
 
 @pytest.mark.parametrize("command", ["stores list", "migrate"])
-def test_commands_whose_database_does_not_answer_say_so(root: Path, servers: Servers, command: str) -> None:
+def test_commands_whose_database_does_not_answer_say_so(
+    told: Callable[..., str], servers: Servers, command: str
+) -> None:
     url = f"postgresql://u:hidden@127.0.0.1:{free_port()}/db"
     settings = own_servers(servers, DATABASE_URL=url, MIGRATION_DATABASE_URL=url)
-    assert "hidden" not in one_line(unreached(root, *command.split(), **settings))
+    assert "hidden" not in one_line(told(*command.split(), code=AWAY, **settings))
 
 
 @pytest.mark.parametrize(

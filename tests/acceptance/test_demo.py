@@ -151,6 +151,7 @@ def test_nothing_stays_behind(demo: Demo, done: subprocess.CompletedProcess[str]
         assert probe.connect_ex(("127.0.0.1", demo.port)) != 0
 
 
+@pytest.mark.slow
 def test_a_demo_that_is_told_to_stop_takes_everything_along(demo: Demo, done: subprocess.CompletedProcess[str]) -> None:
     process = demo.start()
     wait_until_serving(demo, process)
@@ -160,6 +161,7 @@ def test_a_demo_that_is_told_to_stop_takes_everything_along(demo: Demo, done: su
     assert demo.left_behind() == []
 
 
+@pytest.mark.slow
 def test_a_taken_port_is_named(demo: Demo, done: subprocess.CompletedProcess[str]) -> None:
     with socket.socket() as stranger:
         stranger.bind(("127.0.0.1", demo.port))

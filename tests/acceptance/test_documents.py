@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from tests.stack import REPOSITORY, Stack, running_stack
+from tests.stack import REPOSITORY, Stack
 
 README = REPOSITORY / "README.md"
 GUIDE = REPOSITORY / "docs" / "plugin-guide.md"
@@ -77,12 +77,6 @@ def statuses_in(document: Any) -> list[str]:
         return []
     own = [document["status"]] if isinstance(document.get("status"), str) else []
     return own + [status for part in document.values() for status in statuses_in(part)]
-
-
-@pytest.fixture(scope="module")
-def stack() -> Iterator[Stack]:
-    with running_stack(WORKERS="2") as running:
-        yield running
 
 
 @pytest.fixture

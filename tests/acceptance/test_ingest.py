@@ -16,12 +16,12 @@ from typing import Any, TypeVar
 import httpx
 import pytest
 
+from tests.acceptance.conftest import MOST_BODY_BYTES
 from tests.factories import make_category, make_customer, make_item, make_order, make_product
-from tests.stack import Shop, Stack, running_stack
+from tests.stack import Shop, Stack
 
 T = TypeVar("T")
 
-MOST_BODY_BYTES = 1024 * 1024
 EACH = 200  # records of each kind
 PER_BATCH = 20
 ENTITIES = ("orders", "products", "customers", "categories")
@@ -36,17 +36,6 @@ LINKS = {
                        LEFT JOIN categories t ON t.store_id = c.store_id AND t.id = c.parent_id
                       WHERE c.store_id = %s AND c.wc_parent_id IS NOT NULL""",
 }
-
-
-@pytest.fixture(scope="module")
-def stack() -> Iterator[Stack]:
-    with running_stack(WORKERS="2", WEB_WORKERS="2", MAX_BODY_BYTES=str(MOST_BODY_BYTES)) as running:
-        yield running
-
-
-@pytest.fixture
-def shop(stack: Stack) -> Shop:
-    return stack.create_store()
 
 
 def at_once(calls: Sequence[Callable[[], T]], threads: int = 8) -> list[T]:
@@ -71,7 +60,7 @@ def make_linked() -> list[tuple[str, list[dict[str, Any]]]]:
     return [(entity, records[entity][start : start + PER_BATCH]) for entity in ENTITIES for start in starts]
 
 
-@pytest.mark.parametrize("seed", [1, 2])
+@pytest.mark.parametrize("seed", [1, pytest.param(2, marks=pytest.mark.slow)])
 def test_links_are_complete_in_whatever_order_batches_come(shop: Shop, seed: int) -> None:
     batches = make_linked()
     random.Random(seed).shuffle(batches)
@@ -100,8 +89,8 @@ def test_twenty_identical_posts_at_once_make_one_log(shop: Shop) -> None:
     assert shop.post("orders", [make_order(total=1)], Idempotency_Key="once").status_code == 422
 
 
-def test_a_flood_of_one_store_does_not_hold_up_another(stack: Stack, shop: Shop) -> None:
-    flood = 300
+@pytest.mark.parametrize("flood", [100, pytest.param(300, marks=pytest.mark.slow)])
+def test_a_flood_of_one_store_does_not_hold_up_another(stack: Stack, shop: Shop, flood: int) -> None:
     other = stack.create_store("Other shop")
     with stack.frozen("worker"):
         numbers = range(1, flood + 1)

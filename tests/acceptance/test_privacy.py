@@ -17,7 +17,7 @@ import zstandard
 from redis import Redis
 
 from tests.factories import MAKERS, make_customer, make_item, make_order, make_product
-from tests.stack import Shop, Stack, run, running_stack
+from tests.stack import Shop, Stack, run
 from workers.inbound.payload import FRAME
 
 LOCAL, DOMAIN = "qkanarie7781vogel", "piepmail4419.example"
@@ -72,23 +72,25 @@ class Traces:
                 self.get(f"/api/sync/jobs/{job}/errors", Accept=accepted)
         self.get("/api/sync/jobs")
         self.get("/api/sync/status")
-        for words in (("jobs", "list", "--store", str(self.shop.id)), ("jobs", "show", jobs[-1])):
-            told = run(self.stack.up.env, *words)
-            self.answers.append((told.stdout + told.stderr).encode())
+
+    def command(self, *words: str) -> None:
+        told = run(self.stack.up.env, *words)
+        self.answers.append((told.stdout + told.stderr).encode())
 
 
 @pytest.fixture(scope="module")
-def traces() -> Iterator[Traces]:
-    with running_stack(WORKERS="2", LOG_LEVEL="DEBUG") as stack:
-        found = Traces(stack, stack.create_store())
-        post_everywhere(found)
-        post_as_bytes(found)
-        ask_with_it(found)
-        found.ask_about(found.jobs)
-        provoke_failures(found)
-        found.redis += everything_in(stack.redis)
-        stack.sql("CHECKPOINT")
-        yield found
+def traces(stack: Stack) -> Traces:
+    found = Traces(stack, stack.create_store())
+    post_everywhere(found)
+    post_as_bytes(found)
+    ask_with_it(found)
+    found.ask_about(found.jobs)
+    found.command("jobs", "show", found.jobs[-1])
+    provoke_failures(found)
+    found.command("jobs", "list", "--store", str(found.shop.id))
+    found.redis += everything_in(stack.redis)
+    stack.sql("CHECKPOINT")
+    return found
 
 
 def post_everywhere(traces: Traces) -> None:
@@ -166,6 +168,7 @@ def provoke_failures(traces: Traces) -> None:
         stack, "CREATE TRIGGER t BEFORE INSERT ON customers FOR EACH ROW EXECUTE FUNCTION t()", "DISABLE TRIGGER t"
     ):
         assert outcome(traces, batch)["error"]["code"] == "INTERNAL"
+        traces.command("jobs", "show", traces.jobs[-1])
     stack.sql("REVOKE INSERT ON sync_payloads FROM sluice_app")
     assert traces.post("customers", batch) == 500
     stack.sql("GRANT INSERT ON sync_payloads TO sluice_app")

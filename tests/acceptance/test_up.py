@@ -15,8 +15,9 @@ import pytest
 from app.commands.exits import AWAY
 from app.stack.postgres import EmbeddedPostgres
 from app.stack.redis import EmbeddedRedis
+from tests.conftest import Servers
 from tests.data_dirs import data_dir, is_running
-from tests.stack import READY_SECONDS, Up, environment, free_port, gone, run
+from tests.stack import READY_SECONDS, Stack, Up, environment, free_port, gone, run
 from tests.waiting import wait_until
 
 STOPPED = ({"api", "listener"}, {"dispatcher"}, {"worker-1", "puller-1", "pusher-1"}, {"redis"}, {"postgres"})
@@ -56,7 +57,6 @@ def test_it_tells_its_url_and_ends_without_leaving_a_process(up: Up, number: sig
 
 
 @pytest.mark.slow
-@pytest.mark.slow
 def test_impatient_signals_do_not_disturb_the_end(up: Up) -> None:
     up.start().ready()
     family = up.family()
@@ -86,6 +86,16 @@ def test_a_second_one_on_the_same_data_dir_names_the_first(up: Up) -> None:
     assert up.health() == 200
 
 
+def test_what_serves_nobody_is_started_again_when_killed(stack: Stack) -> None:
+    """API, worker, Redis and PostgreSQL are killed by the tests of faults."""
+    killed = {name: stack.up.pid_of(name) for name in ("dispatcher", "listener", "puller-1", "pusher-1")}
+    for pid in killed.values():
+        os.kill(pid, signal.SIGKILL)
+    wait_until(lambda: all(stack.up.pid_of(name) != pid for name, pid in killed.items()), 30.0, "new ones")
+    assert all(is_running(stack.up.pid_of(name)) for name in killed)
+
+
+@pytest.mark.slow
 def test_what_is_killed_is_started_again(up: Up) -> None:
     up.start().ready()
     for name in EVERY_PROCESS:
@@ -174,9 +184,10 @@ def test_configured_servers_are_used_and_left_alone(up: Up, configured: Embedded
     assert_stopped_in_order(up, len(STOPPED) - 2)
 
 
-@pytest.mark.usefixtures("configured")
-def test_an_older_schema_without_the_owners_url_is_refused(up: Up) -> None:
-    answer = run(up.env, "up")
+def test_an_older_schema_without_the_owners_url_is_refused(up: Up, servers: Servers) -> None:
+    """The database `postgres` has no schema at all."""
+    urls = {"DATABASE_URL": servers.postgres.app_url("postgres"), "REDIS_URL": servers.redis.url}
+    answer = run(up.env | urls | {"SECRET_KEY": "s" * 32}, "up")
     assert answer.returncode == 1
     assert "MIGRATION_DATABASE_URL" in answer.stderr.splitlines()[-1]
     assert "Traceback" not in answer.stderr

@@ -8,14 +8,14 @@ import pytest
 
 from tests.faults.harm import is_whole
 from tests.faults.oracle import assert_nothing_told
-from tests.stack import Shop, Stack, running_stack
+from tests.stack import UNMEASURED, Shop, Stack, running_stack
 from tests.waiting import wait_until
 
 
 @pytest.fixture(scope="session")
 def stack() -> Iterator[Stack]:
     """Two workers. What must never happen whatever the fault is looked for at the end."""
-    with running_stack(WORKERS="2") as running:
+    with running_stack(WORKERS="2", **UNMEASURED) as running:
         yield running
         assert_nothing_told(running)
 

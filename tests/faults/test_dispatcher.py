@@ -59,13 +59,15 @@ def second_dispatcher(stack: Stack) -> Iterator[None]:
 
 def test_a_dispatcher_that_stood_still_is_noticed_and_catches_up_without_amplifying(stack: Stack, shop: Shop) -> None:
     batches = [make_orders(first, 10) for first in range(1, 201, 10)]
+    heartbeat = stack.root / "run" / "dispatcher.beat"
+    wait_until(heartbeat.exists, 30.0, "the dispatcher's first tick")  # the stack serves before that
     with stack.frozen("dispatcher"), stack.frozen("worker"):
         jobs = [shop.accept("orders", batch) for batch in batches]
         stack.redis.flushall()
         with stack.superuser() as conn:
             set_clock(conn, hours=1)
         long_ago = time.time() - 300.0
-        os.utime(stack.root / "run" / "dispatcher.beat", (long_ago, long_ago))
+        os.utime(heartbeat, (long_ago, long_ago))
         told = run(stack.up.env, "health", "dispatcher")
         assert (told.returncode, told.stderr) == (1, "no sign of life from the dispatcher within 60 s\n")
     assert_applied_once(shop, batches, shop.wait_ended(jobs))

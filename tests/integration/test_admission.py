@@ -17,13 +17,12 @@ from flask.testing import FlaskClient
 from psycopg import Connection
 from redis import Redis
 
-from app.factory import create_app
-from app.services import EXTENSION
 from app.settings import Settings
 from app.tenants import CreatedStore
 from db.dispatch import admit_waiting
 from db.sync_logs import admit_next
 from db.tenancy import tenant
+from tests.application import application
 from tests.conftest import Database, Servers
 from tests.factories import make_customer, make_order
 from tests.pipeline import accept_batch, bearer, post
@@ -36,12 +35,10 @@ ORDERS = [make_order()]
 
 
 @contextmanager
-def application(settings: Settings, database: Database, servers: Servers, **changed: Any) -> Iterator[Flask]:
+def changed_application(settings: Settings, database: Database, servers: Servers, **changed: Any) -> Iterator[Flask]:
     """The application under other settings."""
-    app = create_app(replace(settings, **changed), database.url, servers.redis.url)
-    yield app
-    app.extensions[EXTENSION].pool.close()
-    app.extensions[EXTENSION].wake_up.redis.close()
+    with application(replace(settings, **changed), database.url, servers.redis.url) as app:
+        yield app
 
 
 def logs_of(root_conn: Connection, store: CreatedStore) -> int:
@@ -137,7 +134,7 @@ def test_twenty_at_once_with_one_key_and_two_bodies_make_one_log(
 def test_a_store_has_so_many_open_logs_and_no_more(
     settings: Settings, database: Database, servers: Servers, store: CreatedStore, root_conn: Connection, redis: Redis
 ) -> None:
-    with application(settings, database, servers, max_open_logs_per_store=3) as app:
+    with changed_application(settings, database, servers, max_open_logs_per_store=3) as app:
         answers = [post(app.test_client(), store.token, "orders", ORDERS) for _ in range(4)]
     assert [answer.status_code for answer in answers] == [202, 202, 202, 429]
     assert (answers[3].json or {})["error"]["code"] == "RATE_LIMITED"
@@ -149,7 +146,7 @@ def test_the_logs_of_other_stores_take_no_room_from_this_one(
     settings: Settings, database: Database, servers: Servers, store: CreatedStore, other_store: CreatedStore
 ) -> None:
     """The numbers of logs run over all stores: that many lie between two of one store does not mean that they are its own."""
-    with application(settings, database, servers, max_open_logs_per_store=4, queue_window=1) as app:
+    with changed_application(settings, database, servers, max_open_logs_per_store=4, queue_window=1) as app:
         client = app.test_client()
         answers = []
         for _ in range(5):
@@ -161,7 +158,7 @@ def test_the_logs_of_other_stores_take_no_room_from_this_one(
 def test_a_full_store_still_answers_what_needs_no_room(
     settings: Settings, database: Database, servers: Servers, store: CreatedStore, other_store: CreatedStore
 ) -> None:
-    with application(settings, database, servers, max_open_logs_per_store=1) as app:
+    with changed_application(settings, database, servers, max_open_logs_per_store=1) as app:
         client = app.test_client()
         first = post(client, store.token, "orders", ORDERS, KEY)
         assert id_of(post(client, store.token, "orders", ORDERS, KEY)) == id_of(first)
@@ -172,7 +169,7 @@ def test_a_full_store_still_answers_what_needs_no_room(
 def test_when_a_log_ends_there_is_room_for_another(
     settings: Settings, database: Database, servers: Servers, store: CreatedStore, runtime: Runtime
 ) -> None:
-    with application(settings, database, servers, max_open_logs_per_store=1) as app:
+    with changed_application(settings, database, servers, max_open_logs_per_store=1) as app:
         first = post(app.test_client(), store.token, "orders", ORDERS)
         assert post(app.test_client(), store.token, "orders", ORDERS).status_code == 429
         process(runtime, store.store_id, id_of(first))
@@ -187,7 +184,7 @@ def test_a_store_that_calls_too_often_is_told_when_to_come_back(
     other_store: CreatedStore,
     redis: Redis,
 ) -> None:
-    with application(settings, database, servers, rate_limit_per_minute=5) as app:
+    with changed_application(settings, database, servers, rate_limit_per_minute=5) as app:
         client = app.test_client()
         answers = [client.get("/api/sync/status", headers=bearer(store.token)) for _ in range(30)]
         assert client.get("/api/sync/status", headers=bearer(other_store.token)).status_code == 200
@@ -199,10 +196,8 @@ def test_a_store_that_calls_too_often_is_told_when_to_come_back(
 def test_without_redis_a_batch_is_accepted_all_the_same(
     settings: Settings, database: Database, store: CreatedStore, root_conn: Connection
 ) -> None:
-    app = create_app(settings, database.url, "redis://127.0.0.1:1/0")
-    assert post(app.test_client(), store.token, "orders", ORDERS).status_code == 202
-    app.extensions[EXTENSION].pool.close()
-    app.extensions[EXTENSION].wake_up.redis.close()
+    with application(settings, database.url, "redis://127.0.0.1:1/0") as app:
+        assert post(app.test_client(), store.token, "orders", ORDERS).status_code == 202
     assert logs_of(root_conn, store) == 1
 
 

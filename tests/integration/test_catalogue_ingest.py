@@ -12,10 +12,9 @@ import pytest
 from flask.testing import FlaskClient
 from psycopg import Connection
 
-from app.factory import create_app
-from app.services import EXTENSION
 from app.settings import Settings
 from app.tenants import CreatedStore
+from tests.application import application
 from tests.conftest import Database, Servers
 from tests.factories import ID_FIELDS, MAKERS, make_category, make_customer, make_product
 from tests.pipeline import bearer, kept_batch, post, sync
@@ -108,12 +107,10 @@ def test_a_customer_may_have_no_email(runtime: Runtime, store_id: UUID, root_con
 def test_with_a_key_an_email_is_stored_as_its_hmac(
     settings: Settings, database: Database, servers: Servers, store: CreatedStore, root_conn: Connection
 ) -> None:
-    app = create_app(replace(settings, email_hash_key="k" * 32), database.url, servers.redis.url)
-    with app.test_client() as client:
+    keyed = replace(settings, email_hash_key="k" * 32)
+    with application(keyed, database.url, servers.redis.url) as app, app.test_client() as client:
         assert post(client, store.token, "customers", [make_customer(email=ADDRESS)]).status_code == 202
     body = kept_batch(root_conn, store.store_id)
-    app.extensions[EXTENSION].pool.close()
-    app.extensions[EXTENSION].wake_up.redis.close()
     assert SHA256.encode() not in body and b"@" not in body
 
 

@@ -56,6 +56,16 @@ def postgres(root: Path) -> Iterator[EmbeddedPostgres]:
     server.stop()
 
 
+@pytest.fixture(scope="module")
+def running() -> Iterator[EmbeddedPostgres]:
+    """One that was started for the first time, and is only looked at."""
+    with data_dir() as path:
+        server = EmbeddedPostgres(path)
+        server.start()
+        yield server
+        server.stop()
+
+
 @pytest.fixture
 def redis_server(root: Path) -> Iterator[EmbeddedRedis]:
     server = EmbeddedRedis(root)
@@ -74,43 +84,38 @@ def do(url: str, statement: str) -> None:
         conn.execute(statement.encode())
 
 
-def test_the_first_start_makes_roles_and_a_database_of_the_owner(postgres: EmbeddedPostgres) -> None:
-    postgres.start()
-    assert ask(postgres.app_url(), "SELECT current_user") == "sluice_app"
-    assert ask(postgres.owner_url(), "SELECT current_user") == "sluice_owner"
-    owner = ask(postgres.superuser_url(), "SELECT pg_get_userbyid(datdba) FROM pg_database WHERE datname = 'sluice'")
+def test_the_first_start_makes_roles_and_a_database_of_the_owner(running: EmbeddedPostgres) -> None:
+    assert ask(running.app_url(), "SELECT current_user") == "sluice_app"
+    assert ask(running.owner_url(), "SELECT current_user") == "sluice_owner"
+    owner = ask(running.superuser_url(), "SELECT pg_get_userbyid(datdba) FROM pg_database WHERE datname = 'sluice'")
     assert owner == "sluice_owner"
-    assert ask(postgres.app_url(), "SELECT current_setting('server_encoding')") == "UTF8"
+    assert ask(running.app_url(), "SELECT current_setting('server_encoding')") == "UTF8"
 
 
-def test_the_application_may_not_create_tables(postgres: EmbeddedPostgres) -> None:
-    postgres.start()
+def test_the_application_may_not_create_tables(running: EmbeddedPostgres) -> None:
     with pytest.raises(psycopg.errors.InsufficientPrivilege):
-        do(postgres.app_url(), "CREATE TABLE t (x int)")
+        do(running.app_url(), "CREATE TABLE t (x int)")
 
 
-def test_it_listens_on_a_private_socket_only(postgres: EmbeddedPostgres, root: Path) -> None:
-    postgres.start()
-    assert ask(postgres.superuser_url(), "SELECT current_setting('listen_addresses')") == ""
-    assert stat.S_IMODE((root / "postgres" / "run").stat().st_mode) == 0o700
-    assert stat.S_IMODE((root / "secrets.json").stat().st_mode) == 0o600
+def test_it_listens_on_a_private_socket_only(running: EmbeddedPostgres) -> None:
+    assert ask(running.superuser_url(), "SELECT current_setting('listen_addresses')") == ""
+    assert stat.S_IMODE((running.root / "postgres" / "run").stat().st_mode) == 0o700
+    assert stat.S_IMODE((running.root / "secrets.json").stat().st_mode) == 0o600
 
 
-def test_a_wrong_password_is_refused_on_the_socket(postgres: EmbeddedPostgres) -> None:
-    postgres.start()
+def test_a_wrong_password_is_refused_on_the_socket(running: EmbeddedPostgres) -> None:
     with pytest.raises(psycopg.OperationalError, match="password authentication failed"):
-        psycopg.connect(postgres.app_url().replace("sluice_app:", "sluice_app:x"))
+        psycopg.connect(running.app_url().replace("sluice_app:", "sluice_app:x"))
 
 
-def test_no_value_of_a_failed_statement_reaches_the_log(postgres: EmbeddedPostgres, root: Path) -> None:
-    postgres.start()
-    do(postgres.owner_url(), "CREATE TABLE t (x text PRIMARY KEY)")
+def test_no_value_of_a_failed_statement_reaches_the_log(running: EmbeddedPostgres) -> None:
+    do(running.owner_url(), "CREATE TABLE t (x text PRIMARY KEY)")
     for _ in range(2):
         try:
-            do(postgres.owner_url(), "INSERT INTO t VALUES ('someone-private')")
+            do(running.owner_url(), "INSERT INTO t VALUES ('someone-private')")
         except psycopg.errors.UniqueViolation:
             pass
-    log = (root / "logs" / "postgres.log").read_text()
+    log = (running.root / "logs" / "postgres.log").read_text()
     assert "unique constraint" in log
     assert "someone-private" not in log
 

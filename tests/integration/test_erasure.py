@@ -29,7 +29,7 @@ from tests.outbound import make_erp_product, put_products
 from tests.pipeline import accept_batch, bearer, read_log, sync
 from tests.waiting import wait_until
 from workers.inbound.erasure import clean_page, erase_customer
-from workers.inbound.pages import FetchedPage, decode_page, encode_page
+from workers.inbound.kept_page import FetchedPage, decode_page, encode_page
 from workers.inbound.payload import unpack
 from workers.inbound.process import Outcome, process
 from workers.inbound.pull_start import Wanted, start_pull

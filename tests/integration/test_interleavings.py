@@ -10,12 +10,13 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from psycopg import Connection
 
+from tests.examples import examples
 from tests.factories import make_customer, make_order
 from tests.pipeline import accept_batch
 from workers.inbound.process import Outcome, process
 from workers.runtime import Runtime
 
-KEYS = 16  # each key of an example is an interleaving of its own: 16 keys x (100 + 30) examples
+KEYS = 16  # each key of an example is an interleaving of its own: 16 keys x (100 + 30) examples if thorough
 TIMES = (None, "2026-01-15T10:00:00Z", "2026-01-15T11:00:00Z")
 FRESH = count(1)
 
@@ -25,7 +26,7 @@ VERSIONS = st.tuples(st.sampled_from("abc"), st.sampled_from(TIMES))
 BATCHES = st.lists(
     st.lists(st.tuples(st.integers(0, KEYS - 1), VERSIONS), min_size=1, max_size=24), min_size=2, max_size=4
 )
-QUICK = settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+LAW = settings(max_examples=examples(100), suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 
 def winners(batches: Batches, timed: bool) -> dict[int, str]:
@@ -62,7 +63,7 @@ def says(root_conn: Connection, query: str, store_id: UUID, base: int) -> dict[i
     return {key - base: text for key, text in rows}
 
 
-@QUICK
+@LAW
 @given(data=st.data(), batches=BATCHES)
 def test_orders_end_in_one_state(
     runtime: Runtime, store_id: UUID, root_conn: Connection, data: st.DataObject, batches: Batches
@@ -77,7 +78,7 @@ def test_orders_end_in_one_state(
     assert says(root_conn, query, store_id, base) == winners(batches, timed=True)
 
 
-@settings(QUICK, max_examples=30)
+@settings(LAW, max_examples=examples(30))
 @given(data=st.data(), batches=BATCHES)
 def test_customers_end_in_one_state(
     runtime: Runtime, store_id: UUID, root_conn: Connection, data: st.DataObject, batches: Batches

@@ -12,11 +12,10 @@ from prometheus_client.parser import text_string_to_metric_families
 from psycopg import Connection
 from redis import Redis
 
-from app.factory import create_app
 from app.metrics.facts import FactsCollector
-from app.services import EXTENSION
 from app.settings import Settings
 from app.tenants import CreatedStore
+from tests.application import application
 from tests.conftest import Database, Servers
 from tests.factories import make_order
 from tests.integration.test_alerts import add_log
@@ -30,14 +29,11 @@ TOKEN = "a token for metrics that is long enough"
 Labels = dict[str, str]
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def guarded(settings: Settings, database: Database, servers: Servers) -> Iterator[FlaskClient]:
     """The application with METRICS_TOKEN set."""
-    app = create_app(replace(settings, metrics_token=TOKEN), database.url, servers.redis.url)
-    with app.test_client() as test_client:
-        yield test_client
-    app.extensions[EXTENSION].pool.close()
-    app.extensions[EXTENSION].wake_up.redis.close()
+    with application(replace(settings, metrics_token=TOKEN), database.url, servers.redis.url) as app:
+        yield app.test_client()
 
 
 def samples(client: FlaskClient) -> dict[tuple[str, frozenset[tuple[str, str]]], float]:
@@ -116,15 +112,17 @@ def test_it_speaks_openmetrics_where_that_is_asked_for(client: FlaskClient) -> N
 def test_requests_and_refusals_count_by_route_and_code(client: FlaskClient, store: CreatedStore) -> None:
     def counted() -> list[float]:
         route = "/api/sync/<entity>"
-        return [
-            value(client, "sluice_http_requests_total", method="POST", route=route, status="202"),
-            value(client, "sluice_http_request_seconds_count", route=route),
-            value(client, "sluice_http_refusals_total", route=route, code="VALIDATION_ERROR"),
-            value(client, "sluice_http_refusals_total", route="(none)", code="NOT_FOUND"),
-            value(client, "sluice_http_refusals_total", route="/api/sync/jobs/<log_id>", code="UNAUTHORIZED"),
-            value(client, "sluice_http_refusals_total", route="/console/stores", code="UNAUTHORIZED"),
-            value(client, "sluice_records_received_total", entity="orders"),
+        wanted: list[tuple[str, Labels]] = [
+            ("sluice_http_requests_total", {"method": "POST", "route": route, "status": "202"}),
+            ("sluice_http_request_seconds_count", {"route": route}),
+            ("sluice_http_refusals_total", {"route": route, "code": "VALIDATION_ERROR"}),
+            ("sluice_http_refusals_total", {"route": "(none)", "code": "NOT_FOUND"}),
+            ("sluice_http_refusals_total", {"route": "/api/sync/jobs/<log_id>", "code": "UNAUTHORIZED"}),
+            ("sluice_http_refusals_total", {"route": "/console/stores", "code": "UNAUTHORIZED"}),
+            ("sluice_records_received_total", {"entity": "orders"}),
         ]
+        found = samples(client)
+        return [found.get((name, frozenset(labels.items())), 0.0) for name, labels in wanted]
 
     before = counted()
     post(client, store.token, "orders", [make_order(), {}])

@@ -11,15 +11,15 @@ from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
+from flask import Flask
 from flask.testing import FlaskClient
 from psycopg import Connection
-from redis import Redis
 
 from app.auth import token_sha256
-from app.factory import create_app
 from app.services import EXTENSION
 from app.settings import Settings
 from app.tenants import CreatedStore, create_store, rotate_token
+from tests.application import application
 from tests.conftest import Database, Servers
 from tests.fakes.woocommerce import FakeWooCommerce
 from tests.outbound import SECRET_KEY, make_erp_product, push, with_key
@@ -30,13 +30,11 @@ WOO = "/api/v1/woocommerce"
 ADMIN_ONLY = ("/sync/all", "/sync/categories", "/sync/retry")
 
 
-@pytest.fixture
-def client(settings: Settings, database: Database, redis: Redis, servers: Servers) -> Iterator[FlaskClient]:
-    app = create_app(replace(settings, secret_key=SECRET_KEY), database.url, servers.redis.url)
-    with app.test_client() as test_client:
-        yield test_client
-    app.extensions[EXTENSION].pool.close()
-    app.extensions[EXTENSION].wake_up.redis.close()
+@pytest.fixture(scope="module")
+def app(settings: Settings, database: Database, servers: Servers) -> Iterator[Flask]:
+    """The application that can keep credentials."""
+    with application(replace(settings, secret_key=SECRET_KEY), database.url, servers.redis.url) as made:
+        yield made
 
 
 @pytest.fixture

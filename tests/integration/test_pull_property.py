@@ -18,6 +18,7 @@ from app.tenants import create_store, set_credentials
 from db.sync_logs import cancel_log
 from db.tenancy import tenant
 from tests.conftest import Database
+from tests.examples import examples
 from tests.fakes.tiktok import BEGIN, FakeTiktok
 from tests.fakes.tiktok_records import FIRST_ORDER
 from tests.pipeline import read_log
@@ -36,7 +37,9 @@ WANTED = st.builds(
     max_records=st.none() | st.integers(1, 40),
 )
 LAW = settings(
-    max_examples=5, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow], print_blob=True
+    max_examples=examples(5),
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+    print_blob=True,
 )
 
 

@@ -12,6 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.examples import examples
 from tests.fakes.clock import NOW, FakeClock
 from tests.fakes.desk import desk_of
 from tests.fakes.reading import pages_of
@@ -119,7 +120,7 @@ def test_orders_changed_and_added_during_a_walk_by_id_are_neither_lost_nor_doubl
     assert len(found) >= 1000
 
 
-@settings(max_examples=8, deadline=None)
+@settings(max_examples=examples(8))
 @given(edits=st.lists(st.lists(st.integers(0, 899), max_size=8), max_size=5))
 def test_edits_during_a_walk_by_update_are_read_by_the_next_run(edits: list[list[int]]) -> None:
     with ExitStack() as stack:

@@ -12,6 +12,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from tests.examples import examples
 from tests.fakes.clock import NOW, FakeClock
 from tests.fakes.desk import desk_of
 from tests.fakes.reading import pages_of, read_at_once
@@ -136,7 +137,7 @@ def test_any_cursor_can_be_taken_up_by_another_client(stack: ExitStack) -> None:
     assert [int(record["id"]) for record in first.records] + rest == world.held
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=examples(25))
 @given(
     step=st.sampled_from([0.0, 0.01, 0.3, 5.0]),
     edits=st.lists(st.lists(st.integers(0, 299), max_size=8), max_size=12),

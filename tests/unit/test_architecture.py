@@ -6,7 +6,8 @@ import ast
 import re
 import sys
 from argparse import Namespace
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -40,12 +41,15 @@ def name_of(path: Path) -> str:
     return ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")
 
 
-MODULES = {name_of(path): ast.parse(path.read_text(encoding="utf-8")) for path in SOURCES}
+@cache
+def modules() -> dict[str, list[ast.AST]]:
+    """Each module's nodes, by its name; read and walked once for all tests."""
+    return {name_of(path): list(ast.walk(ast.parse(path.read_text(encoding="utf-8")))) for path in SOURCES}
 
 
-def imports_of(tree: ast.AST) -> Iterator[str]:
-    """The dotted name of each module imported anywhere in the tree."""
-    for node in ast.walk(tree):
+def imports_of(nodes: Iterable[ast.AST]) -> Iterator[str]:
+    """The dotted name of each module imported by any of the nodes."""
+    for node in nodes:
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
@@ -55,7 +59,7 @@ def imports_of(tree: ast.AST) -> Iterator[str]:
 
 def _modules_named(package: str, names: list[str]) -> Iterator[str]:
     """`from db import stores` imports db.stores; `from db.pool import Pool` imports db.pool."""
-    inner = [f"{package}.{name}" for name in names if f"{package}.{name}" in MODULES]
+    inner = [f"{package}.{name}" for name in names if f"{package}.{name}" in modules()]
     yield from inner
     if len(inner) < len(names):
         yield package
@@ -69,9 +73,9 @@ def strangers(room: str, allowed: tuple[str, ...]) -> list[str]:
     """Imports of a room that are neither the standard library's nor allowed."""
     return [
         f"{module} imports {imported}"
-        for module, tree in MODULES.items()
+        for module, nodes in modules().items()
         if is_inside(module, (room,))
-        for imported in imports_of(tree)
+        for imported in imports_of(nodes)
         if imported.split(".")[0] not in sys.stdlib_module_names and not is_inside(imported, allowed)
     ]
 
@@ -107,9 +111,9 @@ def test_app_enters_workers_by_the_front_doors_alone() -> None:
     doors = tuple(f"workers.{name}" for name in FRONT_DOORS)
     inner = [
         f"{module} imports {imported}"
-        for module, tree in MODULES.items()
+        for module, nodes in modules().items()
         if is_inside(module, ("app",))
-        for imported in imports_of(tree)
+        for imported in imports_of(nodes)
         if is_inside(imported, ("workers",)) and not is_inside(imported, doors)
     ]
     assert inner == []
@@ -122,37 +126,39 @@ def test_app_init_is_empty() -> None:
 def test_no_import_stands_inside_a_function() -> None:
     functions = (
         (module, node)
-        for module, tree in MODULES.items()
-        for node in ast.walk(tree)
+        for module, nodes in modules().items()
+        for node in nodes
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
     )
-    assert [f"{module}.{node.name}" for module, node in functions if any(imports_of(node))] == []
+    assert [f"{module}.{node.name}" for module, node in functions if any(imports_of(ast.walk(node)))] == []
 
 
 def test_no_module_imports_itself_by_a_detour() -> None:
-    edges = {module: {name for name in imports_of(tree) if name in MODULES} for module, tree in MODULES.items()}
+    edges = {module: {name for name in imports_of(nodes) if name in modules()} for module, nodes in modules().items()}
     while leaves := [module for module, needed in edges.items() if not needed & edges.keys()]:
         for leaf in leaves:
             del edges[leaf]
     assert edges == {}, "these modules form a cycle"
 
 
-def docstrings(tree: ast.AST) -> set[int]:
-    """The ids of the nodes that are docstrings."""
+def texts_of(nodes: Iterable[ast.AST]) -> Iterator[str]:
+    """Each text that is no docstring."""
+    nodes = list(nodes)
     owners = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
-    bodies = [node.body for node in ast.walk(tree) if isinstance(node, owners) and node.body]
-    return {id(body[0].value) for body in bodies if isinstance(body[0], ast.Expr)}
+    bodies = [node.body for node in nodes if isinstance(node, owners) and node.body]
+    docstrings = {id(body[0].value) for body in bodies if isinstance(body[0], ast.Expr)}
+    for node in nodes:
+        if isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in docstrings:
+            yield node.value
 
 
 def test_no_sql_stands_outside_db() -> None:
     found = [
-        f"{module}: {node.value[:60]}"
-        for module, tree in MODULES.items()
+        f"{module}: {text[:60]}"
+        for module, nodes in modules().items()
         if not is_inside(module, ("db",))
-        for texts in [docstrings(tree)]
-        for node in ast.walk(tree)
-        if isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in texts
-        if SQL_TEXT.search(node.value)
+        for text in texts_of(nodes)
+        if SQL_TEXT.search(text)
     ]
     assert found == []
 
@@ -161,25 +167,24 @@ def test_no_statement_is_written_by_hand_in_db() -> None:
     """All but the one that can't be a parameterised query: CREATE DATABASE takes no parameters."""
     found = [
         module
-        for module, tree in MODULES.items()
+        for module, nodes in modules().items()
         if is_inside(module, ("db",))
-        for node in ast.walk(tree)
-        if isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in docstrings(tree)
-        if SQL_TEXT.search(node.value)
+        for text in texts_of(nodes)
+        if SQL_TEXT.search(text)
     ]
     assert found == ["db.bootstrap"]
 
 
-def uses_of(tree: ast.AST, known: set[str]) -> list[str]:
+def uses_of(nodes: Iterable[ast.AST], known: set[str]) -> list[str]:
     """Each `SQL["name"]` of a module, and each name of its file that stands there as a plain text."""
-    plain = [node.value for node in ast.walk(tree) if isinstance(node, ast.Constant) and isinstance(node.value, str)]
+    plain = [node.value for node in nodes if isinstance(node, ast.Constant) and isinstance(node.value, str)]
     return [text for text in plain if text in known]
 
 
 @pytest.mark.parametrize("path", QUERY_FILES, ids=lambda path: path.stem)
 def test_every_named_query_has_exactly_one_user(path: Path) -> None:
     names = HEADER.findall(path.read_text(encoding="utf-8"))
-    uses = uses_of(MODULES[f"db.{path.stem}"], set(names))
+    uses = uses_of(modules()[f"db.{path.stem}"], set(names))
     assert sorted(uses) == sorted(set(names)) == sorted(names)
 
 
@@ -194,7 +199,7 @@ def test_every_used_query_exists(path: Path) -> None:
 def test_every_module_with_queries_reads_its_own_file() -> None:
     asked = {
         module: re.findall(r'\bqueries\("(\w+)"\)', (ROOT / f"{module.replace('.', '/')}.py").read_text())
-        for module in MODULES
+        for module in modules()
         if is_inside(module, ("db",)) and module != "db"
     }
     assert all(names in ([], [module.removeprefix("db.")]) for module, names in asked.items())
@@ -241,9 +246,10 @@ def test_each_queue_has_a_worker_in_compose() -> None:
     assert {queue_of(command) for command in commands} - {None} == set(QUEUES)
 
 
-@pytest.mark.parametrize("path", [*SOURCES, *SQL_FILES], ids=lambda path: str(path.relative_to(ROOT)))
-def test_every_file_says_what_it_is(path: Path) -> None:
-    first = path.read_text(encoding="utf-8").partition("\n")[0]
-    if path.name == "__init__.py" and not first:
-        return
-    assert first.startswith('"""' if path.suffix == ".py" else "--")
+def test_every_file_says_what_it_is() -> None:
+    silent = [path for path in [*SOURCES, *SQL_FILES] if not says_what_it_is(path)]
+    assert [str(path.relative_to(ROOT)) for path in silent if path.name != "__init__.py" or path.read_text()] == []
+
+
+def says_what_it_is(path: Path) -> bool:
+    return path.read_text(encoding="utf-8").startswith('"""' if path.suffix == ".py" else "--")

@@ -14,6 +14,7 @@ from marshmallow import Schema, fields
 from schemas.compiled import compile_schema
 from schemas.entities import ENTITIES, Entity, load_record, load_strictly
 from schemas.strict_json import dumps, loads
+from tests.examples import examples
 from tests.factories import MAKERS
 
 HASH = "0" * 64
@@ -56,7 +57,7 @@ def test_the_usual_record_takes_the_fast_way(name: str) -> None:
 
 @pytest.mark.parametrize("name", ENTITIES)
 @given(data=st.data())
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=examples(150))
 def test_what_the_fast_way_accepts_marshmallow_accepts_alike(name: str, data: st.DataObject) -> None:
     entity = ENTITIES[name]
     record = plain(entity)
@@ -72,7 +73,7 @@ def test_what_the_fast_way_accepts_marshmallow_accepts_alike(name: str, data: st
 
 
 @given(st.lists(st.dictionaries(st.sampled_from(sorted(ENTITIES["orders"].lists["items"])), HOSTILE), max_size=3))
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=examples(150))
 def test_items_are_judged_alike(items: list[dict[str, Any]]) -> None:
     entity = ENTITIES["orders"]
     record = plain(entity) | {"items": items}

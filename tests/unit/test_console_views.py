@@ -22,6 +22,7 @@ from db.overview import Finished
 from db.sync_logs import LogView
 from schemas.start_form import NUMBERS, StartForm, WrongForm, read_start_form
 from schemas.store_forms import CREDENTIALS, read_credentials_form, read_schedule_form, read_store_form
+from tests.examples import examples
 from workers.ids import new_id
 from workers.queues import WakeUp, connect
 
@@ -139,7 +140,7 @@ def test_every_mode_of_every_platform_has_its_sentence() -> None:
             assert ("7" in sentence) == bool(numbers)
 
 
-@settings(max_examples=40)
+@settings(max_examples=examples(40))
 @given(st.dictionaries(st.sampled_from(["entity", "mode", *NUMBERS]), st.text(max_size=12)))
 def test_any_form_is_read_or_its_fields_are_named(fields: dict[str, str]) -> None:
     try:

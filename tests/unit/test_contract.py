@@ -236,14 +236,14 @@ def test_what_the_document_requires_is_required(name: str) -> None:
 
 
 @settings(max_examples=10)
-@given(bodies(component("Schedule")))
+@given(st.deferred(lambda: bodies(component("Schedule"))))
 def test_a_schedule_that_fits_the_document_can_be_followed(body: dict[str, Any]) -> None:
     asked = read_schedule(json.dumps(body).encode())
     check_timing(Timing(asked.cron, asked.every_seconds))
 
 
 @settings(max_examples=10)
-@given(bodies(component("ShopifyStart")))
+@given(st.deferred(lambda: bodies(component("ShopifyStart"))))
 def test_a_start_that_fits_the_document_is_taken(body: dict[str, Any]) -> None:
     assert read_shopify_start(json.dumps(body).encode()).job_type == body["jobType"]
 

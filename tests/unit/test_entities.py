@@ -16,6 +16,7 @@ from schemas.entities import ENTITIES, external_id, load_record, load_strictly
 from schemas.reasons import REASONS, Problem, problems
 from schemas.records import Category, Customer, Order, OrderItem, Product
 from schemas.strict_json import loads
+from tests.examples import examples
 from tests.factories import ID_FIELDS, MAKERS, make_category, make_item, make_order, make_product
 
 SHORTEST: dict[str, dict[str, Any]] = {
@@ -159,7 +160,7 @@ VALUES = st.one_of(
 
 
 @pytest.mark.parametrize("entity", ENTITIES)
-@settings(max_examples=80)
+@settings(max_examples=examples(80))
 @given(data=st.data())
 def test_the_compiled_check_agrees_with_the_schema(entity: str, data: st.DataObject) -> None:
     record = loads(json.dumps(MAKERS[entity](**({"email": HASH} if entity == "customers" else {}))).encode())

@@ -13,6 +13,7 @@ from schemas.entities import ENTITIES
 from schemas.envelope import BYTE_ORDER_MARK, Batch, EnvelopeError, _read_each, _read_unread, read_batch
 from schemas.privacy import email_hasher
 from schemas.strict_json import loads
+from tests.examples import examples
 from tests.factories import MAKERS, make_item, make_order
 
 HASHER = email_hasher(None)
@@ -173,7 +174,7 @@ def mutated(draw: st.DrawFn, entity: str) -> Any:
 
 
 @pytest.mark.parametrize("entity", ENTITIES)
-@settings(max_examples=60)
+@settings(max_examples=examples(60))
 @given(data=st.data())
 def test_both_paths_mean_the_same(entity: str, data: st.DataObject) -> None:
     records = data.draw(st.lists(mutated(entity) | VALUES, max_size=6) | VALUES)
@@ -191,7 +192,7 @@ HOSTILE_VALUES = (b'"\\u0040"', b'"\\ud800"', b'"\\q"', b"1e99999999999999999999
 HOSTILE_TOKENS = st.sampled_from([*(bytes([byte]) for byte in HOSTILE_BYTES), *HOSTILE_WORDS, *HOSTILE_VALUES])
 
 
-@settings(max_examples=150)
+@settings(max_examples=examples(150))
 @given(st.data())
 @example(None)
 def test_both_paths_mean_the_same_of_broken_envelopes(data: st.DataObject | None) -> None:
@@ -236,7 +237,7 @@ def test_an_odd_email_is_refused_or_kept_as_no_text(value: bytes) -> None:
         assert kept[0]["email"] is False or len(kept[0]["email"]) == 64
 
 
-@settings(max_examples=100)
+@settings(max_examples=examples(100))
 @given(st.data())
 def test_no_envelope_raises_anything_but_its_refusal(data: st.DataObject) -> None:
     entity = data.draw(st.sampled_from(sorted(ENTITIES)))

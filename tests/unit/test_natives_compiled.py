@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from marshmallow import ValidationError
 
 from schemas.natives import NATIVES, Native
+from tests.examples import examples
 from tests.fakes import shopify_records, tiktok_records
 from tests.fakes.woocommerce import Settings, orders
 from tests.fakes.woocommerce.state import ShopState
@@ -80,7 +81,7 @@ def test_the_usual_payload_takes_the_fast_way(name: tuple[str, str]) -> None:
 
 @pytest.mark.parametrize("name", USUAL, ids="-".join)
 @given(data=st.data())
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=examples(100))
 def test_what_the_fast_way_accepts_marshmallow_accepts_alike(name: tuple[str, str], data: st.DataObject) -> None:
     native = NATIVES[name[0]][name[1]]
     payload = copied(USUAL[name])

@@ -5,17 +5,18 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
-from redis import Redis
 
 from app.metrics import pool, requests
 from app.metrics.facts import Facts, FactsCollector, families
 from db.metrics import ItemGroup, LogGroup, Totals, Watermarks
 from workers.alerts.conditions import KINDS
+from workers.queues import connect
 
 DOCS = Path(__file__).parents[2] / "docs"
 RULES = yaml.safe_load((DOCS / "prometheus-rules.yml").read_text(encoding="utf-8"))
@@ -37,12 +38,13 @@ FULL = Facts(
 )
 
 
+@cache
 def exposed() -> dict[str, set[str]]:
     """Every series that a scrape may hold, with its labels."""
     requests.note_request("GET", "/x", 404, 0.1, "NOT_FOUND")
     requests.note_records("orders", 1)
     pool.CONNECTIONS.labels("used").set(0)
-    away = FactsCollector("postgresql://nobody@127.0.0.1:1/x", Redis(port=1))
+    away = FactsCollector("postgresql://nobody@127.0.0.1:1/x", connect("redis://127.0.0.1:1/0"))
     found = {"up": {"job", "instance"}, "sluice_queue_depth": {"queue", "instance"}}
     for family in (*requests.REGISTRY.collect(), *families(FULL), *away.collect()):
         for sample in family.samples:
@@ -50,7 +52,6 @@ def exposed() -> dict[str, set[str]]:
     return found
 
 
-EXPOSED = exposed()
 ALERTS = [rule for group in RULES["groups"] for rule in group["rules"]]
 PANELS = [panel for panel in DASHBOARD["panels"] if panel["type"] != "row"]
 
@@ -64,14 +65,14 @@ def expressions() -> Iterator[str]:
 def test_only_what_is_told_is_asked_for(expression: str) -> None:
     names = set(METRIC.findall(expression))
     assert names or expression.startswith("up{")
-    assert names <= EXPOSED.keys()
+    assert names <= exposed().keys()
     for name, matchers in SELECTOR.findall(expression):
-        assert set(LABEL.findall(matchers)) <= EXPOSED[name], name
+        assert set(LABEL.findall(matchers)) <= exposed()[name], name
     assert all(expression.count(opened) == expression.count(closed) for opened, closed in ("()", "[]", "{}"))
 
 
 def test_whatever_is_told_is_shown_or_watched() -> None:
-    base = {re.sub(r"_(bucket|count|sum|created)$", "", name) for name in EXPOSED if not name.endswith("_created")}
+    base = {re.sub(r"_(bucket|count|sum|created)$", "", name) for name in exposed() if not name.endswith("_created")}
     asked = {re.sub(r"_(bucket|count|sum)$", "", name) for one in expressions() for name in METRIC.findall(one)}
     left_out = {"sluice_database_pool_waited_total", "sluice_database_pool_wait_seconds_total", "up"}
     assert base - asked == left_out
@@ -98,7 +99,7 @@ def test_every_rule_and_every_kind_of_alert_says_what_to_do() -> None:
 
 def test_every_metric_stands_in_the_operators_table() -> None:
     rows = re.findall(r"^\| `(sluice_\w+)` \|", OPERATIONS, re.MULTILINE)
-    base = {re.sub(r"_(bucket|count|sum|created)$", "", name) for name in EXPOSED if not name.endswith("_created")}
+    base = {re.sub(r"_(bucket|count|sum|created)$", "", name) for name in exposed() if not name.endswith("_created")}
     assert sorted(rows) == sorted(base - {"up"})
 
 

@@ -23,7 +23,8 @@ from db.sync_record_errors import add_record_errors
 from db.tenancy import tenant
 from schemas.privacy import email_hasher
 from workers.inbound.apply import Applied, apply_batch
-from workers.inbound.pages import FetchedPage, decode_page, encode_page, read_page, split_page, versions_of
+from workers.inbound.kept_page import FetchedPage, decode_page, encode_page, split_page
+from workers.inbound.pages import read_page, versions_of
 from workers.inbound.pull_end import complete
 from workers.inbound.watermark import clock_before, in_order, late_by
 from workers.platforms.base import Page

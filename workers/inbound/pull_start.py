@@ -15,7 +15,7 @@ from db.sync_coverage import list_covered
 from db.sync_logs import Ticket
 from db.sync_metadata import Metadata, get_metadata, take_rest
 from workers.ids import new_id
-from workers.inbound.pages import decode_page, encode_page, split_page
+from workers.inbound.kept_page import decode_page, encode_page, split_page
 from workers.inbound.watermark import holes, incremental_window, moment_of, populate_window, window_json
 from workers.platforms.base import Window
 
