@@ -96,9 +96,9 @@ def _new_request_id() -> str:
 
 
 def _end_request(response: Response) -> Response:
-    response.headers["X-Request-Id"] = g.request_id
+    response.headers.add("X-Request-Id", g.request_id)
     response.headers.setdefault("Cache-Control", "no-store")
-    response.headers["X-Content-Type-Options"] = "nosniff"
+    response.headers.add("X-Content-Type-Options", "nosniff")
     # The rule and not the path: an unknown path may hold anything.
     route, seconds = route_of(request.url_rule), time.monotonic() - g.began
     method, status, code = request.method, response.status_code, g.get("error_code")

@@ -33,7 +33,7 @@ class Batch:
 
     received: int
     mode: str
-    body: bytes
+    body: bytes | memoryview
 
 
 def read_batch(entity: Entity, body: bytes, most_records: int, hasher: Hasher) -> Batch:

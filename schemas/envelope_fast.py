@@ -32,7 +32,7 @@ class Unread:
 
     received: int
     mode: Any
-    kept: bytes
+    kept: bytes | memoryview
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +72,7 @@ def read_as_it_came(entity: Entity, body: bytes) -> Unread | None:
     end = END.match(body, last) if last >= 0 else None
     if begin is None or end is None:
         return None
-    kept = body[begin.end() : last + 1]
+    kept = memoryview(body)[begin.end() : last + 1]  # nothing is copied
     try:
         received = len(readers.known_only.decode(kept))
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError, ValueError):

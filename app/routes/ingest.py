@@ -96,10 +96,11 @@ def _answer(receipt: Receipt, batch: Batch, ended: LogView | None) -> tuple[Resp
 
 
 def _accepted(receipt: Receipt, batch: Batch, headers: dict[str, str]) -> tuple[Response, int, dict[str, str]]:
-    status_url = f"/api/sync/jobs/{receipt.log_id}"
+    log_id = str(receipt.log_id)
+    status_url = f"/api/sync/jobs/{log_id}"
     data = {
-        "syncLogId": str(receipt.log_id),
-        "jobId": str(receipt.log_id),
+        "syncLogId": log_id,
+        "jobId": log_id,
         "status": "running",
         "receivedCount": batch.received,
         "statusUrl": status_url,

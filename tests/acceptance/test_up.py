@@ -176,7 +176,7 @@ def test_configured_servers_are_used_and_left_alone(up: Up, configured: Embedded
     up.settings["MIGRATION_DATABASE_URL"] = configured.app_url().replace("sluice_app", "sluice_owner")
     refused = run(up.env, "up")
     assert "MIGRATION_DATABASE_URL does not answer" in refused.stderr  # the password is not the owner's
-    assert refused.returncode == 1
+    assert refused.returncode == AWAY
     up.settings["MIGRATION_DATABASE_URL"] = configured.owner_url()
     up.start().ready()
     assert not (up.root / "postgres").exists()
@@ -200,7 +200,7 @@ def test_a_configured_server_that_does_not_answer_is_told_in_one_line(up: Up) ->
         "SECRET_KEY": "s" * 32,
     }
     answer = run(environment(up.root, up.port, **absent), "up")
-    assert answer.returncode == 1
+    assert answer.returncode == AWAY
     assert "DATABASE_URL does not answer" in answer.stderr
     assert len(answer.stderr.splitlines()) == 1
     assert "hidden" not in answer.stderr

@@ -26,7 +26,11 @@ STORES = 8
 
 @dataclass(frozen=True)
 class AcceptFigures:
-    """For one number of clients: requests a second and p99 in milliseconds, of the API and of the floor; medians."""
+    """For one number of clients: requests a second and p99 in milliseconds, of the API and of the floor; medians.
+
+    `ratio` and `p99_ratio` are medians too, each of two loads that ran one after the other: what slows a machine for a minute
+    slows both of them.
+    """
 
     clients: int
     encoding: str
@@ -34,6 +38,8 @@ class AcceptFigures:
     rate: float
     floor_p99: float
     p99: float
+    ratio: float
+    p99_ratio: float
 
 
 def measure(world: World, runs: int, clients: tuple[int, ...], requests: int) -> list[AcceptFigures]:
@@ -72,6 +78,8 @@ def _compare(world: World, api: Load, floor: Load, encoding: str, runs: int) -> 
         rate=median(high["rate"] for _, high in pairs),
         floor_p99=median(low["p99"] for low, _ in pairs),
         p99=median(high["p99"] for _, high in pairs),
+        ratio=median(high["rate"] / low["rate"] for low, high in pairs),
+        p99_ratio=median(high["p99"] / low["p99"] for low, high in pairs),
     )
 
 

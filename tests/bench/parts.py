@@ -67,7 +67,7 @@ def _accept_row(figures: AcceptFigures) -> Row:
         f"accept, {figures.clients} clients, {figures.encoding}",
         f"{figures.rate:.0f}/s, p99 {figures.p99:.0f} ms",
         f"{figures.floor_rate:.0f}/s, p99 {figures.floor_p99:.0f} ms",
-        f"{figures.rate / figures.floor_rate:.2f}, p99 {figures.p99 / figures.floor_p99:.1f}",
+        f"{figures.ratio:.2f}, p99 {figures.p99_ratio:.1f}",
         "≥ 0.75, p99 ≤ 2",
     )
 

@@ -24,7 +24,7 @@ KEY = "k" * 32
 def stored(entity: str, record: dict[str, Any], key: str | None = None) -> bytes:
     """What is kept of a batch of one record."""
     body = json.dumps({entity: [record]}).encode()
-    return read_batch(ENTITIES[entity], body, 10, email_hasher(key)).body
+    return bytes(read_batch(ENTITIES[entity], body, 10, email_hasher(key)).body)
 
 
 @pytest.mark.parametrize("address", ["john.doe@example.com", ADDRESS, f"  {ADDRESS}\n"])
@@ -38,7 +38,7 @@ def test_with_a_key_the_hash_is_an_hmac() -> None:
 
 def test_the_email_of_a_customer_is_stored_as_its_hash() -> None:
     kept = stored("customers", make_customer(email=ADDRESS))
-    assert json.loads(kept)[0]["email"] == PLAIN
+    assert json.loads(bytes(kept))[0]["email"] == PLAIN
     assert b"@" not in kept
 
 
@@ -77,13 +77,13 @@ def test_an_unknown_field_is_not_stored(entity: str) -> None:
 def test_an_escaped_address_is_masked_all_the_same(spelling: str) -> None:
     body = f'{{"customers":[{{"wc_customer_id":1,"display_name":"{spelling}"}}]}}'.encode()
     kept = read_batch(ENTITIES["customers"], body, 10, email_hasher(None)).body
-    assert json.loads(kept)[0]["display_name"] == "j"
+    assert json.loads(bytes(kept))[0]["display_name"] == "j"
 
 
 def test_an_escaped_field_name_is_the_same_field() -> None:
     body = rb'{"customers":[{"wc_customer_id":1,"\u0065mail":"john.doe@example.com"}]}'
     kept = read_batch(ENTITIES["customers"], body, 10, email_hasher(None)).body
-    assert json.loads(kept)[0]["email"] == PLAIN
+    assert json.loads(bytes(kept))[0]["email"] == PLAIN
 
 
 @pytest.mark.parametrize(

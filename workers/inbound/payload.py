@@ -13,7 +13,7 @@ FRAME = b"\x28\xb5\x2f\xfd"  # how a Zstandard frame begins (RFC 8878); JSON nev
 _of_thread = threading.local()  # a compressor may not be shared between threads, and making one takes half of the time
 
 
-def pack(body: bytes) -> bytes:
+def pack(body: bytes | memoryview) -> bytes:
     """A batch's sanitised JSON array, ready to be stored."""
     compressor: zstandard.ZstdCompressor | None = getattr(_of_thread, "compressor", None)
     if compressor is None:
