@@ -9,6 +9,7 @@ from __future__ import annotations
 import threading
 import time
 from dataclasses import dataclass, field
+from functools import partial
 
 from redis.exceptions import RedisError
 
@@ -20,8 +21,9 @@ from db.errors import is_retryable, safe_facts
 from db.pool import Pool, open_pool
 from db.session import set_asynchronous_commit
 from db.sync_logs import Ticket
-from workers.alerts.teller import Teller
+from workers.alerts.notices import tell
 from workers.alerts.watch import watch
+from workers.aside import Aside
 from workers.heartbeat import beat
 from workers.inbound.attempts import GAVE_UP, GAVE_UP_MESSAGE
 from workers.outbound.upkeep import Upkeep
@@ -33,24 +35,34 @@ MOST_A_TICK = 500
 PRUNE_EVERY_SECONDS = 600.0
 PRUNED_AT_ONCE = 1000
 REDIS_TIMEOUT_SECONDS = 2.0
+CONNECTIONS = 3  # a tick's, and one for each of the two that go aside
 
 log = get_logger(__name__)
 
 
 @dataclass(slots=True)
 class Dispatcher:
-    """What a tick needs, and when it pruned last."""
+    """What a tick needs, and when it pruned last.
+
+    Aside go the upkeep, for a full sync of a million products takes its time, and the notices: httpx limits each read and no
+    call as a whole, and nothing limits how long a name is looked up.
+    """
 
     settings: Settings
     pool: Pool
     wake_up: WakeUp
     pruned_at: float = float("-inf")
-    upkeep: Upkeep = field(init=False)
-    teller: Teller = field(init=False)
+    upkeep: Aside = field(init=False)
+    telling: Aside = field(init=False)
 
     def __post_init__(self) -> None:
-        self.upkeep = Upkeep(self.settings, self.pool, self.wake_up)
-        self.teller = Teller(self.pool, self.settings.alert_webhook_url)
+        self.upkeep = Aside("upkeep", Upkeep(self.settings, self.pool, self.wake_up).tick)
+        self.telling = Aside("tell", partial(tell, self.pool, self.settings.alert_webhook_url))
+
+    def end(self) -> None:
+        """Wait for what is under way."""
+        self.upkeep.end()
+        self.telling.end()
 
     def tick(self) -> None:
         """One round. Raises psycopg.Error and PoolTimeout where the database is away."""
@@ -59,7 +71,6 @@ class Dispatcher:
         self._hand_out()  # before all that is done store by store: what fails there must hold up no batch
         self._prune()
         self.wake_up.enqueue(run_due(self.pool))
-        self.upkeep.tick()
 
     def _hand_out(self) -> None:
         """Enqueue what is stranded, and top up stores."""
@@ -108,7 +119,7 @@ class Dispatcher:
 
 def run_dispatcher(settings: Settings, database_url: str, redis_url: str, stop: threading.Event) -> None:
     """Tick until `stop` is set. A tick that fails because a server is away is logged, and the next one tries again."""
-    pool = open_pool(database_url, 2, "dispatcher", 10.0, settings.prepare_threshold)
+    pool = open_pool(database_url, CONNECTIONS, "dispatcher", 10.0, settings.prepare_threshold)
     dispatcher = Dispatcher(settings, pool, WakeUp(connect(redis_url, REDIS_TIMEOUT_SECONDS)))
     log.info("dispatcher_started")
     try:
@@ -118,7 +129,7 @@ def run_dispatcher(settings: Settings, database_url: str, redis_url: str, stop: 
             beat(settings.data_dir, "dispatcher")
             stop.wait(max(0.05, TICK_SECONDS - (time.monotonic() - began)))
     finally:
-        dispatcher.teller.end()
+        dispatcher.end()
         pool.close()
     log.info("dispatcher_stopped")
 
@@ -130,7 +141,8 @@ def tick_safely(dispatcher: Dispatcher) -> None:
         dispatcher.tick()
         _mark(dispatcher.pool, time.monotonic() - began)
         watch(dispatcher.pool, dispatcher.settings)
-        dispatcher.teller.begin()
+        dispatcher.upkeep.begin()
+        dispatcher.telling.begin()
     except Exception as error:
         if not is_retryable(error):
             raise

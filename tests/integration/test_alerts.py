@@ -336,7 +336,7 @@ def test_a_dispatchers_round_marks_its_tick_and_tells(
     root_conn.execute("UPDATE dispatcher_marks SET marked_at = '-infinity'")
     dispatcher = Dispatcher(replace(strict, alert_webhook_url=hook.url), runtime.pool, runtime.wake_up)
     tick_safely(dispatcher)
-    dispatcher.teller.end()
+    dispatcher.end()
     assert told(hook, store_id) == [("raised", "log_failed")]
     marks = root_conn.execute(
         "SELECT name FROM dispatcher_marks WHERE marked_at > now() - interval '1 min' ORDER BY name"
@@ -362,7 +362,7 @@ def test_a_webhook_that_never_ends_its_answer_holds_up_no_batch(
             assert waiting_logs(redis) == [log_id]
         finally:
             hook.released.set()
-            dispatcher.teller.end()
+            dispatcher.end()
     assert told(hook, store_id) == [("raised", "log_failed")]
 
 
