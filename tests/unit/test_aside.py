@@ -10,6 +10,10 @@ from tests.waiting import wait_until
 from workers.aside import Aside
 
 
+def has_ended(aside: Aside) -> bool:
+    return aside.under_way is not None and aside.under_way.done()
+
+
 def test_a_round_that_is_under_way_is_not_joined_by_another_and_holds_nobody_up() -> None:
     go_on, rounds = threading.Event(), []
     aside = Aside("test", lambda: rounds.append(go_on.wait(10)))
@@ -17,7 +21,7 @@ def test_a_round_that_is_under_way_is_not_joined_by_another_and_holds_nobody_up(
     aside.begin()
     assert rounds == []
     go_on.set()
-    wait_until(lambda: rounds == [True], 5, "the first round")
+    wait_until(lambda: has_ended(aside), 5, "the first round")
     aside.begin()
     aside.end()
     assert rounds == [True, True]
@@ -33,10 +37,10 @@ def test_what_a_round_raised_is_raised_once_by_the_next_beginning_which_begins_a
 
     aside = Aside("test", fail_at_first)
     aside.begin()
-    wait_until(lambda: aside.under_way is not None and aside.under_way.done(), 5, "the first round")
+    wait_until(lambda: has_ended(aside), 5, "the first round")
     with pytest.raises(ValueError, match="the first"):
         aside.begin()
-    wait_until(lambda: rounds == [0, 1], 5, "the second round")
+    wait_until(lambda: has_ended(aside), 5, "the second round")
     aside.begin()
     aside.end()
     assert rounds == [0, 1, 2]
