@@ -14,6 +14,8 @@ from tests.stack import RECOVERY_SECONDS, Shop, Stack, send
 from tests.waiting import wait_until
 
 SILENCE_SECONDS = 25.0  # after which an idle worker takes a connection for dead
+WAITING = 4  # two workers for batches, one for pulls, one for shops: each waits in a command of its own
+TAKES_A_BATCH = (b"BLMOVE", QUEUE.encode())
 
 
 def test_what_a_frozen_idle_worker_took_is_done_by_another(stack: Stack, shop: Shop) -> None:
@@ -59,8 +61,8 @@ def test_what_a_stranger_took_from_the_queue_is_handed_out_again(stack: Stack, s
 @pytest.mark.slow
 def test_a_job_whose_delivery_was_lost_is_handed_out_again(stack: Stack, shop: Shop) -> None:
     batch = make_orders(1, 10)
-    with redis_through(stack, Trap((b"BLMOVE",), Act.CUT_REPLY)) as trap:
-        wait_until(lambda: clients_in(stack, "blmove") == 2, 10.0, "two workers to wait for a job")
+    with redis_through(stack, Trap(TAKES_A_BATCH, Act.CUT_REPLY)) as trap:
+        wait_until(lambda: clients_in(stack, "blmove") == WAITING, 10.0, "all workers to wait for a job")
         ended = shop.wait_ended([shop.accept("orders", batch)])
         assert trap.sprung.is_set()
     assert_applied_once(shop, [batch], ended)
@@ -75,8 +77,8 @@ def clients_in(stack: Stack, command: str) -> int:
 def test_connections_to_redis_that_fell_silent_are_given_up(stack: Stack, shop: Shop) -> None:
     """Redis goes on handing jobs to connections of which no worker hears again."""
     batches = [make_orders(first, 10) for first in range(1, 61, 10)]
-    with redis_through(stack, Trap((b"BLMOVE",), Act.MUTE_REPLY, left=2)) as trap:
-        wait_until(lambda: clients_in(stack, "blmove") == 2, 10.0, "two workers to wait for a job")
+    with redis_through(stack, Trap(TAKES_A_BATCH, Act.MUTE_REPLY, left=2)) as trap:
+        wait_until(lambda: clients_in(stack, "blmove") == WAITING, 10.0, "all workers to wait for a job")
         jobs = [shop.accept("orders", batch) for batch in batches]
         ended = shop.wait_ended(jobs, SILENCE_SECONDS + RECOVERY_SECONDS)
         assert trap.left < 0, "no worker has tried another connection"
