@@ -46,7 +46,7 @@ test: setup ## all tests but the slow proof, with the coverage gate
 	@$(BIN)/python -m coverage run -m pytest -q -n 3 --dist loadgroup --no-loadscope-reorder -m "not slow" tests && $(BIN)/python -m coverage combine -q \
 	  && $(BIN)/python -m coverage report --format=total > .coverage-total && $(BIN)/python tests/coverage_gate.py
 
-test-faults: setup ## every fault that has a test, and all examples of every property: a quarter of an hour
+test-faults: setup ## every fault that has a test, and all examples of every property: half an hour
 	@$(BIN)/python -m pytest -q --hypothesis-profile=thorough -m "slow or hypothesis" tests && $(BIN)/python -m pytest -q -m "not slow" tests/faults
 
 test-hosts: setup ## workers on several hosts, one cut off, and PgBouncer; what can't be tried here says why
