@@ -43,7 +43,7 @@ dashboard: setup .venv-dashboard/.installed ## rq-dashboard on http://127.0.0.1:
 
 test: setup ## all tests but the slow proof, with the coverage gate
 	@$(BIN)/python -m coverage erase
-	@$(BIN)/python -m coverage run -m pytest -q -n 3 --dist loadgroup --no-loadscope-reorder -m "not slow" tests && $(BIN)/python -m coverage combine -q \
+	@$(BIN)/python -m coverage run -m pytest -q -n 3 --dist loadfile --no-loadscope-reorder -m "not slow" tests && $(BIN)/python -m coverage combine -q \
 	  && $(BIN)/python -m coverage report --format=total > .coverage-total && $(BIN)/python tests/coverage_gate.py
 
 test-faults: setup ## every fault that has a test, and all examples of every property: half an hour

@@ -43,16 +43,6 @@ for name in OUR_SETTINGS:  # a developer's own settings must not steer a test
     os.environ.pop(name, None)
 collect_less_often()  # the modules of three thousand tests are no garbage
 
-SHARE_A_STACK = ("acceptance", "faults")  # folders whose conftest.py starts one
-
-
-def pytest_collection_modifyitems(items: list[pytest.Function]) -> None:
-    """Tests that share servers run in one process: those of a file, and those of a folder that use its one stack."""
-    for item in items:
-        folder = item.path.parent.name
-        shares = folder in SHARE_A_STACK and "stack" in item.fixturenames
-        item.add_marker(pytest.mark.xdist_group(folder if shares else f"{folder}/{item.path.stem}"))
-
 
 @dataclass(frozen=True)
 class Servers:
