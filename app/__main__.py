@@ -17,6 +17,7 @@ COMMANDS = (
     "demo",
     "migrate",
     "stores",
+    "tokens",
     "operators",
     "jobs",
     "schedules",

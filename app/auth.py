@@ -13,6 +13,7 @@ import structlog
 from flask import g, request
 
 from app.errors import ApiError
+from app.scopes import Scope
 from app.services import services
 from db.tokens import Caller, authenticate_token
 
@@ -30,31 +31,38 @@ def token_sha256(token: str) -> bytes:
     return hashlib.sha256(token.encode("utf-8", "surrogateescape")).digest()
 
 
-def store_required(view: Callable[P, T]) -> Callable[P, T]:
-    """Only for callers that belong to a store; a view behind it asks `current_store_id`."""
-    return _guarded(view, "store", ("store", "admin"))
+def requires(*scopes: Scope) -> Callable[[Callable[P, T]], Callable[P, T]]:
+    """Only for tokens of a store that have one of `scopes`; a view behind it asks `current_store_id`."""
+
+    def decorate(view: Callable[P, T]) -> Callable[P, T]:
+        @wraps(view)
+        def guarded(*args: P.args, **kwargs: P.kwargs) -> T:
+            _enter(scopes)
+            return view(*args, **kwargs)
+
+        guarded.requires = scopes  # type: ignore[attr-defined]  # read by the tests that walk all routes
+        return guarded
+
+    return decorate
 
 
-def admin_required(view: Callable[P, T]) -> Callable[P, T]:
-    """Only for those who administer a store; a view behind it asks `current_store_id`."""
-    return _guarded(view, "admin", ("admin",))
+def _enter(scopes: tuple[Scope, ...]) -> None:
+    """Note who calls, refused or not: the request's log line and the audit trail name the token."""
+    g.caller = caller = authenticate()
+    structlog.contextvars.bind_contextvars(token_id=str(caller.token_id))
+    if caller.store_id is None:
+        raise ApiError("FORBIDDEN", "this is for a store's token; an operator's belongs to none")
+    services().limiter.check(caller.store_id)
+    check_scopes(caller, scopes)
+    g.store_id = caller.store_id
+    structlog.contextvars.bind_contextvars(store_id=str(caller.store_id))
 
 
-def _guarded(view: Callable[P, T], requires: str, roles: tuple[str, ...]) -> Callable[P, T]:
-    @wraps(view)
-    def guarded(*args: P.args, **kwargs: P.kwargs) -> T:
-        caller = authenticate()
-        if caller.store_id is None:
-            raise ApiError("FORBIDDEN", "this is for a store's token; an operator's belongs to none")
-        if caller.role not in roles:
-            raise ApiError("FORBIDDEN", "this is for an admin token of the store")
-        services().limiter.check(caller.store_id)
-        g.store_id = caller.store_id
-        structlog.contextvars.bind_contextvars(store_id=str(caller.store_id))
-        return view(*args, **kwargs)
-
-    guarded.requires = requires  # type: ignore[attr-defined]  # read by the test that walks all routes
-    return guarded
+def check_scopes(caller: Caller, scopes: tuple[Scope, ...]) -> None:
+    """Raises ApiError 403, which names what is missing, unless the token has one of `scopes`."""
+    if not any(scope in caller.scopes for scope in scopes):
+        message = f"this takes a token with the scope {' or '.join(scopes)}"
+        raise ApiError("FORBIDDEN", message, details={"missingScopes": list(scopes)})
 
 
 def authenticate() -> Caller:

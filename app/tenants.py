@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -13,16 +13,18 @@ from psycopg import Connection
 from psycopg.errors import LockNotAvailable, UndefinedColumn, UndefinedFunction, UndefinedTable
 
 from app.auth import new_token, token_sha256
+from app.scopes import OPERATOR, SCOPES, Grant, grant_of
 from app.stack.errors import Away, StackError
 from db import stores
+from db.operator_tokens import as_system, insert_operator_token, retire_operator_token
 from db.stores import Store
 from db.tenancy import tenant
-from db.tokens import insert_operator_token, insert_token, retire_tokens, revoke_tokens
+from db.tokens import NewToken, insert_token, retire_token, retire_tokens, revoke_tokens
 from workers.credentials import encrypt_credentials
 from workers.ids import new_id
 
 PLATFORMS = ("woocommerce", "shopify", "tiktok")
-TOKEN_ROLES = ("store", "admin")
+OPERATOR_GRANT = Grant(OPERATOR, SCOPES)
 ERASED_AT_ONCE = 10_000
 
 
@@ -32,6 +34,15 @@ class CreatedStore:
 
     store_id: UUID
     token: str
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """Who asks for a new token, what for, and for how long; `lifetime` None: it does not expire."""
+
+    created_by: str
+    label: str | None = None
+    lifetime: timedelta | None = None
 
 
 @contextmanager
@@ -50,13 +61,21 @@ def connected(database_url: str) -> Iterator[Connection]:
 
 
 def create_store(
-    conn: Connection, name: str, platform: str, shop_url: str | None = None, role: str = "store"
+    conn: Connection,
+    name: str,
+    platform: str,
+    shop_url: str | None = None,
+    role: str = "store",
+    *,
+    scopes: Sequence[str] = (),
+    created_by: str = "app",
 ) -> CreatedStore:
     """A tenant with its first token. The transaction stands inside the new tenant's wall from the start."""
-    store_id, token = new_id(), new_token()
+    store_id = new_id()
+    token, kept = _make_token(grant_of(role, scopes), Origin(created_by))
     with tenant(conn, store_id):
         stores.insert_store(conn, store_id, name, platform, shop_url)
-        insert_token(conn, new_id(), store_id, token_sha256(token), role)
+        insert_token(conn, store_id, kept)
     return CreatedStore(store_id, token)
 
 
@@ -77,14 +96,28 @@ def set_credentials(conn: Connection, secret_key: str, store_id: UUID, credentia
         return stores.set_credentials(conn, store_id, encrypt_credentials(secret_key, store_id, credentials))
 
 
-def rotate_token(conn: Connection, store_id: UUID, role: str, grace: timedelta) -> str | None:
-    """A new token; the one before it lives on for `grace`, all older ones end. None where there is no such store."""
-    token = new_token()
+def rotate_token(
+    conn: Connection, store_id: UUID, role: str, grace: timedelta, *, created_by: str = "app"
+) -> str | None:
+    """A new token of a preset; the one before lives on for `grace`, all older ones end. None where there is no such store."""
+    token, kept = _make_token(grant_of(role), Origin(created_by))
     with tenant(conn, store_id):
         if stores.get_store(conn, store_id) is None:
             return None
-        retire_tokens(conn, store_id, role, datetime.now(UTC) + grace)
-        insert_token(conn, new_id(), store_id, token_sha256(token), role)
+        retire_tokens(conn, store_id, role, _now() + grace)
+        insert_token(conn, store_id, kept)
+    return token
+
+
+def replace_token(conn: Connection, store_id: UUID, token_id: UUID, grace: timedelta, created_by: str) -> str | None:
+    """A token with the scopes, label and lifetime of a live one, which ends after `grace`. None where there is no such one."""
+    with tenant(conn, store_id):
+        before = retire_token(conn, store_id, token_id, _now() + grace)
+        if before is None:
+            return None
+        grant = Grant(before.role, tuple(before.scopes))
+        token, kept = _make_token(grant, Origin(created_by, before.label, before.lifetime))
+        insert_token(conn, store_id, kept)
     return token
 
 
@@ -115,15 +148,46 @@ def _erase_some(conn: Connection, store_id: UUID) -> int:
         return stores.erase_rows(conn, store_id, ERASED_AT_ONCE)
 
 
-def create_operator(conn: Connection) -> str:
-    token = new_token()
-    insert_operator_token(conn, new_id(), token_sha256(token))
-    return token
-
-
-def add_token(conn: Connection, store_id: UUID, role: str) -> str:
-    """One more token, beside those that live."""
-    token = new_token()
+def add_token(conn: Connection, store_id: UUID, grant: Grant, origin: Origin) -> str | None:
+    """One more token, beside those that live. None where there is no such store."""
+    token, kept = _make_token(grant, origin)
     with tenant(conn, store_id):
-        insert_token(conn, new_id(), store_id, token_sha256(token), role)
+        if stores.get_store(conn, store_id) is None:
+            return None
+        insert_token(conn, store_id, kept)
     return token
+
+
+def create_operator(owner: Connection, origin: Origin) -> str:
+    """A token of an operator. `owner` is a connection of the owner's role."""
+    token, kept = _make_token(OPERATOR_GRANT, origin)
+    with as_system(owner):
+        insert_operator_token(owner, kept)
+    return token
+
+
+def replace_operator(
+    owner: Connection, token_id: UUID, grace: timedelta, lifetime: timedelta | None, created_by: str
+) -> str | None:
+    """A token in the place of one that is live and ends after `grace`. None where there is no such one."""
+    with as_system(owner):
+        before = retire_operator_token(owner, token_id, _now() + grace)
+        if before is None:
+            return None
+        token, kept = _make_token(OPERATOR_GRANT, Origin(created_by, before.label, lifetime))
+        insert_operator_token(owner, kept)
+    return token
+
+
+def _make_token(grant: Grant, origin: Origin) -> tuple[str, NewToken]:
+    """The token, and what is kept of it."""
+    token = new_token()
+    expires_at = None if origin.lifetime is None else _now() + origin.lifetime
+    kept = NewToken(
+        new_id(), token_sha256(token), grant.role, grant.scopes, origin.label, origin.created_by, expires_at
+    )
+    return token, kept
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
+from typing import Any
 from uuid import UUID
 
 from psycopg import Connection
@@ -16,11 +18,12 @@ SQL = queries("tokens")
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """Who is behind a token. `store_id` is None for an operator. `role` is store, admin or operator."""
+    """Who is behind a token. `store_id` is None for an operator. What it may do is in `scopes`; `role` names a preset."""
 
     token_id: UUID
     store_id: UUID | None
     role: str
+    scopes: Sequence[str]
 
 
 def authenticate_token(conn: Connection, sha256: bytes) -> Caller | None:
@@ -29,12 +32,34 @@ def authenticate_token(conn: Connection, sha256: bytes) -> Caller | None:
         return cursor.execute(SQL["authenticate_token"], {"sha256": sha256}).fetchone()
 
 
-def insert_token(conn: Connection, token_id: UUID, store_id: UUID, sha256: bytes, role: str) -> None:
-    conn.execute(SQL["insert_token"], {"token_id": token_id, "store_id": store_id, "sha256": sha256, "role": role})
+@dataclass(frozen=True, slots=True)
+class NewToken:
+    """A token to be kept. `expires_at` None: it does not expire."""
+
+    id: UUID
+    sha256: bytes
+    role: str
+    scopes: Sequence[str]
+    label: str | None
+    created_by: str
+    expires_at: datetime | None
 
 
-def insert_operator_token(conn: Connection, token_id: UUID, sha256: bytes) -> None:
-    conn.execute(SQL["insert_operator_token"], {"token_id": token_id, "sha256": sha256})
+def parameters_of(token: NewToken) -> dict[str, Any]:
+    """Of the statements that keep a token, here and in operator_tokens."""
+    return {
+        "token_id": token.id,
+        "sha256": token.sha256,
+        "role": token.role,
+        "scopes": list(token.scopes),
+        "label": token.label,
+        "created_by": token.created_by,
+        "expires_at": token.expires_at,
+    }
+
+
+def insert_token(conn: Connection, store_id: UUID, token: NewToken) -> None:
+    conn.execute(SQL["insert_token"], {"store_id": store_id, **parameters_of(token)})
 
 
 def retire_tokens(conn: Connection, store_id: UUID, role: str, expires_at: datetime) -> int:
@@ -54,6 +79,9 @@ class TokenView:
 
     id: UUID
     role: str
+    scopes: Sequence[str]
+    label: str | None
+    created_by: str | None
     created_at: datetime
     expires_at: datetime | None
     revoked_at: datetime | None
@@ -69,3 +97,20 @@ def list_tokens(conn: Connection, store_id: UUID, most: int) -> list[TokenView]:
 def revoke_token(conn: Connection, store_id: UUID, token_id: UUID) -> bool:
     """False where the store has no such live token."""
     return conn.execute(SQL["revoke_token"], {"store_id": store_id, "token_id": token_id}).rowcount == 1
+
+
+@dataclass(frozen=True, slots=True)
+class RetiredToken:
+    """A token whose end was set, for the one that takes its place. `lifetime` None: it did not expire."""
+
+    role: str
+    scopes: Sequence[str]
+    label: str | None
+    lifetime: timedelta | None
+
+
+def retire_token(conn: Connection, store_id: UUID, token_id: UUID, ends_at: datetime) -> RetiredToken | None:
+    """Let one live token end by `ends_at`; None where the store has no such one."""
+    with conn.cursor(row_factory=class_row(RetiredToken)) as cursor:
+        parameters = {"store_id": store_id, "token_id": token_id, "ends_at": ends_at}
+        return cursor.execute(SQL["retire_token"], parameters).fetchone()

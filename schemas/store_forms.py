@@ -6,11 +6,13 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
+from schemas.privacy import mask_emails
 from schemas.pull_requests import MOST_MINUTES, MOST_SECONDS
 from schemas.start_form import WrongForm
 
 MOST_CHARACTERS = 4000
 MOST_NAME = 200
+MOST_DAYS_OF_TOKEN = 3650
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +63,16 @@ class StoreForm:
     url: str | None
 
 
+@dataclass(frozen=True, slots=True)
+class TokenForm:
+    """`scopes` is empty unless `role` says that they are chosen one by one; `days` None: it does not expire."""
+
+    role: str
+    scopes: tuple[str, ...]
+    label: str | None
+    days: int | None
+
+
 def read_credentials_form(fields: Mapping[str, str], platform: str) -> dict[str, str]:
     """The filled-in fields. Raises WrongForm, which repeats no value."""
     problems: dict[str, str] = {}
@@ -108,6 +120,35 @@ def read_store_form(fields: Mapping[str, str]) -> StoreForm:
     if problems:
         raise WrongForm(problems)
     return StoreForm(name, platform, url or None)
+
+
+def read_token_form(
+    fields: Mapping[str, str], ticked: Collection[str], presets: Collection[str], custom: str, scopes: Collection[str]
+) -> TokenForm:
+    """`ticked`: the scopes of the form's boxes, which count for `custom` alone. Raises WrongForm."""
+    problems: dict[str, str] = {}
+    role = fields.get("role", "")
+    wanted = tuple(ticked) if role == custom else ()
+    if role != custom and role not in presets:
+        problems["role"] = "Choose what the token is for."
+    if role == custom and (not wanted or not set(wanted) <= set(scopes)):
+        problems["scopes"] = "Choose one scope or more."
+    label, days = None, _whole("days", fields, MOST_DAYS_OF_TOKEN, problems)
+    try:
+        label = read_label(fields.get("label", ""))
+    except ValueError as error:
+        problems["label"] = f"{error}"
+    if problems:
+        raise WrongForm(problems)
+    return TokenForm(role, wanted, label, days)
+
+
+def read_label(text: str) -> str | None:
+    """What a token is for, without e-mail addresses; None for nothing. Raises ValueError, in plain words."""
+    label = mask_emails(text.strip())
+    if len(label) > MOST_NAME or not label.isprintable():
+        raise ValueError(f"Write a label of at most {MOST_NAME} characters that can be printed.")
+    return label or None
 
 
 def _is_web_address(url: str) -> bool:

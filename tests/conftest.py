@@ -96,6 +96,13 @@ def conn(database: Database) -> Iterator[Connection]:
 
 
 @pytest.fixture(scope="module")
+def owner_conn(database: Database) -> Iterator[Connection]:
+    """The role that owns the tables and manages operators' tokens."""
+    with psycopg.connect(database.owner_url, autocommit=True) as connection:
+        yield connection
+
+
+@pytest.fixture(scope="module")
 def root_conn(database: Database) -> Iterator[Connection]:
     """The superuser: sees every row of every store. For looking, not for acting."""
     with psycopg.connect(database.superuser_url, autocommit=True) as connection:

@@ -16,7 +16,7 @@ from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
 from app.settings import Settings, load_settings
-from app.tenants import CreatedStore, create_operator, create_store, set_credentials
+from app.tenants import CreatedStore, Origin, create_operator, create_store, set_credentials
 from db.pool import open_pool
 from tests.application import application
 from tests.conftest import Database, Servers
@@ -155,7 +155,9 @@ def make_world(servers: Servers, database: Database) -> Iterator[World]:
         root.execute(HELD_ITEM, (full.store_id, new_id(), new_id(), hold))
         root.execute(FAILED_ITEM, (full.store_id, new_id(), new_id()))
         empty = create_store(conn, "Empty shop", "woocommerce")
-        yield World(app, full, empty, pulled, create_operator(conn), done, failed, hold)
+        with psycopg.connect(database.owner_url, autocommit=True) as owner:
+            operator = create_operator(owner, Origin("test"))
+        yield World(app, full, empty, pulled, operator, done, failed, hold)
     pool.close()
     runtime.wake_up.redis.close()
 

@@ -5,10 +5,8 @@ from __future__ import annotations
 import json
 import sys
 from argparse import ArgumentParser, ArgumentTypeError, Namespace, _SubParsersAction
-from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
 from urllib.parse import urlsplit
 from uuid import UUID
 
@@ -17,19 +15,20 @@ from rich.markup import escape
 
 from app import tenants
 from app.answers import moment
+from app.commands.actions import add_action, tell
 from app.commands.exits import DONE, EXIT_CODES
 from app.commands.finding import no_such_store
 from app.commands.output import console, table, write_json
 from app.commands.scrubbing import run_scrub
+from app.commands.token_words import add_grace, creator, scope_list
+from app.scopes import PRESETS
 from app.settings import Settings
 from app.stack.endpoints import resolve
 from app.stack.errors import Away, StackError
-from app.tenants import PLATFORMS, TOKEN_ROLES, connected
+from app.tenants import PLATFORMS, connected
 from schemas.store_forms import MOST_NAME
 from workers.queues import connect, forget_store
 
-GRACE_HOURS = 24.0
-MOST_GRACE_HOURS = 8760.0
 REDIS_TIMEOUT_SECONDS = 5.0
 
 
@@ -37,35 +36,30 @@ def add_parser(commands: _SubParsersAction[ArgumentParser]) -> None:
     words = "create, list, set-credentials, rotate-token, revoke-tokens, delete, scrub"
     parser = commands.add_parser("stores", help=words, epilog=EXIT_CODES)
     actions = parser.add_subparsers(metavar="action", required=True)
-    create = _action(actions, "create", run_create, "a new tenant; prints its id and token, once")
+    create = add_action(actions, "create", run_create, "a new tenant; prints its id and token, once")
     create.add_argument("--name", type=_name, required=True)
     create.add_argument("--platform", required=True, choices=PLATFORMS)
     create.add_argument("--url", type=_url, help="base URL of the shop or of the platform's API")
     create.add_argument("--credentials", metavar="JSON|@FILE", help="the platform's credentials, kept encrypted")
-    create.add_argument("--role", choices=TOKEN_ROLES, default="store")
-    _action(actions, "list", run_list, "all tenants")
-    credentials = _action(actions, "set-credentials", run_set_credentials, "replace a tenant's credentials")
+    create.add_argument("--role", choices=PRESETS, default="store", help="preset of the token's scopes; default store")
+    create.add_argument("--scopes", type=scope_list, default=(), help="in the place of a preset, such as ingest,read")
+    add_action(actions, "list", run_list, "all tenants")
+    credentials = add_action(actions, "set-credentials", run_set_credentials, "replace a tenant's credentials")
     credentials.add_argument("store_id", type=UUID)
     credentials.add_argument("--credentials", metavar="JSON|@FILE", required=True)
-    rotate = _action(actions, "rotate-token", run_rotate, "a new token; the one before it lives on for a while")
+    rotate = add_action(actions, "rotate-token", run_rotate, "a new token; the one before it lives on for a while")
     rotate.add_argument("store_id", type=UUID)
-    rotate.add_argument("--role", choices=TOKEN_ROLES, default="store")
-    grace = f"default {GRACE_HOURS:g}; 0 ends it now"
-    rotate.add_argument("--grace-hours", type=_hours, default=GRACE_HOURS, help=grace)
-    _action(actions, "revoke-tokens", run_revoke, "end all tokens of a tenant now").add_argument("store_id", type=UUID)
-    delete = _action(actions, "delete", run_delete, "erase a tenant with all its data")
+    rotate.add_argument("--role", choices=PRESETS, default="store")
+    add_grace(rotate)
+    add_action(actions, "revoke-tokens", run_revoke, "end all tokens of a tenant now").add_argument(
+        "store_id", type=UUID
+    )
+    delete = add_action(actions, "delete", run_delete, "erase a tenant with all its data")
     delete.add_argument("store_id", type=UUID)
     delete.add_argument("--yes", action="store_true", help="do not ask")
-    _action(actions, "scrub", run_scrub, "rewrite tables and logs, so that no byte of what was deleted is left on disk")
-
-
-def _action(
-    actions: _SubParsersAction[ArgumentParser], name: str, run: Callable[[Namespace, Settings], int], about: str
-) -> ArgumentParser:
-    parser = actions.add_parser(name, help=about, description=about, epilog=EXIT_CODES)
-    parser.add_argument("--json", action="store_true")
-    parser.set_defaults(run=run)
-    return parser
+    add_action(
+        actions, "scrub", run_scrub, "rewrite tables and logs, so that no byte of what was deleted is left on disk"
+    )
 
 
 def _name(text: str) -> str:
@@ -86,21 +80,13 @@ def _url(text: str) -> str:
     return text
 
 
-def _hours(text: str) -> float:
-    try:
-        value = float(text)
-    except ValueError:
-        value = -1.0
-    if not 0 <= value <= MOST_GRACE_HOURS:  # not a number is not, either
-        raise ArgumentTypeError(f"hours from 0 to {MOST_GRACE_HOURS:g}")
-    return value
-
-
 def run_create(args: Namespace, settings: Settings) -> int:
     endpoints = resolve(settings)
     credentials = read_credentials(args.credentials) if args.credentials else None
     with connected(endpoints.database_url) as conn:
-        created = tenants.create_store(conn, args.name, args.platform, args.url, args.role)
+        created = tenants.create_store(
+            conn, args.name, args.platform, args.url, args.role, scopes=args.scopes, created_by=creator()
+        )
         if credentials is not None:
             tenants.set_credentials(conn, endpoints.secret_key, created.store_id, credentials)
     if args.json:
@@ -136,15 +122,18 @@ def run_set_credentials(args: Namespace, settings: Settings) -> int:
     with connected(endpoints.database_url) as conn:
         if not tenants.set_credentials(conn, endpoints.secret_key, args.store_id, credentials):
             raise no_such_store(args.store_id)
-    return _tell({"storeId": str(args.store_id), "hasCredentials": True}, "kept, encrypted", as_json=args.json)
+    tell({"storeId": str(args.store_id), "hasCredentials": True}, "kept, encrypted", as_json=args.json)
+    return DONE
 
 
 def run_rotate(args: Namespace, settings: Settings) -> int:
     with connected(resolve(settings).database_url) as conn:
-        token = tenants.rotate_token(conn, args.store_id, args.role, timedelta(hours=args.grace_hours))
+        grace = timedelta(hours=args.grace_hours)
+        token = tenants.rotate_token(conn, args.store_id, args.role, grace, created_by=creator())
     if token is None:
         raise no_such_store(args.store_id)
-    return _tell({"storeId": str(args.store_id), "token": token}, f"token  {token}", as_json=args.json)
+    tell({"storeId": str(args.store_id), "token": token}, f"token  {token}", as_json=args.json)
+    return DONE
 
 
 def run_revoke(args: Namespace, settings: Settings) -> int:
@@ -152,7 +141,8 @@ def run_revoke(args: Namespace, settings: Settings) -> int:
         revoked = tenants.revoke_all(conn, args.store_id)
     if revoked is None:
         raise no_such_store(args.store_id)
-    return _tell({"storeId": str(args.store_id), "revoked": revoked}, f"{revoked} tokens revoked", as_json=args.json)
+    tell({"storeId": str(args.store_id), "revoked": revoked}, f"{revoked} tokens revoked", as_json=args.json)
+    return DONE
 
 
 def run_delete(args: Namespace, settings: Settings) -> int:
@@ -168,7 +158,8 @@ def run_delete(args: Namespace, settings: Settings) -> int:
             forget_store(redis, args.store_id)
     except RedisError:
         raise Away("the store is deleted; Redis is away, and keeps ids of its jobs for an hour at most") from None
-    return _tell({"storeId": str(args.store_id), "deleted": True}, "deleted", as_json=args.json)
+    tell({"storeId": str(args.store_id), "deleted": True}, "deleted", as_json=args.json)
+    return DONE
 
 
 def _confirmed(question: str) -> bool:
@@ -191,11 +182,3 @@ def read_credentials(text: str) -> dict[str, str]:
     if not isinstance(value, dict) or not all(isinstance(part, str) for part in value.values()):
         raise StackError("--credentials must be a JSON object of texts")
     return value
-
-
-def _tell(data: dict[str, Any], words: str, *, as_json: bool) -> int:
-    if as_json:
-        write_json(data)
-    else:
-        sys.stdout.write(words + "\n")
-    return DONE

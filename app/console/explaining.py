@@ -40,7 +40,7 @@ def add_pages(blueprint: Blueprint) -> None:
     blueprint.add_url_rule("/<uuid:store_id>/explain", "explain", show_explanation)
 
 
-@store_page
+@store_page("read")
 def show_explanation() -> str | tuple[str, int]:
     """The form alone, or with a verdict about what was asked."""
     asked = {name: request.args.get(name, "").strip() for name in ("entity", "id")}

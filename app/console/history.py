@@ -47,12 +47,12 @@ def add_pages(blueprint: Blueprint) -> None:
     )
 
 
-@store_page
+@store_page("read")
 def show_history() -> str:
     return render_template("console/history.html", page="history", choices=CHOICES, **_history())
 
 
-@store_page
+@store_page("read")
 def show_rows() -> str:
     return render_template("console/_history_rows.html", **_history())
 
@@ -78,14 +78,14 @@ def _choice(name: str, allowed: tuple[str, ...]) -> str | None:
     return value
 
 
-@store_page
+@store_page("read")
 def show_log(log_id: UUID) -> str:
     """The log, and its skipped records from the cursor on."""
     after = _after(read_cursor(request.args))
     return render_template("console/log.html", page="history", is_first=after == FROM_THE_START, **_log(log_id, after))
 
 
-@store_page
+@store_page("read")
 def show_log_live(log_id: UUID) -> str:
     return render_template("console/_log_live.html", is_first=True, **_log(log_id, FROM_THE_START))
 
@@ -108,14 +108,14 @@ def _after(cursor: list[str] | None) -> tuple[int, str]:
     return (int(cursor[0]), cursor[1]) if cursor and len(cursor) == 2 else FROM_THE_START
 
 
-@store_page
+@store_page("read")
 def download_skipped(log_id: UUID) -> Response:
     store_id = current_store().id
     _row(store_id, log_id)
     return download_csv(store_id, log_id)
 
 
-@store_page
+@store_page("ingest", "pull")
 def act_on_log(log_id: UUID, action: str) -> AnyResponse:
     """Retry, cancel, pause or resume; where the state forbids it by now, the page says so."""
     store_id = current_store().id

@@ -12,7 +12,7 @@ from psycopg import Connection
 from werkzeug.wrappers import Response as AnyResponse
 
 from app.console.places import read_place, write_place, wrong_place
-from app.console.sessions import admin_page, current_store, store_page
+from app.console.sessions import current_store, store_page
 from app.errors import ApiError, not_found
 from app.paging import last_before_more
 from app.services import services
@@ -50,12 +50,12 @@ def add_pages(blueprint: Blueprint) -> None:
     blueprint.add_url_rule(f"{root}/holds/<uuid:hold_id>/reject", "reject_hold", reject_hold, methods=["POST"])
 
 
-@store_page
+@store_page("read")
 def show_outbound() -> str:
     return render_template("console/outbound.html", page="outbound", **_outbound())
 
 
-@store_page
+@store_page("read")
 def show_live() -> str:
     return render_template("console/_outbound_live.html", **_outbound())
 
@@ -89,7 +89,7 @@ def _after(place: tuple[datetime, str] | None) -> Place | None:
         raise wrong_place() from None
 
 
-@admin_page
+@store_page("admin")
 def show_group(sync_type: str, code: str) -> str:
     """How many would be tried again, and the newest of them, before anything happens."""
     store_id = current_store().id
@@ -102,7 +102,7 @@ def show_group(sync_type: str, code: str) -> str:
     return render_template("console/failed_group.html", page="outbound", group=group, newest=newest)
 
 
-@admin_page
+@store_page("admin")
 def retry_failed_group(sync_type: str, code: str) -> AnyResponse:
     store_id = current_store().id
     with services().pool.connection() as conn, tenant(conn, store_id):
@@ -111,7 +111,7 @@ def retry_failed_group(sync_type: str, code: str) -> AnyResponse:
     return redirect(url_for("console.outbound", store_id=store_id, done="retried", count=waiting))
 
 
-@store_page
+@store_page("read")
 def show_hold(hold_id: UUID) -> str:
     """What brakes stopped and why, before anybody lets it go."""
     store_id = current_store().id
@@ -122,14 +122,14 @@ def show_hold(hold_id: UUID) -> str:
     return render_template("console/hold.html", page="outbound", hold=hold)
 
 
-@admin_page
+@store_page("admin")
 def approve_hold(hold_id: UUID) -> AnyResponse:
     approved = _decide(approve, hold_id)
     services().wake_up.push(current_store().id)
     return redirect(url_for("console.outbound", store_id=current_store().id, done="approved", count=approved))
 
 
-@admin_page
+@store_page("admin")
 def reject_hold(hold_id: UUID) -> AnyResponse:
     rejected = _decide(reject, hold_id)
     return redirect(url_for("console.outbound", store_id=current_store().id, done="rejected", count=rejected))

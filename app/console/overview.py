@@ -58,17 +58,17 @@ def home() -> AnyResponse:
     return redirect(url_for("console.overview", store_id=store_id) if store_id else url_for("console.all_stores"))
 
 
-@store_page
+@store_page("read")
 def show_overview() -> str:
     return render_template("console/overview.html", page="overview", **_live(), **_plots())
 
 
-@store_page
+@store_page("read")
 def show_live() -> str:
     return render_template("console/_overview_live.html", **_live())
 
 
-@store_page
+@store_page("read")
 def show_plots() -> str:
     return render_template("console/_plots.html", **_plots())
 

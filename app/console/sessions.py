@@ -18,8 +18,9 @@ import structlog
 from flask import g, request
 from werkzeug.wrappers import Response
 
-from app.auth import token_sha256
+from app.auth import check_scopes, token_sha256
 from app.errors import ApiError, not_found
+from app.scopes import Scope
 from app.services import services
 from db.console_sessions import close_session, find_session, open_session
 from db.stores import Store, get_store
@@ -109,34 +110,28 @@ def operator_page(view: Callable[P, T]) -> Callable[P, T]:
     return guarded
 
 
-def store_page(view: Callable[..., T]) -> Callable[..., T]:
-    """A page of one store, named in its address: of the caller's own, or of any to an operator. Else there is no such page."""
+def store_page(*scopes: Scope) -> Callable[[Callable[..., T]], Callable[..., T]]:
+    """A page of one store, named in its address: of the caller's own, or of any to an operator. Else there is no such page.
 
-    @wraps(view)
-    def guarded(store_id: UUID, **kwargs: object) -> T:
-        _enter_store(_enter(), store_id)
-        return view(**kwargs)
+    It takes a session of a token with one of `scopes`, as the API's route for the same does.
+    """
 
-    guarded.requires = "session of the store"  # type: ignore[attr-defined]
-    return guarded
+    def decorate(view: Callable[..., T]) -> Callable[..., T]:
+        @wraps(view)
+        def guarded(store_id: UUID, **kwargs: object) -> T:
+            found = _enter()
+            _enter_store(found, store_id)
+            check_scopes(found, scopes)
+            return view(**kwargs)
 
+        guarded.requires = ("session of the store", *scopes)  # type: ignore[attr-defined]
+        return guarded
 
-def admin_page(view: Callable[..., T]) -> Callable[..., T]:
-    """The same for who administers the store, and operators."""
-
-    @wraps(view)
-    def guarded(store_id: UUID, **kwargs: object) -> T:
-        _enter_store(_enter(), store_id)
-        if not may_administer():
-            raise ApiError("FORBIDDEN", "This takes an admin token of the store, or an operator's.")
-        return view(**kwargs)
-
-    guarded.requires = "admin session of the store"  # type: ignore[attr-defined]
-    return guarded
+    return decorate
 
 
 def may_administer() -> bool:
-    return caller().role in ("admin", "operator")
+    return "admin" in caller().scopes
 
 
 def caller() -> Caller:

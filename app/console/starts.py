@@ -26,12 +26,12 @@ def add_pages(blueprint: Blueprint) -> None:
     blueprint.add_url_rule("/<uuid:store_id>/start", "start_now", start, methods=["POST"])
 
 
-@store_page
+@store_page("pull")
 def show_form() -> str:
     return _form({"entity": PULLED[current_store().platform][0], "mode": "incremental"}, {})
 
 
-@store_page
+@store_page("pull")
 def confirm() -> AnyResponse | str | tuple[str, int]:
     """What will happen, in one sentence; or the form again, as it was filled in, with what is wrong."""
     try:
@@ -42,7 +42,7 @@ def confirm() -> AnyResponse | str | tuple[str, int]:
     return render_template("console/start_confirm.html", page="start", form=form, sentence=sentence)
 
 
-@store_page
+@store_page("pull")
 def start() -> AnyResponse | tuple[str, int]:
     """Start it; where one runs already, the form says so and leads there."""
     try:

@@ -10,18 +10,19 @@ from flask import Blueprint, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response as AnyResponse
 
 from app.console.modes import MODES
-from app.console.sessions import admin_page, current_store, may_administer, operator_page, store_page
+from app.console.sessions import caller, current_store, may_administer, operator_page, store_page
 from app.errors import ApiError, not_found
 from app.pulled import PULLED
 from app.schedules import MODES as SCHEDULED_MODES
 from app.schedules import make_schedule
+from app.scopes import CUSTOM, PRESETS, SCOPES, grant_of
 from app.services import services
-from app.tenants import TOKEN_ROLES, add_token, create_store, rotate_token, set_credentials
+from app.tenants import Origin, add_token, create_store, rotate_token, set_credentials
 from db.schedules import delete_schedule, list_schedules, put_schedule
 from db.tenancy import tenant
 from db.tokens import list_tokens, revoke_token
 from schemas.start_form import WrongForm
-from schemas.store_forms import CREDENTIALS, read_credentials_form, read_schedule_form, read_store_form
+from schemas.store_forms import CREDENTIALS, read_credentials_form, read_schedule_form, read_store_form, read_token_form
 from workers.schedules import Timing, WrongSchedule
 
 TOKENS_SHOWN = 50
@@ -44,7 +45,7 @@ def add_pages(blueprint: Blueprint) -> None:
     blueprint.add_url_rule("/stores/new", "create_store", create_new_store, methods=post)
 
 
-@store_page
+@store_page("read")
 def show_store() -> str:
     return _page()
 
@@ -61,7 +62,9 @@ def _page(**more: Any) -> str:
         page="store",
         tokens=tokens,
         schedules=schedules,
-        roles=TOKEN_ROLES,
+        presets=PRESETS,
+        custom=CUSTOM,
+        scopes=SCOPES,
         grace_hours=GRACE_HOURS,
         credential_fields=CREDENTIALS[store.platform],
         entities=PULLED[store.platform],
@@ -70,23 +73,35 @@ def _page(**more: Any) -> str:
     )
 
 
-@admin_page
+@store_page("admin")
 def create_token() -> Page:
     """The token is on the answer and nowhere else: a page that is read again shows it no more."""
-    role = _role()
+    try:
+        asked = read_token_form(request.form, request.form.getlist("scopes"), PRESETS, CUSTOM, SCOPES)
+    except WrongForm as error:
+        return _page(form="token", values=request.form, problems=error.problems), 400
+    grant = grant_of(asked.role, asked.scopes)
+    lifetime = None if asked.days is None else timedelta(days=asked.days)
     with services().pool.connection() as conn:
-        token = add_token(conn, current_store().id, role)
-    return _page(new_token=token, new_role=role)
+        token = add_token(conn, current_store().id, grant, Origin(_creator(), asked.label, lifetime))
+    if token is None:
+        raise not_found()
+    return _page(new_token=token, new_role=grant.role)
 
 
-@admin_page
+def _creator() -> str:
+    return f"token {caller().token_id}"
+
+
+@store_page("admin")
 def rotate() -> Page:
     """A new token; the newest one before it lives on for the grace that was chosen, all older ones end."""
     role, grace = _role(), request.form.get("grace_hours", "")
     if grace not in {str(hours) for hours in GRACE_HOURS}:
         raise ApiError("VALIDATION_ERROR", "Choose how long the token before may live on.")
     with services().pool.connection() as conn:
-        token = rotate_token(conn, current_store().id, role, timedelta(hours=int(grace)))
+        grace_time = timedelta(hours=int(grace))
+        token = rotate_token(conn, current_store().id, role, grace_time, created_by=_creator())
     if token is None:
         raise not_found()
     return _page(new_token=token, new_role=role)
@@ -94,12 +109,12 @@ def rotate() -> Page:
 
 def _role() -> str:
     role = request.form.get("role", "")
-    if role not in TOKEN_ROLES:
-        raise ApiError("VALIDATION_ERROR", "Choose what the token is for: " + " or ".join(TOKEN_ROLES) + ".")
+    if role not in PRESETS:
+        raise ApiError("VALIDATION_ERROR", "Choose what the token is for: " + " or ".join(PRESETS) + ".")
     return role
 
 
-@admin_page
+@store_page("admin")
 def revoke(token_id: UUID) -> AnyResponse:
     store_id = current_store().id
     with services().pool.connection() as conn, tenant(conn, store_id):
@@ -108,7 +123,7 @@ def revoke(token_id: UUID) -> AnyResponse:
     return _back("revoked")
 
 
-@admin_page
+@store_page("admin")
 def put_credentials() -> Page:
     """What is wrong is told; what was typed is not repeated."""
     store, secret_key = current_store(), services().settings.secret_key
@@ -123,7 +138,7 @@ def put_credentials() -> Page:
     return _back("credentials")
 
 
-@store_page
+@store_page("pull")
 def put_store_schedule() -> Page:
     store = current_store()
     modes = [mode.name for mode in MODES[store.platform] if mode.name in SCHEDULED_MODES]
@@ -140,7 +155,7 @@ def put_store_schedule() -> Page:
     return _back("scheduled")
 
 
-@store_page
+@store_page("pull")
 def remove_schedule(entity: str) -> AnyResponse:
     store_id = current_store().id
     with services().pool.connection() as conn, tenant(conn, store_id):
@@ -170,5 +185,5 @@ def create_new_store() -> Page:
         )
         return page, 400
     with services().pool.connection() as conn:
-        made = create_store(conn, asked.name, asked.platform, asked.url, "admin")
+        made = create_store(conn, asked.name, asked.platform, asked.url, "admin", created_by=_creator())
     return render_template("console/store_made.html", page="all", made=made, name=asked.name)

@@ -12,7 +12,7 @@ from marshmallow import Schema
 from app.contract.errors import ERROR, error_answer
 from app.contract.fields import describe
 from app.contract.headers import ANSWER_HEADERS, REQUEST_HEADERS, by_status
-from app.contract.operation import Answer, Batch, Body, Operation, Role
+from app.contract.operation import Access, Answer, Batch, Body, Operation
 from app.contract.operations import erp, ingest, jobs, pulls, service, woocommerce, woocommerce_views
 from app.settings import Settings
 from schemas.envelope import MODES
@@ -46,20 +46,24 @@ TAGS = {
 TOKEN = {
     "type": "http",
     "scheme": "bearer",
-    "description": "A token of a store. Roles: `store` (a plugin), `admin` (who administers the store). An operator's token"
-    " belongs to no store, and answers 403.",
+    "description": "A token of a store with the scope that the operation names: `ingest` (send batches), `read` (look at what"
+    " is here), `erp` (write the ERP's catalogue, send to the shop), `pull` (start and schedule pulls), `admin` (administer the"
+    " store). 403 names the scope that is missing. An operator's token belongs to no store, and answers 403.",
 }
 METRICS_TOKEN = {
     "type": "http",
     "scheme": "bearer",
     "description": "What the setting `METRICS_TOKEN` says. Where it says nothing: no token, and only from the same machine.",
 }
-SECURITY: dict[Role | None, list[dict[str, list[str]]]] = {
-    None: [],
-    "store": [{"token": ["store", "admin"]}],
-    "admin": [{"token": ["admin"]}],
-    "metrics": [{"metricsToken": []}, {}],
-}
+
+
+def security_of(access: Access) -> list[dict[str, list[str]]]:
+    """Any one of the listed ways in."""
+    if access is None:
+        return []
+    if access == "metrics":
+        return [{"metricsToken": []}, {}]
+    return [{"token": [scope]} for scope in access]
 
 
 def build_document(settings: Settings) -> dict[str, Any]:
@@ -115,7 +119,7 @@ class _Builder:
             "description": operation.about,
             "parameters": self._parameters(operation),
             "responses": self._responses(operation),
-            "security": SECURITY[operation.role],
+            "security": security_of(operation.access),
         }
         if operation.body:
             described["requestBody"] = self._body(operation.body)

@@ -66,7 +66,7 @@ ERRORS: dict[str, str] = {
     "VALIDATION_ERROR": "orders must be an array",
     "INVALID_JSON": "the JSON is broken at line 1, column 12",
     "UNAUTHORIZED": "send a valid token: Authorization: Bearer …",
-    "FORBIDDEN": "this is for an admin token of the store",
+    "FORBIDDEN": "this takes a token with the scope erp",
     "NOT_FOUND": "there is no such thing here",
     "METHOD_NOT_ALLOWED": "method not allowed",
     "CONFLICT": "only a failed job whose payload is still kept can be retried",
@@ -82,6 +82,7 @@ ERRORS: dict[str, str] = {
 }
 DETAILS: dict[str, dict[str, Any]] = {
     "CONFLICT": {"status": "completed"},
+    "FORBIDDEN": {"missingScopes": ["erp"]},
     "PLATFORM_FAILED": {"code": "PLATFORM_TIMED_OUT"},
     "SYNC_FAILED": {"syncLogId": "01a1fc05-3a02-7202-b70c-5ff2ed410956", "status": "failed"},
 }

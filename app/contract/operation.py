@@ -8,9 +8,11 @@ from typing import Any, Literal
 
 from marshmallow import Schema
 
+from app.scopes import Scope
 from schemas.requests import RequestSchema
 
-Role = Literal["store", "admin", "metrics"]
+# A token with one of these scopes; the token of METRICS_TOKEN; None: no token.
+Access = tuple[Scope, ...] | Literal["metrics"] | None
 
 CALLER = ("UNAUTHORIZED", "FORBIDDEN", "RATE_LIMITED")  # whoever asks for a token can answer these
 SERVER = ("INTERNAL", "UNAVAILABLE")  # whatever looks into the database can
@@ -73,7 +75,7 @@ class Operation:
     about: str
     answers: tuple[Answer, ...]
     errors: tuple[str, ...]
-    role: Role | None = "store"
+    access: Access = ("read",)
     places: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     query: type[RequestSchema] | None = None
     headers: tuple[str, ...] = ()

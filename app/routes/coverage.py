@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 from flask import Blueprint, Response, jsonify, request
 
 from app.answers import moment
-from app.auth import current_store_id, store_required
+from app.auth import current_store_id, requires
 from app.body import read_json_body
 from app.errors import ApiError
 from app.explain import explain, parts_answer
@@ -30,7 +30,7 @@ ENTRIES = 100
 
 
 @blueprint.get("/api/sync/coverage")
-@store_required
+@requires("read")
 def get_coverage() -> Response:
     """What is covered, the holes, and the newest entries of the ledger."""
     store_id, entity = current_store_id(), _read(read_entity, request.args)
@@ -59,7 +59,7 @@ def _entry_answer(entry: Covered) -> dict[str, Any]:
 
 
 @blueprint.post("/api/sync/coverage/fill")
-@store_required
+@requires("pull")
 def fill() -> tuple[Response, int, dict[str, str]]:
     """Pull the holes of one entity, in one run. 409 where there is none."""
     body = read_json_body(request, services().settings.max_body_bytes)
@@ -68,7 +68,7 @@ def fill() -> tuple[Response, int, dict[str, str]]:
 
 
 @blueprint.get("/api/sync/explain")
-@store_required
+@requires("read")
 def get_explanation() -> Response:
     """One verdict about one record, with evidence. 400 for an entity that the store's platform has not."""
     entity, external_id = _read(read_entity, request.args), _read(read_external_id, request.args)

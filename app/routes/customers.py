@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from flask import Blueprint
 
-from app.auth import admin_required, current_store_id
+from app.auth import current_store_id, requires
 from app.errors import ApiError, not_found
 from app.pulls import platform_of
 from app.services import services
@@ -17,7 +17,7 @@ blueprint = Blueprint("customers", __name__)
 
 
 @blueprint.delete("/api/sync/customers/<wc_customer_id>")
-@admin_required
+@requires("admin")
 def delete_customer(wc_customer_id: str) -> tuple[str, int]:
     """204 where something was known of them; 404 where nothing is, be it that it was erased before. A repeat does no harm."""
     try:

@@ -6,7 +6,7 @@ from typing import Any
 
 from flask import Blueprint, Response, jsonify, request
 
-from app.auth import current_store_id, store_required
+from app.auth import current_store_id, requires
 from app.body import read_json_body
 from app.errors import ApiError
 from app.outbound_answers import intake_answer
@@ -20,7 +20,7 @@ blueprint = Blueprint("erp", __name__)
 
 
 @blueprint.put("/api/v1/erp/<any(products,categories):entity>")
-@store_required
+@requires("erp")
 def put_catalogue(entity: str) -> Response:
     """Keep what is new, and ask for what changed to be sent to the shop: one transaction, committed before the answer."""
     records = _records(entity)

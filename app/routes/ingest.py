@@ -7,7 +7,7 @@ import re
 import structlog
 from flask import Blueprint, Response, g, jsonify, request
 
-from app.auth import current_store_id, store_required
+from app.auth import current_store_id, requires
 from app.body import read_json_body
 from app.errors import ApiError
 from app.metrics.requests import note_records
@@ -26,7 +26,7 @@ IDEMPOTENCY_KEY = re.compile(r"[\x21-\x7e]{1,255}")
 
 
 @blueprint.post("/api/sync/<any(orders,products,customers,categories):entity>")
-@store_required
+@requires("ingest")
 def post_batch(entity: str) -> tuple[Response, int, dict[str, str]] | Response:
     """Accept a batch: durable before the answer, processed after it."""
     at_hand = services()

@@ -8,7 +8,7 @@ from uuid import UUID
 from flask import Blueprint, Response, jsonify, request, url_for
 
 from app.answers import log_tag, record_error_answer
-from app.auth import current_store_id, store_required
+from app.auth import current_store_id, requires
 from app.job_actions import cancel, existing, pause, resume, retry
 from app.paging import last_before_more, read_query, write_cursor
 from app.pulls import job_answers
@@ -27,7 +27,7 @@ JOBS, RECORD_ERRORS = JobsQuery(), RecordErrorsQuery()
 
 
 @blueprint.get("/api/sync/jobs")
-@store_required
+@requires("read")
 def list_jobs() -> Response:
     """Newest first, a page at a time, filtered."""
     asked = read_query(JOBS, request.args)
@@ -44,7 +44,7 @@ def list_jobs() -> Response:
 
 
 @blueprint.get("/api/sync/jobs/<uuid:log_id>")
-@store_required
+@requires("read")
 def get_job(log_id: UUID) -> Response:
     """One log with its first record errors; 304 where nothing changed since the client's ETag."""
     with services().pool.connection() as conn, tenant(conn, current_store_id()):
@@ -61,7 +61,7 @@ def get_job(log_id: UUID) -> Response:
 
 
 @blueprint.get("/api/sync/jobs/<uuid:log_id>/errors")
-@store_required
+@requires("read")
 def get_job_errors(log_id: UUID) -> Response:
     """Skipped records: a JSON page, or all of them as CSV or NDJSON, by the Accept header."""
     with services().pool.connection() as conn, tenant(conn, current_store_id()):
@@ -75,28 +75,28 @@ def get_job_errors(log_id: UUID) -> Response:
 
 
 @blueprint.post("/api/sync/jobs/<uuid:log_id>/retry")
-@store_required
+@requires("ingest", "pull")
 def retry_job(log_id: UUID) -> tuple[Response, int]:
     """Run a failed log again, a pull from where it stopped. 409 for any other state, and where its payload is gone."""
     return _changed(*retry(current_store_id(), log_id))
 
 
 @blueprint.post("/api/sync/jobs/<uuid:log_id>/cancel")
-@store_required
+@requires("ingest", "pull")
 def cancel_job(log_id: UUID) -> tuple[Response, int]:
     """Stop a running log before it takes effect, a pull at its next page. 409 where it has ended, be it while we waited."""
     return _changed(*cancel(current_store_id(), log_id))
 
 
 @blueprint.post("/api/sync/jobs/<uuid:log_id>/pause")
-@store_required
+@requires("pull")
 def pause_job(log_id: UUID) -> tuple[Response, int]:
     """Stop a running pull at its next page, to be resumed there. 409 for any other state, and for a batch."""
     return _changed(*pause(current_store_id(), log_id))
 
 
 @blueprint.post("/api/sync/jobs/<uuid:log_id>/resume")
-@store_required
+@requires("pull")
 def resume_job(log_id: UUID) -> tuple[Response, int]:
     """Let a paused pull go on. 409 for any other state."""
     return _changed(*resume(current_store_id(), log_id))

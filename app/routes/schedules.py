@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from flask import Blueprint, Response, jsonify, request
 
-from app.auth import current_store_id, store_required
+from app.auth import current_store_id, requires
 from app.body import read_json_body
 from app.errors import ApiError, not_found
 from app.pulled import PULLED
@@ -21,7 +21,7 @@ blueprint = Blueprint("schedules", __name__)
 
 
 @blueprint.get("/api/sync/schedules")
-@store_required
+@requires("read")
 def get_schedules() -> Response:
     """One entry for each entity that has a schedule."""
     with services().pool.connection() as conn, tenant(conn, current_store_id()):
@@ -30,7 +30,7 @@ def get_schedules() -> Response:
 
 
 @blueprint.put("/api/sync/schedules/<any(orders,products,customers):entity>")
-@store_required
+@requires("pull")
 def put(entity: str) -> Response:
     """Set an entity's schedule, in the place of one it has. 400 for one that can't be followed."""
     try:
@@ -52,7 +52,7 @@ def _timing(asked: ScheduleRequest) -> Timing:
 
 
 @blueprint.delete("/api/sync/schedules/<any(orders,products,customers):entity>")
-@store_required
+@requires("pull")
 def delete(entity: str) -> Response:
     """End an entity's schedule; a run in progress goes on. 404 where there is none."""
     with services().pool.connection() as conn, tenant(conn, current_store_id()):

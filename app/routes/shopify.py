@@ -7,7 +7,7 @@ from uuid import UUID
 
 from flask import Blueprint, Response, jsonify, request
 
-from app.auth import current_store_id, store_required
+from app.auth import current_store_id, requires
 from app.body import read_json_body
 from app.errors import ApiError, not_found
 from app.paging import last_before_more, read_query, write_cursor
@@ -26,7 +26,7 @@ ROWS = RowsQuery()
 
 
 @blueprint.post("/api/shopify/sync/jobs/start")
-@store_required
+@requires("pull")
 def start_job() -> tuple[Response, int, dict[str, str]]:
     """Start a run. 400 for fields that do not fit the mode, 409 while another of the same kind runs."""
     try:
@@ -48,7 +48,7 @@ def _wanted(asked: ShopifyStart) -> Wanted:
 
 
 @blueprint.get("/api/shopify/sync/jobs")
-@store_required
+@requires("read")
 def list_jobs() -> Response:
     """Runs newest first, a page at a time, each with its mode, counts and progress."""
     asked, store_id = read_query(ROWS, request.args), current_store_id()
@@ -64,7 +64,7 @@ def list_jobs() -> Response:
 
 
 @blueprint.get("/api/shopify/sync/jobs/<uuid:log_id>")
-@store_required
+@requires("read")
 def get_job(log_id: UUID) -> Response:
     """One run; 404 for a batch of the plugin, too."""
     store_id = current_store_id()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from flask import Blueprint, Response, jsonify
 
 from app.answers import stats_answer
-from app.auth import current_store_id, store_required
+from app.auth import current_store_id, requires
 from app.services import services
 from db.entity_stats import list_stats
 from db.sync_metadata import list_metadata
@@ -16,7 +16,7 @@ blueprint = Blueprint("status", __name__)
 
 
 @blueprint.get("/api/sync/status")
-@store_required
+@requires("read")
 def get_status() -> Response:
     """Figures kept beside the rows; nothing is counted for this answer. For what is pulled, the watermark and its overlap."""
     with services().pool.connection() as conn, tenant(conn, current_store_id()):

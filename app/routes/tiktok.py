@@ -5,7 +5,7 @@ from __future__ import annotations
 from flask import Blueprint, Response, jsonify, request
 
 from app.answers import stats_answer
-from app.auth import current_store_id, store_required
+from app.auth import current_store_id, requires
 from app.errors import ApiError
 from app.pulled import PULLED
 from app.pulls import pulled_store, start_run, started
@@ -21,7 +21,7 @@ blueprint = Blueprint("tiktok", __name__)
 
 
 @blueprint.post("/api/tiktok/sync/<any(orders,products):entity>")
-@store_required
+@requires("pull")
 def sync(entity: str) -> tuple[Response, int, dict[str, str]]:
     """Read what changed since the watermark, or all where there is none or `force_full` says so."""
     asked = _asked()
@@ -29,7 +29,7 @@ def sync(entity: str) -> tuple[Response, int, dict[str, str]]:
 
 
 @blueprint.post("/api/tiktok/sync/<any(orders,products):entity>/full")
-@store_required
+@requires("pull")
 def sync_full(entity: str) -> tuple[Response, int, dict[str, str]]:
     """Read all, whatever has been read before."""
     return _start(entity, "full", _asked().max_records)
@@ -48,7 +48,7 @@ def _start(entity: str, mode: str, max_records: int | None) -> tuple[Response, i
 
 
 @blueprint.get("/api/tiktok/sync/status")
-@store_required
+@requires("read")
 def get_status() -> Response:
     """Per entity: how many, how fresh, and the watermark with its overlap."""
     store_id = current_store_id()

@@ -12,7 +12,7 @@ from uuid import UUID
 from flask import Blueprint, Response, jsonify, request, url_for
 from psycopg import Connection
 
-from app.auth import admin_required, current_store_id, store_required
+from app.auth import current_store_id, requires
 from app.errors import ApiError, not_found
 from app.outbound_answers import preview_answer, sync_result
 from app.outbound_requests import ask_shop, is_dry_run, read_body, read_uuid
@@ -37,7 +37,7 @@ Answer = Response | tuple[Response, int, dict[str, str]]
 
 
 @blueprint.post("/sync/<any(product,stock,price):sync_type>/<product_id>")
-@store_required
+@requires("erp")
 def sync_product(sync_type: str, product_id: str) -> Answer:
     """Send one product whole, its stock or its price."""
     product = read_uuid("productId", product_id)
@@ -82,7 +82,7 @@ def _item_accepted(item_id: UUID, product_id: UUID, sync_type: str) -> Answer:
 
 
 @blueprint.post("/sync/all")
-@admin_required
+@requires("admin")
 def sync_all() -> Answer:
     """Send all products that the shop has not got as they are; all of them with `{"force": true}`."""
     force, asked = read_body(RUN)["force"], read_query(DRY_RUN_PAGE, request.args)
@@ -95,7 +95,7 @@ def sync_all() -> Answer:
 
 
 @blueprint.post("/sync/categories")
-@admin_required
+@requires("admin")
 def sync_categories() -> Answer:
     """Send all categories that the shop has not got as they are; all of them with `{"force": true}`."""
     force, store_id = read_body(RUN)["force"], current_store_id()
@@ -121,7 +121,7 @@ def _run_accepted(run: Run) -> Answer:
 
 
 @blueprint.post("/sync/retry")
-@admin_required
+@requires("admin")
 def sync_retry() -> Response:
     """Try all failed items again, permanent failures too: a person may have mended what was wrong."""
     asked, store_id = read_query(DRY_RUN_PAGE, request.args), current_store_id()
@@ -134,7 +134,7 @@ def sync_retry() -> Response:
 
 
 @blueprint.post("/sync/batches/<uuid:batch_id>/approve")
-@admin_required
+@requires("admin")
 def approve_batch(batch_id: UUID) -> Response:
     """Let go what brakes hold. 409 where nothing is held under this id any more."""
     approved = _decide(approve, batch_id)
@@ -143,7 +143,7 @@ def approve_batch(batch_id: UUID) -> Response:
 
 
 @blueprint.post("/sync/batches/<uuid:batch_id>/reject")
-@admin_required
+@requires("admin")
 def reject_batch(batch_id: UUID) -> Response:
     """Give up what brakes hold; the shop keeps what it has. 409 where nothing is held under this id any more."""
     rejected = _decide(reject, batch_id)

@@ -8,7 +8,7 @@ from typing import Any
 
 from flask import Blueprint, Response, jsonify
 
-from app.auth import current_store_id, store_required
+from app.auth import current_store_id, requires
 from app.errors import ApiError
 from app.outbound_requests import ask_shop, is_dry_run, read_body
 from app.pulls import start_run, started
@@ -24,7 +24,7 @@ PULL_ORDERS, EVENTS = PullOrdersSchema(), EventsSchema()
 
 
 @blueprint.post("/pull/orders")
-@store_required
+@requires("pull")
 def pull_orders() -> Response | tuple[Response, int, dict[str, str]]:
     """Pull orders that changed since the last pull, or since `{"since": "…"}`; polled like any other job.
 
@@ -52,7 +52,7 @@ def _wanted_orders(since: datetime | None) -> Wanted:
 
 
 @blueprint.post("/events")
-@store_required
+@requires("erp")
 def post_events() -> tuple[Response, int]:
     """The ERP's events over HTTP: `{"events":[{"event":"pricing.price_changed","productId":"…"}]}`. Bad ones are counted."""
     entries = read_body(EVENTS)["events"]

@@ -6,7 +6,7 @@ from uuid import UUID
 
 from flask import Blueprint, Response, jsonify, request
 
-from app.auth import admin_required, current_store_id, store_required
+from app.auth import current_store_id, requires
 from app.errors import not_found
 from app.outbound_answers import batch_answer, item_answer, mapping_answer, stats_answer
 from app.outbound_requests import read_uuid
@@ -26,7 +26,7 @@ PAGE, ITEMS, MAPPINGS = PageQuery(), ItemsQuery(), MappingsQuery()
 
 
 @blueprint.get("/sync/status")
-@store_required
+@requires("read")
 def show_status() -> Response:
     """SyncStats of this store."""
     store_id = current_store_id()
@@ -41,7 +41,7 @@ def show_status() -> Response:
 
 
 @blueprint.get("/sync/failed")
-@admin_required
+@requires("admin")
 def list_failed() -> Response:
     """Failed items, newest first, a page at a time."""
     asked, store_id = read_query(ITEMS, request.args), current_store_id()
@@ -55,7 +55,7 @@ def list_failed() -> Response:
 
 
 @blueprint.get("/sync/items/<uuid:item_id>")
-@store_required
+@requires("read")
 def show_item(item_id: UUID) -> Response:
     store_id = current_store_id()
     with services().pool.connection() as conn, tenant(conn, store_id):
@@ -66,7 +66,7 @@ def show_item(item_id: UUID) -> Response:
 
 
 @blueprint.get("/sync/batches")
-@store_required
+@requires("read")
 def show_batches() -> Response:
     """The newest runs and holds."""
     size, store_id = read_query(PAGE, request.args)["limit"], current_store_id()
@@ -76,7 +76,7 @@ def show_batches() -> Response:
 
 
 @blueprint.get("/sync/batches/<uuid:batch_id>")
-@store_required
+@requires("read")
 def show_batch(batch_id: UUID) -> Response:
     """BatchSyncResult of a run, or a hold with its preview."""
     store_id = current_store_id()
@@ -89,7 +89,7 @@ def show_batch(batch_id: UUID) -> Response:
 
 
 @blueprint.get("/mappings/<product_id>")
-@store_required
+@requires("read")
 def show_mapping(product_id: str) -> Response:
     """ProductSyncMapping of one product of the ERP."""
     product, store_id = read_uuid("productId", product_id), current_store_id()
@@ -101,7 +101,7 @@ def show_mapping(product_id: str) -> Response:
 
 
 @blueprint.get("/mappings")
-@store_required
+@requires("read")
 def show_mappings() -> Response:
     """All mappings; with `out_of_sync=true` the products whose state the shop has not got, unmapped ones included."""
     asked, store_id = read_query(MAPPINGS, request.args), current_store_id()

@@ -12,7 +12,7 @@ import psycopg
 import pytest
 from playwright.sync_api import Browser, expect, sync_playwright
 
-from app.tenants import create_operator
+from app.tenants import Origin, create_operator
 from tests.browser import DESK, PHONE, Scheme, Window, find_chromium, missing, window
 from tests.factories import make_order
 from tests.fakes.shopify import FakeShopify
@@ -51,9 +51,12 @@ def world() -> Iterator[World]:
     with shopify, woocommerce, running_stack() as stack:
         pulled = stack.connect_store("shopify", shopify.url, shopify.credentials)
         pushed = stack.connect_store("woocommerce", woocommerce.url, woocommerce.credentials)
-        stack.sql("UPDATE api_tokens SET role = 'admin' WHERE store_id = %s", pushed.id)
-        with psycopg.connect(stack.postgres.app_url(), autocommit=True) as conn:
-            operator = create_operator(conn)
+        stack.sql(
+            "UPDATE api_tokens SET role = 'admin', scopes = '{ingest,read,erp,pull,admin}' WHERE store_id = %s",
+            pushed.id,
+        )
+        with psycopg.connect(stack.postgres.owner_url(), autocommit=True) as owner:
+            operator = create_operator(owner, Origin("test"))
         yield World(stack, stack.create_store("Blue Lamp & Co"), pulled, pushed, shopify, operator)
 
 

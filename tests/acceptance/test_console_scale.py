@@ -8,7 +8,7 @@ from uuid import UUID
 import psycopg
 import pytest
 
-from app.tenants import create_operator, create_store
+from app.tenants import Origin, create_operator, create_store
 from db.outbound_overview import (
     count_open_items,
     list_failed_group,
@@ -64,7 +64,8 @@ SELECT %s, gen_random_uuid(), gen_random_uuid(), 'price', 1,
 def busy(database: Database) -> UUID:
     with psycopg.connect(database.url, autocommit=True) as conn:
         store_id = create_store(conn, "Busy shop", "woocommerce").store_id
-        create_operator(conn)
+    with psycopg.connect(database.owner_url, autocommit=True) as owner:
+        create_operator(owner, Origin("test"))
     with psycopg.connect(database.superuser_url, autocommit=True) as root:
         # Foreign keys are not what is looked at, and take the longest.
         root.execute("SET session_replication_role = replica")

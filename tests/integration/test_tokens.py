@@ -8,7 +8,7 @@ import pytest
 from flask.testing import FlaskClient
 from psycopg import Connection
 
-from app.tenants import CreatedStore, create_operator, create_store, revoke_all, rotate_token
+from app.tenants import CreatedStore, Origin, create_operator, create_store, revoke_all, rotate_token
 from tests.pipeline import bearer
 from workers.ids import new_id
 
@@ -108,8 +108,8 @@ def test_an_unknown_store_gets_no_token(conn: Connection) -> None:
     assert rotate_token(conn, new_id(), "store", DAY) is None
 
 
-def test_an_operator_belongs_to_no_store(client: FlaskClient, conn: Connection) -> None:
-    answer = client.get("/api/sync/status", headers=bearer(create_operator(conn)))
+def test_an_operator_belongs_to_no_store(client: FlaskClient, owner_conn: Connection) -> None:
+    answer = client.get("/api/sync/status", headers=bearer(create_operator(owner_conn, Origin("test"))))
     assert (answer.status_code, (answer.json or {})["error"]["code"]) == (403, "FORBIDDEN")
 
 

@@ -1,4 +1,4 @@
-"""The contract says what the code does: every route, every error code, every role; and its examples are examples of it."""
+"""The contract says what the code does: every route, every error code, every scope; and its examples are examples of it."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from werkzeug.routing import Rule
 
 from app.contract.document import OPERATIONS, build_document
 from app.contract.headers import ERRORS
-from app.contract.operation import CALLER, Operation, Role
+from app.contract.operation import CALLER, Access, Operation
 from app.errors import STATUSES
 from app.factory import ROUTES
 from app.settings import load_settings
@@ -37,12 +37,6 @@ from workers.schedules import Timing, check_timing
 DOCUMENT = build_document(load_settings({}))
 PLACE = re.compile(r"\{(\w+)\}")
 SOME_ID = str(UUID(int=7))
-GUARDS: dict[Role | None, set[str]] = {
-    None: set(),
-    "store": {*CALLER, "UNAVAILABLE"},
-    "admin": {*CALLER, "UNAVAILABLE"},
-    "metrics": {"UNAUTHORIZED", "FORBIDDEN"},
-}
 METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
 
 
@@ -87,6 +81,13 @@ def view_of(operation: Operation) -> Any:
     return APP.view_functions[endpoint]
 
 
+def guard_codes(access: Access) -> set[str]:
+    """The codes that the guard of a view can answer."""
+    if access is None:
+        return set()
+    return {"UNAUTHORIZED", "FORBIDDEN"} if access == "metrics" else {*CALLER, "UNAVAILABLE"}
+
+
 def has_choices(operation: Operation) -> bool:
     """Whether werkzeug itself refuses some paths of this form."""
     rule, _ = ADAPTER.match(paths_of(operation)[0], method=operation.method.upper(), return_rule=True)
@@ -118,12 +119,12 @@ def codes_of(thing: Any, seen: set[int]) -> set[str]:
 def test_every_error_that_the_code_can_answer_is_described_and_no_other(operation: Operation) -> None:
     view = view_of(operation)
     refused = {"NOT_FOUND"} if has_choices(operation) else set()
-    assert set(operation.errors) == codes_of(view, set()) | GUARDS[operation.role] | refused | {"INTERNAL"}
+    assert set(operation.errors) == codes_of(view, set()) | guard_codes(operation.access) | refused | {"INTERNAL"}
 
 
 @pytest.mark.parametrize("operation", OPERATIONS, ids=lambda operation: operation.name)
-def test_the_role_that_is_described_is_the_one_that_is_asked_for(operation: Operation) -> None:
-    assert operation.role == getattr(view_of(operation), "requires", None)
+def test_the_scopes_that_are_described_are_those_that_are_asked_for(operation: Operation) -> None:
+    assert operation.access == getattr(view_of(operation), "requires", None)
 
 
 def test_every_error_code_has_its_words() -> None:

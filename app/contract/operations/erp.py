@@ -14,6 +14,7 @@ from schemas.outbound_requests import EventsSchema
 def _intake(name: str, record: Any, example: dict[str, Any]) -> Operation:
     return Operation(
         name=f"putErp{name.capitalize()}",
+        access=("erp",),
         method="put",
         path=f"/api/v1/erp/{name}",
         tag="ERP",
@@ -29,6 +30,7 @@ def _intake(name: str, record: Any, example: dict[str, Any]) -> Operation:
 OPERATIONS = (
     Operation(
         name="postEvents",
+        access=("erp",),
         method="post",
         path="/api/v1/woocommerce/events",
         tag="ERP",

@@ -84,6 +84,7 @@ DONE = Answer(
 def _batch(name: str, record: type[Schema], example: dict[str, Any]) -> Operation:
     return Operation(
         name=f"post{name.capitalize()}",
+        access=("ingest",),
         method="post",
         path=f"/api/sync/{name}",
         tag="Batches",

@@ -60,12 +60,14 @@ STATUS = {
     },
 }
 NEVER = {"count": 0, "last_synced": None, "metadata": None}
+OF_PULLS = ("pause", "resume")  # a batch has no such state
 TO_JOB = Link("getJob", {"jobId": "$response.body#/data/jobId"})
 
 
 def _change(verb: str, summary: str, about: str, example: dict[str, Any], *links: str) -> Operation:
     return Operation(
         name=f"{verb}Job",
+        access=("pull",) if verb in OF_PULLS else ("ingest", "pull"),
         method="post",
         path=f"/api/sync/jobs/{{jobId}}/{verb}",
         tag=TAG,
@@ -197,7 +199,7 @@ OPERATIONS = (
         tag=TAG,
         summary="Erase one person",
         about="Wherever they are kept. 404 where nothing is known of them, be it that they were erased before.",
-        role="admin",
+        access=("admin",),
         places={"wcCustomerId": {"type": "integer", "minimum": 1, "maximum": BIGINT_MAX}},
         answers=(Answer(204, "Erased."),),
         errors=("VALIDATION_ERROR", *CALLER, "NOT_FOUND", *SERVER),

@@ -80,6 +80,7 @@ def started(example: dict[str, Any], *links: Link) -> Answer:
 SHOPIFY = (
     Operation(
         name="startShopifyJob",
+        access=("pull",),
         method="post",
         path="/api/shopify/sync/jobs/start",
         tag="Shopify",
@@ -118,6 +119,7 @@ SHOPIFY = (
 TIKTOK = (
     Operation(
         name="startTiktokSync",
+        access=("pull",),
         method="post",
         path="/api/tiktok/sync/{entity}",
         tag="TikTok Shop",
@@ -130,6 +132,7 @@ TIKTOK = (
     ),
     Operation(
         name="startTiktokFullSync",
+        access=("pull",),
         method="post",
         path="/api/tiktok/sync/{entity}/full",
         tag="TikTok Shop",
@@ -165,6 +168,7 @@ SCHEDULES = (
     ),
     Operation(
         name="putSchedule",
+        access=("pull",),
         method="put",
         path="/api/sync/schedules/{entity}",
         tag="Schedules",
@@ -185,6 +189,7 @@ SCHEDULES = (
     ),
     Operation(
         name="deleteSchedule",
+        access=("pull",),
         method="delete",
         path="/api/sync/schedules/{entity}",
         tag="Schedules",
@@ -223,6 +228,7 @@ COVERAGE = (
     ),
     Operation(
         name="fillCoverage",
+        access=("pull",),
         method="post",
         path="/api/sync/coverage/fill",
         tag="Coverage",

@@ -37,7 +37,7 @@ OPERATIONS = (
         tag=TAG,
         summary="Whether the process serves",
         about="Touches nothing else.",
-        role=None,
+        access=None,
         answers=(Answer(200, "It does.", raw=HEALTH, example={"status": "ok"}),),
         errors=("INTERNAL",),
     ),
@@ -48,7 +48,7 @@ OPERATIONS = (
         tag=TAG,
         summary="What the service depends on",
         about="Without Redis batches are accepted all the same: `degraded`.",
-        role=None,
+        access=None,
         answers=(
             Answer(
                 200,
@@ -73,7 +73,7 @@ OPERATIONS = (
         summary="Figures of all stores together",
         about="Counts and ages, no id and nothing of a store's data. 401 where `METRICS_TOKEN` is set and was not sent; where"
         " it is not set, 403 for whoever comes from another machine or through a proxy.",
-        role="metrics",
+        access="metrics",
         answers=(
             Answer(
                 200,
@@ -93,7 +93,7 @@ OPERATIONS = (
         tag=TAG,
         summary="This contract",
         about="OpenAPI 3.1.",
-        role=None,
+        access=None,
         headers=("If-None-Match",),
         answers=(
             Answer(200, "The document.", raw={"type": "object"}, example={"openapi": "3.1.0"}, headers=("ETag",)),
@@ -108,7 +108,7 @@ OPERATIONS = (
         tag=TAG,
         summary="This contract as a page",
         about="Without a script, and without anything from elsewhere.",
-        role=None,
+        access=None,
         headers=("If-None-Match",),
         answers=(
             Answer(
