@@ -46,7 +46,7 @@ class Origin:
 
 
 @contextmanager
-def connected(database_url: str) -> Iterator[Connection]:
+def connected(database_url: str, setting: str = "DATABASE_URL") -> Iterator[Connection]:
     """A connection for a command. Raises Away for a database that is away, StackError for one without our tables."""
     try:
         # Nothing is prepared: behind a pooler the next statement may meet another session.
@@ -55,7 +55,7 @@ def connected(database_url: str) -> Iterator[Connection]:
     except LockNotAvailable:
         raise StackError("a batch of the store is being worked on: try again in a moment") from None
     except psycopg.OperationalError:
-        raise Away("the database can't be reached: is PostgreSQL running, and DATABASE_URL right?") from None
+        raise Away(f"the database can't be reached: is PostgreSQL running, and {setting} right?") from None
     except (UndefinedTable, UndefinedFunction, UndefinedColumn):
         raise StackError("the database is not up to date: run `python -m app migrate`") from None
 

@@ -86,13 +86,13 @@ def _lifetime(args: Namespace) -> timedelta | None:
 @contextmanager
 def _owner(settings: Settings) -> Iterator[Connection]:
     """A connection of the owner's role. Raises StackError where its URL is missing, or names another role."""
-    owner_url = resolve(settings).migration_database_url
+    owner_url = settings.migration_database_url or resolve(settings).migration_database_url
     if owner_url is None:
         raise StackError(
             "MIGRATION_DATABASE_URL must be set: operators' tokens are managed as the tables' owner, not as the application"
         )
     try:
-        with connected(owner_url) as conn:
+        with connected(owner_url, "MIGRATION_DATABASE_URL") as conn:
             yield conn
     except InsufficientPrivilege:
         raise StackError("MIGRATION_DATABASE_URL must be the URL of the tables' owner, sluice_owner") from None

@@ -50,11 +50,7 @@ def world() -> Iterator[World]:
     shopify.server.latency = 0.25
     with shopify, woocommerce, running_stack() as stack:
         pulled = stack.connect_store("shopify", shopify.url, shopify.credentials)
-        pushed = stack.connect_store("woocommerce", woocommerce.url, woocommerce.credentials)
-        stack.sql(
-            "UPDATE api_tokens SET role = 'admin', scopes = '{ingest,read,erp,pull,admin}' WHERE store_id = %s",
-            pushed.id,
-        )
+        pushed = stack.connect_store("woocommerce", woocommerce.url, woocommerce.credentials, "admin")
         with psycopg.connect(stack.postgres.owner_url(), autocommit=True) as owner:
             operator = create_operator(owner, Origin("test"))
         yield World(stack, stack.create_store("Blue Lamp & Co"), pulled, pushed, shopify, operator)

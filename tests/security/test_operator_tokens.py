@@ -120,6 +120,13 @@ def test_missing_owner_url_is_named(command_line: Command, action: tuple[str, ..
     assert code == FAILED and "MIGRATION_DATABASE_URL must be set" in said
 
 
+def test_owner_url_alone_is_enough(operators: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As in the container of the migrations, which has no other setting."""
+    for name in ("DATABASE_URL", "REDIS_URL", "SECRET_KEY"):
+        monkeypatch.delenv(name)
+    assert operators("list")[0] == DONE
+
+
 def test_application_url_as_owner_url_is_refused(
     command_line: Command, database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
