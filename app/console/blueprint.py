@@ -81,6 +81,7 @@ def _for_templates() -> dict[str, object]:
         "caller": who,
         "store": g.get("store"),
         "is_admin": who is not None and may_administer(),
+        "scopes_held": frozenset(who.scopes if who else ()),
         "csrf": csrf_token(),
         "notice": notice(),
         "asset": asset,

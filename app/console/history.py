@@ -9,8 +9,9 @@ from uuid import UUID
 from flask import Blueprint, Response, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response as AnyResponse
 
+from app.auth import check_scopes
 from app.console.logs import LogRow, read_rows, timeline_of
-from app.console.sessions import current_store, store_page
+from app.console.sessions import caller, current_store, store_page
 from app.errors import ApiError
 from app.job_actions import Changed, cancel, existing, pause, resume, retry
 from app.paging import last_before_more, read_cursor, write_cursor
@@ -31,6 +32,7 @@ ACTIONS: dict[str, Callable[[UUID, UUID], Changed]] = {
     "pause": pause,
     "resume": resume,
 }
+OF_PULLS = ("pause", "resume")
 
 
 def add_pages(blueprint: Blueprint) -> None:
@@ -119,5 +121,7 @@ def download_skipped(log_id: UUID) -> Response:
 def act_on_log(log_id: UUID, action: str) -> AnyResponse:
     """Retry, cancel, pause or resume; where the state forbids it by now, the page says so."""
     store_id = current_store().id
+    if action in OF_PULLS:
+        check_scopes(caller(), ("pull",))
     ACTIONS[action](store_id, log_id)
     return redirect(url_for("console.log", store_id=store_id, log_id=log_id))

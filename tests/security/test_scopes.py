@@ -119,6 +119,24 @@ def test_console_session_of_a_reading_token_changes_nothing(world: World, conn: 
     assert answer.status_code == 403
 
 
+def test_console_session_without_pull_pauses_nothing(world: World, conn: Connection) -> None:
+    """As in the API: `ingest` is enough to retry and cancel a job, not to pause a pull."""
+    guest, log = (
+        visitor(world.app, scoped(conn, world, "read", "ingest")),
+        place(world.full.store_id, f"/logs/{world.failed}"),
+    )
+    assert [guest.post(f"{log}/{action}", log).status_code for action in ("pause", "resume")] == [403, 403]
+    assert guest.post(f"{log}/cancel", log).status_code == 409
+
+
+def test_console_shows_no_button_that_is_refused(world: World, conn: Connection) -> None:
+    guest, store_id = visitor(world.app, scoped(conn, world, "read")), world.full.store_id
+    for page in ("/", "/store", f"/logs/{world.failed}"):
+        answer = guest.get(place(store_id, page))
+        forms = set(re.findall(r'<form[^>]* method="post"[^>]* action="([^"]+)"', answer.text))
+        assert (answer.status_code, forms) == (200, {"/console/logout"}), page
+
+
 def test_console_session_without_read_sees_no_page(world: World, conn: Connection) -> None:
     guest = visitor(world.app, scoped(conn, world, "ingest"))
     assert guest.get(place(world.full.store_id)).status_code == 403
