@@ -17,6 +17,7 @@ from rich.markup import escape
 
 from app import tenants
 from app.answers import moment
+from app.audit.notes import note
 from app.commands.exits import DONE, EXIT_CODES
 from app.commands.finding import no_such_store
 from app.commands.output import console, table, write_json
@@ -101,6 +102,7 @@ def run_create(args: Namespace, settings: Settings) -> int:
     credentials = read_credentials(args.credentials) if args.credentials else None
     with connected(endpoints.database_url) as conn:
         created = tenants.create_store(conn, args.name, args.platform, args.url, args.role)
+        note(store_id=created.store_id)
         if credentials is not None:
             tenants.set_credentials(conn, endpoints.secret_key, created.store_id, credentials)
     if args.json:

@@ -9,6 +9,7 @@ from uuid import UUID
 from flask import Blueprint, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response as AnyResponse
 
+from app.audit.notes import note
 from app.console.modes import MODES
 from app.console.sessions import admin_page, current_store, may_administer, operator_page, store_page
 from app.errors import ApiError, not_found
@@ -96,6 +97,7 @@ def _role() -> str:
     role = request.form.get("role", "")
     if role not in TOKEN_ROLES:
         raise ApiError("VALIDATION_ERROR", "Choose what the token is for: " + " or ".join(TOKEN_ROLES) + ".")
+    note(role=role)
     return role
 
 
@@ -137,6 +139,7 @@ def put_store_schedule() -> Page:
         return _page(form="schedule", values=request.form, problems={"cron": f"{error}".capitalize() + "."}), 400
     with services().pool.connection() as conn, tenant(conn, store.id):
         put_schedule(conn, store.id, schedule)
+    note(entity=schedule.entity, mode=schedule.mode)
     return _back("scheduled")
 
 
@@ -171,4 +174,5 @@ def create_new_store() -> Page:
         return page, 400
     with services().pool.connection() as conn:
         made = create_store(conn, asked.name, asked.platform, asked.url, "admin")
+    note(store_id=made.store_id)
     return render_template("console/store_made.html", page="all", made=made, name=asked.name)
