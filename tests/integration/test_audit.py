@@ -6,6 +6,7 @@ import json
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 from uuid import UUID
 
@@ -18,6 +19,7 @@ from app.tenants import CreatedStore, create_store, set_credentials
 from db.audit_events import AuditEvent, insert_event
 from db.schedules import Schedule, put_schedule
 from db.tenancy import tenant
+from tests.conftest import Database
 from tests.outbound import SECRET_KEY
 from tests.pipeline import bearer
 from workers.dispatcher import Dispatcher
@@ -157,6 +159,18 @@ def test_failed_command_is_recorded_with_its_exit_code(command_line: Command, st
     (event,) = json.loads(command_line("audit", "--store", str(store_id), "--json")[1])
     assert (event["action"], event["result"], event["code"]) == ("hold.approve", "failed", "EXIT_3")
     assert event["details"] == {"batchId": nothing}
+
+
+def test_migration_is_recorded_where_only_the_owner_is_known(
+    command_line: Command, database: Database, root_conn: Connection, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    for name in ("DATABASE_URL", "REDIS_URL", "SECRET_KEY"):
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("DATA_DIR", str(tmp_path))
+    monkeypatch.setenv("MIGRATION_DATABASE_URL", database.owner_url)
+    assert command_line("migrate") == (0, "nothing to apply\n")
+    query = "SELECT result, actor_kind, address FROM audit_events WHERE action = 'schema.migrate'"
+    assert root_conn.execute(query).fetchall() == [("ok", "command", "cli")]
 
 
 def test_command_says_when_its_event_is_lost(command_line: Command, monkeypatch: pytest.MonkeyPatch) -> None:
