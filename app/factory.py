@@ -106,7 +106,8 @@ def _end_request(response: Response) -> Response:
     response.headers.setdefault("Cache-Control", "no-store")
     response.headers.add("X-Content-Type-Options", "nosniff")
     # The rule and not the path: an unknown path may hold anything.
-    route, seconds = route_of(request.url_rule), time.monotonic() - g.began
+    rule, seconds = request.url_rule, time.monotonic() - g.began
+    route = route_of(rule)
     method, status, code = request.method, response.status_code, g.get("error_code")
     note_request(method, route, status, seconds, code)
     if request.path not in QUIET:
@@ -121,5 +122,5 @@ def _end_request(response: Response) -> Response:
             token_id=str(caller.token_id) if caller else None,
             address=request.remote_addr,
         )
-    record_request(response)
+    record_request(response, rule.endpoint if rule else None, method, code)
     return response

@@ -52,7 +52,7 @@ def ask(client: FlaskClient, token: str, **query: object) -> dict[str, Any]:
     return data
 
 
-def test_change_over_the_api_is_told_with_who_and_whence(client: FlaskClient, owner: CreatedStore) -> None:
+def test_api_change_records_actor_and_address(client: FlaskClient, owner: CreatedStore) -> None:
     changed = client.post(
         f"/api/sync/jobs/{new_id()}/retry", headers=bearer(owner.token) | {"X-Request-Id": "retry-1"},
         environ_base={"REMOTE_ADDR": "203.0.113.8"},
