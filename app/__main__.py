@@ -8,6 +8,7 @@ from argparse import ArgumentParser
 from collections.abc import Sequence
 from importlib import import_module
 
+from app.audit.commands import run_recorded
 from app.commands.exits import EXIT_CODES, FAILED, INTERRUPTED
 from app.settings import SettingsError, load_settings
 from app.stack.errors import StackError
@@ -19,6 +20,7 @@ COMMANDS = (
     "stores",
     "tokens",
     "operators",
+    "audit",
     "jobs",
     "schedules",
     "erp",
@@ -47,7 +49,7 @@ def main(argv: Sequence[str]) -> int:
     known = argv[:1] if argv[:1] and argv[0] in COMMANDS else COMMANDS
     args = build_parser(known).parse_args(argv)
     try:
-        code: int = args.run(args, load_settings(os.environ))
+        code = run_recorded(argv, args, load_settings(os.environ))
     except SettingsError as error:
         return _refuse(str(error), FAILED)
     except StackError as error:

@@ -71,6 +71,7 @@ def authenticate() -> Caller:
     caller = services().callers.get(token_sha256(token), _look_up) if token else None
     if caller is None:
         raise unauthorized()
+    g.caller = caller
     return caller
 
 

@@ -9,6 +9,9 @@ import time
 import structlog
 from flask import Flask, Response, g, request
 
+from app.audit.caps import RefusalCap
+from app.audit.notes import begin_notes
+from app.audit.requests import CAP, record_request
 from app.callers import Callers
 from app.console.blueprint import add_console, render_error
 from app.errors import register_errors
@@ -19,6 +22,7 @@ from app.metrics.facts import FactsCollector
 from app.metrics.pool import PoolWatch
 from app.metrics.requests import note_request, route_of
 from app.routes import (
+    audit,
     contract,
     coverage,
     customers,
@@ -45,7 +49,7 @@ REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 OUTBOUND = (erp, woocommerce, woocommerce_intake, woocommerce_views)
 ROUTES = (
     *(ingest, customers, jobs, status, shopify, tiktok, coverage, schedules),
-    *OUTBOUND,
+    *(*OUTBOUND, audit),
     *(health, metrics, contract),
 )
 SHARE_FOR_SHOPS = 4  # one thread in so many, at most, may wait for a shop's answer
@@ -74,6 +78,7 @@ def create_app(settings: Settings, database_url: str, redis_url: str) -> Flask:
     )
     for group in ROUTES:
         app.register_blueprint(group.blueprint)
+    app.extensions[CAP] = RefusalCap()
     add_console(app)
     register_errors(app, pool, render_error)
     app.before_request(_begin_request)
@@ -86,6 +91,7 @@ def _begin_request() -> None:
     given = request.headers.get("X-Request-Id", "")
     g.request_id = given if REQUEST_ID.fullmatch(given) else _new_request_id()
     g.began = time.monotonic()
+    begin_notes()
     structlog.contextvars.clear_contextvars()
     structlog.contextvars.bind_contextvars(request_id=g.request_id)
 
@@ -100,9 +106,21 @@ def _end_request(response: Response) -> Response:
     response.headers.setdefault("Cache-Control", "no-store")
     response.headers.add("X-Content-Type-Options", "nosniff")
     # The rule and not the path: an unknown path may hold anything.
-    route, seconds = route_of(request.url_rule), time.monotonic() - g.began
+    rule, seconds = request.url_rule, time.monotonic() - g.began
+    route = route_of(rule)
     method, status, code = request.method, response.status_code, g.get("error_code")
     note_request(method, route, status, seconds, code)
     if request.path not in QUIET:
-        log.info("request", method=method, route=route, status=status, code=code, seconds=round(seconds, 4))
+        caller = g.get("caller")
+        log.info(
+            "request",
+            method=method,
+            route=route,
+            status=status,
+            code=code,
+            seconds=round(seconds, 4),
+            token_id=str(caller.token_id) if caller else None,
+            address=request.remote_addr,
+        )
+    record_request(response, rule.endpoint if rule else None, method, code)
     return response

@@ -9,6 +9,7 @@ from uuid import UUID
 
 from flask import request
 
+from app.audit.notes import note
 from app.body import read_json_body
 from app.errors import ApiError
 from app.paging import read_query
@@ -46,7 +47,10 @@ def _object() -> dict[str, Any]:
 
 def is_dry_run() -> bool:
     """Whether `?dry_run=true` asks what would be done instead of doing it."""
-    return bool(read_query(DRY_RUN, request.args)["dry_run"])
+    is_dry = bool(read_query(DRY_RUN, request.args)["dry_run"])
+    if is_dry:
+        note(dry_run=True)
+    return is_dry
 
 
 def ask_shop(ask: Callable[[], T]) -> T:

@@ -9,6 +9,7 @@ from flask import Response, g, jsonify, url_for
 from psycopg import Connection
 
 from app.answers import log_answer, moment
+from app.audit.notes import note
 from app.auth import current_store_id
 from app.errors import ApiError
 from app.pulled import PULLED, refusal
@@ -47,6 +48,7 @@ def start_run(wanted: Wanted, platform: Platform | None = None) -> UUID:
         except NothingToFill:
             raise ApiError("CONFLICT", f"the coverage of {wanted.entity} has no hole to fill") from None
     services().wake_up.enqueue([ticket])
+    note(entity=wanted.entity, mode=wanted.mode, job_id=ticket.log_id)
     return ticket.log_id
 
 

@@ -43,6 +43,7 @@ class Settings:
     max_body_bytes: int
     max_attempts: int
     retention_days: int
+    audit_retention_days: int
     rate_limit_per_minute: int
     max_open_logs_per_store: int
     queue_window: int
@@ -143,6 +144,7 @@ def _intake(read: _Reader) -> partial[Settings]:
         max_body_bytes=read("MAX_BODY_BYTES", whole(1024, 256 * 1024 * 1024), 16 * 1024 * 1024),
         max_attempts=read("MAX_ATTEMPTS", whole(1, 20), 5),
         retention_days=read("RETENTION_DAYS", whole(1, 3650), 30),
+        audit_retention_days=read("AUDIT_RETENTION_DAYS", whole(30, 3650), 365),
         rate_limit_per_minute=read("RATE_LIMIT_PER_MINUTE", whole(1, 1_000_000), 1200),
         max_open_logs_per_store=read("MAX_OPEN_LOGS_PER_STORE", whole(1, 1_000_000), 2000),
         queue_window=read("QUEUE_WINDOW", whole(1, 1000), 8),

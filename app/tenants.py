@@ -12,6 +12,7 @@ import psycopg
 from psycopg import Connection
 from psycopg.errors import LockNotAvailable, UndefinedColumn, UndefinedFunction, UndefinedTable
 
+from app.audit.notes import note
 from app.auth import new_token, token_sha256
 from app.scopes import OPERATOR, SCOPES, Grant, grant_of
 from app.stack.errors import Away, StackError
@@ -181,11 +182,12 @@ def replace_operator(
 
 def _make_token(grant: Grant, origin: Origin) -> tuple[str, NewToken]:
     """The token, and what is kept of it."""
-    token = new_token()
+    token, token_id = new_token(), new_id()
     expires_at = None if origin.lifetime is None else _now() + origin.lifetime
     kept = NewToken(
-        new_id(), token_sha256(token), grant.role, grant.scopes, origin.label, origin.created_by, expires_at
+        token_id, token_sha256(token), grant.role, grant.scopes, origin.label, origin.created_by, expires_at
     )
+    note(token_id=token_id)
     return token, kept
 
 

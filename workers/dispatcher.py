@@ -16,6 +16,7 @@ from redis.exceptions import RedisError
 from app.logs import get_logger
 from app.settings import Settings
 from db.alerts import mark_tick
+from db.audit_events import prune_events
 from db.dispatch import admit_waiting, give_up, list_stranded, mend_times, merge_coverage, prune_logs
 from db.errors import is_retryable, safe_facts
 from db.pool import Pool, open_pool
@@ -106,9 +107,12 @@ class Dispatcher:
         with self.pool.connection() as conn:
             pruned = prune_logs(conn, self.settings.retention_days, PRUNED_AT_ONCE)
             merged = merge_coverage(conn, self.settings.retention_days, PRUNED_AT_ONCE)
+            events = prune_events(conn, self.settings.audit_retention_days, PRUNED_AT_ONCE)
         if pruned or merged:
             log.info("logs_pruned", logs=pruned, windows=merged)
-        if pruned < PRUNED_AT_ONCE:
+        if events:
+            log.info("audit_pruned", events=events)
+        if max(pruned, events) < PRUNED_AT_ONCE:
             self.pruned_at = time.monotonic()
 
     def _enqueue(self, stranded: list[Ticket], admitted: list[Ticket]) -> None:

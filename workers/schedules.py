@@ -12,6 +12,7 @@ from croniter.croniter import CroniterError  # type: ignore[import-untyped]
 from psycopg import Connection, Error
 
 from app.logs import get_logger
+from db.audit_events import AuditEvent, insert_event
 from db.errors import is_contended, safe_facts
 from db.pool import Pool
 from db.schedules import Schedule, claim_schedule, list_due_schedules, mark_tick
@@ -101,9 +102,16 @@ def _run(pool: Pool, store_id: UUID, entity: str) -> Ticket | None:
         if schedule is None:
             return None
         ticket = _start(conn, store_id, schedule)
+        if ticket is not None:
+            insert_event(conn, _event(store_id, schedule, ticket))
         mark_tick(conn, store_id, entity, _following(store_id, schedule), ticket.log_id if ticket else None)
     log.info("schedule_ran", store_id=str(store_id), entity=entity, started=ticket is not None)
     return ticket
+
+
+def _event(store_id: UUID, schedule: Schedule, ticket: Ticket) -> AuditEvent:
+    details = {"entity": schedule.entity, "mode": schedule.mode, "jobId": str(ticket.log_id)}
+    return AuditEvent("pull.start", "ok", "schedule", schedule.entity, store_id, details=details)
 
 
 def _following(store_id: UUID, schedule: Schedule) -> datetime:

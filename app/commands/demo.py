@@ -14,6 +14,9 @@ from typing import NoReturn
 import httpx
 from rich.console import Console
 
+from app.audit.actions import CREATED_STORE
+from app.audit.commands import command_event
+from app.audit.writing import append
 from app.demo.errors import DemoError
 from app.demo.run import run_demo
 from app.settings import Settings
@@ -45,6 +48,7 @@ def run(_args: Namespace, settings: Settings) -> int:
         with running_stack(settings) as endpoints:
             with connected(endpoints.database_url) as conn:
                 store = create_store(conn, SHOP_NAME, "woocommerce")
+                append(conn, command_event(CREATED_STORE, store.store_id, platform="woocommerce"))
             return run_demo(base_url(settings), store.token, store.store_id, endpoints.database_url, Console())
     except DemoError as error:
         raise StackError(str(error)) from None

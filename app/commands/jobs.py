@@ -11,6 +11,7 @@ from psycopg import Connection
 from rich.table import Table
 
 from app.answers import moment, record_error_answer
+from app.audit.notes import note
 from app.commands.exits import DONE, EXIT_CODES
 from app.commands.finding import answers_of, find_log, the_store
 from app.commands.numbers import whole_number
@@ -187,6 +188,7 @@ def run_retry(args: Namespace, settings: Settings) -> int:
     endpoints = resolve(settings)
     with connected(endpoints.database_url) as conn:
         store_id, log = find_log(conn, args.log_id)
+        note(store_id=store_id)
         with tenant(conn, store_id):
             is_pull = log.source != "plugin"
             ticket = retry_pull(conn, store_id, log.id) if is_pull else retry_log(conn, store_id, log.id)

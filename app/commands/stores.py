@@ -15,6 +15,7 @@ from rich.markup import escape
 
 from app import tenants
 from app.answers import moment
+from app.audit.notes import note
 from app.commands.actions import add_action, tell
 from app.commands.exits import DONE, EXIT_CODES
 from app.commands.finding import no_such_store
@@ -87,6 +88,7 @@ def run_create(args: Namespace, settings: Settings) -> int:
         created = tenants.create_store(
             conn, args.name, args.platform, args.url, args.role, scopes=args.scopes, created_by=creator()
         )
+        note(store_id=created.store_id)
         if credentials is not None:
             tenants.set_credentials(conn, endpoints.secret_key, created.store_id, credentials)
     if args.json:

@@ -42,7 +42,10 @@ def sign_in(token: str) -> str | None:
     secret = secrets.token_urlsafe(32)
     with services().pool.connection() as conn:
         caller = open_session(conn, _sha256(secret), token_sha256(token), LIFETIME_SECONDS)
-    return secret if caller else None
+    if caller is None:
+        return None
+    g.caller = caller
+    return secret
 
 
 def sign_out() -> None:

@@ -9,6 +9,7 @@ from uuid import UUID
 from flask import Blueprint, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response as AnyResponse
 
+from app.audit.notes import note
 from app.console.modes import MODES
 from app.console.sessions import caller, current_store, may_administer, operator_page, store_page
 from app.errors import ApiError, not_found
@@ -81,6 +82,7 @@ def create_token() -> Page:
     except WrongForm as error:
         return _page(form="token", values=request.form, problems=error.problems), 400
     grant = grant_of(asked.role, asked.scopes)
+    note(role=grant.role)
     lifetime = None if asked.days is None else timedelta(days=asked.days)
     with services().pool.connection() as conn:
         token = add_token(conn, current_store().id, grant, Origin(_creator(), asked.label, lifetime))
@@ -111,6 +113,7 @@ def _role() -> str:
     role = request.form.get("role", "")
     if role not in PRESETS:
         raise ApiError("VALIDATION_ERROR", "Choose what the token is for: " + " or ".join(PRESETS) + ".")
+    note(role=role)
     return role
 
 
@@ -152,6 +155,7 @@ def put_store_schedule() -> Page:
         return _page(form="schedule", values=request.form, problems={"cron": f"{error}".capitalize() + "."}), 400
     with services().pool.connection() as conn, tenant(conn, store.id):
         put_schedule(conn, store.id, schedule)
+    note(entity=schedule.entity, mode=schedule.mode)
     return _back("scheduled")
 
 
@@ -186,4 +190,5 @@ def create_new_store() -> Page:
         return page, 400
     with services().pool.connection() as conn:
         made = create_store(conn, asked.name, asked.platform, asked.url, "admin", created_by=_creator())
+    note(store_id=made.store_id)
     return render_template("console/store_made.html", page="all", made=made, name=asked.name)

@@ -13,7 +13,7 @@ from app.contract.errors import ERROR, error_answer
 from app.contract.fields import describe
 from app.contract.headers import ANSWER_HEADERS, REQUEST_HEADERS, by_status
 from app.contract.operation import Access, Answer, Batch, Body, Operation
-from app.contract.operations import erp, ingest, jobs, pulls, service, woocommerce, woocommerce_views
+from app.contract.operations import audit, erp, ingest, jobs, pulls, service, woocommerce, woocommerce_views
 from app.settings import Settings
 from schemas.envelope import MODES
 from schemas.requests import RequestSchema
@@ -25,6 +25,7 @@ OPERATIONS: tuple[Operation, ...] = (
     *erp.OPERATIONS,
     *woocommerce.OPERATIONS,
     *woocommerce_views.OPERATIONS,
+    *audit.OPERATIONS,
     *service.OPERATIONS,
 )
 VERSION = "1"
@@ -41,6 +42,7 @@ TAGS = {
     "Coverage": "What has been read of a store that is pulled, and what has not.",
     "ERP": "The ERP's catalogue and its events.",
     "WooCommerce": "A shop that is kept in step with an ERP.",
+    "Audit": "Who changed what.",
     "Service": "The service itself.",
 }
 TOKEN = {

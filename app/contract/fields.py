@@ -13,6 +13,7 @@ from marshmallow import fields
 
 from schemas import erp
 from schemas import fields as ours
+from schemas.audit import PointInTime
 from schemas.outbound_requests import Entries, Moment
 from schemas.queries import Cursor
 from schemas.requests import Choice, QueryUuid, Truth, Whole, Words
@@ -87,6 +88,7 @@ def _(_field: erp.Price) -> JsonSchema:
 
 @schema_of.register(ours.Timestamp)
 @schema_of.register(Moment)
+@schema_of.register(PointInTime)
 def _(_field: fields.Field[Any]) -> JsonSchema:
     return MOMENT
 

@@ -6,6 +6,7 @@ from typing import Any
 
 from flask import Blueprint, Response, jsonify, request
 
+from app.audit.notes import note
 from app.auth import current_store_id, requires
 from app.body import read_json_body
 from app.errors import ApiError
@@ -24,6 +25,7 @@ blueprint = Blueprint("erp", __name__)
 def put_catalogue(entity: str) -> Response:
     """Keep what is new, and ask for what changed to be sent to the shop: one transaction, committed before the answer."""
     records = _records(entity)
+    note(records=len(records))
     take = take_products if entity == "products" else take_categories
     store_id = current_store_id()
     with services().pool.connection() as conn, tenant(conn, store_id):

@@ -12,6 +12,7 @@ from uuid import UUID
 from flask import Blueprint, Response, jsonify, request, url_for
 from psycopg import Connection
 
+from app.audit.notes import note
 from app.auth import current_store_id, requires
 from app.errors import ApiError, not_found
 from app.outbound_answers import preview_answer, sync_result
@@ -88,6 +89,7 @@ def sync_all() -> Answer:
     force, asked = read_body(RUN)["force"], read_query(DRY_RUN_PAGE, request.args)
     store_id = current_store_id()
     if asked["dry_run"]:
+        note(dry_run=True)
         return _preview_page(asked["limit"], asked["cursor"])
     with services().pool.connection() as conn, tenant(conn, store_id):
         run = start_full(conn, store_id, "request", force=force)
@@ -126,6 +128,7 @@ def sync_retry() -> Response:
     """Try all failed items again, permanent failures too: a person may have mended what was wrong."""
     asked, store_id = read_query(DRY_RUN_PAGE, request.args), current_store_id()
     if asked["dry_run"]:
+        note(dry_run=True)
         return _preview_failed(asked["limit"], asked["cursor"])
     with services().pool.connection() as conn, tenant(conn, store_id):
         retried = retry_failed(conn, store_id, everything=True)

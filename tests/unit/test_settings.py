@@ -31,6 +31,7 @@ WRONG = [
     ("MAX_BODY_BYTES", "10"),
     ("MAX_ATTEMPTS", "21"),
     ("RETENTION_DAYS", "0"),
+    ("AUDIT_RETENTION_DAYS", "29"),
     ("RATE_LIMIT_PER_MINUTE", "0"),
     ("MAX_OPEN_LOGS_PER_STORE", "x"),
     ("QUEUE_WINDOW", "1001"),

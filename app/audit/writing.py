@@ -1,0 +1,17 @@
+"""Appends an event, in its store's wall where it has a store."""
+
+from __future__ import annotations
+
+from psycopg import Connection
+
+from db.audit_events import AuditEvent, insert_event
+from db.tenancy import tenant
+
+
+def append(conn: Connection, event: AuditEvent) -> None:
+    """One transaction. Raises psycopg.Error where it can't be written."""
+    if event.store_id is None:
+        insert_event(conn, event)
+        return
+    with tenant(conn, event.store_id):
+        insert_event(conn, event)
