@@ -73,6 +73,12 @@ def bearer_token() -> str | None:
 
 
 def _look_up(sha256: bytes) -> Caller | None:
+    found = services()
+    is_known = found.callers.knows(sha256)
+    return found.token_throttle.look_up(request.remote_addr, sha256, _ask_database, is_known=is_known)
+
+
+def _ask_database(sha256: bytes) -> Caller | None:
     with services().pool.connection() as conn:
         return authenticate_token(conn, sha256)
 

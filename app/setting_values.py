@@ -3,9 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
+from ipaddress import IPv4Network, IPv6Network, ip_network
 from urllib.parse import urlsplit
 
 MIN_SECRET_KEY_CHARACTERS = 32
+MOST_PROXIES = 8
+
+Network = IPv4Network | IPv6Network
+
+
+@dataclass(frozen=True, slots=True)
+class TrustedProxies:
+    """Whose X-Forwarded headers are believed: the last `count` hops', or those of the proxies in `networks`."""
+
+    count: int = 0
+    networks: tuple[Network, ...] = ()
 
 
 def text(value: str) -> str:
@@ -58,3 +71,15 @@ def secret(value: str) -> str:
     if len(value) < MIN_SECRET_KEY_CHARACTERS:
         raise ValueError(f"at least {MIN_SECRET_KEY_CHARACTERS} characters, for example from: openssl rand -hex 32")
     return value
+
+
+def proxies(value: str) -> TrustedProxies:
+    """A number of proxies, or their addresses."""
+    if value.isdecimal() and int(value) <= MOST_PROXIES:
+        return TrustedProxies(count=int(value))
+    try:
+        return TrustedProxies(networks=tuple(ip_network(each.strip()) for each in value.split(",")))
+    except ValueError:
+        raise ValueError(
+            f"addresses or networks, as 192.0.2.7,10.0.0.0/16, or a number from 0 to {MOST_PROXIES}"
+        ) from None

@@ -9,7 +9,7 @@ from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
-from app.setting_values import one_of, secret, text, url, whole, yes_or_no
+from app.setting_values import TrustedProxies, one_of, proxies, secret, text, url, whole, yes_or_no
 
 T = TypeVar("T")
 
@@ -61,7 +61,8 @@ class Settings:
     allow_http_shops: bool
     tiktok_calls_per_second: int
     prepared_statements: bool
-    trusted_proxies: int
+    trusted_proxies: TrustedProxies
+    force_https: bool
 
     @property
     def prepare_threshold(self) -> int | None:
@@ -129,7 +130,8 @@ def _processes(read: _Reader) -> partial[Settings]:
         workers=read("WORKERS", whole(1, 64), 2),
         pull_workers=read("PULL_WORKERS", whole(1, 64), 1),
         push_workers=read("PUSH_WORKERS", whole(1, 64), 2),
-        trusted_proxies=read("TRUSTED_PROXIES", whole(0, 8), 0),
+        trusted_proxies=read("TRUSTED_PROXIES", proxies, TrustedProxies()),
+        force_https=read("FORCE_HTTPS", yes_or_no, False),
         log_level=read("LOG_LEVEL", one_of(*LOG_LEVELS), "INFO"),
         log_format=read("LOG_FORMAT", one_of(*LOG_FORMATS), "console"),
     )
