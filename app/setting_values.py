@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import base64
 from collections.abc import Callable
 from dataclasses import dataclass
-from ipaddress import IPv4Network, IPv6Network, ip_network
-from urllib.parse import urlsplit
+from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
+from urllib.parse import SplitResult, urlsplit
 
 MIN_SECRET_KEY_CHARACTERS = 32
 MOST_PROXIES = 8
@@ -64,6 +65,35 @@ def url(*schemes: str) -> Callable[[str], str]:
         return value
 
     return parse
+
+
+def https_url(value: str) -> str:
+    """A URL of https, or of http on this machine."""
+    parts = urlsplit(value)
+    if not parts.hostname or parts.scheme not in ("https", "http") or (parts.scheme == "http" and not _is_here(parts)):
+        raise ValueError("a URL that starts with https://, or with http:// for a receiver on this machine")
+    return value
+
+
+def _is_here(parts: SplitResult) -> bool:
+    try:
+        return parts.hostname == "localhost" or ip_address(parts.hostname or "").is_loopback
+    except ValueError:
+        return False
+
+
+def webhook_secret(value: str) -> str:
+    """A key as Standard Webhooks writes it."""
+    prefix, _, encoded = value.partition("_")
+    try:
+        key = base64.b64decode(encoded, validate=True)
+    except ValueError:
+        key = b""
+    if prefix != "whsec" or not 24 <= len(key) <= 64:
+        raise ValueError(
+            'whsec_ and 24 to 64 bytes in base64, for example from: echo "whsec_$(openssl rand -base64 32)"'
+        )
+    return value
 
 
 def secret(value: str) -> str:

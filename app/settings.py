@@ -9,7 +9,18 @@ from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
-from app.setting_values import TrustedProxies, one_of, proxies, secret, text, url, whole, yes_or_no
+from app.setting_values import (
+    TrustedProxies,
+    https_url,
+    one_of,
+    proxies,
+    secret,
+    text,
+    url,
+    webhook_secret,
+    whole,
+    yes_or_no,
+)
 
 T = TypeVar("T")
 
@@ -54,6 +65,7 @@ class Settings:
     push_cache_seconds: int
     metrics_token: str | None = field(repr=False)
     alert_webhook_url: str | None = field(repr=False)
+    alert_webhook_secret: str | None = field(repr=False)
     alert_running_seconds: int
     alert_zero_runs: int
     alert_skipped_percent: int
@@ -76,26 +88,44 @@ class _Reader:
 
     environ: Mapping[str, str]
     wrong: list[str] = field(default_factory=list)
+    given: set[str] = field(default_factory=set)
 
     def __call__(self, name: str, parse: Callable[[str], T], default: T) -> T:
-        value = self.environ.get(name, "").strip()
+        value = self._text(name)
         if not value:
             return default
+        self.given.add(name)
         try:
             return parse(value)
         except ValueError as error:
             self.wrong.append(f"{name} must be {error}")
             return default
 
+    def _text(self, name: str) -> str:
+        """The variable's text, or that of the file which <name>_FILE names."""
+        value, path = (self.environ.get(each, "").strip() for each in (name, f"{name}_FILE"))
+        if not path:
+            return value
+        if value:
+            self.wrong.append(f"{name}_FILE must be unset where {name} is set")
+            return value
+        try:
+            return Path(path).read_text(encoding="utf-8").strip()
+        except (OSError, UnicodeDecodeError):
+            self.wrong.append(f"{name}_FILE must be the path of a text file that can be read")
+            return ""
 
-def load_settings(environ: Mapping[str, str]) -> Settings:
+
+def load_settings(environ: Mapping[str, str], *, needs_key: bool = True) -> Settings:
     """Read the settings from `environ`, normally `os.environ`; an empty variable counts as unset.
+
+    Each may stand in a file instead, named by `<NAME>_FILE`. `needs_key`: whether own servers ask for SECRET_KEY.
 
     Raises SettingsError that names every wrong variable at once.
     """
     read = _Reader(environ)
     parts = [subject(read).keywords for subject in (_servers, _processes, _intake, _platforms, _watching)]
-    wrong = read.wrong + _half_configured({name for name, value in environ.items() if value.strip()})
+    wrong = read.wrong + _half_configured(read.given, needs_key)
     if wrong:
         raise SettingsError("\n".join(wrong))
     return Settings(**ChainMap(*parts))
@@ -168,7 +198,8 @@ def _watching(read: _Reader) -> partial[Settings]:
     return partial(
         Settings,
         metrics_token=read("METRICS_TOKEN", secret, None),
-        alert_webhook_url=read("ALERT_WEBHOOK_URL", url("https", "http"), None),
+        alert_webhook_url=read("ALERT_WEBHOOK_URL", https_url, None),
+        alert_webhook_secret=read("ALERT_WEBHOOK_SECRET", webhook_secret, None),
         alert_running_seconds=read("ALERT_RUNNING_SECONDS", whole(1, 604_800), 900),
         alert_zero_runs=read("ALERT_ZERO_RUNS", whole(0, 10), 3),
         alert_skipped_percent=read("ALERT_SKIPPED_PERCENT", whole(0, 100), 20),
@@ -176,7 +207,7 @@ def _watching(read: _Reader) -> partial[Settings]:
     )
 
 
-def _half_configured(given: set[str]) -> list[str]:
+def _half_configured(given: set[str], needs_key: bool) -> list[str]:
     """Own servers come as a pair, and need an own key: a generated one would be lost with the container."""
     wrong = []
     missing = {"DATABASE_URL", "REDIS_URL"} - given
@@ -184,6 +215,6 @@ def _half_configured(given: set[str]) -> list[str]:
         wrong.append(
             f"{missing.pop()} must be set too: DATABASE_URL and REDIS_URL are set both, or neither (embedded servers)"
         )
-    if "DATABASE_URL" in given and "SECRET_KEY" not in given:
+    if needs_key and "DATABASE_URL" in given and "SECRET_KEY" not in given:
         wrong.append("SECRET_KEY must be set when DATABASE_URL is: it encrypts platform credentials")
     return wrong
