@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import base64
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
 from urllib.parse import SplitResult, urlsplit
+from uuid import UUID
 
 MIN_SECRET_KEY_CHARACTERS = 32
 MOST_PROXIES = 8
+USER_NAME = re.compile(r"[A-Za-z0-9_-]{1,32}")
 
 Network = IPv4Network | IPv6Network
 
@@ -20,6 +23,14 @@ class TrustedProxies:
 
     count: int = 0
     networks: tuple[Network, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class ErpUser:
+    """A Redis user of an ERP, and the stores for which it may send events (None: every store)."""
+
+    name: str
+    stores: frozenset[UUID] | None
 
 
 def text(value: str) -> str:
@@ -101,6 +112,24 @@ def secret(value: str) -> str:
     if len(value) < MIN_SECRET_KEY_CHARACTERS:
         raise ValueError(f"at least {MIN_SECRET_KEY_CHARACTERS} characters, for example from: openssl rand -hex 32")
     return value
+
+
+def erp_users(value: str) -> tuple[ErpUser, ...]:
+    """Redis users with their stores."""
+    try:
+        users = tuple(_erp_user(each) for each in value.split(";") if each.strip())
+    except ValueError:
+        users = ()
+    if not users or len({user.name for user in users}) < len(users):
+        raise ValueError("name=STORE,STORE for each user once, parted by semicolons; * stands for every store")
+    return users
+
+
+def _erp_user(entry: str) -> ErpUser:
+    name, _, stores = (part.strip() for part in entry.partition("="))
+    if not USER_NAME.fullmatch(name):
+        raise ValueError
+    return ErpUser(name, None if stores == "*" else frozenset(UUID(store.strip()) for store in stores.split(",")))
 
 
 def proxies(value: str) -> TrustedProxies:

@@ -10,7 +10,9 @@ from pathlib import Path
 from typing import TypeVar
 
 from app.setting_values import (
+    ErpUser,
     TrustedProxies,
+    erp_users,
     https_url,
     one_of,
     proxies,
@@ -27,6 +29,8 @@ T = TypeVar("T")
 LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR")
 LOG_FORMATS = ("console", "json")
 PREPARE_AFTER = 5  # uses of a statement, as psycopg has it
+
+NO_USERS: tuple[ErpUser, ...] = ()
 
 
 class SettingsError(ValueError):
@@ -63,6 +67,8 @@ class Settings:
     pull_turn_seconds: int
     push_workers: int
     push_cache_seconds: int
+    erp_users: tuple[ErpUser, ...]
+    erp_event_key: str | None = field(repr=False)
     metrics_token: str | None = field(repr=False)
     alert_webhook_url: str | None = field(repr=False)
     alert_webhook_secret: str | None = field(repr=False)
@@ -179,6 +185,8 @@ def _intake(read: _Reader) -> partial[Settings]:
         max_open_logs_per_store=read("MAX_OPEN_LOGS_PER_STORE", whole(1, 1_000_000), 2000),
         queue_window=read("QUEUE_WINDOW", whole(1, 1000), 8),
         max_waiters=read("MAX_WAITERS", whole(0, 64), 4),
+        erp_users=read("ERP_USERS", erp_users, NO_USERS),
+        erp_event_key=read("ERP_EVENT_KEY", secret, None),
     )
 
 
