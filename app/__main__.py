@@ -30,7 +30,7 @@ COMMANDS = (
     "dashboard",
 )
 
-KEYLESS = ("dispatcher", "listener", "health")  # these never see a shop's credentials
+KEYLESS = ("dispatcher", "listener", "health", "erp")  # these never see a shop's credentials
 
 
 def build_parser(names: Sequence[str] = COMMANDS) -> ArgumentParser:
