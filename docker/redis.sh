@@ -6,6 +6,6 @@ set -eu
 exec redis-server - --dir /data --appendonly yes --appendfsync everysec \
   --maxmemory 256mb --maxmemory-policy noeviction <<END
 user default off
-user sluice on >$(cat /run/secrets/redis_password) ~* &* +@all -@admin -@dangerous +info +client|list +client|setname +client|setinfo
+user sluice on >$(cat /run/secrets/redis_password) ~* &* +@all -@admin -@dangerous +info +client|list +client|setname
 user erp on >$(cat /run/secrets/redis_erp_password) resetkeys resetchannels ~sluice:events:from:erp &sluice:events:from:erp:* -@all +xadd +publish +ping
 END
