@@ -73,9 +73,7 @@ def bearer_token() -> str | None:
 
 
 def _look_up(sha256: bytes) -> Caller | None:
-    found = services()
-    is_known = found.callers.knows(sha256)
-    return found.token_throttle.look_up(request.remote_addr, sha256, _ask_database, is_known=is_known)
+    return services().token_throttle.look_up(request.remote_addr, sha256, _ask_database)
 
 
 def _ask_database(sha256: bytes) -> Caller | None:

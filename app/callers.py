@@ -19,10 +19,6 @@ class Callers:
     clock: Callable[[], float] = time.monotonic
     _known: dict[bytes, tuple[float, Caller]] = field(default_factory=dict)
 
-    def knows(self, sha256: bytes) -> bool:
-        """Whether the token was good when it was last looked up, however long ago."""
-        return sha256 in self._known
-
     def get(self, sha256: bytes, look_up: Callable[[bytes], Caller | None]) -> Caller | None:
         """The caller, from memory or from `look_up`. Threads may look up the same token twice; both find the same."""
         now = self.clock()

@@ -1,4 +1,4 @@
-"""Bounds the look-ups of wrong tokens: by client address, in this process, and before the database is asked."""
+"""Bounds the look-ups of wrong tokens and session cookies, by client address, in this process, before the database is asked."""
 
 from __future__ import annotations
 
@@ -22,18 +22,19 @@ LookUp = Callable[[bytes], Caller | None]
 
 @dataclass(slots=True)
 class TokenThrottle:
-    """Called for tokens that `Callers` does not remember. Only a failed look-up counts, so good tokens are free."""
+    """Only a failed look-up counts, so good tokens are free."""
 
     clock: Callable[[], float] = time.monotonic
     _failures: dict[str, tuple[float, float]] = field(default_factory=dict)  # address: count, and as of when
     _refused: dict[bytes, float] = field(default_factory=dict)
+    _good: set[bytes] = field(default_factory=set)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     @property
     def size(self) -> int:
-        return len(self._failures) + len(self._refused)
+        return len(self._failures) + len(self._refused) + len(self._good)
 
-    def look_up(self, address: str | None, sha256: bytes, look_up: LookUp, *, is_known: bool = False) -> Caller | None:
+    def look_up(self, address: str | None, sha256: bytes, look_up: LookUp) -> Caller | None:
         """What `look_up` says of the token. Raises ApiError 429 for an address that sent too many wrong ones.
 
         A token that was good a while ago is looked up in any case, so that no neighbour locks a plugin out.
@@ -41,11 +42,13 @@ class TokenThrottle:
         now, client = self.clock(), client_of(address)
         if self._refused.get(sha256, 0.0) > now:
             return None
-        if not is_known:
+        if sha256 not in self._good:
             self._check(client, now)
         caller = look_up(sha256)
         if caller is None:
             self._note_failure(client, sha256, now)
+        elif sha256 not in self._good:
+            self._note_success(sha256)
         return caller
 
     def _check(self, client: str, now: float) -> None:
@@ -65,3 +68,10 @@ class TokenThrottle:
                     table.clear()
             self._failures[client] = (self._count(client, now) + 1.0, now)
             self._refused[sha256] = now + REFUSED_SECONDS
+            self._good.discard(sha256)
+
+    def _note_success(self, sha256: bytes) -> None:
+        with self._lock:
+            if len(self._good) >= MOST_REMEMBERED:
+                self._good.clear()
+            self._good.add(sha256)

@@ -53,8 +53,12 @@ def signed_in() -> Caller | None:
     secret = cookie_of(COOKIE)
     if not secret:
         return None
+    return services().token_throttle.look_up(request.remote_addr, _sha256(secret), _ask_database)
+
+
+def _ask_database(sha256: bytes) -> Caller | None:
     with services().pool.connection() as conn:
-        return find_session(conn, _sha256(secret))
+        return find_session(conn, sha256)
 
 
 def cookie_of(name: str) -> str | None:

@@ -159,7 +159,9 @@ def test_application_user_can_all_that_the_processes_need(
     assert ours.info("memory") and ours.info("server")
 
 
-@pytest.mark.parametrize("command", [("FLUSHALL",), ("CONFIG", "GET", "*"), ("ACL", "LIST"), ("REPLICAOF", "NO", "ONE")])
+@pytest.mark.parametrize(
+    "command", [("FLUSHALL",), ("CONFIG", "GET", "*"), ("ACL", "LIST"), ("REPLICAOF", "NO", "ONE")]
+)
 def test_application_user_administers_nothing(users: dict[str, Redis], command: tuple[str, ...]) -> None:
     with pytest.raises(NoPermissionError):
         command_of(users["sluice"], *command)

@@ -12,6 +12,7 @@ from psycopg import Connection
 from redis import Redis
 
 from app import auth
+from app.console import sessions
 from app.errors import ApiError
 from app.tenants import CreatedStore, create_store
 from app.token_throttle import BURST, MOST_REMEMBERED, REFUSED_SECONDS, TokenThrottle
@@ -55,6 +56,25 @@ def test_wrong_tokens_do_not_reach_the_database_for_long(fresh_app: Flask, look_
     answers = [ask(client, f"slc_wrong_{number}") for number in range(2 * BURST)]
     assert len(look_ups) == BURST
     assert answers == [(401, None)] * BURST + [(429, "1")] * BURST
+
+
+def test_wrong_session_cookies_do_not_reach_the_database_for_long(
+    fresh_app: Flask, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[bytes] = []
+
+    def counting(_conn: Connection, sha256: bytes) -> None:
+        asked.append(sha256)
+
+    monkeypatch.setattr(sessions, "find_session", counting)
+    fresh_app.extensions["sluice"].token_throttle.clock = lambda: 100.0
+    statuses = []
+    for number in range(2 * BURST):
+        browser = fresh_app.test_client()
+        browser.set_cookie("sluice_console", f"guess {number}", path="/console")
+        statuses.append(browser.get("/console/").status_code)
+    assert len(asked) == BURST
+    assert statuses == [302] * BURST + [429] * BURST
 
 
 def test_same_wrong_token_is_remembered(fresh_app: Flask, look_ups: list[bytes]) -> None:
@@ -137,4 +157,6 @@ def test_ipv6_clients_are_counted_by_their_network(throttle: TokenThrottle) -> N
 def test_memory_is_bounded_however_many_addresses_ask(throttle: TokenThrottle) -> None:
     for number in range(MOST_REMEMBERED + 100):
         fail(throttle, number, f"10.{number >> 16}.{number >> 8 & 255}.{number & 255}")
-    assert throttle.size <= 2 * MOST_REMEMBERED
+    for number in range(MOST_REMEMBERED + 100):
+        throttle.look_up(None, b"good %d" % number, lambda _sha256: CALLER)
+    assert throttle.size <= 3 * MOST_REMEMBERED
