@@ -33,6 +33,8 @@ COMMANDS = (
     "dashboard",
 )
 
+KEYLESS = ("dispatcher", "listener", "health", "erp")  # these never see a shop's credentials
+
 
 def build_parser(names: Sequence[str] = COMMANDS) -> ArgumentParser:
     """One subcommand a module of app/commands; only those named are loaded, as a worker needs none of the others' imports."""
@@ -49,7 +51,7 @@ def main(argv: Sequence[str]) -> int:
     known = argv[:1] if argv[:1] and argv[0] in COMMANDS else COMMANDS
     args = build_parser(known).parse_args(argv)
     try:
-        code = run_recorded(argv, args, load_settings(os.environ))
+        code = run_recorded(argv, args, load_settings(os.environ, needs_key=known[0] not in KEYLESS))
     except SettingsError as error:
         return _refuse(str(error), FAILED)
     except StackError as error:

@@ -82,6 +82,10 @@ def bearer_token() -> str | None:
 
 
 def _look_up(sha256: bytes) -> Caller | None:
+    return services().token_throttle.look_up(request.remote_addr, sha256, _ask_database)
+
+
+def _ask_database(sha256: bytes) -> Caller | None:
     with services().pool.connection() as conn:
         return authenticate_token(conn, sha256)
 

@@ -15,6 +15,7 @@ from app.audit.requests import CAP, record_request
 from app.callers import Callers
 from app.console.blueprint import add_console, render_error
 from app.errors import register_errors
+from app.forwarded import HSTS, trust_proxies
 from app.json_answers import JsonAnswers
 from app.limits import RateLimiter, waiting_room
 from app.logs import get_logger
@@ -41,6 +42,7 @@ from app.routes import (
 )
 from app.services import EXTENSION, Services
 from app.settings import Settings
+from app.token_throttle import TokenThrottle
 from db.pool import open_pool
 from schemas.privacy import email_hasher
 from workers.queues import WakeUp, connect
@@ -70,6 +72,7 @@ def create_app(settings: Settings, database_url: str, redis_url: str) -> Flask:
         wake_up=wake_up,
         limiter=RateLimiter(wake_up, settings.rate_limit_per_minute),
         callers=Callers(),
+        token_throttle=TokenThrottle(),
         waiting_room=waiting_room(settings.max_waiters),
         shop_room=waiting_room(max(settings.web_threads // SHARE_FOR_SHOPS, 1)),
         hash_email=email_hasher(settings.email_hash_key),
@@ -80,6 +83,7 @@ def create_app(settings: Settings, database_url: str, redis_url: str) -> Flask:
         app.register_blueprint(group.blueprint)
     app.extensions[CAP] = RefusalCap()
     add_console(app)
+    trust_proxies(app, settings)
     register_errors(app, pool, render_error)
     app.before_request(_begin_request)
     app.after_request(_end_request)
@@ -105,6 +109,8 @@ def _end_request(response: Response) -> Response:
     response.headers.add("X-Request-Id", g.request_id)
     response.headers.setdefault("Cache-Control", "no-store")
     response.headers.add("X-Content-Type-Options", "nosniff")
+    if request.is_secure:
+        response.headers.add("Strict-Transport-Security", HSTS)
     # The rule and not the path: an unknown path may hold anything.
     rule, seconds = request.url_rule, time.monotonic() - g.began
     route = route_of(rule)

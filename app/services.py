@@ -12,6 +12,7 @@ from app.limits import RateLimiter, WaitingRoom
 from app.metrics.facts import FactsCollector
 from app.metrics.pool import PoolWatch
 from app.settings import Settings
+from app.token_throttle import TokenThrottle
 from db.pool import Pool
 from schemas.privacy import Hasher
 from workers.queues import WakeUp
@@ -28,6 +29,7 @@ class Services:
     wake_up: WakeUp
     limiter: RateLimiter
     callers: Callers
+    token_throttle: TokenThrottle
     waiting_room: WaitingRoom
     shop_room: WaitingRoom
     hash_email: Hasher

@@ -2,10 +2,35 @@
 
 from __future__ import annotations
 
+import base64
+import re
 from collections.abc import Callable
-from urllib.parse import urlsplit
+from dataclasses import dataclass
+from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
+from urllib.parse import SplitResult, urlsplit
+from uuid import UUID
 
 MIN_SECRET_KEY_CHARACTERS = 32
+MOST_PROXIES = 8
+USER_NAME = re.compile(r"[A-Za-z0-9_-]{1,32}")
+
+Network = IPv4Network | IPv6Network
+
+
+@dataclass(frozen=True, slots=True)
+class TrustedProxies:
+    """Whose X-Forwarded headers are believed: the last `count` hops', or those of the proxies in `networks`."""
+
+    count: int = 0
+    networks: tuple[Network, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class ErpUser:
+    """A Redis user of an ERP, and the stores for which it may send events (None: every store)."""
+
+    name: str
+    stores: frozenset[UUID] | None
 
 
 def text(value: str) -> str:
@@ -53,8 +78,67 @@ def url(*schemes: str) -> Callable[[str], str]:
     return parse
 
 
+def https_url(value: str) -> str:
+    """A URL of https, or of http on this machine."""
+    parts = urlsplit(value)
+    if not parts.hostname or parts.scheme not in ("https", "http") or (parts.scheme == "http" and not _is_here(parts)):
+        raise ValueError("a URL that starts with https://, or with http:// for a receiver on this machine")
+    return value
+
+
+def _is_here(parts: SplitResult) -> bool:
+    try:
+        return parts.hostname == "localhost" or ip_address(parts.hostname or "").is_loopback
+    except ValueError:
+        return False
+
+
+def webhook_secret(value: str) -> str:
+    """A key as Standard Webhooks writes it."""
+    prefix, _, encoded = value.partition("_")
+    try:
+        key = base64.b64decode(encoded, validate=True)
+    except ValueError:
+        key = b""
+    if prefix != "whsec" or not 24 <= len(key) <= 64:
+        raise ValueError(
+            'whsec_ and 24 to 64 bytes in base64, for example from: echo "whsec_$(openssl rand -base64 32)"'
+        )
+    return value
+
+
 def secret(value: str) -> str:
     """A key that is long enough not to be guessed."""
     if len(value) < MIN_SECRET_KEY_CHARACTERS:
         raise ValueError(f"at least {MIN_SECRET_KEY_CHARACTERS} characters, for example from: openssl rand -hex 32")
     return value
+
+
+def erp_users(value: str) -> tuple[ErpUser, ...]:
+    """Redis users with their stores."""
+    try:
+        users = tuple(_erp_user(each) for each in value.split(";") if each.strip())
+    except ValueError:
+        users = ()
+    if not users or len({user.name for user in users}) < len(users):
+        raise ValueError("name=STORE,STORE for each user once, parted by semicolons; * stands for every store")
+    return users
+
+
+def _erp_user(entry: str) -> ErpUser:
+    name, _, stores = (part.strip() for part in entry.partition("="))
+    if not USER_NAME.fullmatch(name):
+        raise ValueError
+    return ErpUser(name, None if stores == "*" else frozenset(UUID(store.strip()) for store in stores.split(",")))
+
+
+def proxies(value: str) -> TrustedProxies:
+    """A number of proxies, or their addresses."""
+    if value.isdecimal() and int(value) <= MOST_PROXIES:
+        return TrustedProxies(count=int(value))
+    try:
+        return TrustedProxies(networks=tuple(ip_network(each.strip()) for each in value.split(",")))
+    except ValueError:
+        raise ValueError(
+            f"addresses or networks, as 192.0.2.7,10.0.0.0/16, or a number from 0 to {MOST_PROXIES}"
+        ) from None

@@ -9,13 +9,28 @@ from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
-from app.setting_values import one_of, secret, text, url, whole, yes_or_no
+from app.setting_values import (
+    ErpUser,
+    TrustedProxies,
+    erp_users,
+    https_url,
+    one_of,
+    proxies,
+    secret,
+    text,
+    url,
+    webhook_secret,
+    whole,
+    yes_or_no,
+)
 
 T = TypeVar("T")
 
 LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR")
 LOG_FORMATS = ("console", "json")
 PREPARE_AFTER = 5  # uses of a statement, as psycopg has it
+
+NO_USERS: tuple[ErpUser, ...] = ()
 
 
 class SettingsError(ValueError):
@@ -53,8 +68,11 @@ class Settings:
     pull_turn_seconds: int
     push_workers: int
     push_cache_seconds: int
+    erp_users: tuple[ErpUser, ...]
+    erp_event_key: str | None = field(repr=False)
     metrics_token: str | None = field(repr=False)
     alert_webhook_url: str | None = field(repr=False)
+    alert_webhook_secret: str | None = field(repr=False)
     alert_running_seconds: int
     alert_zero_runs: int
     alert_skipped_percent: int
@@ -62,7 +80,8 @@ class Settings:
     allow_http_shops: bool
     tiktok_calls_per_second: int
     prepared_statements: bool
-    trusted_proxies: int
+    trusted_proxies: TrustedProxies
+    force_https: bool
 
     @property
     def prepare_threshold(self) -> int | None:
@@ -76,26 +95,44 @@ class _Reader:
 
     environ: Mapping[str, str]
     wrong: list[str] = field(default_factory=list)
+    given: set[str] = field(default_factory=set)
 
     def __call__(self, name: str, parse: Callable[[str], T], default: T) -> T:
-        value = self.environ.get(name, "").strip()
+        value = self._text(name)
         if not value:
             return default
+        self.given.add(name)
         try:
             return parse(value)
         except ValueError as error:
             self.wrong.append(f"{name} must be {error}")
             return default
 
+    def _text(self, name: str) -> str:
+        """The variable's text, or that of the file which <name>_FILE names."""
+        value, path = (self.environ.get(each, "").strip() for each in (name, f"{name}_FILE"))
+        if not path:
+            return value
+        if value:
+            self.wrong.append(f"{name}_FILE must be unset where {name} is set")
+            return value
+        try:
+            return Path(path).read_text(encoding="utf-8").strip()
+        except (OSError, UnicodeDecodeError):
+            self.wrong.append(f"{name}_FILE must be the path of a text file that can be read")
+            return ""
 
-def load_settings(environ: Mapping[str, str]) -> Settings:
+
+def load_settings(environ: Mapping[str, str], *, needs_key: bool = True) -> Settings:
     """Read the settings from `environ`, normally `os.environ`; an empty variable counts as unset.
+
+    Each may stand in a file instead, named by `<NAME>_FILE`. `needs_key`: whether own servers ask for SECRET_KEY.
 
     Raises SettingsError that names every wrong variable at once.
     """
     read = _Reader(environ)
     parts = [subject(read).keywords for subject in (_servers, _processes, _intake, _platforms, _watching)]
-    wrong = read.wrong + _half_configured({name for name, value in environ.items() if value.strip()})
+    wrong = read.wrong + _half_configured(read.given, needs_key)
     if wrong:
         raise SettingsError("\n".join(wrong))
     return Settings(**ChainMap(*parts))
@@ -130,7 +167,8 @@ def _processes(read: _Reader) -> partial[Settings]:
         workers=read("WORKERS", whole(1, 64), 2),
         pull_workers=read("PULL_WORKERS", whole(1, 64), 1),
         push_workers=read("PUSH_WORKERS", whole(1, 64), 2),
-        trusted_proxies=read("TRUSTED_PROXIES", whole(0, 8), 0),
+        trusted_proxies=read("TRUSTED_PROXIES", proxies, TrustedProxies()),
+        force_https=read("FORCE_HTTPS", yes_or_no, False),
         log_level=read("LOG_LEVEL", one_of(*LOG_LEVELS), "INFO"),
         log_format=read("LOG_FORMAT", one_of(*LOG_FORMATS), "console"),
     )
@@ -149,6 +187,8 @@ def _intake(read: _Reader) -> partial[Settings]:
         max_open_logs_per_store=read("MAX_OPEN_LOGS_PER_STORE", whole(1, 1_000_000), 2000),
         queue_window=read("QUEUE_WINDOW", whole(1, 1000), 8),
         max_waiters=read("MAX_WAITERS", whole(0, 64), 4),
+        erp_users=read("ERP_USERS", erp_users, NO_USERS),
+        erp_event_key=read("ERP_EVENT_KEY", secret, None),
     )
 
 
@@ -168,7 +208,8 @@ def _watching(read: _Reader) -> partial[Settings]:
     return partial(
         Settings,
         metrics_token=read("METRICS_TOKEN", secret, None),
-        alert_webhook_url=read("ALERT_WEBHOOK_URL", url("https", "http"), None),
+        alert_webhook_url=read("ALERT_WEBHOOK_URL", https_url, None),
+        alert_webhook_secret=read("ALERT_WEBHOOK_SECRET", webhook_secret, None),
         alert_running_seconds=read("ALERT_RUNNING_SECONDS", whole(1, 604_800), 900),
         alert_zero_runs=read("ALERT_ZERO_RUNS", whole(0, 10), 3),
         alert_skipped_percent=read("ALERT_SKIPPED_PERCENT", whole(0, 100), 20),
@@ -176,7 +217,7 @@ def _watching(read: _Reader) -> partial[Settings]:
     )
 
 
-def _half_configured(given: set[str]) -> list[str]:
+def _half_configured(given: set[str], needs_key: bool) -> list[str]:
     """Own servers come as a pair, and need an own key: a generated one would be lost with the container."""
     wrong = []
     missing = {"DATABASE_URL", "REDIS_URL"} - given
@@ -184,6 +225,6 @@ def _half_configured(given: set[str]) -> list[str]:
         wrong.append(
             f"{missing.pop()} must be set too: DATABASE_URL and REDIS_URL are set both, or neither (embedded servers)"
         )
-    if "DATABASE_URL" in given and "SECRET_KEY" not in given:
+    if needs_key and "DATABASE_URL" in given and "SECRET_KEY" not in given:
         wrong.append("SECRET_KEY must be set when DATABASE_URL is: it encrypts platform credentials")
     return wrong

@@ -58,7 +58,9 @@ class Dispatcher:
 
     def __post_init__(self) -> None:
         self.upkeep = Aside("upkeep", Upkeep(self.settings, self.pool, self.wake_up).tick)
-        self.telling = Aside("tell", partial(tell, self.pool, self.settings.alert_webhook_url))
+        self.telling = Aside(
+            "tell", partial(tell, self.pool, self.settings.alert_webhook_url, self.settings.alert_webhook_secret)
+        )
 
     def end(self) -> None:
         """Wait for what is under way."""

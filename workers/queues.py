@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import time
+import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from uuid import UUID
@@ -12,8 +14,6 @@ from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
 from redis.retry import Retry
 from rq import Queue
-from rq.exceptions import DeserializationError, NoSuchJobError
-from rq.job import Job
 from rq.queue import EnqueueData
 from rq.serializers import JSONSerializer
 
@@ -27,13 +27,14 @@ QUEUES = (INGEST, PULL, PUSH)
 PROCESS_LOG = "workers.jobs.process_log"
 PULL_LOG = "workers.jobs.pull_log"
 PUSH_STORE = "workers.jobs.push_store"
-FUNCTION_OF = {INGEST: PROCESS_LOG, PULL: PULL_LOG}
-ALLOWED_FUNCTIONS = frozenset({*FUNCTION_OF.values(), PUSH_STORE})
+FUNCTION_OF = {INGEST: PROCESS_LOG, PULL: PULL_LOG, PUSH: PUSH_STORE}
+IDS_OF = {PROCESS_LOG: 2, PULL_LOG: 2, PUSH_STORE: 1}  # how many arguments each takes, all of them ids
 PUSH_MARK_SECONDS = 2  # a wake-up for a store that has one on its way is left out for so long
 
 NO_TIME_LIMIT = -1  # PostgreSQL's statement_timeout ends what hangs; a signal in the middle of a commit would lie
 FAILED_JOB_SECONDS = 3600
 BREAK_SECONDS = 2.0
+MOST_CALL_BYTES = 1024  # of a job's function and arguments, packed and unpacked; ours take 160
 
 log = get_logger(__name__)
 
@@ -145,26 +146,58 @@ def count_waiting(redis: Redis, name: str) -> int:
     return int(redis.llen(f"rq:queue:{name}"))
 
 
+@dataclass(frozen=True, slots=True)
+class Call:
+    """What a job of ours calls."""
+
+    function: str
+    ids: list[str]
+
+
+def read_call(data: bytes) -> Call | None:
+    """The call in a job's `data`; None for anything but one of our functions and as many ids as it takes."""
+    try:
+        if len(data) > MOST_CALL_BYTES:
+            return None
+        unpacked = zlib.decompressobj().decompress(data, MOST_CALL_BYTES)
+        function, instance, ids, keywords = json.loads(unpacked)
+        if (instance, keywords) != (None, {}) or len(ids) != IDS_OF[function]:
+            return None
+        return Call(function, ids) if all(str(UUID(each)) == each for each in ids) else None
+    except (zlib.error, ValueError, TypeError, KeyError, AttributeError, RecursionError):
+        return None
+
+
+def delete_job(redis: Redis, job_id: str) -> None:
+    """Delete all that Redis has of a job, without reading it. Raises RedisError."""
+    with redis.pipeline(transaction=False) as pipe:
+        for name in QUEUES:
+            pipe.lrem(f"rq:queue:{name}", 0, job_id)
+            pipe.lrem(f"rq:queue:{name}:intermediate", 0, job_id)
+            pipe.zrem(f"rq:failed:{name}", job_id)
+        key = f"rq:job:{job_id}"
+        pipe.delete(key, f"{key}:dependents", f"{key}:dependencies", f"rq:executions:{job_id}")
+        pipe.execute()
+
+
 def forget_store(redis: Redis, store_id: UUID) -> int:
     """Delete each job of a store and each key that names it; returns how many. Raises RedisError."""
-    jobs = [job for job in _all_jobs(redis) if job.args and job.args[0] == str(store_id)]
-    for job in jobs:
-        job.delete()
+    jobs = [job_id for job_id, call in _all_calls(redis) if call.ids[0] == str(store_id)]
+    for found in jobs:
+        delete_job(redis, found)
     keys = list(redis.scan_iter(f"*{store_id}*", count=1000))
     if keys:
         redis.delete(*keys)
     return len(jobs) + len(keys)
 
 
-def _all_jobs(redis: Redis) -> Iterator[Job]:
-    """Every job of ours that can be read; windows keep them few."""
-    for key in redis.scan_iter("rq:job:*", count=1000):
-        try:
-            job = Job.fetch(key.decode().removeprefix("rq:job:"), connection=redis, serializer=JSONSerializer)
-            if job.func_name in ALLOWED_FUNCTIONS:
-                yield job
-        except (NoSuchJobError, DeserializationError):
-            continue  # gone meanwhile, or not ours
+def _all_calls(redis: Redis) -> Iterator[tuple[str, Call]]:
+    """Every job of ours, read raw; windows keep them few."""
+    for key in redis.scan_iter("rq:job:*", count=1000, _type="hash"):
+        data = redis.hget(key, "data")
+        call = read_call(data) if isinstance(data, bytes) else None
+        if call is not None:
+            yield key.decode("utf-8", "replace").removeprefix("rq:job:"), call
 
 
 def enqueue_push(redis: Redis, store_id: UUID) -> None:

@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from redis import Redis
-from rq import Queue, SimpleWorker
+from rq import SimpleWorker
 from rq.job import Job
 from rq.serializers import JSONSerializer
 
 from app.logs import get_logger
 from app.settings import Settings
+from workers.allowed_jobs import AllowedJob, WakeUpQueue
 from workers.heartbeat import beat
-from workers.queues import ALLOWED_FUNCTIONS, QUEUES
+from workers.queues import QUEUES
 from workers.runtime import Runtime, start_runtime
 
 # An idle worker notices a dead connection within 15 + 10 s (RQ waits ttl - 15 s and reads 10 s longer).
@@ -22,22 +22,6 @@ WORKER_TTL_SECONDS = 30
 MAINTENANCE_SECONDS = 3600  # RQ's own registries decide nothing here
 
 log = get_logger(__name__)
-
-
-class ForbiddenJob(Exception):
-    """Somebody wrote a job into Redis that we never enqueue. It is refused, and nothing of it is run."""
-
-
-class AllowedJob(Job):
-    """RQ takes a function's name from Redis and imports it; this takes only the names of a closed list."""
-
-    @property
-    def func(self) -> Callable[..., Any]:
-        if self.func_name not in ALLOWED_FUNCTIONS or self.instance is not None:
-            log.error("job_forbidden", job_id=self.id)
-            raise ForbiddenJob
-        function: Callable[..., Any] = super().func
-        return function
 
 
 class IngestWorker(SimpleWorker):
@@ -68,12 +52,13 @@ def build_worker(redis: Redis, queue_names: tuple[str, ...]) -> IngestWorker:
     """A worker of exactly one queue: with two, RQ pops in a way that loses a job if the worker dies at that moment."""
     if len(queue_names) != 1 or queue_names[0] not in QUEUES:
         raise ValueError(f"a worker takes one queue of {', '.join(QUEUES)}")
-    queue = Queue(queue_names[0], connection=redis, serializer=JSONSerializer, job_class=AllowedJob)
+    queue = WakeUpQueue(queue_names[0], connection=redis, serializer=JSONSerializer, job_class=AllowedJob)
     return IngestWorker(
         [queue],
         connection=redis,
         serializer=JSONSerializer,
         job_class=AllowedJob,
+        queue_class=WakeUpQueue,
         worker_ttl=WORKER_TTL_SECONDS,
         maintenance_interval=MAINTENANCE_SECONDS,
         log_job_description=False,

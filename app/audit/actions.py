@@ -74,6 +74,7 @@ COMMANDS: dict[str, str | None] = {
     "schedules list": None,
     "schedules remove": "schedule.remove",
     "erp import": "erp.write",
+    "erp event-secret": "event_secret.show",
     "woo status": None,
     "woo mappings": None,
     "woo sync": "outbound.sync",

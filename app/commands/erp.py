@@ -1,4 +1,7 @@
-"""`erp import FILE`: an ERP's products from a CSV or NDJSON file, as `PUT /api/v1/erp/products` would take them."""
+"""`erp import FILE`: an ERP's products from a CSV or NDJSON file, as `PUT /api/v1/erp/products` would take them.
+
+`erp event-secret STORE`: what the store's ERP signs its events with.
+"""
 
 from __future__ import annotations
 
@@ -25,6 +28,7 @@ from db.sync_items import Origin
 from db.tenancy import tenant
 from schemas.strict_json import NotJson, loads
 from workers.outbound.catalogue import Intake, take_categories, take_products
+from workers.outbound.event_sources import store_secret
 from workers.queues import WakeUp, connect
 
 AT_ONCE = 1000
@@ -42,6 +46,16 @@ def add_parser(commands: _SubParsersAction[ArgumentParser]) -> None:
     parser.add_argument("--categories", action="store_true", help="the file holds categories")
     parser.add_argument("--json", action="store_true")
     parser.set_defaults(run=run)
+    parser = actions.add_parser("event-secret", help="what a store's ERP signs its events with")
+    parser.add_argument("store", type=UUID)
+    parser.set_defaults(run=show_event_secret)
+
+
+def show_event_secret(args: Namespace, settings: Settings) -> int:
+    if settings.erp_event_key is None:
+        raise StackError("ERP_EVENT_KEY must be set: the secrets of stores are derived from it")
+    sys.stdout.write(store_secret(settings.erp_event_key, args.store) + "\n")
+    return 0
 
 
 def run(args: Namespace, settings: Settings) -> int:

@@ -90,7 +90,7 @@ def run_create(args: Namespace, settings: Settings) -> int:
         )
         note(store_id=created.store_id)
         if credentials is not None:
-            tenants.set_credentials(conn, endpoints.secret_key, created.store_id, credentials)
+            tenants.set_credentials(conn, endpoints.require_secret_key(), created.store_id, credentials)
     if args.json:
         write_json({"storeId": str(created.store_id), "token": created.token})
     else:
@@ -122,7 +122,7 @@ def run_set_credentials(args: Namespace, settings: Settings) -> int:
     endpoints = resolve(settings)
     credentials = read_credentials(args.credentials)
     with connected(endpoints.database_url) as conn:
-        if not tenants.set_credentials(conn, endpoints.secret_key, args.store_id, credentials):
+        if not tenants.set_credentials(conn, endpoints.require_secret_key(), args.store_id, credentials):
             raise no_such_store(args.store_id)
     tell({"storeId": str(args.store_id), "hasCredentials": True}, "kept, encrypted", as_json=args.json)
     return DONE

@@ -6,7 +6,6 @@ import hashlib
 from pathlib import Path
 
 from flask import Blueprint, Flask, Response, g, redirect, render_template, request, url_for
-from werkzeug.middleware.proxy_fix import ProxyFix
 
 from app.console import audit, explaining, history, login, outbound, overview, starts, stores
 from app.console.attempts import SignInAttempts
@@ -65,9 +64,6 @@ def add_console(app: Flask) -> None:
     found: Services = app.extensions[EXTENSION]
     app.register_blueprint(make_blueprint())
     app.extensions[ATTEMPTS] = SignInAttempts(found.wake_up)
-    proxies = found.settings.trusted_proxies
-    if proxies:
-        app.wsgi_app = ProxyFix(app.wsgi_app, x_for=proxies, x_proto=proxies)  # type: ignore[method-assign]
     app.after_request(_end_page)
 
 

@@ -14,7 +14,9 @@ from app.console.sessions import (
     LOGIN_COOKIE,
     PATH,
     check_csrf,
+    cookie_of,
     csrf_of,
+    delete_cookie,
     session_required,
     set_cookie,
     sign_in,
@@ -41,21 +43,20 @@ def show_login() -> AnyResponse:
 
 def try_login() -> AnyResponse:
     """A wrong token, a stale form or too many attempts show the form again, with the reason."""
-    address = request.remote_addr or ""
+    token = request.form.get("token", "").strip()
     attempts: SignInAttempts = current_app.extensions[ATTEMPTS]
     try:
-        attempts.check(address)
+        attempts.check(request.remote_addr, token)
         check_csrf(LOGIN_COOKIE)
     except ApiError as error:
         return _form(error)
-    token = request.form.get("token", "").strip()
     secret = sign_in(token) if token else None
     if secret is None:
-        attempts.note_failure(address)
+        attempts.note_failure(request.remote_addr, token)
         return _form(ApiError("UNAUTHORIZED", _why(token)))
     response = redirect(_destination(request.form.get("next", "")))
     set_cookie(response, COOKIE, secret, LIFETIME_SECONDS)
-    response.delete_cookie(LOGIN_COOKIE, path=PATH)
+    delete_cookie(response, LOGIN_COOKIE)
     return response
 
 
@@ -67,7 +68,7 @@ def _why(token: str) -> str:
 
 def _form(error: ApiError | None = None) -> Response:
     """The form's CSRF token goes with a cookie of its own: there is no session yet."""
-    secret = request.cookies.get(LOGIN_COOKIE) or secrets.token_urlsafe(32)
+    secret = cookie_of(LOGIN_COOKIE) or secrets.token_urlsafe(32)
     page = render_template(
         "console/login.html",
         csrf=csrf_of(secret),
@@ -90,5 +91,5 @@ def _destination(asked: str) -> str:
 def log_out() -> AnyResponse:
     sign_out()
     response = redirect(url_for("console.login"))
-    response.delete_cookie(COOKIE, path=PATH)
+    delete_cookie(response, COOKIE)
     return response

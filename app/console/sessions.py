@@ -50,27 +50,47 @@ def sign_in(token: str) -> str | None:
 
 def sign_out() -> None:
     with services().pool.connection() as conn:
-        close_session(conn, _sha256(request.cookies.get(COOKIE, "")))
+        close_session(conn, _sha256(cookie_of(COOKIE) or ""))
 
 
 def signed_in() -> Caller | None:
-    secret = request.cookies.get(COOKIE)
+    secret = cookie_of(COOKIE)
     if not secret:
         return None
+    return services().token_throttle.look_up(request.remote_addr, _sha256(secret), _ask_database)
+
+
+def _ask_database(sha256: bytes) -> Caller | None:
     with services().pool.connection() as conn:
-        return find_session(conn, _sha256(secret))
+        return find_session(conn, sha256)
+
+
+def cookie_of(name: str) -> str | None:
+    """The value of a cookie that this host itself has set."""
+    return request.cookies.get(_place(name)[0])
 
 
 def set_cookie(response: Response, name: str, value: str, seconds: int) -> None:
     """For this browser and this site alone, out of reach of scripts; over https never in clear."""
+    full_name, path = _place(name)
     response.set_cookie(
-        name, value, max_age=seconds, path=PATH, httponly=True, samesite="Strict", secure=request.is_secure
+        full_name, value, max_age=seconds, path=path, httponly=True, samesite="Strict", secure=request.is_secure
     )
+
+
+def delete_cookie(response: Response, name: str) -> None:
+    full_name, path = _place(name)
+    response.delete_cookie(full_name, path=path, httponly=True, samesite="Strict", secure=request.is_secure)
+
+
+def _place(name: str) -> tuple[str, str]:
+    """A cookie's full name and path. Browsers let no other host set one with this prefix, and ask for the root's path."""
+    return (f"__Host-{name}", "/") if request.is_secure else (name, PATH)
 
 
 def csrf_token(cookie: str = COOKIE) -> str:
     """What a form must send beside the cookie; it tells nothing about the cookie's value."""
-    return csrf_of(request.cookies.get(cookie, ""))
+    return csrf_of(cookie_of(cookie) or "")
 
 
 def csrf_of(secret: str) -> str:
@@ -80,7 +100,7 @@ def csrf_of(secret: str) -> str:
 def check_csrf(cookie: str = COOKIE) -> None:
     """Raises ApiError where the form was not made for this browser's session."""
     sent = request.form.get(CSRF_FIELD, "").encode("utf-8", "surrogateescape")
-    if not request.cookies.get(cookie) or not hmac.compare_digest(sent, csrf_token(cookie).encode()):
+    if not cookie_of(cookie) or not hmac.compare_digest(sent, csrf_token(cookie).encode()):
         raise ApiError("FORBIDDEN", "This form is out of date. Go back, reload the page, and send it again.")
 
 

@@ -22,7 +22,13 @@ class Endpoints:
     migration_database_url: str | None = field(repr=False)
     superuser_database_url: str | None = field(repr=False)
     redis_url: str = field(repr=False)
-    secret_key: str = field(repr=False)
+    secret_key: str | None = field(repr=False)
+
+    def require_secret_key(self) -> str:
+        """Raises StackError where the process was started without one."""
+        if self.secret_key is None:
+            raise StackError("SECRET_KEY must be set: it encrypts platform credentials")
+        return self.secret_key
 
 
 def resolve(settings: Settings) -> Endpoints:
@@ -36,7 +42,7 @@ def resolve(settings: Settings) -> Endpoints:
 
 def of_configured(settings: Settings) -> Endpoints | None:
     """None where the servers are embedded. Settings come in pairs, which `load_settings` has seen to."""
-    if settings.database_url is None or settings.redis_url is None or settings.secret_key is None:
+    if settings.database_url is None or settings.redis_url is None:
         return None
     return Endpoints(
         database_url=settings.database_url,

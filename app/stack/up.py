@@ -172,6 +172,7 @@ def refuse_pending(missing: Sequence[str]) -> None:
 def child_specs(settings: Settings, endpoints: Endpoints, environ: Mapping[str, str]) -> list[ChildSpec]:
     """The API, the workers and the dispatcher, in the order of their start."""
     env = child_environment(endpoints, environ)
+    keyless = {name: value for name, value in env.items() if name not in ("SECRET_KEY", "SECRET_KEY_FILE")}
     app = (sys.executable, "-m", "app")
     web = (sys.executable, "-m", "gunicorn", "app.wsgi:application", "-c", "app/gunicorn_conf.py")
     return [
@@ -185,19 +186,20 @@ def child_specs(settings: Settings, endpoints: Endpoints, environ: Mapping[str, 
             ChildSpec(name, (*app, "worker", PUSH), env, stop_timeout=60.0)
             for name in pusher_names(settings.push_workers)
         ),
-        ChildSpec("dispatcher", (*app, "dispatcher"), env, stop_timeout=15.0),
-        ChildSpec("listener", (*app, "listener"), env, stop_timeout=15.0),
+        ChildSpec("dispatcher", (*app, "dispatcher"), keyless, stop_timeout=15.0),
+        ChildSpec("listener", (*app, "listener"), keyless, stop_timeout=15.0),
     ]
 
 
 def child_environment(endpoints: Endpoints, environ: Mapping[str, str]) -> dict[str, str]:
     """Ours, with the servers that were found; the owner's URL is nobody's business but the migrations'."""
-    kept = {name: value for name, value in environ.items() if name != "MIGRATION_DATABASE_URL"}
     found = {
         "DATABASE_URL": endpoints.database_url,
         "REDIS_URL": endpoints.redis_url,
-        "SECRET_KEY": endpoints.secret_key,
+        "SECRET_KEY": endpoints.require_secret_key(),
     }
+    dropped = {"MIGRATION_DATABASE_URL", "MIGRATION_DATABASE_URL_FILE", *(f"{name}_FILE" for name in found)}
+    kept = {name: value for name, value in environ.items() if name not in dropped}
     return kept | found
 
 

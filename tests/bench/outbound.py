@@ -26,7 +26,8 @@ from workers.inbound.pull import Turn, pull
 from workers.inbound.pull_start import Wanted, start_pull
 from workers.inbound.shop_access import open_store_shop
 from workers.outbound.drain import Outcome, drain
-from workers.outbound.listener import STREAM, Listener
+from workers.outbound.event_sources import STREAM
+from workers.outbound.listener import Listener
 from workers.outbound.runs import start_full
 from workers.queues import connect
 

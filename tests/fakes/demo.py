@@ -85,7 +85,7 @@ def tell(story: Story, endpoints: Endpoints, url: str, console: Console) -> int:
     with story.fake as fake, httpx.Client(base_url=url, timeout=10.0) as http:
         with connected(endpoints.database_url) as conn:
             store = create_store(conn, f"A fake {story.platform} shop", story.platform, fake.url)
-            set_credentials(conn, endpoints.secret_key, store.store_id, fake.credentials)
+            set_credentials(conn, endpoints.require_secret_key(), store.store_id, fake.credentials)
         http.headers["Authorization"] = f"Bearer {store.token}"
         console.print(f"A fake {story.platform} shop serves at {fake.url}.", highlight=False)
         first = pull(http, *story.first, console)

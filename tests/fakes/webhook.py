@@ -15,12 +15,13 @@ DRIP_SECONDS = 0.2
 
 @dataclass
 class Webhook:
-    """`status` is the next answers'; `posts` the bodies that came, refused ones included. Until it is `released` an answer's
-    headers drip, one after the other, and never end."""
+    """`status` is the next answers'; `posts` and `bodies` are what came, refused ones included. Until it is `released` an
+    answer's headers drip, one after the other, and never end."""
 
     url: str = ""
     status: int = 204
     posts: list[dict[str, Any]] = field(default_factory=list)
+    bodies: list[bytes] = field(default_factory=list)
     headers: list[dict[str, str]] = field(default_factory=list)
     released: threading.Event = field(default_factory=threading.Event)
 
@@ -40,7 +41,8 @@ def running_webhook() -> Iterator[Webhook]:
     class Handler(http.server.BaseHTTPRequestHandler):
         def do_POST(self) -> None:
             hook.headers.append(dict(self.headers.items()))
-            hook.posts.append(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
+            hook.bodies.append(self.rfile.read(int(self.headers["Content-Length"])))
+            hook.posts.append(json.loads(hook.bodies[-1]))
             self.send_response(hook.status)
             while not hook.released.wait(DRIP_SECONDS):
                 self.send_header("X-Drip", "1")

@@ -6,6 +6,7 @@ import re
 import shutil
 import socket
 import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -13,13 +14,13 @@ from pathlib import Path
 
 import httpx
 import pytest
-import yaml
 
 from tests.factories import make_order
 from tests.stack import Shop, Stack, free_port, running_stack
 from tests.waiting import wait_until
 
-COMPOSE = Path(__file__).parents[2] / "docker-compose.yml"
+NGINX = Path(__file__).parents[2] / "docker" / "nginx.conf"
+TLS_PROXY = "127.0.0.77"
 SLOW_CLIENTS = 40
 SECONDS = 10
 POSTS_A_SECOND = 3
@@ -47,10 +48,12 @@ def proxy(stack: Stack, tmp_path_factory: pytest.TempPathFactory) -> Iterator[in
 
 def _configuration(folder: Path, port: int, upstream: int) -> str:
     """The file's own, but for addresses and folders. Docker's names are left out: only nginx 1.27.3 and newer look them up."""
-    text: str = yaml.safe_load(COMPOSE.read_text(encoding="utf-8"))["configs"]["nginx"]["content"].replace("$$", "$")
+    text = NGINX.read_text(encoding="utf-8")
     text = text.replace("/tmp/nginx.pid", str(folder / "pid")).replace("listen 8080", f"listen 127.0.0.1:{port}")
     text = re.sub(r"resolver [^;]*;", "", text).replace("server api:8000 resolve", f"server 127.0.0.1:{upstream}")
-    kinds = ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
+    text = text.replace("/var/tmp/", f"{folder}/").replace("/etc/nginx/trusted_proxies.conf", str(folder / "proxies"))
+    (folder / "proxies").write_text(f"set_real_ip_from {TLS_PROXY};\n", encoding="utf-8")
+    kinds = ("fastcgi", "uwsgi", "scgi")
     folders = "".join(f"{kind}_temp_path {folder / kind};" for kind in kinds)
     return text.replace("http {", "http { " + folders, 1)
 
@@ -115,3 +118,36 @@ def test_what_the_proxy_refuses_looks_like_what_the_api_refuses(stack: Stack, pr
     assert all(answer.headers["X-Request-Id"] for answer in (large, metrics))
     unknown = httpx.get(f"{base}/api/nothing", headers={"X-Request-Id": "mine-1"})
     assert (unknown.status_code, unknown.headers["X-Request-Id"]) == (404, "mine-1")
+
+
+def _ask(port: int, source: str, path: str = "/console/login", **headers: str) -> httpx.Response:
+    """From another address of loopback."""
+    sent = {name.replace("_", "-"): value for name, value in headers.items()}
+    with httpx.Client(transport=httpx.HTTPTransport(local_address=source)) as client:
+        return client.get(f"http://127.0.0.1:{port}{path}", headers=sent)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="loopback has one address elsewhere")
+def test_only_the_proxy_that_ends_tls_says_that_a_call_came_over_https(stack: Stack, proxy: int) -> None:
+    said = {"X_Forwarded_Proto": "https", "X_Forwarded_For": "203.0.113.9"}
+    answers = [_ask(proxy, source, **said) for source in (TLS_PROXY, "127.0.0.1")]
+    assert ["Secure" in answer.headers["Set-Cookie"] for answer in answers] == [True, False]
+    assert ["Strict-Transport-Security" in answer.headers for answer in answers] == [True, False]
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="loopback has one address elsewhere")
+def test_a_client_with_too_many_open_bodies_is_refused_and_others_are_not(stack: Stack, proxy: int) -> None:
+    shop = stack.create_store()
+    with ExitStack() as open_connections:
+        for _ in range(60):
+            open_connections.enter_context(_dripping(shop, proxy))
+        refused = wait_until(lambda: _refusal(proxy), 10.0, "a refusal")
+        assert refused is not None
+        assert refused.json()["error"]["code"] == "RATE_LIMITED"
+        assert refused.headers["Retry-After"] == "1"
+        assert _ask(proxy, "127.0.0.2", "/healthz").status_code == 200
+
+
+def _refusal(port: int) -> httpx.Response | None:
+    answer = _ask(port, "127.0.0.1", "/healthz")
+    return answer if answer.status_code == 429 else None

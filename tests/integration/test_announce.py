@@ -18,8 +18,9 @@ from workers.inbound.pull import Turn, pull
 from workers.inbound.pull_start import Wanted, start_pull
 from workers.inbound.shop_access import open_store_shop
 from workers.outbound.announce import ORDER_RECEIVED, announce_orders
+from workers.outbound.event_sources import STREAM
 from workers.outbound.events import CHANNELS
-from workers.outbound.listener import STREAM, Listener, refused_counts
+from workers.outbound.listener import Listener, refused_counts
 from workers.runtime import Runtime
 
 NOW = datetime.now(UTC)

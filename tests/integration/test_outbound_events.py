@@ -12,7 +12,8 @@ from redis import Redis
 
 from tests.conftest import Servers
 from tests.waiting import wait_until
-from workers.outbound.listener import GROUP, STREAM, Listener, refused_counts
+from workers.outbound.event_sources import STREAM
+from workers.outbound.listener import GROUP, Listener, refused_counts
 from workers.queues import connect
 from workers.runtime import Runtime
 

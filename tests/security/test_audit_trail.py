@@ -220,6 +220,7 @@ def test_every_changing_command_leaves_an_event(command_line: Command, root_conn
         "schedules set": (*store, "--every", "60"),
         "schedules remove": store,
         "erp import": ("/nowhere/products.csv", *store),
+        "erp event-secret": (str(store_id),),
         "woo sync": store,
         "woo retry": store,
         "woo approve": (nothing, *store),

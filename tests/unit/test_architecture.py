@@ -26,7 +26,10 @@ SQL_FILES = sorted((ROOT / "db").rglob("*.sql"))
 QUERY_FILES = sorted((ROOT / "db" / "queries").glob("*.sql"))
 FRONT_DOORS = (
     *("inbound.accept", "inbound.erasure", "inbound.pull_start", "inbound.watermark", "schedules"),
-    *(f"outbound.{name}" for name in ("catalogue", "events", "listener", "preview", "priorities", "runs")),
+    *(
+        f"outbound.{name}"
+        for name in ("catalogue", "event_sources", "events", "listener", "preview", "priorities", "runs")
+    ),
     *("queues", "credentials", "ids", "worker", "dispatcher", "heartbeat", "runtime"),
 )
 SQL_TEXT = re.compile(
@@ -89,7 +92,7 @@ def test_db_knows_nothing_but_psycopg_and_plain_records() -> None:
 
 
 def test_workers_know_no_web() -> None:
-    ours = ("db", "schemas", "workers", "app.settings", "app.logs")
+    ours = ("db", "schemas", "workers", "app.settings", "app.setting_values", "app.logs")
     third_party = (
         "rq",
         "redis",
@@ -103,6 +106,7 @@ def test_workers_know_no_web() -> None:
         "zstandard",
         "croniter",
         "oauthlib",
+        "standardwebhooks",
     )
     assert strangers("workers", (*ours, *third_party)) == []
 

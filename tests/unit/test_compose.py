@@ -4,24 +4,29 @@ from __future__ import annotations
 
 import json
 import re
+import subprocess
 from fnmatch import fnmatch
+from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import pytest
 import yaml
 
-from app.__main__ import build_parser
+from app.__main__ import KEYLESS, build_parser
 from app.settings import load_settings
 
 ROOT = Path(__file__).parents[2]
 TEXT = (ROOT / "docker-compose.yml").read_text(encoding="utf-8")
 COMPOSE: dict[str, Any] = yaml.safe_load(TEXT)
 SERVICES: dict[str, dict[str, Any]] = COMPOSE["services"]
-NGINX: str = COMPOSE["configs"]["nginx"]["content"].replace("$$", "$")
-OURS = ("api", "worker", "dispatcher", "migrate")
-SERVING = ("api", "worker", "dispatcher")
+SECRETS: dict[str, dict[str, str]] = COMPOSE["secrets"]
+NGINX = (ROOT / "docker" / "nginx.conf").read_text(encoding="utf-8")
+OURS = ("api", "worker", "puller", "pusher", "listener", "dispatcher", "migrate")
+SERVING = OURS[:-1]
+WITH_KEY = ("api", "worker", "puller", "pusher")
 ONE_SHOT = ("migrate",)
 VARIABLE = re.compile(r"(?<!\$)\$\{([A-Z_]+)(?:(:[-?])([^}]*))?\}")
 INTERPOLATED = [name for name, _how, _rest in VARIABLE.findall(TEXT)]
@@ -59,8 +64,26 @@ def filled(value: str) -> str:
     return VARIABLE.sub(lambda found: found[3] if found[2] == ":-" else "5" * 64, value).replace("$$", "$")
 
 
+@cache
+def made_secrets() -> dict[str, str]:
+    """What docker/make-secrets.sh writes where nothing is."""
+    with TemporaryDirectory() as folder:
+        subprocess.run(["sh", str(ROOT / "docker" / "make-secrets.sh")], cwd=folder, check=True)
+        return {path.name: path.read_text(encoding="utf-8") for path in Path(folder, "secrets").iterdir()}
+
+
 def environment(service: str) -> dict[str, str]:
-    return {name: filled(value) for name, value in SERVICES[service].get("environment", {}).items()}
+    """The variables of a service, those in files included."""
+    found = {name: filled(value) for name, value in SERVICES[service].get("environment", {}).items()}
+    for name in [name for name in found if name.endswith("_FILE")]:
+        folder, _, file = found.pop(name).rpartition("/")
+        assert folder == "/run/secrets" and file in secrets_of(service), f"{service} has no secret for {name}"
+        found[name.removesuffix("_FILE")] = made_secrets()[file]
+    return found
+
+
+def secrets_of(service: str) -> set[str]:
+    return {secret if isinstance(secret, str) else secret["source"] for secret in SERVICES[service].get("secrets", [])}
 
 
 def seconds(duration: str) -> int:
@@ -124,57 +147,79 @@ def test_every_variable_of_ours_is_a_setting() -> None:
 
 @pytest.mark.parametrize("service", SERVING)
 def test_what_serves_gets_settings_that_load(service: str) -> None:
-    settings = load_settings(environment(service))
-    assert settings.database_url and settings.redis_url and settings.secret_key
+    settings = load_settings(environment(service), needs_key=SERVICES[service]["command"][3] not in KEYLESS)
+    assert settings.database_url and settings.redis_url
+    assert (settings.secret_key is not None) is (service in WITH_KEY)
     assert settings.migration_database_url is None
 
 
-def test_the_owners_password_is_known_to_the_migrations_alone() -> None:
-    assert load_settings(environment("migrate")).migration_database_url
-    knowing = [name for name in SERVICES if "SLUICE_OWNER_PASSWORD" in str(SERVICES[name].get("environment"))]
-    assert sorted(knowing) == ["migrate", "postgres"]
+def test_each_secret_goes_where_it_is_needed_alone() -> None:
+    knowing = {secret: {name for name in SERVICES if secret in secrets_of(name)} for secret in SECRETS}
+    assert knowing["secret_key"] == knowing["email_hash_key"] == set(WITH_KEY)
+    assert knowing["database_url"] == set(SERVING)
+    assert knowing["redis_url"] == {*SERVING, "dashboard"}
+    assert knowing["migration_database_url"] == {"migrate"}
+    assert knowing["owner_password"] == knowing["app_password"] == knowing["postgres_password"] == {"postgres"}
+    assert knowing["redis_password"] == knowing["redis_erp_password"] == {"redis"}
+    assert knowing["metrics_token"] == {"api"}
+    assert knowing["erp_event_key"] == {"listener"}
+    assert knowing["alert_webhook_url"] == knowing["alert_webhook_secret"] == {"dispatcher"}
+    assert all(knowing.values())
+
+
+def test_secrets_are_files_and_no_variables() -> None:
+    assert {name: secret["file"] for name, secret in SECRETS.items()} == {name: f"./secrets/{name}" for name in SECRETS}
+    assert not [name for name in INTERPOLATED if re.search(r"PASSWORD|SECRET|KEY|TOKEN|_URL", name)]
+    assert "secrets/" in (ROOT / ".gitignore").read_text(encoding="utf-8").splitlines()
+
+
+def test_the_script_makes_each_secret_once(tmp_path: Path) -> None:
+    (tmp_path / ".env").write_text("SECRET_KEY=old\nSECRET_KEY=the one in use\nREDIS_PASSWORD=\n", encoding="utf-8")
+    contents = []
+    for _ in range(2):
+        subprocess.run(["sh", str(ROOT / "docker" / "make-secrets.sh")], cwd=tmp_path, check=True)
+        contents.append({path.name: path.read_text(encoding="utf-8") for path in (tmp_path / "secrets").iterdir()})
+    assert contents[0] == contents[1]
+    assert set(contents[0]) == set(SECRETS)
+    assert contents[0]["secret_key"] == "the one in use"
+    assert len(contents[0]["redis_password"]) == 64
+    assert (tmp_path / "secrets").stat().st_mode & 0o777 == 0o700
 
 
 def test_urls_name_the_services_roles_and_passwords_that_exist() -> None:
-    url = SERVICES["api"]["environment"]["DATABASE_URL"]
-    assert re.fullmatch(r"postgresql://sluice_app:\$\{SLUICE_APP_PASSWORD:\?[^}]+\}@postgres:5432/sluice", url)
-    url = SERVICES["migrate"]["environment"]["MIGRATION_DATABASE_URL"]
-    assert re.fullmatch(r"postgresql://sluice_owner:\$\{SLUICE_OWNER_PASSWORD:\?[^}]+\}@postgres:5432/sluice", url)
+    made = made_secrets()
+    assert made["database_url"] == f"postgresql://sluice_app:{made['app_password']}@postgres:5432/sluice"
+    assert made["migration_database_url"] == f"postgresql://sluice_owner:{made['owner_password']}@postgres:5432/sluice"
+    assert made["redis_url"] == f"redis://sluice:{made['redis_password']}@redis:6379/0"
     roles = (ROOT / "db" / "bootstrap.sql").read_text(encoding="utf-8")
     assert "CREATE ROLE sluice_app LOGIN" in roles and "CREATE ROLE sluice_owner LOGIN" in roles
     assert environment("postgres")["POSTGRES_DB"] == "sluice"
-    for service in ("api", "dashboard"):
-        assert "redis://:${REDIS_PASSWORD:?set it in .env}@redis:6379/0" in SERVICES[service]["environment"].values()
 
 
 def test_postgres_gets_its_roles_from_the_projects_own_file() -> None:
-    script = COMPOSE["configs"]["postgres-roles"]["content"].replace("$$", "$")
-    [mounted] = [volume.split(":")[1] for volume in SERVICES["postgres"]["volumes"] if volume.startswith("./")]
-    assert f"--file {mounted}" in script
+    script = (ROOT / "docker" / "postgres-roles.sh").read_text(encoding="utf-8")
+    mounted = dict(volume.split(":")[:2] for volume in SERVICES["postgres"]["volumes"])
+    assert f"--file {mounted['./db/bootstrap.sql']}" in script
     bootstrap = (ROOT / "db" / "bootstrap.sql").read_text(encoding="utf-8")
     needed = set(re.findall(r"current_setting\('([a-z_.]+)'\)", bootstrap))
     assert needed == set(re.findall(r"-c ([a-z_.]+)=", script)) != set()
-    assert set(re.findall(r"\$\{([A-Z_]+)\}", script)) <= set(environment("postgres"))
+    assert set(re.findall(r"/run/secrets/(\w+)", script)) <= secrets_of("postgres")
     assert "ALTER DATABASE sluice OWNER TO sluice_owner" in script
-    assert SERVICES["postgres"]["configs"][0]["target"].startswith("/docker-entrypoint-initdb.d/")
+    assert mounted["./docker/postgres-roles.sh"].startswith("/docker-entrypoint-initdb.d/")
 
 
 def test_every_variable_is_explained_in_the_example() -> None:
     example = (ROOT / ".env.example").read_text(encoding="utf-8")
     explained = re.findall(r"^#?([A-Z][A-Z_]+)=", example, re.MULTILINE)
     assert sorted(explained) == sorted(set(INTERPOLATED))
-    required = {name for name, how, _ in VARIABLE.findall(TEXT) if how == ":?"}
-    assert required <= set(re.findall(r"^([A-Z_]+)=", example, re.MULTILINE))
 
 
-def test_no_secret_stands_in_a_file() -> None:
+def test_no_secret_stands_in_the_files() -> None:
     for service in SERVICES.values():
         for name, value in service.get("environment", {}).items():
-            if re.search(r"PASSWORD|SECRET|_KEY", name):
-                assert VARIABLE.fullmatch(value), name
+            assert not re.search(r"PASSWORD|SECRET|_KEY|TOKEN|_URL", name) or name.endswith("_FILE"), name
             assert not re.search(r"://[^/$]*:[^$/]+@", value), name
-    example = (ROOT / ".env.example").read_text(encoding="utf-8")
-    assert set(re.findall(r"^[A-Z_]*(?:PASSWORD|KEY)=(.*)$", example, re.MULTILINE)) == {""}
+    assert not re.search(r"PASSWORD|KEY=", (ROOT / ".env.example").read_text(encoding="utf-8"))
     assert not [rest for stage in STAGES.values() for name, rest in stage if name == "ARG" or "PASSWORD" in rest]
 
 
@@ -244,22 +289,17 @@ def test_every_container_is_confined_and_its_logs_are_bounded() -> None:
         assert service["deploy"]["resources"]["limits"]["memory"], name
 
 
-def test_roots_are_read_only_where_compose_allows_it() -> None:
-    """Compose copies an inline config into the container's root, and refuses to start one whose root is read-only."""
+def test_every_root_is_read_only_and_processes_are_bounded() -> None:
+    assert "configs" not in COMPOSE, "Compose writes an inline config into the root"
     for name, service in SERVICES.items():
-        inline = any("content" in COMPOSE["configs"][config["source"]] for config in service.get("configs", []))
-        assert service.get("read_only", False) is not inline, name
+        assert service["read_only"] is True, name
+        assert service["pids_limit"] <= 256, name
 
 
 @pytest.mark.parametrize("service", SERVING)
 def test_signs_of_life_can_be_written_where_the_root_is_read_only(service: str) -> None:
     writable = [Path(mount.split(":")[0]) for mount in SERVICES[service]["tmpfs"]]
-    assert load_settings(environment(service)).data_dir.is_relative_to(writable[0])
-
-
-def test_every_config_in_use_exists_and_every_config_is_used() -> None:
-    used = {config["source"] for service in SERVICES.values() for config in service.get("configs", [])}
-    assert used == set(COMPOSE["configs"])
+    assert load_settings(environment(service), needs_key=False).data_dir.is_relative_to(writable[0])
 
 
 def test_every_lasting_service_has_a_health_check_and_comes_back() -> None:
@@ -287,11 +327,14 @@ def test_work_in_hand_is_finished_before_a_stop() -> None:
 
 
 def test_redis_keeps_what_it_is_given() -> None:
-    command = " ".join(SERVICES["redis"]["command"])
-    for option in ("--appendonly yes", "--appendfsync everysec", "--maxmemory-policy noeviction", "requirepass"):
-        assert option in command
-    assert re.search(r"--maxmemory \d+mb", command)
-    version = tuple(int(part) for part in SERVICES["redis"]["image"].removeprefix("redis:").split("."))
+    script = (ROOT / "docker" / "redis.sh").read_text(encoding="utf-8")
+    for option in ("--appendonly yes", "--appendfsync everysec", "--maxmemory-policy noeviction", "user default off"):
+        assert option in script
+    assert re.search(r"--maxmemory \d+mb", script)
+    assert set(re.findall(r"/run/secrets/(\w+)", script)) == secrets_of("redis")
+    assert "./docker/redis.sh:/sluice/redis.sh:ro" in SERVICES["redis"]["volumes"]
+    assert SERVICES["redis"]["command"] == ["sh", "/sluice/redis.sh"]
+    version = tuple(int(part) for part in re.match(r"redis:([\d.]+)", SERVICES["redis"]["image"])[1].split("."))  # type: ignore[index]
     assert version >= (8, 2, 2)
 
 
@@ -328,9 +371,29 @@ def test_nginx_takes_bodies_whole_and_one_size_above_the_apis_own_bound() -> Non
     assert NGINX.count("{") == NGINX.count("}")
 
 
+def test_bodies_wait_on_disk_and_a_client_holds_few() -> None:
+    assert "./docker/nginx.conf:/etc/nginx/nginx.conf:ro" in SERVICES["nginx"]["volumes"]
+    [spool] = [volume.split(":")[1] for volume in SERVICES["nginx"]["volumes"] if not volume.startswith(".")]
+    assert Path(directive("client_body_temp_path")).parent == Path(directive("proxy_temp_path")).parent == Path(spool)
+    assert seconds(directive("client_body_timeout")) <= 10
+    connections = {zone: int(most) for zone, most in re.findall(r"limit_conn (\w+) (\d+);", NGINX)}
+    assert connections == {"of_client": 48, "of_all": 256}
+    assert set(re.findall(r"limit_conn_zone (\S+) zone=", NGINX)) == {"$binary_remote_addr", "$server_port"}
+    assert re.search(r"limit_req_zone \$binary_remote_addr zone=(\w+):", NGINX)[1] in directive("limit_req")  # type: ignore[index]
+
+
+def test_nginx_believes_the_headers_of_named_proxies_alone() -> None:
+    [config] = SERVICES["nginx"]["secrets"]
+    assert f"include {config['target']};" in NGINX
+    assert directive("proxy_set_header X-Forwarded-For") == "$remote_addr"
+    assert directive("proxy_set_header X-Forwarded-Proto") == "$client_scheme"
+    assert not re.search(r"^set_real_ip_from", made_secrets()[config["source"]], re.MULTILINE)
+
+
 def test_the_dashboard_is_locked() -> None:
-    assert SERVICES["dashboard"]["environment"]["RQ_DASHBOARD_USERNAME"].startswith("${DASHBOARD_USERNAME:?")
-    assert SERVICES["dashboard"]["environment"]["RQ_DASHBOARD_PASSWORD"].startswith("${DASHBOARD_PASSWORD:?")
+    assert environment("dashboard")["RQ_DASHBOARD_USERNAME"]
+    assert len(made_secrets()["dashboard_password"]) == 64
+    assert set(re.findall(r"/run/secrets/(\w+)", str(SERVICES["dashboard"]["command"]))) == secrets_of("dashboard")
     pins = (ROOT / "requirements-dashboard.txt").read_text(encoding="utf-8")
     assert ["/venv/bin/pip", "install", "--requirement", "/build/requirements-dashboard.txt"] in runs("build-dashboard")
     assert "rq-dashboard==0.9.0\n" in pins

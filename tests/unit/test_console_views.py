@@ -194,11 +194,11 @@ def test_failures_to_sign_in_are_counted_while_redis_is_away_and_forgotten_with_
     now = [1000.0]
     attempts = SignInAttempts(WakeUp(connect("redis://127.0.0.1:1")), lambda: now[0])
     for _ in range(MOST_FAILURES):
-        attempts.check("192.0.2.1")
-        attempts.note_failure("192.0.2.1")
+        attempts.check("192.0.2.1", "slc_one-token")
+        attempts.note_failure("192.0.2.1", "slc_one-token")
     with pytest.raises(ApiError) as caught:
-        attempts.check("192.0.2.1")
+        attempts.check("192.0.2.1", "slc_one-token")
     assert caught.value.code == "RATE_LIMITED"
-    attempts.check("192.0.2.2")
+    attempts.check("192.0.2.1", "slc_other-token")
     now[0] += WINDOW_SECONDS
-    attempts.check("192.0.2.1")
+    attempts.check("192.0.2.1", "slc_one-token")

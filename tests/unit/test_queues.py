@@ -2,24 +2,22 @@
 
 from __future__ import annotations
 
-import pickle
 import time
-from typing import Any
 from uuid import UUID
 
 import pytest
 from fakeredis import FakeRedis, FakeServer
 from rq import Queue
-from rq.exceptions import DeserializationError
 from rq.job import Job
-from rq.serializers import DefaultSerializer, JSONSerializer
+from rq.serializers import JSONSerializer
 
 from app.errors import ApiError
 from app.limits import RateLimiter, waiting_room
 from db.sync_logs import Ticket
+from workers.allowed_jobs import AllowedJob, ForbiddenJob
 from workers.ids import new_id
-from workers.queues import INGEST, PROCESS_LOG, WakeUp, job_id, log_id_of, waiting_logs
-from workers.worker import AllowedJob, ForbiddenJob, build_worker
+from workers.queues import INGEST, PROCESS_LOG, WakeUp, forget_store, job_id, log_id_of, waiting_logs
+from workers.worker import build_worker
 
 STORE = UUID("00000000-0000-7000-8000-00000000abcd")
 
@@ -98,45 +96,27 @@ def test_after_its_rest_redis_is_asked_again(server: FakeServer, redis: FakeRedi
     assert len(waiting_logs(redis)) == 1
 
 
-def forged(redis: FakeRedis, function: str, serializer: Any = JSONSerializer) -> Job:
-    """A job that somebody else wrote into Redis, as a worker of ours finds it."""
-    queue = Queue(INGEST, connection=redis, serializer=serializer)
-    job = queue.enqueue(function, "true")
-    return AllowedJob.fetch(job.id, connection=redis, serializer=JSONSerializer)
-
-
 @pytest.mark.parametrize("function", ["os.system", "builtins.eval", "workers.inbound.process.process", "workers.jobs."])
 def test_a_forged_function_is_refused(redis: FakeRedis, function: str) -> None:
+    job = Queue(INGEST, connection=redis, serializer=JSONSerializer).enqueue(function, "true")
     with pytest.raises(ForbiddenJob):
-        _ = forged(redis, function).func
+        AllowedJob.fetch(job.id, connection=redis, serializer=JSONSerializer)
 
 
 def test_our_own_function_is_found(redis: FakeRedis) -> None:
-    assert forged(redis, PROCESS_LOG).func.__name__ == "process_log"
+    made = ticket()
+    WakeUp(redis).enqueue([made])
+    job = AllowedJob.fetch(job_id(made), connection=redis, serializer=JSONSerializer)
+    assert job.func.__name__ == "process_log"
 
 
-class _Boom:
-    """What a pickle that runs code on loading looks like."""
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        return exec, ("raise SystemExit('the pickle ran')",)
-
-
-def test_a_pickle_is_not_loaded(redis: FakeRedis) -> None:
-    job = forged(redis, "os.system", DefaultSerializer)
-    redis.hset(job.key, "data", pickle.dumps(("os.system", None, (_Boom(),), {})))
-    found = AllowedJob.fetch(job.id, connection=redis, serializer=JSONSerializer)
-    with pytest.raises(DeserializationError):
-        _ = found.func
-
-
-def test_a_worker_that_meets_a_forged_job_runs_nothing_and_goes_on(redis: FakeRedis) -> None:
-    job = forged(redis, "os.abort")
-    worker = build_worker(redis, (INGEST,))
-    worker.log.disabled = True
-    worker.work(burst=True, with_scheduler=False)
-    assert waiting_logs(redis) == []
-    assert AllowedJob.fetch(job.id, connection=redis, serializer=JSONSerializer).is_failed
+def test_a_stores_jobs_are_forgotten_and_no_others(redis: FakeRedis) -> None:
+    kept = Ticket(new_id(), new_id(), 1, "orders", 5)
+    WakeUp(redis).enqueue([ticket(), kept, ticket()])
+    redis.hset("rq:job:theirs", "data", b"nonsense")
+    assert forget_store(redis, STORE) == 2
+    assert waiting_logs(redis) == [kept.log_id]
+    assert fetch(redis, job_id(kept)).args == [str(kept.store_id), str(kept.log_id)]
 
 
 @pytest.mark.parametrize("names", [(), (INGEST, INGEST), ("default",)])

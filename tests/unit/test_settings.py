@@ -43,9 +43,19 @@ WRONG = [
     ("ALLOW_HTTP_SHOPS", "1"),
     ("TIKTOK_CALLS_PER_SECOND", "0"),
     ("TRUSTED_PROXIES", "-1"),
+    ("TRUSTED_PROXIES", "9"),
+    ("TRUSTED_PROXIES", "nginx"),
+    ("TRUSTED_PROXIES", "10.0.0.0/8,nginx"),
+    ("FORCE_HTTPS", "1"),
     ("PUSH_WORKERS", "0"),
     ("PUSH_CACHE_SECONDS", "0"),
     ("ALERT_WEBHOOK_URL", "ftp://elsewhere"),
+    ("ALERT_WEBHOOK_SECRET", "short"),
+    ("ERP_EVENT_KEY", "short"),
+    ("ERP_USERS", "erp"),
+    ("ERP_USERS", "erp=everything"),
+    ("ERP_USERS", "erp=*;erp=*"),
+    ("ERP_USERS", "e rp=*"),
     ("METRICS_TOKEN", "short"),
     ("ALERT_RUNNING_SECONDS", "0"),
     ("ALERT_ZERO_RUNS", "11"),
@@ -97,3 +107,21 @@ def test_own_servers_come_as_a_pair_with_a_key(missing: str) -> None:
 
 def test_secrets_do_not_show() -> None:
     assert KEY not in repr(load_settings(SERVERS | {"EMAIL_HASH_KEY": KEY}))
+
+
+def test_a_setting_may_stand_in_a_file(tmp_path: Path) -> None:
+    file = tmp_path / "key"
+    file.write_text(f"{KEY}\n", encoding="utf-8")
+    given = {name: value for name, value in SERVERS.items() if name != "SECRET_KEY"}
+    assert load_settings(given | {"SECRET_KEY_FILE": str(file)}) == load_settings(SERVERS)
+
+
+@pytest.mark.parametrize("given", [{"SECRET_KEY_FILE": "/nowhere/at/all"}, {"SECRET_KEY_FILE": __file__} | SERVERS])
+def test_a_file_that_can_t_be_used_names_itself(given: dict[str, str]) -> None:
+    with pytest.raises(SettingsError, match=r"^SECRET_KEY_FILE must be "):
+        load_settings(given)
+
+
+def test_what_sees_no_credentials_needs_no_key() -> None:
+    given = {name: value for name, value in SERVERS.items() if name != "SECRET_KEY"}
+    assert load_settings(given, needs_key=False).secret_key is None

@@ -7,12 +7,15 @@ answer is lost, or comes later than HOLD_SECONDS: for so long whoever claims a n
 from __future__ import annotations
 
 import functools
+import hashlib
 import ssl
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from typing import Any
 
 import httpx
 import msgspec
+from standardwebhooks import Webhook
 
 from app.logs import get_logger
 from db.alerts import Notice, claim_notices, note_raise_told, note_recovery_told, postpone_notice
@@ -28,15 +31,18 @@ FIRST_DELAY_SECONDS = 15.0
 LONGEST_DELAY_SECONDS = 600.0
 
 
-def tell(pool: Pool, webhook_url: str | None) -> None:
-    """Tell what is due, all of it in one call. Raises psycopg.Error and PoolTimeout; a webhook that fails raises nothing."""
+def tell(pool: Pool, webhook_url: str | None, secret: str | None = None) -> None:
+    """Tell what is due, all of it in one call, signed with `secret` (ALERT_WEBHOOK_SECRET).
+
+    Raises psycopg.Error and PoolTimeout; a webhook that fails raises nothing.
+    """
     with pool.connection() as conn:
         due = claim_notices(conn, HOLD_SECONDS, MOST_AT_ONCE)
     if not due:
         return
     for notice in due:
         _log(notice)
-    taken = webhook_url is None or _post(webhook_url, due)
+    taken = webhook_url is None or post(webhook_url, secret, [alert_of(notice) for notice in due])
     for notice in due:
         _note(pool, notice, taken)
 
@@ -79,15 +85,21 @@ def _ssl_context() -> ssl.SSLContext:
     return httpx.create_ssl_context()
 
 
-def _post(webhook_url: str, notices: Sequence[Notice]) -> bool:
+def alert_of(notice: Notice) -> dict[str, Any]:
+    return {"event": "recovered" if notice.raise_told else "raised", **facts_of(notice)}
+
+
+def post(webhook_url: str, secret: str | None, alerts: Sequence[dict[str, Any]]) -> bool:
     """Whether the webhook took them. Its URL may hold a secret, so neither it nor an error's text is logged."""
-    alerts = [{"event": "recovered" if one.raise_told else "raised", **facts_of(one)} for one in notices]
+    body = msgspec.json.encode({"alerts": alerts})
     headers = {"Content-Type": "application/json", "User-Agent": "sluice"}
+    if secret is not None:
+        headers |= signature_headers(secret, body)
     try:
         with httpx.stream(
             "POST",
             webhook_url,
-            content=msgspec.json.encode({"alerts": alerts}),
+            content=body,
             headers=headers,
             timeout=TIMEOUT_SECONDS,
         ) as answer:
@@ -99,6 +111,16 @@ def _post(webhook_url: str, notices: Sequence[Notice]) -> bool:
     else:
         return True
     return False
+
+
+def signature_headers(secret: str, body: bytes) -> dict[str, str]:
+    """The headers of Standard Webhooks. The id comes from the body, so that a message told twice is known by it."""
+    message_id, now = f"msg_{hashlib.sha256(body).hexdigest()[:32]}", datetime.now(UTC)
+    return {
+        "Webhook-Id": message_id,
+        "Webhook-Timestamp": str(int(now.timestamp())),
+        "Webhook-Signature": Webhook(secret).sign(message_id, now, body.decode()),
+    }
 
 
 def delay_after(tries: int) -> float:

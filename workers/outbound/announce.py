@@ -16,7 +16,7 @@ from app.logs import get_logger
 from db.order_events import ReceivedOrder, list_publishing_stores, list_unpublished_orders, mark_orders_published
 from db.pool import Pool
 from db.tenancy import tenant
-from workers.outbound.listener import STREAM
+from workers.outbound.event_sources import STREAM
 from workers.queues import WakeUp
 
 log = get_logger(__name__)

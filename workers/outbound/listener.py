@@ -11,8 +11,9 @@ import socket
 import threading
 import time
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 from redis import Redis
@@ -23,12 +24,11 @@ from app.logs import get_logger
 from app.settings import Settings
 from db.errors import is_retryable, safe_facts
 from db.pool import Pool, open_pool
-from schemas.strict_json import NotJson, loads
 from workers.heartbeat import beat
-from workers.outbound.events import CHANNELS, Event, read_event, take_events
+from workers.outbound.event_sources import Message, Source, judge, sources_of, unwrap
+from workers.outbound.events import Event, take_events
 from workers.queues import WakeUp, connect
 
-STREAM = "sluice:events"
 GROUP = "sluice"
 REFUSED = "sluice:events:refused"  # a hash of counts by reason; it may be emptied
 OURS = "woocommerce."  # events that we publish ourselves, for others
@@ -42,6 +42,7 @@ REDIS_TIMEOUT_SECONDS = 2.0
 
 log = get_logger(__name__)
 Entry = tuple[bytes, dict[bytes, bytes]]
+Found = tuple[Source, list[Entry]]
 
 
 @dataclass(slots=True)
@@ -53,6 +54,8 @@ class Listener:
     wake_up: WakeUp
     name: str = field(default_factory=lambda: f"{socket.gethostname()}-{os.getpid()}")
     heard: list[Event] = field(default_factory=list)
+    sources: Sequence[Source] = field(default_factory=partial(sources_of, ()))
+    event_key: str | None = field(default=None, repr=False)
     pubsub: PubSub | None = None
     claimed_at: float = float("-inf")
 
@@ -72,22 +75,33 @@ class Listener:
         self.pubsub = None
 
     def _subscribe(self) -> PubSub:
-        try:
-            self.redis.xgroup_create(STREAM, GROUP, id="0", mkstream=True)
-        except ResponseError as error:
-            if "BUSYGROUP" not in str(error):
-                raise
+        for source in self.sources:
+            try:
+                self.redis.xgroup_create(source.stream, GROUP, id="0", mkstream=True)
+            except ResponseError as error:
+                if "BUSYGROUP" not in str(error):
+                    raise
         pubsub: PubSub = self.redis.pubsub()  # type: ignore[no-untyped-call]  # redis has no type
-        pubsub.subscribe(*CHANNELS)
+        pubsub.subscribe(*self._channels())
         return pubsub
+
+    def _channels(self) -> dict[str, tuple[Source, str]]:
+        """The source and the event of each channel."""
+        return {
+            channel: (source, channel.removeprefix(source.channel_prefix))
+            for source in self.sources
+            for channel in source.channels
+        }
 
     def _overheard(self, pubsub: PubSub) -> int:
         """Messages of the channels. They are kept here until they are committed: nobody would say them again."""
         refused: Counter[str] = Counter()
-        before = len(self.heard)
+        before, channels = len(self.heard), self._channels()
         while len(self.heard) < AT_ONCE and (message := pubsub.get_message(timeout=0)) is not None:
             if message["type"] == "message":  # and no confirmation of a subscription
-                self._sort(_text(message["channel"]), message["data"], self.heard, refused)
+                source, name = channels[_text(message["channel"])]
+                event = unwrap(name, message["data"], time.time(), is_signed=self.event_key is not None)
+                self._sort(source, event, self.heard, refused)
         came = len(self.heard) - before + refused.total()
         self._count(refused)
         if self.heard:
@@ -96,43 +110,54 @@ class Listener:
         return came
 
     def _from_stream(self) -> int:
-        entries = [*self._left_behind(), *self._new_entries()]
-        if not entries:
+        found = [*self._left_behind(), *self._new_entries()]
+        if not found:
             return 0
         events: list[Event] = []
         refused: Counter[str] = Counter()
-        for _, fields in entries:
-            name = _text(fields.get(b"event", b""))
-            if not name.startswith(OURS):
-                self._sort(name, fields.get(b"data", b""), events, refused)
+        for source, entries in found:
+            for entry_id, fields in entries:
+                name = _text(fields.get(b"event", b""))
+                if not name.startswith(OURS):
+                    self._sort(source, _message(name, entry_id, fields), events, refused)
         self._count(refused + _refusals(take_events(self.pool, self.wake_up, events, "stream")))
-        self.redis.xack(STREAM, GROUP, *(entry_id for entry_id, _ in entries))
-        return len(entries)
+        for source, entries in found:
+            self.redis.xack(source.stream, GROUP, *(entry_id for entry_id, _ in entries))
+        return sum(len(entries) for _, entries in found)
 
-    def _new_entries(self) -> list[Entry]:
-        found: Any = self.redis.xreadgroup(GROUP, self.name, {STREAM: ">"}, count=AT_ONCE, block=BLOCK_MILLISECONDS)
-        return [(entry_id, fields or {}) for _, entries in found or [] for entry_id, fields in entries]
+    def _new_entries(self) -> list[Found]:
+        by_stream = {source.stream: source for source in self.sources}
+        asked: Any = dict.fromkeys(by_stream, ">")
+        found: Any = self.redis.xreadgroup(GROUP, self.name, asked, count=AT_ONCE, block=BLOCK_MILLISECONDS)
+        return [
+            (by_stream[_text(stream)], [(entry_id, fields or {}) for entry_id, fields in entries])
+            for stream, entries in found or []
+        ]
 
-    def _left_behind(self) -> list[Entry]:
+    def _left_behind(self) -> list[Found]:
         """What a listener read and never acknowledged; also the time to drop what was done long ago."""
         if time.monotonic() < self.claimed_at + CLAIM_EVERY_SECONDS:
             return []
         self.claimed_at = time.monotonic()
-        self._trim()
-        found: Any = self.redis.xautoclaim(STREAM, GROUP, self.name, CLAIM_IDLE_MILLISECONDS, count=AT_ONCE)
-        return [(entry_id, fields) for entry_id, fields in found[1] if fields]
+        left: list[Found] = []
+        for source in self.sources:
+            self._trim(source.stream)
+            found: Any = self.redis.xautoclaim(source.stream, GROUP, self.name, CLAIM_IDLE_MILLISECONDS, count=AT_ONCE)
+            if entries := [(entry_id, fields) for entry_id, fields in found[1] if fields]:
+                left.append((source, entries))
+        return left
 
-    def _trim(self) -> None:
+    def _trim(self, stream: str) -> None:
         """Drop entries of over a week ago, for whoever else reads the stream; never one that we have not acknowledged."""
         week_ago = (int((time.time() - KEPT_DAYS * 86_400) * 1000), 0)
-        groups: Any = self.redis.xinfo_groups(STREAM)
+        groups: Any = self.redis.xinfo_groups(stream)
         [ours] = [group for group in groups if group["name"] == GROUP.encode()]
-        pending: Any = self.redis.xpending(STREAM, GROUP)
+        pending: Any = self.redis.xpending(stream, GROUP)
         first, count = min(week_ago, _place(pending["min"] or ours["last-delivered-id"]))
-        self.redis.xtrim(STREAM, minid=f"{first}-{count}", approximate=True)
+        self.redis.xtrim(stream, minid=f"{first}-{count}", approximate=True)
 
-    def _sort(self, name: str, data: Any, events: list[Event], refused: Counter[str]) -> None:
-        event = _read(name, data)
+    def _sort(self, source: Source, message: Message, events: list[Event], refused: Counter[str]) -> None:
+        event = judge(source, message, self.event_key)
         if isinstance(event, Event):
             events.append(event)
         else:
@@ -149,11 +174,9 @@ class Listener:
             pipe.execute()
 
 
-def _read(name: str, data: Any) -> Event | str:
-    try:
-        return read_event(name, loads(data if isinstance(data, bytes) else str(data).encode()))
-    except NotJson:
-        return "not_json"
+def _message(name: str, entry_id: bytes, fields: dict[bytes, bytes]) -> Message:
+    timestamp, signature = (_text(fields.get(part, b"")) for part in (b"timestamp", b"signature"))
+    return Message(name, fields.get(b"data", b""), timestamp, signature, _place(entry_id)[0] / 1000)
 
 
 def _refusals(counts: Counter[str]) -> Counter[str]:
@@ -180,7 +203,8 @@ def run_listener(settings: Settings, database_url: str, redis_url: str, stop: th
     """Listen until `stop` is set. While a server is away nothing is lost but what pub/sub forgets by its nature."""
     pool = open_pool(database_url, 2, "listener", 10.0, settings.prepare_threshold)
     redis = connect(redis_url, REDIS_TIMEOUT_SECONDS)
-    listener = Listener(pool, redis, WakeUp(connect(redis_url)))
+    sources = sources_of(settings.erp_users)
+    listener = Listener(pool, redis, WakeUp(connect(redis_url)), sources=sources, event_key=settings.erp_event_key)
     log.info("listener_started")
     try:
         while not stop.is_set():

@@ -1,0 +1,20 @@
+"""Who is counted as one client."""
+
+from __future__ import annotations
+
+from ipaddress import IPv6Address, ip_address
+
+NETWORK_BITS = 64  # what one customer of a provider has of IPv6
+
+
+def client_of(address: str | None) -> str:
+    """An IPv4 address, or the network of an IPv6 one, whose owner has any number of addresses."""
+    try:
+        parsed = ip_address((address or "").partition("%")[0])
+    except ValueError:
+        return "unknown"
+    if not isinstance(parsed, IPv6Address):
+        return str(parsed)
+    if parsed.ipv4_mapped is not None:
+        return str(parsed.ipv4_mapped)
+    return str(IPv6Address(int(parsed) >> NETWORK_BITS << NETWORK_BITS))

@@ -1,0 +1,34 @@
+"""SECRET_KEY opens the credentials of every shop: processes that read none run without it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from app.__main__ import KEYLESS
+from app.settings import SettingsError, load_settings
+from app.stack.endpoints import Endpoints, resolve
+from app.stack.errors import StackError
+from app.stack.up import child_specs
+
+SERVERS = {"DATABASE_URL": "postgresql://h/db", "REDIS_URL": "redis://h"}
+
+
+def test_listener_and_dispatcher_of_up_get_no_key(tmp_path: Path) -> None:
+    endpoints = Endpoints("postgresql://x/y", None, None, "redis://x", "k" * 32)
+    given = {"MIGRATION_DATABASE_URL": "postgresql://owner/y", "SECRET_KEY_FILE": str(tmp_path), "LOG_LEVEL": "INFO"}
+    specs = {spec.name: spec.env for spec in child_specs(load_settings({}), endpoints, given)}
+    knowing = {name for name, env in specs.items() if "SECRET_KEY" in env}
+    assert set(specs) - knowing == {"listener", "dispatcher"}
+    assert {name for env in specs.values() for name in env} == {"DATABASE_URL", "REDIS_URL", "SECRET_KEY", "LOG_LEVEL"}
+
+
+def test_own_servers_need_no_key_where_none_is_read() -> None:
+    assert {"listener", "dispatcher"} <= set(KEYLESS)
+    endpoints = resolve(load_settings(SERVERS, needs_key=False))
+    assert endpoints.secret_key is None
+    with pytest.raises(StackError, match="SECRET_KEY"):
+        endpoints.require_secret_key()
+    with pytest.raises(SettingsError, match="SECRET_KEY"):
+        load_settings(SERVERS)
