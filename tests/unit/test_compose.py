@@ -207,9 +207,24 @@ def test_the_build_sees_what_it_copies_and_nothing_else() -> None:
 
 
 def test_the_image_holds_every_package_and_what_they_need() -> None:
-    assert set(copied()) == {"app", "db", "schemas", "workers", "requirements.txt", "requirements-dashboard.txt"}
-    assert ["/venv/bin/pip", "install", "--requirement", "/build/requirements.txt"] in runs("build")
+    assert set(copied()) == {"app", "db", "schemas", "workers", "requirements.lock", "requirements-dashboard.lock"}
+    assert installs("requirements.lock") in runs("build")
     assert "requirements-dev" not in (ROOT / "Dockerfile").read_text(encoding="utf-8")
+
+
+def installs(lock: str) -> list[str]:
+    """The build's own pip, which stays out of the image, installs by hash."""
+    pip = ["python", "-m", "pip", "--python", "/venv/bin/python"]
+    return [*pip, "install", "--require-hashes", "--requirement", f"/build/{lock}"]
+
+
+def test_no_pip_is_in_the_image() -> None:
+    for stage in ("build", "build-dashboard"):
+        assert [run for run in runs(stage) if "venv" in run and "--without-pip" not in run] == []
+    for stage in ("app", "dashboard"):
+        made = [json.loads(rest) for name, rest in lineage(stage) if name == "RUN"]
+        assert ["python", "-m", "pip", "uninstall", "--yes", "pip", "setuptools", "wheel"] in made
+        assert any(run[0] == "rm" and run[-1].endswith("/ensurepip") for run in made)
 
 
 def runs(stage: str) -> list[Any]:
@@ -332,5 +347,5 @@ def test_the_dashboard_is_locked() -> None:
     assert SERVICES["dashboard"]["environment"]["RQ_DASHBOARD_USERNAME"].startswith("${DASHBOARD_USERNAME:?")
     assert SERVICES["dashboard"]["environment"]["RQ_DASHBOARD_PASSWORD"].startswith("${DASHBOARD_PASSWORD:?")
     pins = (ROOT / "requirements-dashboard.txt").read_text(encoding="utf-8")
-    assert ["/venv/bin/pip", "install", "--requirement", "/build/requirements-dashboard.txt"] in runs("build-dashboard")
+    assert installs("requirements-dashboard.lock") in runs("build-dashboard")
     assert "rq-dashboard==0.9.0\n" in pins
