@@ -16,6 +16,8 @@ COMMANDS = (
     "up",
     "demo",
     "migrate",
+    "backup",
+    "restore",
     "stores",
     "operators",
     "jobs",

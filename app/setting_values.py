@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import datetime
 from urllib.parse import urlsplit
 
 MIN_SECRET_KEY_CHARACTERS = 32
@@ -57,4 +58,23 @@ def secret(value: str) -> str:
     """A key that is long enough not to be guessed."""
     if len(value) < MIN_SECRET_KEY_CHARACTERS:
         raise ValueError(f"at least {MIN_SECRET_KEY_CHARACTERS} characters, for example from: openssl rand -hex 32")
+    return value
+
+
+def secrets(value: str) -> tuple[str, ...]:
+    """Several such keys, separated by commas."""
+    try:
+        return tuple(secret(part.strip()) for part in value.split(","))
+    except ValueError as error:
+        raise ValueError(f"keys separated by commas, each {error}") from None
+
+
+def moment(value: str) -> str:
+    """A moment with its time zone, as RFC 3339 writes it."""
+    try:
+        has_zone = datetime.fromisoformat(value).tzinfo is not None
+    except ValueError:
+        has_zone = False
+    if not has_zone or "T" not in value:
+        raise ValueError("a moment with a time zone, for example 2027-01-01T00:00:00Z")
     return value

@@ -9,12 +9,13 @@ from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
-from app.setting_values import one_of, secret, text, url, whole, yes_or_no
+from app.setting_values import moment, one_of, secret, secrets, text, url, whole, yes_or_no
 
 T = TypeVar("T")
 
 LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR")
 LOG_FORMATS = ("console", "json")
+NO_KEYS: tuple[str, ...] = ()
 PREPARE_AFTER = 5  # uses of a statement, as psycopg has it
 
 
@@ -28,6 +29,8 @@ class Settings:
 
     database_url: str | None  # None: embedded servers under data_dir
     migration_database_url: str | None
+    backup_database_url: str | None = field(repr=False)
+    restore_database_url: str | None = field(repr=False)
     redis_url: str | None
     data_dir: Path
     host: str
@@ -38,6 +41,7 @@ class Settings:
     log_level: str
     log_format: str
     secret_key: str | None = field(repr=False)
+    secret_key_old: tuple[str, ...] = field(repr=False)
     email_hash_key: str | None = field(repr=False)
     max_batch_records: int
     max_body_bytes: int
@@ -62,6 +66,8 @@ class Settings:
     tiktok_calls_per_second: int
     prepared_statements: bool
     trusted_proxies: int
+    security_contact: str | None
+    security_expires: str | None
 
     @property
     def prepare_threshold(self) -> int | None:
@@ -109,9 +115,12 @@ def _servers(read: _Reader) -> partial[Settings]:
         Settings,
         database_url=read("DATABASE_URL", url("postgresql", "postgres"), None),
         migration_database_url=read("MIGRATION_DATABASE_URL", url("postgresql", "postgres"), None),
+        backup_database_url=read("BACKUP_DATABASE_URL", url("postgresql", "postgres"), None),
+        restore_database_url=read("RESTORE_DATABASE_URL", url("postgresql", "postgres"), None),
         redis_url=read("REDIS_URL", url("redis", "rediss", "unix"), None),
         data_dir=Path(read("DATA_DIR", text, ".data")).absolute(),
         secret_key=read("SECRET_KEY", secret, None),
+        secret_key_old=read("SECRET_KEY_OLD", secrets, NO_KEYS),
         email_hash_key=read("EMAIL_HASH_KEY", secret, None),
         db_pool_size=read("DB_POOL_SIZE", whole(1, 100), 8),
         prepared_statements=read("PREPARED_STATEMENTS", yes_or_no, True),
@@ -171,6 +180,8 @@ def _watching(read: _Reader) -> partial[Settings]:
         alert_zero_runs=read("ALERT_ZERO_RUNS", whole(0, 10), 3),
         alert_skipped_percent=read("ALERT_SKIPPED_PERCENT", whole(0, 100), 20),
         alert_watermark_seconds=read("ALERT_WATERMARK_SECONDS", whole(1, 31_536_000), 3600),
+        security_contact=read("SECURITY_CONTACT", url("mailto", "https", "tel"), None),
+        security_expires=read("SECURITY_EXPIRES", moment, None),
     )
 
 
@@ -184,4 +195,8 @@ def _half_configured(given: set[str]) -> list[str]:
         )
     if "DATABASE_URL" in given and "SECRET_KEY" not in given:
         wrong.append("SECRET_KEY must be set when DATABASE_URL is: it encrypts platform credentials")
+    if "SECURITY_CONTACT" in given and "SECURITY_EXPIRES" not in given:
+        wrong.append(
+            "SECURITY_EXPIRES must be set when SECURITY_CONTACT is: security.txt names the day until which it holds"
+        )
     return wrong

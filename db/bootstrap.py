@@ -15,6 +15,7 @@ SQL = queries("bootstrap")
 ROLES: LiteralString = (Path(__file__).parent / "bootstrap.sql").read_text(encoding="utf-8")
 OWNER = "sluice_owner"
 APP = "sluice_app"
+SYSTEM = "sluice_system"
 
 
 def create_roles(conn: Connection, owner_password: str, app_password: str) -> None:
