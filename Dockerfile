@@ -26,7 +26,7 @@ USER 10001:10001
 EXPOSE 9181
 CMD ["rq-dashboard"]
 
-FROM base AS app
+FROM base AS files
 COPY --from=build /venv /venv
 WORKDIR /srv/sluice
 COPY schemas schemas
@@ -35,6 +35,20 @@ COPY workers workers
 COPY app app
 # The containers' root is read-only, so what Python would cache on the first start is made now.
 RUN ["python", "-m", "compileall", "-q", "schemas", "db", "workers", "app"]
+
+# The same with pg_dump and pg_restore, which nobody but `backup` and `restore` needs. Not older than the server in
+# docker-compose.yml, so from PostgreSQL's own packages.
+FROM files AS backup
+RUN ["apt-get", "update"]
+RUN ["apt-get", "install", "--yes", "--no-install-recommends", "postgresql-common", "ca-certificates"]
+RUN ["/usr/share/postgresql-common/pgdg/apt.postgresql.org.sh", "-y"]
+RUN ["apt-get", "install", "--yes", "--no-install-recommends", "postgresql-client-17"]
+RUN ["install", "--directory", "--owner=10001", "--group=10001", "--mode=0700", "/backups"]
+USER 10001:10001
+ENTRYPOINT ["python", "-m", "app"]
+CMD ["backup", "--help"]
+
+FROM files AS app
 USER 10001:10001
 EXPOSE 8000
 CMD ["python", "-m", "gunicorn", "app.wsgi:application", "-c", "app/gunicorn_conf.py"]

@@ -173,7 +173,7 @@ def test_backup_role_takes_it_and_can_write_nothing(
     url = re.sub(r"//[^@]+@", f"//sluice_backup:{password}@", database.superuser_url)
     code, said = shell("backup", tmp_path / "x", "--json", BACKUP_DATABASE_URL=url)
     assert code == 0, said
-    assert json.loads(said.splitlines()[-1])["rows"]["public.stores"] == 2
+    assert json.loads(said.splitlines()[0])["rows"]["public.stores"] == 2
     with psycopg.connect(url) as conn, pytest.raises(psycopg.errors.InsufficientPrivilege):
         conn.execute("SET default_transaction_read_only = off; DELETE FROM stores")
 

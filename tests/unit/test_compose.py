@@ -22,7 +22,7 @@ SERVICES: dict[str, dict[str, Any]] = COMPOSE["services"]
 NGINX: str = COMPOSE["configs"]["nginx"]["content"].replace("$$", "$")
 OURS = ("api", "worker", "dispatcher", "migrate")
 SERVING = ("api", "worker", "dispatcher")
-ONE_SHOT = ("migrate",)
+ONE_SHOT = ("migrate", "backup")
 VARIABLE = re.compile(r"(?<!\$)\$\{([A-Z_]+)(?:(:[-?])([^}]*))?\}")
 INTERPOLATED = [name for name, _how, _rest in VARIABLE.findall(TEXT)]
 
@@ -135,6 +135,20 @@ def test_the_owners_password_is_known_to_the_migrations_alone() -> None:
     assert sorted(knowing) == ["migrate", "postgres"]
 
 
+def test_the_passwords_that_see_all_rows_are_known_to_backups_alone() -> None:
+    """The superuser's and the backup role's; one-shot containers that nobody reaches."""
+    for password in ("POSTGRES_PASSWORD", "SLUICE_BACKUP_PASSWORD"):
+        knowing = [name for name in SERVICES if password in str(SERVICES[name].get("environment"))]
+        assert sorted(knowing) == ["backup", "postgres"], password
+    settings = load_settings(environment("backup"))
+    assert settings.backup_database_url and settings.restore_database_url
+    client = next(run[-1] for run in runs("backup") if run[-1].startswith("postgresql-client-"))
+    assert (
+        client.removeprefix("postgresql-client-")
+        == SERVICES["postgres"]["image"].removeprefix("postgres:").split("@")[0]
+    )
+
+
 def test_urls_name_the_services_roles_and_passwords_that_exist() -> None:
     url = SERVICES["api"]["environment"]["DATABASE_URL"]
     assert re.fullmatch(r"postgresql://sluice_app:\$\{SLUICE_APP_PASSWORD:\?[^}]+\}@postgres:5432/sluice", url)
@@ -240,7 +254,7 @@ def test_every_command_of_the_image_is_in_exec_form() -> None:
 
 def test_targets_exist_and_the_default_one_is_the_application() -> None:
     built = {service["build"]["target"] for service in SERVICES.values() if "build" in service}
-    assert built == {"app", "dashboard"} <= set(STAGES)
+    assert built == {"app", "backup", "dashboard"} <= set(STAGES)
     assert list(STAGES)[-1] == "app"
     assert "PYTHONUNBUFFERED=1" in last("app", "ENV")
 
