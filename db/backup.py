@@ -103,7 +103,7 @@ def swap_databases(conn: Connection, name: str, new: str, old: str) -> None:
 
     In one transaction: either both have their new names or neither. Needs a superuser on another database.
     """
-    conn.execute(_filled(SQL["allow_connections"], database=Identifier(name), allowed=Text("false")))
+    _allow_connections(conn, name, Text("false"))
     now_called = name
     try:
         conn.execute(SQL["end_sessions"], {"name": name})
@@ -112,7 +112,11 @@ def swap_databases(conn: Connection, name: str, new: str, old: str) -> None:
                 conn.execute(_filled(SQL["rename_database"], database=Identifier(before), name=Identifier(after)))
         now_called = old
     finally:
-        conn.execute(_filled(SQL["allow_connections"], database=Identifier(now_called), allowed=Text("true")))
+        _allow_connections(conn, now_called, Text("true"))
+
+
+def _allow_connections(conn: Connection, name: str, allowed: Text) -> None:
+    conn.execute(_filled(SQL["allow_connections"], database=Identifier(name), allowed=allowed))
 
 
 def drop_database(conn: Connection, name: str) -> None:

@@ -46,7 +46,7 @@ def run(args: Namespace, settings: Settings) -> int:
         old = put_back(args.file, manifest, target)
     sys.stdout.write(f"Restored {manifest.total:,} rows of {len(manifest.rows)} tables; every table was compared.\n")
     if old is not None:
-        sys.stdout.write(f'What was there before is database {old}; when it is needed no more: DROP DATABASE "{old}"\n')
+        sys.stdout.write(f"What was there before is kept as database {old}: drop it when it is needed no more.\n")
     sys.stdout.write(f"{AFTERWARDS}\n")
     return DONE
 

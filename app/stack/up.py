@@ -27,6 +27,8 @@ from workers.queues import PUSH
 
 log = get_logger(__name__)
 
+NOT_FOR_CHILDREN = ("MIGRATION_DATABASE_URL", "BACKUP_DATABASE_URL", "RESTORE_DATABASE_URL")
+
 PREDECESSOR_SECONDS = 30.0  # how long processes of an `up` that was killed may take to finish and free the port
 
 
@@ -191,14 +193,17 @@ def child_specs(settings: Settings, endpoints: Endpoints, environ: Mapping[str, 
 
 
 def child_environment(endpoints: Endpoints, environ: Mapping[str, str]) -> dict[str, str]:
-    """Ours, with the servers that were found; the owner's URL is nobody's business but the migrations'."""
-    kept = {name: value for name, value in environ.items() if name != "MIGRATION_DATABASE_URL"}
+    """Ours, with the servers that were found; URLs that may do more than the application's are left out."""
+    kept = {name: value for name, value in environ.items() if name not in NOT_FOR_CHILDREN}
     found = {
         "DATABASE_URL": endpoints.database_url,
         "REDIS_URL": endpoints.redis_url,
         "SECRET_KEY": endpoints.secret_key,
     }
-    return kept | found
+    former, email_key = endpoints.secret_key_old, endpoints.email_hash_key
+    keys = {"SECRET_KEY_OLD": ",".join(former)} if former else {}
+    keys |= {"EMAIL_HASH_KEY": email_key} if email_key else {}
+    return kept | found | keys
 
 
 def worker_names(count: int) -> list[str]:
