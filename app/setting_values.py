@@ -47,7 +47,7 @@ def url(*schemes: str) -> Callable[[str], str]:
     """A URL of one of these schemes."""
 
     def parse(value: str) -> str:
-        if urlsplit(value).scheme not in schemes:
+        if urlsplit(value).scheme not in schemes or not value.isprintable():
             raise ValueError("a URL that starts with " + " or ".join(f"{scheme}://" for scheme in schemes))
         return value
 

@@ -52,6 +52,8 @@ def _write(url: str, archive: Path) -> Manifest:
         with snapshot(conn) as name:
             with stage("Counting rows") as tell:
                 rows = _counted(conn, tell)
+            if not rows:
+                raise StackError(f"database {database} has no table: is it the right one?")
             grants = list_database_grants(conn)
             with stage(f"Dumping {sum(rows.values()):,} rows of {len(rows)} tables") as tell:
                 dump(program, url, name, file, lambda: tell(f"{archive.stat().st_size:,} bytes"))

@@ -56,7 +56,7 @@ def _server(settings: Settings) -> AbstractContextManager[EmbeddedPostgres | str
         return nullcontext(settings.restore_database_url)
     if settings.database_url is not None:
         raise StackError("RESTORE_DATABASE_URL must be set: a superuser on the database to restore into")
-    return embedded_postgres(settings.data_dir)
+    return embedded_postgres(settings.data_dir, may_make=True)
 
 
 def plan_of(archive: Path, manifest: Manifest, target: Target) -> str:

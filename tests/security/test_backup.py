@@ -287,6 +287,16 @@ def test_restore_takes_a_superuser(shell: Run, database: Database, tmp_path: Pat
     assert code == 1 and "superuser" in said
 
 
+def test_backup_of_nothing_is_refused(shell: Run, servers: Servers, tmp_path: Path) -> None:
+    """A mistyped database or DATA_DIR must not end well."""
+    code, said = shell("backup", tmp_path / "x", BACKUP_DATABASE_URL=servers.postgres.superuser_url("template1"))
+    assert code == 1 and "has no table" in said
+    nowhere = dict.fromkeys(("DATABASE_URL", "REDIS_URL", "BACKUP_DATABASE_URL"), "")
+    code, said = shell("backup", tmp_path / "x", DATA_DIR=str(tmp_path / "typo"), **nowhere)
+    assert code == 3 and "there is no Sluice under DATA_DIR" in said
+    assert list(tmp_path.iterdir()) == []
+
+
 @pytest.mark.parametrize("name", ["pg_dump", "pg_restore"])
 def test_program_older_than_the_server_is_not_used(name: str) -> None:
     with pytest.raises(StackError, match="install postgresql-client-99 or newer"):
