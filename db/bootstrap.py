@@ -19,7 +19,7 @@ SYSTEM = "sluice_system"
 
 
 def create_roles(conn: Connection, owner_password: str, app_password: str) -> None:
-    """Create the three roles, or only set the passwords where they exist. Needs a superuser."""
+    """Create the roles, or only set the passwords where they exist. Needs a superuser."""
     conn.execute(SQL["set_passwords"], {"owner_password": owner_password, "app_password": app_password})
     conn.execute(ROLES)
 

@@ -6,13 +6,13 @@ import sys
 from argparse import ArgumentParser, Namespace, _SubParsersAction
 from pathlib import Path
 
+from app.backup.create import create_backup
 from app.backup.manifest import Manifest, path_beside
-from app.backup.take import take_backup
 from app.commands.exits import DONE, EXIT_CODES
 from app.commands.output import write_json
 from app.settings import Settings
-from app.stack.attended import embedded_postgres
 from app.stack.errors import StackError
+from app.stack.on_demand import embedded_postgres
 from app.stack.postgres import DATABASE
 
 KEEP_THE_KEY = "Keep SECRET_KEY elsewhere too: without it the platforms' credentials in the backup can't be read."
@@ -42,8 +42,8 @@ def run(args: Namespace, settings: Settings) -> int:
 
 def _take(args: Namespace, settings: Settings) -> Manifest:
     if settings.backup_database_url is not None:
-        return take_backup(settings.backup_database_url, args.file, force=args.force)
+        return create_backup(settings.backup_database_url, args.file, force=args.force)
     if settings.database_url is not None:
         raise StackError("BACKUP_DATABASE_URL must be set: a role that sees the rows of all stores takes the backup")
     with embedded_postgres(settings.data_dir) as postgres:
-        return take_backup(postgres.superuser_url(DATABASE), args.file, force=args.force)
+        return create_backup(postgres.superuser_url(DATABASE), args.file, force=args.force)

@@ -18,9 +18,9 @@ from app.commands.exits import DONE, EXIT_CODES, FAILED
 from app.commands.output import console, table, write_json
 from app.keys import CredentialKeys, EmailKeys, count_credentials, count_email_hashes, renew_credentials
 from app.settings import Settings
-from app.stack.attended import embedded_postgres
 from app.stack.endpoints import Endpoints, of_configured, of_embedded
 from app.stack.errors import StackError
+from app.stack.on_demand import embedded_postgres
 from app.stack.redis import EmbeddedRedis
 from app.stack.secrets import Secrets, read_secrets, replace_email_hash_key, replace_secret_key
 from app.stack.state import is_held

@@ -8,11 +8,11 @@ from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 
 from app.backup.manifest import Manifest, read_manifest
-from app.backup.put_back import Target, look_at, put_back
+from app.backup.restore import Target, look_at, restore_backup
 from app.commands.exits import DONE, EXIT_CODES
 from app.settings import Settings
-from app.stack.attended import embedded_postgres
 from app.stack.errors import StackError
+from app.stack.on_demand import embedded_postgres
 from app.stack.postgres import DATABASE, EmbeddedPostgres
 
 AFTERWARDS = (
@@ -43,7 +43,7 @@ def run(args: Namespace, settings: Settings) -> int:
             return DONE
         if not target.is_empty:
             _allow_replacing(args, target)
-        old = put_back(args.file, manifest, target)
+        old = restore_backup(args.file, manifest, target)
     sys.stdout.write(f"Restored {manifest.total:,} rows of {len(manifest.rows)} tables; every table was compared.\n")
     if old is not None:
         sys.stdout.write(f"What was there before is kept as database {old}: drop it when it is needed no more.\n")

@@ -18,8 +18,8 @@ import pytest
 from psycopg import sql
 
 from app.__main__ import main
-from app.backup import programs, take
-from app.backup.take import compare, take_backup
+from app.backup import create, programs
+from app.backup.create import compare, create_backup
 from app.stack.errors import StackError
 from app.stack.pg_programs import connection_of, find_program
 from app.tenants import create_store, set_credentials
@@ -175,7 +175,7 @@ def test_backup_role_takes_it_and_can_write_nothing(
     assert code == 0, said
     assert json.loads(said.splitlines()[0])["rows"]["public.stores"] == 2
     with psycopg.connect(url) as conn, pytest.raises(psycopg.errors.InsufficientPrivilege):
-        conn.execute("SET default_transaction_read_only = off; DELETE FROM stores")
+        conn.execute("SET TRANSACTION READ WRITE; DELETE FROM stores")
 
 
 def test_rows_written_meanwhile_are_in_neither_count(
@@ -188,8 +188,8 @@ def test_rows_written_meanwhile_are_in_neither_count(
             create_store(conn, "Late", "woocommerce")
         programs.dump(*words)
 
-    monkeypatch.setattr(take, "dump", dump_later)
-    taken = take_backup(database.superuser_url, tmp_path / "x", force=False)
+    monkeypatch.setattr(create, "dump", dump_later)
+    taken = create_backup(database.superuser_url, tmp_path / "x", force=False)
     with psycopg.connect(database.superuser_url) as conn:
         now = conn.execute("SELECT count(*) FROM stores").fetchone()
     assert now == (taken.rows["public.stores"] + 1,)
@@ -198,7 +198,7 @@ def test_rows_written_meanwhile_are_in_neither_count(
 def test_archive_that_lacks_rows_is_refused_and_removed(
     shell: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(take, "count_rows", lambda *words: count_rows(*words) | {"public.orders": 10_000})
+    monkeypatch.setattr(create, "count_rows", lambda *words: count_rows(*words) | {"public.orders": 10_000})
     code, said = shell("backup", tmp_path / "x")
     assert code == 1 and "public.orders: " in said and "of 10000" in said
     assert list(tmp_path.iterdir()) == []
@@ -295,6 +295,12 @@ def test_backup_of_nothing_is_refused(shell: Run, servers: Servers, tmp_path: Pa
     code, said = shell("backup", tmp_path / "x", DATA_DIR=str(tmp_path / "typo"), **nowhere)
     assert code == 3 and "there is no Sluice under DATA_DIR" in said
     assert list(tmp_path.iterdir()) == []
+
+
+def test_system_database_is_never_restored_into(shell: Run, tmp_path: Path) -> None:
+    assert shell("backup", tmp_path / "x")[0] == 0
+    code, said = shell("restore", tmp_path / "x", "--database", "postgres", "--replace", "--yes")
+    assert code == 1 and "belongs to the server" in said
 
 
 @pytest.mark.parametrize("name", ["pg_dump", "pg_restore"])

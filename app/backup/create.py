@@ -23,7 +23,7 @@ CANT_SEE = (
 )
 
 
-def take_backup(url: str, archive: Path, *, force: bool) -> Manifest:
+def create_backup(url: str, archive: Path, *, force: bool) -> Manifest:
     """Write `archive` and its manifest, both readable by their owner alone. Raises StackError; then neither is written."""
     if not force and (archive.exists() or path_beside(archive).exists()):
         raise StackError(f"{archive} exists: choose another name, or replace it with --force")

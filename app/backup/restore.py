@@ -10,10 +10,10 @@ from psycopg import Connection
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from psycopg.errors import ObjectInUse
 
+from app.backup import programs
+from app.backup.create import compare
 from app.backup.manifest import Manifest
-from app.backup.programs import restore
 from app.backup.progress import stage
-from app.backup.take import compare
 from app.stack.errors import StackError
 from app.stack.pg_programs import Program, find_program
 from app.tenants import connected
@@ -29,6 +29,7 @@ from db.backup import (
 )
 from db.bootstrap import APP, OWNER, SYSTEM, create_database, database_exists, own_schema
 
+SYSTEM_DATABASES = ("postgres", "template0", "template1")
 MAINTENANCE = "postgres"  # a database that every server has: one can't be renamed from within
 
 
@@ -60,6 +61,10 @@ def look_at(url: str, name: str | None) -> Target:
     """What a restore would meet. Raises StackError where it can't be done at all."""
     parts = conninfo_to_dict(url)
     name = name or str(parts.get("dbname") or MAINTENANCE)
+    if name in SYSTEM_DATABASES:
+        raise StackError(
+            f"database {name} belongs to the server: name another in RESTORE_DATABASE_URL or with --database"
+        )
     with connected(_on(url, MAINTENANCE)) as conn:
         if not is_superuser(conn):
             raise StackError("RESTORE_DATABASE_URL must name a superuser: tables are given back to their owners' roles")
@@ -77,10 +82,10 @@ def look_at(url: str, name: str | None) -> Target:
     return Target(url, name, host, server, sessions, rows)
 
 
-def put_back(archive: Path, manifest: Manifest, target: Target) -> str | None:
+def restore_backup(archive: Path, manifest: Manifest, target: Target) -> str | None:
     """Restore, and compare every table's rows; returns the name that a replaced database has from now on.
 
-    Raises StackError; the target then is as it was before.
+    Raises StackError. A full database then is as it was; an empty one is empty, or holds rows that were found to differ.
     """
     program = find_program("pg_restore", max(manifest.pg_dump, target.server))
     if target.is_empty:
@@ -117,7 +122,7 @@ def _make(target: Target, name: str) -> None:
 def _fill(program: Program, archive: Path, manifest: Manifest, target: Target, name: str) -> None:
     url = _on(target.url, name)
     with stage(f"Restoring {manifest.total:,} rows into {name}"):
-        restore(program, url, archive, lambda: None)
+        programs.restore(program, url, archive, lambda: None)
     with connected(url) as conn:
         with stage("Comparing every table") as tell:
             compare(manifest.rows, count_rows(conn, tell), "the restored database")
