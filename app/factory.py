@@ -33,6 +33,7 @@ from app.routes import (
     jobs,
     metrics,
     schedules,
+    security_txt,
     shopify,
     status,
     tiktok,
@@ -52,7 +53,7 @@ OUTBOUND = (erp, woocommerce, woocommerce_intake, woocommerce_views)
 ROUTES = (
     *(ingest, customers, jobs, status, shopify, tiktok, coverage, schedules),
     *(*OUTBOUND, audit),
-    *(health, metrics, contract),
+    *(health, metrics, contract, security_txt),
 )
 SHARE_FOR_SHOPS = 4  # one thread in so many, at most, may wait for a shop's answer
 QUIET = ("/healthz", "/readyz", "/metrics")  # asked every few seconds, and with nothing to tell

@@ -9,9 +9,10 @@ from gunicorn.glogging import Logger  # type: ignore[import-untyped]  # it has n
 from gunicorn.workers.base import Worker  # type: ignore[import-untyped]  # it has no stubs
 
 from app.garbage import collect_less_often
-from app.logs import logging_dict
+from app.logs import configure_logging, get_logger, logging_dict
 from app.metrics.processes import empty_folder, forget_process, name_folder
-from app.settings import load_settings
+from app.settings import Settings, load_settings
+from app.stack.state import read_running
 
 
 class _NoAccessLog(Logger):  # type: ignore[misc]  # it has no stubs
@@ -21,6 +22,7 @@ class _NoAccessLog(Logger):  # type: ignore[misc]  # it has no stubs
         return
 
 
+log = get_logger(__name__)
 _settings = load_settings(os.environ)
 _metrics = name_folder(_settings.data_dir, _settings.port)
 
@@ -41,6 +43,15 @@ wsgi_app = "app.wsgi:application"
 def on_starting(_server: Any) -> None:
     """Once, before the first worker."""
     empty_folder(_metrics)
+    configure_logging(_settings.log_level, _settings.log_format)
+    if is_production(_settings) and _settings.email_hash_key is None:
+        log.warning("email_hash_key_missing")
+
+
+def is_production(settings: Settings) -> bool:
+    """Whether the servers are the operator's own, and not embedded ones that an `up` has named to us."""
+    running = read_running(settings.data_dir)
+    return settings.database_url is not None and not (running is not None and running.embedded)
 
 
 def child_exit(_server: Any, worker: Worker) -> None:

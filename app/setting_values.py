@@ -6,6 +6,7 @@ import base64
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import datetime
 from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
 from urllib.parse import SplitResult, urlsplit
 from uuid import UUID
@@ -71,7 +72,7 @@ def url(*schemes: str) -> Callable[[str], str]:
     """A URL of one of these schemes."""
 
     def parse(value: str) -> str:
-        if urlsplit(value).scheme not in schemes:
+        if urlsplit(value).scheme not in schemes or not value.isprintable():
             raise ValueError("a URL that starts with " + " or ".join(f"{scheme}://" for scheme in schemes))
         return value
 
@@ -142,3 +143,22 @@ def proxies(value: str) -> TrustedProxies:
         raise ValueError(
             f"addresses or networks, as 192.0.2.7,10.0.0.0/16, or a number from 0 to {MOST_PROXIES}"
         ) from None
+
+
+def secrets(value: str) -> tuple[str, ...]:
+    """Several such keys, separated by commas."""
+    try:
+        return tuple(secret(part.strip()) for part in value.split(","))
+    except ValueError as error:
+        raise ValueError(f"keys separated by commas, each {error}") from None
+
+
+def moment(value: str) -> str:
+    """A moment with its time zone, as RFC 3339 writes it."""
+    try:
+        has_zone = datetime.fromisoformat(value).tzinfo is not None
+    except ValueError:
+        has_zone = False
+    if not has_zone or "T" not in value:
+        raise ValueError("a moment with a time zone, for example 2027-01-01T00:00:00Z")
+    return value

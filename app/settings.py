@@ -14,9 +14,11 @@ from app.setting_values import (
     TrustedProxies,
     erp_users,
     https_url,
+    moment,
     one_of,
     proxies,
     secret,
+    secrets,
     text,
     url,
     webhook_secret,
@@ -28,6 +30,7 @@ T = TypeVar("T")
 
 LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR")
 LOG_FORMATS = ("console", "json")
+NO_KEYS: tuple[str, ...] = ()
 PREPARE_AFTER = 5  # uses of a statement, as psycopg has it
 
 NO_USERS: tuple[ErpUser, ...] = ()
@@ -43,6 +46,8 @@ class Settings:
 
     database_url: str | None  # None: embedded servers under data_dir
     migration_database_url: str | None
+    backup_database_url: str | None = field(repr=False)
+    restore_database_url: str | None = field(repr=False)
     redis_url: str | None
     data_dir: Path
     host: str
@@ -53,6 +58,7 @@ class Settings:
     log_level: str
     log_format: str
     secret_key: str | None = field(repr=False)
+    secret_key_old: tuple[str, ...] = field(repr=False)
     email_hash_key: str | None = field(repr=False)
     max_batch_records: int
     max_body_bytes: int
@@ -82,6 +88,8 @@ class Settings:
     prepared_statements: bool
     trusted_proxies: TrustedProxies
     force_https: bool
+    security_contact: str | None
+    security_expires: str | None
 
     @property
     def prepare_threshold(self) -> int | None:
@@ -147,9 +155,12 @@ def _servers(read: _Reader) -> partial[Settings]:
         Settings,
         database_url=read("DATABASE_URL", url("postgresql", "postgres"), None),
         migration_database_url=read("MIGRATION_DATABASE_URL", url("postgresql", "postgres"), None),
+        backup_database_url=read("BACKUP_DATABASE_URL", url("postgresql", "postgres"), None),
+        restore_database_url=read("RESTORE_DATABASE_URL", url("postgresql", "postgres"), None),
         redis_url=read("REDIS_URL", url("redis", "rediss", "unix"), None),
         data_dir=Path(read("DATA_DIR", text, ".data")).absolute(),
         secret_key=read("SECRET_KEY", secret, None),
+        secret_key_old=read("SECRET_KEY_OLD", secrets, NO_KEYS),
         email_hash_key=read("EMAIL_HASH_KEY", secret, None),
         db_pool_size=read("DB_POOL_SIZE", whole(1, 100), 8),
         prepared_statements=read("PREPARED_STATEMENTS", yes_or_no, True),
@@ -214,6 +225,8 @@ def _watching(read: _Reader) -> partial[Settings]:
         alert_zero_runs=read("ALERT_ZERO_RUNS", whole(0, 10), 3),
         alert_skipped_percent=read("ALERT_SKIPPED_PERCENT", whole(0, 100), 20),
         alert_watermark_seconds=read("ALERT_WATERMARK_SECONDS", whole(1, 31_536_000), 3600),
+        security_contact=read("SECURITY_CONTACT", url("mailto", "https", "tel"), None),
+        security_expires=read("SECURITY_EXPIRES", moment, None),
     )
 
 
@@ -227,4 +240,8 @@ def _half_configured(given: set[str], needs_key: bool) -> list[str]:
         )
     if needs_key and "DATABASE_URL" in given and "SECRET_KEY" not in given:
         wrong.append("SECRET_KEY must be set when DATABASE_URL is: it encrypts platform credentials")
+    if "SECURITY_CONTACT" in given and "SECURITY_EXPIRES" not in given:
+        wrong.append(
+            "SECURITY_EXPIRES must be set when SECURITY_CONTACT is: security.txt names the day until which it holds"
+        )
     return wrong

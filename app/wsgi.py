@@ -9,7 +9,7 @@ from app.factory import create_app
 from app.logs import configure_logging
 from app.services import EXTENSION
 from app.settings import SettingsError, load_settings
-from app.stack.endpoints import resolve
+from app.stack.endpoints import resolve, with_keys
 from app.stack.errors import StackError
 
 try:
@@ -18,5 +18,5 @@ try:
     _endpoints = resolve(_settings)
 except (SettingsError, StackError) as error:
     sys.exit(str(error))
-application = create_app(_settings, _endpoints.database_url, _endpoints.redis_url)
+application = create_app(with_keys(_settings, _endpoints), _endpoints.database_url, _endpoints.redis_url)
 application.extensions[EXTENSION].pool_watch.keep_looking()

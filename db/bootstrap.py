@@ -15,10 +15,11 @@ SQL = queries("bootstrap")
 ROLES: LiteralString = (Path(__file__).parent / "bootstrap.sql").read_text(encoding="utf-8")
 OWNER = "sluice_owner"
 APP = "sluice_app"
+SYSTEM = "sluice_system"
 
 
 def create_roles(conn: Connection, owner_password: str, app_password: str) -> None:
-    """Create the three roles, or only set the passwords where they exist. Needs a superuser."""
+    """Create the roles, or only set the passwords where they exist. Needs a superuser."""
     conn.execute(SQL["set_passwords"], {"owner_password": owner_password, "app_password": app_password})
     conn.execute(ROLES)
 

@@ -73,7 +73,7 @@ def _rows(writes: Sequence[Write[Customer]], accepted_seq: int) -> Iterator[tupl
         yield (
             write.id,
             customer.wc_customer_id,
-            customer.email_hash,
+            *_split(customer.email_hash),
             customer.display_name,
             customer.total_spent,
             customer.order_count,
@@ -84,3 +84,16 @@ def _rows(writes: Sequence[Write[Customer]], accepted_seq: int) -> Iterator[tupl
             accepted_seq,
             write.versioned.content_hash,
         )
+
+
+def _split(email_hash: str | None) -> tuple[str | None, str | None]:
+    """The hash, and the id of its key where it was made under one."""
+    if email_hash is None:
+        return None, None
+    key, _, digits = email_hash.rpartition(":")
+    return digits, key or None
+
+
+def count_email_keys(conn: Connection, store_id: UUID) -> dict[str | None, int]:
+    """Customers with an address by the id of the key that it was hashed under."""
+    return dict(conn.execute(SQL["count_email_keys"], {"store_id": store_id}).fetchall())

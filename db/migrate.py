@@ -69,6 +69,12 @@ def pending(database_url: str, folder: Path = MIGRATIONS) -> list[str]:
     return [migration.name for migration in to_apply(read_migrations(folder), applied)]
 
 
+def newest_migration(conn: psycopg.Connection) -> str | None:
+    """The name of what was applied last."""
+    row = conn.execute(SQL["newest_migration"]).fetchone()
+    return str(row[0]) if row else None
+
+
 def to_apply(wanted: list[Migration], applied: dict[str, str]) -> list[Migration]:
     """What to apply. Raises MigrationError where history was rewritten, for then nobody knows what the tables are."""
     for migration in wanted:

@@ -32,6 +32,7 @@ from schemas.fields import (
     Timestamp,
 )
 from schemas.native_fields import LAST_SECOND, LONGEST_LIST, MaskedText, MaskedTexts, Part, UnixSeconds
+from schemas.privacy import HASH_LENGTHS
 
 FastLoad = Callable[[Any], Any]
 
@@ -151,7 +152,7 @@ def _accept(name: str, field: fields.Field[Any], names: dict[str, Any]) -> list[
     if isinstance(field, Count):
         return _accept_number(name, "0 <=")
     if isinstance(field, EmailHash):
-        return [f"if type({name}) is not str or len({name}) != 64: {decline}"]
+        return [f"if type({name}) is not str or len({name}) not in {HASH_LENGTHS}: {decline}"]
     if isinstance(field, Money | Timestamp):
         kind = "money" if isinstance(field, Money) else "moment"
         return [f"{name} = {kind}({name})", f"if {name} is None: {decline}"]

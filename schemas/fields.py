@@ -12,6 +12,8 @@ from typing import Any
 
 from marshmallow import Schema, ValidationError, fields
 
+from schemas.privacy import HASH_LENGTHS
+
 BIGINT_MAX = 2**63 - 1
 MICRO = Decimal("0.000001")
 MONEY_BOUND = Decimal(10) ** 14  # numeric(20,6) holds 14 digits before the point
@@ -168,10 +170,10 @@ def moment_of(text: str) -> datetime | None:
 
 
 class EmailHash(StrictField):
-    """An e-mail address as the API left it: 64 hexadecimal digits. Anything else was no text to begin with."""
+    """An e-mail address as `email_hasher` left it. Anything else was no text to begin with."""
 
     def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> str:
-        if not isinstance(value, str) or len(value) != 64:
+        if not isinstance(value, str) or len(value) not in HASH_LENGTHS:
             raise refuse("not_text")
         return value
 

@@ -11,21 +11,27 @@ import re
 from collections.abc import Callable
 from typing import Any
 
+from schemas.keys import KEY_ID_BYTES, key_id
+
 # Starts only at the begin of a token, and never gives back what it took: linear on hostile text.
 _TOKEN = r"[^\s@\"'<>()\[\]{},;:]"  # noqa: S105 - a pattern, not a password
 EMAIL = re.compile(rf"(?<!{_TOKEN})({_TOKEN}){_TOKEN}*+@[^\s@.\"'<>()\[\]{{}},;:]++\.{_TOKEN}++")
 
+HASH_LENGTHS = (64, 64 + 2 * KEY_ID_BYTES + 1)  # without and with the id of a key
 Hasher = Callable[[str], str]
 
 
 def email_hasher(key: str | None) -> Hasher:
-    """SHA-256 of the trimmed, lower-case address in hexadecimal; HMAC-SHA-256 where a key is set."""
+    """SHA-256 of the trimmed, lower-case address in hexadecimal. Where a key is set, `KEY_ID:` and HMAC-SHA-256: the id goes
+    with the hash through batches and pages to the row, so that a hash made under a former key is known as one.
+    """
+    prefix = f"{key_id(key)}:" if key is not None else ""
 
     def hashed(address: str) -> str:
         plain = address.strip().lower().encode("utf-8", "surrogatepass")
         if key is None:
             return hashlib.sha256(plain).hexdigest()
-        return hmac.digest(key.encode(), plain, "sha256").hex()
+        return prefix + hmac.digest(key.encode(), plain, "sha256").hex()
 
     return hashed
 

@@ -79,7 +79,9 @@ class Product:
 
 @dataclass(frozen=True, slots=True)
 class Customer:
-    """The whole state of a customer; the e-mail address is a hash long before it gets here."""
+    """The whole state of a customer; the e-mail address is a hash long before it gets here, with `KEY_ID:` before it where it
+    was made under a key: another key makes it another state.
+    """
 
     wc_customer_id: int
     email_hash: str | None

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from argparse import ArgumentParser, Namespace, _SubParsersAction
-from dataclasses import replace
 
 from redis.exceptions import RedisError
 
 from app.garbage import collect_less_often
 from app.logs import configure_logging, get_logger
 from app.settings import Settings
-from app.stack.endpoints import resolve
+from app.stack.endpoints import resolve, with_keys
 from app.stack.redis import server_warnings
 from workers.queues import INGEST, QUEUES, connect
 from workers.worker import run_worker
@@ -30,9 +29,7 @@ def run(args: Namespace, settings: Settings) -> int:
     endpoints = resolve(settings)
     _warn_about(endpoints.redis_url)
     try:
-        run_worker(
-            replace(settings, secret_key=endpoints.secret_key), endpoints.database_url, endpoints.redis_url, args.queue
-        )
+        run_worker(with_keys(settings, endpoints), endpoints.database_url, endpoints.redis_url, args.queue)
     except RedisError as error:
         # RQ gives up where Redis is away for too long or full; the supervisor starts a new worker.
         log.error("worker_lost_redis", error=type(error).__name__)

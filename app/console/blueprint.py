@@ -7,7 +7,7 @@ from pathlib import Path
 
 from flask import Blueprint, Flask, Response, g, redirect, render_template, request, url_for
 
-from app.console import audit, explaining, history, login, outbound, overview, starts, stores
+from app.console import audit, explaining, history, login, outbound, overview, starts, stores, system
 from app.console.attempts import SignInAttempts
 from app.console.login import ATTEMPTS
 from app.console.notices import notice
@@ -51,7 +51,7 @@ TITLES = {
 
 def make_blueprint() -> Blueprint:
     blueprint = Blueprint("console", __name__, url_prefix=PATH, static_folder="static", template_folder="templates")
-    for group in (login, overview, history, starts, explaining, outbound, stores, audit):
+    for group in (login, overview, history, starts, explaining, outbound, stores, audit, system):
         group.add_pages(blueprint)
     blueprint.before_request(_bound_form)
     blueprint.app_context_processor(_for_templates)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from app.settings import Settings
 from app.stack.errors import NotRunning, StackError
@@ -11,18 +11,20 @@ from app.stack.redis import EmbeddedRedis
 from app.stack.secrets import read_secrets
 from app.stack.state import current
 
-__all__ = ["Endpoints", "NotRunning", "StackError", "of_embedded", "resolve"]
+__all__ = ["Endpoints", "NotRunning", "StackError", "of_embedded", "resolve", "with_keys"]
 
 
 @dataclass(frozen=True, slots=True)
 class Endpoints:
-    """URLs with their passwords, and the key that encrypts credentials. None: not configured."""
+    """URLs with their passwords, and the keys of what is kept in the database. None: not configured."""
 
     database_url: str = field(repr=False)
     migration_database_url: str | None = field(repr=False)
     superuser_database_url: str | None = field(repr=False)
     redis_url: str = field(repr=False)
     secret_key: str | None = field(repr=False)
+    secret_key_old: tuple[str, ...] = field(repr=False, default=())
+    email_hash_key: str | None = field(repr=False, default=None)
 
     def require_secret_key(self) -> str:
         """Raises StackError where the process was started without one."""
@@ -50,6 +52,8 @@ def of_configured(settings: Settings) -> Endpoints | None:
         superuser_database_url=None,
         redis_url=settings.redis_url,
         secret_key=settings.secret_key,
+        secret_key_old=settings.secret_key_old,
+        email_hash_key=settings.email_hash_key,
     )
 
 
@@ -64,4 +68,16 @@ def of_embedded(settings: Settings, postgres: EmbeddedPostgres, redis: EmbeddedR
         superuser_database_url=postgres.superuser_url(),
         redis_url=redis.url,
         secret_key=settings.secret_key or kept.secret_key,
+        secret_key_old=(*settings.secret_key_old, *kept.secret_keys_old),
+        email_hash_key=settings.email_hash_key or kept.email_hash_key,
+    )
+
+
+def with_keys(settings: Settings, endpoints: Endpoints) -> Settings:
+    """The settings with the keys that belong to these servers: those of an embedded installation are in its DATA_DIR."""
+    return replace(
+        settings,
+        secret_key=endpoints.secret_key,
+        secret_key_old=endpoints.secret_key_old,
+        email_hash_key=endpoints.email_hash_key,
     )

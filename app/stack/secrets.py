@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 import os
 import secrets
-from dataclasses import asdict, dataclass, field, fields
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
 from app.stack.errors import StackError
@@ -17,6 +18,16 @@ class Secrets:
     owner_password: str = field(repr=False)
     app_password: str = field(repr=False)
     secret_key: str = field(repr=False)
+    secret_keys_old: tuple[str, ...] = field(repr=False, default=())  # newest first
+    email_hash_key: str | None = field(repr=False, default=None)
+
+
+GENERATED = ("superuser_password", "owner_password", "app_password", "secret_key")
+
+
+def _four(text: Callable[[str], str]) -> tuple[str, str, str, str]:
+    superuser, owner, app, key = map(text, GENERATED)
+    return superuser, owner, app, key
 
 
 def read_secrets(root: Path) -> Secrets | None:
@@ -24,7 +35,12 @@ def read_secrets(root: Path) -> Secrets | None:
     path = root / "secrets.json"
     try:
         kept = json.loads(path.read_text(encoding="utf-8"))
-        return Secrets(**{each.name: str(kept[each.name]) for each in fields(Secrets)})
+        email_key = kept.get("email_hash_key")
+        return Secrets(
+            *_four(lambda name: str(kept[name])),
+            secret_keys_old=tuple(map(str, kept.get("secret_keys_old", ()))),
+            email_hash_key=str(email_key) if email_key else None,
+        )
     except FileNotFoundError:
         return None
     except OSError as error:
@@ -35,7 +51,21 @@ def read_secrets(root: Path) -> Secrets | None:
 
 def make_secrets(root: Path) -> Secrets:
     """Generate and keep them; the file is there complete or not at all."""
-    made = Secrets(*(secrets.token_hex(32) for _ in fields(Secrets)))
+    return _keep(root, Secrets(*_four(lambda _name: secrets.token_hex(32))))
+
+
+def replace_secret_key(root: Path, kept: Secrets) -> Secrets:
+    """A new key for credentials; the former ones stay, since values and backups may be under them."""
+    former = (kept.secret_key, *kept.secret_keys_old)
+    return _keep(root, replace(kept, secret_key=secrets.token_hex(32), secret_keys_old=former))
+
+
+def replace_email_hash_key(root: Path, kept: Secrets) -> Secrets:
+    """A new key for the hashes of addresses, or the first one."""
+    return _keep(root, replace(kept, email_hash_key=secrets.token_hex(32)))
+
+
+def _keep(root: Path, made: Secrets) -> Secrets:
     write_private(root / "secrets.json", json.dumps(asdict(made), indent=2))
     return made
 

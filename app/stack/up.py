@@ -27,6 +27,9 @@ from workers.queues import PUSH
 
 log = get_logger(__name__)
 
+SECRET_KEYS = ("SECRET_KEY", "SECRET_KEY_OLD")
+NOT_FOR_CHILDREN = ("MIGRATION_DATABASE_URL", "BACKUP_DATABASE_URL", "RESTORE_DATABASE_URL")
+
 PREDECESSOR_SECONDS = 30.0  # how long processes of an `up` that was killed may take to finish and free the port
 
 
@@ -172,7 +175,7 @@ def refuse_pending(missing: Sequence[str]) -> None:
 def child_specs(settings: Settings, endpoints: Endpoints, environ: Mapping[str, str]) -> list[ChildSpec]:
     """The API, the workers and the dispatcher, in the order of their start."""
     env = child_environment(endpoints, environ)
-    keyless = {name: value for name, value in env.items() if name not in ("SECRET_KEY", "SECRET_KEY_FILE")}
+    keyless = {name: value for name, value in env.items() if name.removesuffix("_FILE") not in SECRET_KEYS}
     app = (sys.executable, "-m", "app")
     web = (sys.executable, "-m", "gunicorn", "app.wsgi:application", "-c", "app/gunicorn_conf.py")
     return [
@@ -192,13 +195,17 @@ def child_specs(settings: Settings, endpoints: Endpoints, environ: Mapping[str, 
 
 
 def child_environment(endpoints: Endpoints, environ: Mapping[str, str]) -> dict[str, str]:
-    """Ours, with the servers that were found; the owner's URL is nobody's business but the migrations'."""
+    """Ours, with the servers that were found; URLs that may do more than the application's are left out."""
     found = {
         "DATABASE_URL": endpoints.database_url,
         "REDIS_URL": endpoints.redis_url,
         "SECRET_KEY": endpoints.require_secret_key(),
     }
-    dropped = {"MIGRATION_DATABASE_URL", "MIGRATION_DATABASE_URL_FILE", *(f"{name}_FILE" for name in found)}
+    if endpoints.secret_key_old:
+        found["SECRET_KEY_OLD"] = ",".join(endpoints.secret_key_old)
+    if endpoints.email_hash_key:
+        found["EMAIL_HASH_KEY"] = endpoints.email_hash_key
+    dropped = {*NOT_FOR_CHILDREN, *(f"{name}_FILE" for name in (*NOT_FOR_CHILDREN, *found))}
     kept = {name: value for name, value in environ.items() if name not in dropped}
     return kept | found
 

@@ -5,28 +5,28 @@ SELECT {key}, id, source_updated_at, accepted_seq, content_hash
  WHERE store_id = %(store_id)s AND {key} = ANY (%(keys)s::bigint[])
 
 -- name: create_customer_stage
--- Once a session; empties itself at the end of each transaction, so a pooled connection carries nothing over.
-CREATE TEMPORARY TABLE IF NOT EXISTS staged_customers (
-    id uuid, platform_id bigint, email_hash text, display_name text, total_spent numeric, order_count bigint,
+-- Named for its shape: behind a pooler a session may still hold the stage of an older version. Once a session; empties itself at the end of each transaction, so a pooled connection carries nothing over.
+CREATE TEMPORARY TABLE IF NOT EXISTS staged_customers_0021 (
+    id uuid, platform_id bigint, email_hash text, email_key text, display_name text, total_spent numeric, order_count bigint,
     first_order_date timestamptz, last_order_date timestamptz, created_at timestamptz, source_updated_at
     timestamptz, accepted_seq bigint, content_hash bytea
 ) ON COMMIT DELETE ROWS
 
 -- name: copy_customer_stage
 -- A temporary table has no row-level security, under which COPY is not allowed.
-COPY staged_customers (id, platform_id, email_hash, display_name, total_spent, order_count, first_order_date, last_order_date,
-      created_at, source_updated_at, accepted_seq, content_hash) FROM STDIN
+COPY staged_customers_0021 (id, platform_id, email_hash, email_key, display_name, total_spent, order_count, first_order_date,
+      last_order_date, created_at, source_updated_at, accepted_seq, content_hash) FROM STDIN
 
 -- name: upsert_customers
 -- Never replaces a newer version; returns the id of each row it wrote. In key order, so that two batches can't deadlock.
-INSERT INTO customers AS stored (store_id, id, {key}, email_hash, display_name, total_spent, order_count, first_order_date, last_order_date,
+INSERT INTO customers AS stored (store_id, id, {key}, email_hash, email_key, display_name, total_spent, order_count, first_order_date, last_order_date,
        created_at, source_updated_at, accepted_seq, content_hash)
-SELECT %(store_id)s, id, platform_id, email_hash, display_name, total_spent, order_count, first_order_date, last_order_date,
+SELECT %(store_id)s, id, platform_id, email_hash, email_key, display_name, total_spent, order_count, first_order_date, last_order_date,
        created_at, source_updated_at, accepted_seq, content_hash
-  FROM staged_customers
+  FROM staged_customers_0021
  ORDER BY platform_id
     ON CONFLICT (store_id, {key}) WHERE {key} IS NOT NULL DO UPDATE SET
-       email_hash = EXCLUDED.email_hash, display_name = EXCLUDED.display_name, total_spent = EXCLUDED.total_spent,
+       email_hash = EXCLUDED.email_hash, email_key = EXCLUDED.email_key, display_name = EXCLUDED.display_name, total_spent = EXCLUDED.total_spent,
        order_count = EXCLUDED.order_count, first_order_date = EXCLUDED.first_order_date, last_order_date =
        EXCLUDED.last_order_date, created_at = EXCLUDED.created_at, source_updated_at =
        EXCLUDED.source_updated_at, accepted_seq = EXCLUDED.accepted_seq, content_hash =
@@ -50,3 +50,7 @@ UPDATE customers stored
 -- name: get_customer_ids
 -- The ids of those that are stored.
 SELECT {key}, id FROM customers WHERE store_id = %(store_id)s AND {key} = ANY (%(keys)s::bigint[])
+
+-- name: count_email_keys
+-- Customers with an address by the key that it was hashed under; NULL: without one, or before keys were noted. Reads them all.
+SELECT email_key, count(*) FROM customers WHERE store_id = %(store_id)s AND email_hash IS NOT NULL GROUP BY email_key

@@ -22,3 +22,7 @@ INSERT INTO schema_migrations (name, checksum) VALUES (%(name)s, %(checksum)s)
 -- name: try_migration_lock
 -- True for one session at a time; freed when the session ends, however it ends.
 SELECT pg_try_advisory_lock(hashtextextended('sluice.migrate', 0))
+
+-- name: newest_migration
+-- No row before the first.
+SELECT name FROM schema_migrations ORDER BY name DESC LIMIT 1

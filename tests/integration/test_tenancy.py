@@ -32,7 +32,15 @@ from workers.ids import new_id
 from workers.outbound.runs import start_full
 from workers.runtime import Runtime
 
-PUBLIC = ("/healthz", "/readyz", "/openapi.json", "/docs", "/console/login", "/console/static/<path:filename>")
+PUBLIC = (
+    "/healthz",
+    "/readyz",
+    "/openapi.json",
+    "/.well-known/security.txt",
+    "/docs",
+    "/console/login",
+    "/console/static/<path:filename>",
+)
 SESSIONS = ("session", "operator session")
 
 

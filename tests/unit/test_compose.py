@@ -27,7 +27,7 @@ NGINX = (ROOT / "docker" / "nginx.conf").read_text(encoding="utf-8")
 OURS = ("api", "worker", "puller", "pusher", "listener", "dispatcher", "migrate")
 SERVING = OURS[:-1]
 WITH_KEY = ("api", "worker", "puller", "pusher")
-ONE_SHOT = ("migrate",)
+ONE_SHOT = ("migrate", "backup")
 VARIABLE = re.compile(r"(?<!\$)\$\{([A-Z_]+)(?:(:[-?])([^}]*))?\}")
 INTERPOLATED = [name for name, _how, _rest in VARIABLE.findall(TEXT)]
 
@@ -155,11 +155,13 @@ def test_what_serves_gets_settings_that_load(service: str) -> None:
 
 def test_each_secret_goes_where_it_is_needed_alone() -> None:
     knowing = {secret: {name for name in SERVICES if secret in secrets_of(name)} for secret in SECRETS}
-    assert knowing["secret_key"] == knowing["email_hash_key"] == set(WITH_KEY)
-    assert knowing["database_url"] == set(SERVING)
-    assert knowing["redis_url"] == {*SERVING, "dashboard"}
+    assert knowing["secret_key"] == knowing["secret_key_old"] == knowing["email_hash_key"] == set(WITH_KEY)
+    assert knowing["database_url"] == {*SERVING, "backup"}  # where its event in the audit trail goes
+    assert knowing["redis_url"] == {*SERVING, "backup", "dashboard"}
     assert knowing["migration_database_url"] == {"migrate"}
     assert knowing["owner_password"] == knowing["app_password"] == knowing["postgres_password"] == {"postgres"}
+    assert knowing["backup_password"] == {"postgres"}
+    assert knowing["backup_database_url"] == knowing["restore_database_url"] == {"backup"}
     assert knowing["redis_password"] == knowing["redis_erp_password"] == {"redis"}
     assert knowing["metrics_token"] == {"api"}
     assert knowing["erp_event_key"] == {"listener"}
@@ -184,6 +186,17 @@ def test_the_script_makes_each_secret_once(tmp_path: Path) -> None:
     assert contents[0]["secret_key"] == "the one in use"
     assert len(contents[0]["redis_password"]) == 64
     assert (tmp_path / "secrets").stat().st_mode & 0o777 == 0o700
+
+
+def test_the_backup_service_can_reach_all_rows() -> None:
+    """The URLs of the superuser and of the backup role."""
+    settings = load_settings(environment("backup"))
+    assert settings.backup_database_url and settings.restore_database_url
+    client = next(run[-1] for run in runs("backup") if run[-1].startswith("postgresql-client-"))
+    assert (
+        client.removeprefix("postgresql-client-")
+        == SERVICES["postgres"]["image"].removeprefix("postgres:").split("@")[0]
+    )
 
 
 def test_urls_name_the_services_roles_and_passwords_that_exist() -> None:
@@ -252,9 +265,24 @@ def test_the_build_sees_what_it_copies_and_nothing_else() -> None:
 
 
 def test_the_image_holds_every_package_and_what_they_need() -> None:
-    assert set(copied()) == {"app", "db", "schemas", "workers", "requirements.txt", "requirements-dashboard.txt"}
-    assert ["/venv/bin/pip", "install", "--requirement", "/build/requirements.txt"] in runs("build")
+    assert set(copied()) == {"app", "db", "schemas", "workers", "requirements.lock", "requirements-dashboard.lock"}
+    assert installs("requirements.lock") in runs("build")
     assert "requirements-dev" not in (ROOT / "Dockerfile").read_text(encoding="utf-8")
+
+
+def installs(lock: str) -> list[str]:
+    """The build's own pip, which stays out of the image, installs by hash."""
+    pip = ["python", "-m", "pip", "--python", "/venv/bin/python"]
+    return [*pip, "install", "--require-hashes", "--requirement", f"/build/{lock}"]
+
+
+def test_no_pip_is_in_the_image() -> None:
+    for stage in ("build", "build-dashboard"):
+        assert [run for run in runs(stage) if "venv" in run and "--without-pip" not in run] == []
+    for stage in ("app", "dashboard"):
+        made = [json.loads(rest) for name, rest in lineage(stage) if name == "RUN"]
+        assert ["python", "-m", "pip", "uninstall", "--yes", "pip", "setuptools", "wheel"] in made
+        assert any(run[0] == "rm" and run[-1].endswith("/ensurepip") for run in made)
 
 
 def runs(stage: str) -> list[Any]:
@@ -270,7 +298,7 @@ def test_every_command_of_the_image_is_in_exec_form() -> None:
 
 def test_targets_exist_and_the_default_one_is_the_application() -> None:
     built = {service["build"]["target"] for service in SERVICES.values() if "build" in service}
-    assert built == {"app", "dashboard"} <= set(STAGES)
+    assert built == {"app", "backup", "dashboard"} <= set(STAGES)
     assert list(STAGES)[-1] == "app"
     assert "PYTHONUNBUFFERED=1" in last("app", "ENV")
 
@@ -395,5 +423,5 @@ def test_the_dashboard_is_locked() -> None:
     assert len(made_secrets()["dashboard_password"]) == 64
     assert set(re.findall(r"/run/secrets/(\w+)", str(SERVICES["dashboard"]["command"]))) == secrets_of("dashboard")
     pins = (ROOT / "requirements-dashboard.txt").read_text(encoding="utf-8")
-    assert ["/venv/bin/pip", "install", "--requirement", "/build/requirements-dashboard.txt"] in runs("build-dashboard")
+    assert installs("requirements-dashboard.lock") in runs("build-dashboard")
     assert "rq-dashboard==0.9.0\n" in pins

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from schemas.entities import ENTITIES
 from schemas.envelope import read_batch
+from schemas.keys import key_id
 from schemas.privacy import email_hasher, hidden, hidden_email, mask_emails
 from tests.factories import MAKERS, make_customer, make_item, make_order
 
@@ -33,7 +34,8 @@ def test_the_hash_is_sha256_of_the_trimmed_lower_case_address(address: str) -> N
 
 
 def test_with_a_key_the_hash_is_an_hmac() -> None:
-    assert email_hasher(KEY)(ADDRESS) == hmac.new(KEY.encode(), b"john.doe@example.com", "sha256").hexdigest()
+    digits = hmac.new(KEY.encode(), b"john.doe@example.com", "sha256").hexdigest()
+    assert email_hasher(KEY)(ADDRESS) == f"{key_id(KEY)}:{digits}"
 
 
 def test_the_email_of_a_customer_is_stored_as_its_hash() -> None:

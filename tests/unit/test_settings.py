@@ -61,6 +61,11 @@ WRONG = [
     ("ALERT_ZERO_RUNS", "11"),
     ("ALERT_SKIPPED_PERCENT", "101"),
     ("ALERT_WATERMARK_SECONDS", "0"),
+    ("BACKUP_DATABASE_URL", "mysql://h/db"),
+    ("RESTORE_DATABASE_URL", "mysql://h/db"),
+    ("SECRET_KEY_OLD", f"{KEY},short"),
+    ("SECURITY_CONTACT", "somebody"),
+    ("SECURITY_EXPIRES", "2027-01-01"),
 ]
 
 

@@ -120,7 +120,8 @@ def test_every_process_has_its_place_in_the_stop_order() -> None:
 
 
 def test_children_get_the_servers_but_not_the_owners_url() -> None:
-    env = child_environment(ENDPOINTS, {"MIGRATION_DATABASE_URL": "secret", "LANG": "C", "DATABASE_URL": "old"})
+    privileged = {f"{name}_DATABASE_URL": "secret" for name in ("MIGRATION", "BACKUP", "RESTORE")}
+    env = child_environment(ENDPOINTS, privileged | {"LANG": "C", "DATABASE_URL": "old"})
     assert env == {
         "LANG": "C",
         "DATABASE_URL": "postgresql://app@/sluice",

@@ -49,7 +49,7 @@ def _read_encrypted(runtime: Runtime, store_id: UUID) -> bytes:
 
 def _decrypted(runtime: Runtime, store_id: UUID, encrypted: bytes) -> dict[str, str]:
     try:
-        return decrypt_credentials(_secret_key(runtime), store_id, encrypted)
+        return decrypt_credentials(_secret_key(runtime), store_id, encrypted, runtime.settings.secret_key_old)
     except CredentialsUnreadable:
         message = "The shop's credentials can't be read any more: connect the shop again."
         raise PlatformError("CREDENTIALS_UNREADABLE", message, retryable=False) from None

@@ -35,7 +35,7 @@ def open_store_client(settings: Settings, pool: Pool, store_id: UUID) -> WooComm
     if store.shop_url is None or encrypted is None or settings.secret_key is None:
         raise PlatformError(SHOP_NOT_SET_UP, "The store has no shop URL or no credentials yet.", retryable=False)
     try:
-        credentials = decrypt_credentials(settings.secret_key, store_id, encrypted)
+        credentials = decrypt_credentials(settings.secret_key, store_id, encrypted, settings.secret_key_old)
     except CredentialsUnreadable:
         message = "The store's credentials can't be read under this SECRET_KEY; set them again."
         raise PlatformError(SHOP_NOT_SET_UP, message, retryable=False) from None

@@ -27,6 +27,7 @@ READY = {
     "additionalProperties": False,
 }
 FIGURES = "# HELP sluice_redis_up …\n# TYPE sluice_redis_up gauge\nsluice_redis_up 1.0\n"
+SECURITY_TXT = "Contact: mailto:security@example.com\nExpires: 2027-06-30T00:00:00Z\nPreferred-Languages: en\n"
 UNCHANGED = Answer(304, "Nothing has changed since that ETag.", headers=("ETag",))
 
 OPERATIONS = (
@@ -85,6 +86,25 @@ OPERATIONS = (
             ),
         ),
         errors=("UNAUTHORIZED", "FORBIDDEN", "INTERNAL"),
+    ),
+    Operation(
+        name="getSecurityContact",
+        method="get",
+        path="/.well-known/security.txt",
+        tag=TAG,
+        summary="Who takes reports of vulnerabilities",
+        about="RFC 9116. 404 where the operator has set no `SECURITY_CONTACT`.",
+        access=None,
+        answers=(
+            Answer(
+                200,
+                "The contact, and until when it holds.",
+                raw={"type": "string"},
+                mimetype="text/plain",
+                example=SECURITY_TXT,
+            ),
+        ),
+        errors=("NOT_FOUND", "INTERNAL"),
     ),
     Operation(
         name="getContract",

@@ -1,0 +1,98 @@
+"""Keys and what is under them: which key each stored value was made with, and values made anew under the newest one."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from uuid import UUID
+
+from psycopg import Connection
+
+from db.customers import count_email_keys
+from db.stores import get_credentials, list_store_ids, replace_credentials
+from db.tenancy import tenant
+from schemas.keys import key_id
+from workers.credentials import CredentialsUnreadable, encrypt_credentials, is_under, open_credentials
+
+
+@dataclass(slots=True)
+class CredentialKeys:
+    """Stores with credentials by the id of the key that opens them; `older_format` of these say nothing of their key yet."""
+
+    by_key: Counter[str] = field(default_factory=Counter)
+    older_format: int = 0
+    unreadable: list[UUID] = field(default_factory=list)
+
+    def waiting(self, newest: str) -> int:
+        """Values that `rotate` would make anew."""
+        return sum(self.by_key.values()) - self.by_key[key_id(newest)] + self.older_format
+
+
+def count_credentials(conn: Connection, keys: Sequence[str]) -> CredentialKeys:
+    """Try the keys, newest first, on every store's credentials."""
+    found = CredentialKeys()
+    for store_id in list_store_ids(conn):
+        encrypted = _read(conn, store_id)
+        if encrypted is None:
+            continue
+        try:
+            key, _ = open_credentials(keys, store_id, encrypted)
+        except CredentialsUnreadable:
+            found.unreadable.append(store_id)
+            continue
+        found.by_key[key_id(key)] += 1
+        found.older_format += key == keys[0] and not is_under(key, encrypted)
+    return found
+
+
+def renew_credentials(
+    conn: Connection, keys: Sequence[str], on_store: Callable[[int, int], None] = lambda _done, _all: None
+) -> int:
+    """Encrypt anew under the newest key what is under another; returns how many were. Killed, another call goes on."""
+    renewed, store_ids = 0, list_store_ids(conn)
+    for done, store_id in enumerate(store_ids, 1):
+        renewed += _renew(conn, keys, store_id)
+        on_store(done, len(store_ids))
+    return renewed
+
+
+def _renew(conn: Connection, keys: Sequence[str], store_id: UUID) -> bool:
+    """Where a worker replaces the tokens meanwhile, theirs are read and encrypted in a second try."""
+    while (encrypted := _read(conn, store_id)) is not None and not is_under(keys[0], encrypted):
+        try:
+            _, credentials = open_credentials(keys, store_id, encrypted)
+        except CredentialsUnreadable:
+            return False
+        fresh = encrypt_credentials(keys[0], store_id, credentials)
+        with tenant(conn, store_id):
+            if replace_credentials(conn, store_id, encrypted, fresh):
+                return True
+    return False
+
+
+def _read(conn: Connection, store_id: UUID) -> bytes | None:
+    with tenant(conn, store_id):
+        return get_credentials(conn, store_id)
+
+
+@dataclass(frozen=True, slots=True)
+class EmailKeys:
+    """A store's customers with an address, by the id of the key that it was hashed under; None: a plain SHA-256."""
+
+    store_id: UUID
+    by_key: dict[str | None, int]
+
+    def waiting(self, key: str | None) -> int:
+        """Customers whose hash changes once they are posted again."""
+        current = key_id(key) if key is not None else None
+        return sum(count for made_with, count in self.by_key.items() if made_with != current)
+
+
+def count_email_hashes(conn: Connection) -> list[EmailKeys]:
+    """One row a store that has such customers. Reads all customers, store by store."""
+    counted = []
+    for store_id in list_store_ids(conn):
+        with tenant(conn, store_id):
+            counted.append(EmailKeys(store_id, count_email_keys(conn, store_id)))
+    return [each for each in counted if each.by_key]

@@ -1,0 +1,39 @@
+"""The embedded PostgreSQL for one command: that of a running `up`, else started for as long as the command takes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from app.stack.errors import NotFound, StackError
+from app.stack.postgres import EmbeddedPostgres
+from app.stack.secrets import read_secrets
+from app.stack.state import UpLock, current, is_held
+
+
+@contextmanager
+def embedded_postgres(root: Path, *, may_make: bool = False) -> Iterator[EmbeddedPostgres]:
+    """Raises StackError where it can't be started, or another process is just starting it.
+
+    `may_make` lets the first start make an empty one; otherwise a mistyped DATA_DIR is told.
+    """
+    if not may_make and read_secrets(root) is None:
+        raise NotFound(f"there is no Sluice under DATA_DIR {root}: set DATA_DIR to its directory, or DATABASE_URL")
+    postgres = EmbeddedPostgres(root)
+    if is_held(root):
+        current(root)
+        yield postgres
+        return
+    root.mkdir(parents=True, exist_ok=True)
+    lock = UpLock(root)
+    if not lock.take():
+        raise StackError(f"Sluice is just starting on DATA_DIR {root}: try again in a moment")
+    try:
+        postgres.start()
+        try:
+            yield postgres
+        finally:
+            postgres.stop()
+    finally:
+        lock.release()
