@@ -36,7 +36,7 @@ COMMANDS = (
     "dashboard",
 )
 
-KEYLESS = ("dispatcher", "listener", "health", "erp")  # these never see a shop's credentials
+KEYLESS = ("dispatcher", "listener", "health", "erp", "backup", "restore")  # these never see a shop's credentials
 
 
 def build_parser(names: Sequence[str] = COMMANDS) -> ArgumentParser:

@@ -190,7 +190,7 @@ def test_the_script_makes_each_secret_once(tmp_path: Path) -> None:
 
 def test_the_backup_service_can_reach_all_rows() -> None:
     """The URLs of the superuser and of the backup role."""
-    settings = load_settings(environment("backup"))
+    settings = load_settings(environment("backup"), needs_key=False)
     assert settings.backup_database_url and settings.restore_database_url
     client = next(run[-1] for run in runs("backup") if run[-1].startswith("postgresql-client-"))
     assert (
