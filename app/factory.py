@@ -5,10 +5,12 @@ from __future__ import annotations
 import random
 import re
 import time
+from functools import partial
 
 import structlog
 from flask import Flask, Response, g, request
 
+from app.body import throw_rest_away
 from app.callers import Callers
 from app.console.blueprint import add_console, render_error
 from app.errors import register_errors
@@ -103,6 +105,8 @@ def _end_request(response: Response) -> Response:
     route, seconds = route_of(request.url_rule), time.monotonic() - g.began
     method, status, code = request.method, response.status_code, g.get("error_code")
     note_request(method, route, status, seconds, code)
+    if status == 413 and "store_id" in g:  # only for callers whom we know: it may hold a thread for seconds
+        response.call_on_close(partial(throw_rest_away, request.environ))
     if request.path not in QUIET:
         log.info("request", method=method, route=route, status=status, code=code, seconds=round(seconds, 4))
     return response

@@ -7,7 +7,7 @@ from typing import Any
 from flask import Blueprint, Response, jsonify, request
 
 from app.auth import current_store_id, store_required
-from app.body import read_json_body
+from app.body import batch_limits, parsing, read_json_body
 from app.errors import ApiError
 from app.outbound_answers import intake_answer
 from app.services import services
@@ -35,8 +35,10 @@ def put_catalogue(entity: str) -> Response:
 
 def _records(entity: str) -> list[Any]:
     settings = services().settings
+    body = read_json_body(request, batch_limits(settings, settings.max_batch_records))
     try:
-        document = loads(read_json_body(request, settings.max_body_bytes))
+        with parsing(body):
+            document = loads(body)
     except NotJson as error:
         raise ApiError("INVALID_JSON", str(error)) from None
     records = document.get(entity) if isinstance(document, dict) else None

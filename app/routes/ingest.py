@@ -8,7 +8,7 @@ import structlog
 from flask import Blueprint, Response, g, jsonify, request
 
 from app.auth import current_store_id, store_required
-from app.body import read_json_body
+from app.body import batch_limits, parsing, read_json_body
 from app.errors import ApiError
 from app.metrics.requests import note_records
 from app.services import Services, services
@@ -31,7 +31,7 @@ def post_batch(entity: str) -> tuple[Response, int, dict[str, str]] | Response:
     """Accept a batch: durable before the answer, processed after it."""
     at_hand = services()
     key = _idempotency_key()
-    body = read_json_body(request, at_hand.settings.max_body_bytes)
+    body = read_json_body(request, batch_limits(at_hand.settings, at_hand.settings.max_batch_records))
     batch = _read(at_hand, entity, body)
     fingerprint = fingerprint_of(entity, body) if key else None
     receipt = _accept(at_hand, Acceptance(current_store_id(), entity, batch, key, fingerprint, g.request_id))
@@ -62,7 +62,8 @@ def _idempotency_key() -> str | None:
 
 def _read(at_hand: Services, entity: str, body: bytes) -> Batch:
     try:
-        return read_batch(ENTITIES[entity], body, at_hand.settings.max_batch_records, at_hand.hash_email)
+        with parsing(body):
+            return read_batch(ENTITIES[entity], body, at_hand.settings.max_batch_records, at_hand.hash_email)
     except EnvelopeError as error:
         raise ApiError(error.code, error.message) from None
 
