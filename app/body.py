@@ -3,7 +3,7 @@
 Werkzeug's own reader cuts a chunked body at the limit and answers as if nothing were missing; this one refuses it.
 
 A parsed document takes up to fifty times the bytes of its text, and gzip makes a thousand bytes of one. So every route states
-what its body may hold (`BodyLimits`), and that is checked before anything is parsed, while the body is read or inflated.
+what its body may hold (`JsonBounds`), and that is checked before anything is parsed, while the body is read or inflated.
 """
 
 from __future__ import annotations
@@ -13,7 +13,6 @@ import time
 import zlib
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, nullcontext, suppress
-from dataclasses import dataclass, field
 from typing import IO, TYPE_CHECKING
 
 from flask import Request
@@ -21,12 +20,12 @@ from gunicorn.http.errors import ParseException  # type: ignore[import-untyped] 
 
 from app.errors import ApiError
 from app.settings import Settings
+from schemas.json_bounds import GZIP_INPUT_BYTES, JsonBounds, JsonTally, TooMuch, inflated
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIEnvironment
 
 PIECE_BYTES = 1024 * 1024  # a usual batch is one piece
-GZIP_INPUT_BYTES = 64 * 1024
 GZIP_WINDOW = 16 + zlib.MAX_WBITS
 
 CONTAINERS_A_RECORD = 32  # the record, its list, and 30 lines: a batch may have as many on average, one order has more
@@ -41,22 +40,12 @@ LINGER_SECONDS = 10.0
 LINGER_IDLE_SECONDS = 2.0
 LINGER_BYTES = 64 * 1024 * 1024
 
-
-@dataclass(frozen=True, slots=True)
-class BodyLimits:
-    """What a body may hold, inflated. `containers` counts `{` and `[`, `values` counts commas; those inside texts count too."""
-
-    bytes: int
-    containers: int
-    values: int
+SMALL_BODY = JsonBounds(64 * 1024, 4096, 16 * 1024)  # an object of a few fields
 
 
-SMALL_BODY = BodyLimits(64 * 1024, 4096, 16 * 1024)  # an object of a few fields
-
-
-def batch_limits(settings: Settings, most_records: int) -> BodyLimits:
+def batch_limits(settings: Settings, most_records: int) -> JsonBounds:
     """Limits of a body with an array of `most_records` records: a batch of that many with 30 lines each fits."""
-    return BodyLimits(
+    return JsonBounds(
         bytes=settings.max_body_bytes,
         containers=CONTAINERS_A_RECORD * most_records + CONTAINERS_BESIDE,
         values=VALUES_A_RECORD * most_records + VALUES_BESIDE,
@@ -71,13 +60,13 @@ def parsing(body: bytes) -> AbstractContextManager[object]:
     return _parsing if len(body) > LARGE_BODY_BYTES else nullcontext()
 
 
-def read_json_body(request: Request, limits: BodyLimits) -> bytes:
+def read_json_body(request: Request, limits: JsonBounds) -> bytes:
     """The body's bytes as JSON text, inflated. Raises ApiError 411, 413, 415, or 400 for a broken encoding."""
     if request.content_type != "application/json":  # the usual one needs no parsing
         _check_media_type(request)
     encoding = request.headers.get("Content-Encoding", "identity").strip().lower()
     if encoding in ("identity", ""):
-        return _read_bounded(request, limits.bytes, _Tally(limits))
+        return _read_bounded(request, limits.bytes, JsonTally(limits))
     if encoding != "gzip":
         raise ApiError("UNSUPPORTED_MEDIA_TYPE", "the only Content-Encoding accepted is gzip")
     return inflate(_read_bounded(request, limits.bytes, None), limits)
@@ -91,31 +80,7 @@ def _check_media_type(request: Request) -> None:
         raise ApiError("UNSUPPORTED_MEDIA_TYPE", "send UTF-8")
 
 
-@dataclass(slots=True)
-class _Tally:
-    """Counts what a body holds, piece by piece. Raises ApiError 413 at the first piece that is too much."""
-
-    limits: BodyLimits
-    containers: int = field(default=0)
-    values: int = field(default=0)
-    size: int = field(default=0)
-
-    def add(self, piece: bytes) -> None:
-        self.size += len(piece)
-        if self.size > self.limits.bytes:
-            raise _too_large(self.limits.bytes)
-        if self.size > self.limits.containers:  # fewer bytes can't hold so many: the usual batch costs no counting
-            self.containers += piece.count(b"{") + piece.count(b"[")
-            self.values += piece.count(b",")
-        if self.containers > self.limits.containers:
-            message = f"the body may hold {self.limits.containers} objects and arrays; send smaller batches"
-            raise ApiError("PAYLOAD_TOO_LARGE", message)
-        if self.values > self.limits.values:
-            message = f"the body may hold {self.limits.values} values; send smaller batches"
-            raise ApiError("PAYLOAD_TOO_LARGE", message)
-
-
-def _read_bounded(request: Request, most_bytes: int, tally: _Tally | None) -> bytes:
+def _read_bounded(request: Request, most_bytes: int, tally: JsonTally | None) -> bytes:
     """All bytes of the body, by Content-Length or chunked; 413 as soon as it is known to be too long, or to hold too much."""
     stream: IO[bytes] = request.environ["wsgi.input"]
     if request.headers.get("Transfer-Encoding", "").lower() == "chunked":
@@ -140,55 +105,51 @@ def _pieces(stream: IO[bytes], left: int) -> Iterator[bytes]:
         raise ApiError("VALIDATION_ERROR", "the body broke off, or its chunks are malformed") from None
 
 
-def _join(pieces: Iterator[bytes], most_bytes: int, tally: _Tally | None) -> bytes:
+def _join(pieces: Iterator[bytes], most_bytes: int, tally: JsonTally | None) -> bytes:
     parts: list[bytes] = []
     size = 0
     for piece in pieces:
         size += len(piece)
         if size > most_bytes:
             raise _too_large(most_bytes)
-        if tally is not None:
-            tally.add(piece)
         parts.append(piece)
+        if tally is not None:
+            _count(tally, piece)
     return parts[0] if len(parts) == 1 else b"".join(parts)
 
 
-def inflate(raw: bytes, limits: BodyLimits) -> bytes:
+def inflate(raw: bytes, limits: JsonBounds) -> bytes:
     """One gzip member inflated, within the limits; 400 for a truncated one, and for anything behind it.
 
     A body of more than one piece is inflated twice, first only to count: a refused one never takes memory.
     """
-    tally, first = _Tally(limits), b""
+    tally, first = JsonTally(limits), b""
     inflater = zlib.decompressobj(GZIP_WINDOW)
     try:
-        for piece in _inflated(inflater, raw):
+        for piece in inflated(inflater, raw):
             tally.add(piece)
             first = first or piece
         if not inflater.eof:
             raise ApiError("VALIDATION_ERROR", "the gzip body is truncated")
         if inflater.unused_data:
-            raise _behind_gzip()
-        if len(first) == tally.size:
-            return first
-        return zlib.decompress(raw, GZIP_WINDOW, tally.size)
+            raise ApiError("VALIDATION_ERROR", "there is something behind the gzip body")
+        whole = first if len(first) == tally.size else zlib.decompress(raw, GZIP_WINDOW, tally.size)
     except zlib.error:
         raise ApiError("VALIDATION_ERROR", "the body is not gzip") from None
+    except TooMuch as error:
+        raise _too_much(error) from None
+    return whole
 
 
-def _inflated(inflater: zlib._Decompress, raw: bytes) -> Iterator[bytes]:
-    """Pieces of at most PIECE_BYTES. What the inflater has not used yet is copied with each, so it gets a little at a time."""
-    for begin in range(0, len(raw), GZIP_INPUT_BYTES):
-        if inflater.eof:
-            raise _behind_gzip()
-        waiting = raw[begin : begin + GZIP_INPUT_BYTES]
-        while waiting and not inflater.eof:
-            if piece := inflater.decompress(waiting, PIECE_BYTES):
-                yield piece
-            waiting = inflater.unconsumed_tail
+def _count(tally: JsonTally, piece: bytes) -> None:
+    try:
+        tally.add(piece)
+    except TooMuch as error:
+        raise _too_much(error) from None
 
 
-def _behind_gzip() -> ApiError:
-    return ApiError("VALIDATION_ERROR", "there is something behind the gzip body")
+def _too_much(error: TooMuch) -> ApiError:
+    return ApiError("PAYLOAD_TOO_LARGE", f"the body may hold at most {error}; send smaller batches")
 
 
 def _too_large(most_bytes: int) -> ApiError:

@@ -9,10 +9,11 @@ from uuid import UUID
 
 from flask import request
 
-from app.body import SMALL_BODY, BodyLimits, parsing, read_json_body
+from app.body import SMALL_BODY, parsing, read_json_body
 from app.errors import ApiError
 from app.paging import read_query
 from app.services import services
+from schemas.json_bounds import JsonBounds
 from schemas.queries import DryRunQuery
 from schemas.requests import RequestSchema, WrongRequest, read_object, read_request
 from workers.outbound.preview import SHOP_NOT_SET_UP, PlatformError
@@ -30,7 +31,7 @@ def read_uuid(name: str, value: str) -> UUID:
         raise ApiError("VALIDATION_ERROR", f"{name} must be a UUID") from None
 
 
-def read_body(schema: RequestSchema, limits: BodyLimits = SMALL_BODY) -> dict[str, Any]:
+def read_body(schema: RequestSchema, limits: JsonBounds = SMALL_BODY) -> dict[str, Any]:
     """The request's JSON object by its schema; an empty body is an empty object."""
     try:
         return read_request(schema, _object(limits))
@@ -38,7 +39,7 @@ def read_body(schema: RequestSchema, limits: BodyLimits = SMALL_BODY) -> dict[st
         raise ApiError(error.code, error.message) from None
 
 
-def _object(limits: BodyLimits) -> dict[str, Any]:
+def _object(limits: JsonBounds) -> dict[str, Any]:
     if not request.content_length and "Transfer-Encoding" not in request.headers:
         return {}
     body = read_json_body(request, limits)

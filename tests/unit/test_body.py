@@ -9,11 +9,12 @@ from typing import Any
 import pytest
 from flask import Request
 
-from app.body import GZIP_INPUT_BYTES, PIECE_BYTES, BodyLimits, read_json_body
+from app.body import PIECE_BYTES, read_json_body
 from app.errors import STATUSES, ApiError
+from schemas.json_bounds import GZIP_INPUT_BYTES, JsonBounds
 
 MOST = 3 * 2**20
-LIMITS = BodyLimits(MOST, 100, 200)
+LIMITS = JsonBounds(MOST, 100, 200)
 
 
 class Meter(io.BytesIO):
@@ -126,6 +127,18 @@ def test_a_truncated_gzip_body_is_refused(left: int) -> None:
 @pytest.mark.parametrize("behind", [gzip.compress(b"{}", mtime=0), b"\0", b"x"])
 def test_anything_behind_a_gzip_body_is_refused(behind: bytes) -> None:
     assert refusal(gzipped(gzip.compress(b"{}", mtime=0) + behind)) == (400, "there is something behind the gzip body")
+
+
+def test_what_follows_a_whole_gzip_piece_is_refused() -> None:
+    """The member ends exactly where a piece of the input does."""
+    empty = len(gzip.compress(b"", compresslevel=0, mtime=0))
+    body = gzip.compress(b"x" * (GZIP_INPUT_BYTES - empty - 5), compresslevel=0, mtime=0)
+    spare = GZIP_INPUT_BYTES - len(body)
+    body = gzip.compress(b"x" * (GZIP_INPUT_BYTES - empty - 5 + spare), compresslevel=0, mtime=0)
+    assert len(body) == GZIP_INPUT_BYTES
+    many = JsonBounds(MOST, MOST, MOST)
+    assert read_json_body(gzipped(body), many) == gzip.decompress(body)
+    assert refusal(gzipped(body + b"x")) == (400, "there is something behind the gzip body")
 
 
 @pytest.mark.parametrize("raw", [b"{}", b"PK\x03\x04", gzip.compress(b"{}", mtime=0)[:-4] + b"\0\0\0\1"])
