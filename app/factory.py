@@ -6,6 +6,7 @@ import random
 import re
 import time
 from functools import partial
+from uuid import UUID
 
 import structlog
 from flask import Flask, Response, g, request
@@ -39,7 +40,9 @@ from app.routes import (
 )
 from app.services import EXTENSION, Services
 from app.settings import Settings
-from db.pool import open_pool
+from app.storage import FullStores
+from db.pool import Pool, open_pool
+from db.storage import list_full_stores
 from schemas.privacy import email_hasher
 from workers.queues import WakeUp, connect
 
@@ -73,6 +76,7 @@ def create_app(settings: Settings, database_url: str, redis_url: str) -> Flask:
         hash_email=email_hasher(settings.email_hash_key),
         pool_watch=PoolWatch(pool),
         facts=FactsCollector(database_url, wake_up.redis),
+        full_stores=FullStores(settings.max_store_bytes, partial(_full_stores, pool)),
     )
     for group in ROUTES:
         app.register_blueprint(group.blueprint)
@@ -81,6 +85,11 @@ def create_app(settings: Settings, database_url: str, redis_url: str) -> Flask:
     app.before_request(_begin_request)
     app.after_request(_end_request)
     return app
+
+
+def _full_stores(pool: Pool, most_bytes: int) -> list[UUID]:
+    with pool.connection() as conn:
+        return list_full_stores(conn, most_bytes)
 
 
 def _begin_request() -> None:

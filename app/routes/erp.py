@@ -10,6 +10,7 @@ from app.auth import current_store_id, store_required
 from app.body import batch_limits, parsing, read_json_body
 from app.errors import ApiError
 from app.outbound_answers import intake_answer
+from app.quota import refuse_full_store
 from app.services import services
 from db.sync_items import Origin
 from db.tenancy import tenant
@@ -23,6 +24,7 @@ blueprint = Blueprint("erp", __name__)
 @store_required
 def put_catalogue(entity: str) -> Response:
     """Keep what is new, and ask for what changed to be sent to the shop: one transaction, committed before the answer."""
+    refuse_full_store()
     records = _records(entity)
     take = take_products if entity == "products" else take_categories
     store_id = current_store_id()

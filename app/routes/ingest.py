@@ -11,6 +11,7 @@ from app.auth import current_store_id, store_required
 from app.body import batch_limits, parsing, read_json_body
 from app.errors import ApiError
 from app.metrics.requests import note_records
+from app.quota import refuse_full_store
 from app.services import Services, services
 from app.waiting import look, wait_for_end, wanted_wait
 from db.sync_logs import LogView
@@ -30,6 +31,7 @@ IDEMPOTENCY_KEY = re.compile(r"[\x21-\x7e]{1,255}")
 def post_batch(entity: str) -> tuple[Response, int, dict[str, str]] | Response:
     """Accept a batch: durable before the answer, processed after it."""
     at_hand = services()
+    refuse_full_store()
     key = _idempotency_key()
     body = read_json_body(request, batch_limits(at_hand.settings, at_hand.settings.max_batch_records))
     batch = _read(at_hand, entity, body)

@@ -13,6 +13,7 @@ from app.body import batch_limits
 from app.errors import ApiError
 from app.outbound_requests import ask_shop, is_dry_run, read_body
 from app.pulls import start_run, started
+from app.quota import refuse_full_store
 from app.services import services
 from schemas.outbound_requests import MOST_EVENTS, EventsSchema, PullOrdersSchema
 from workers.inbound.pull_start import Wanted
@@ -56,6 +57,7 @@ def _wanted_orders(since: datetime | None) -> Wanted:
 @store_required
 def post_events() -> tuple[Response, int]:
     """The ERP's events over HTTP: `{"events":[{"event":"pricing.price_changed","productId":"…"}]}`. Bad ones are counted."""
+    refuse_full_store()
     entries = read_body(EVENTS, batch_limits(services().settings, MOST_EVENTS))["events"]
     if len(entries) > MOST_EVENTS:
         raise ApiError("PAYLOAD_TOO_LARGE", f"at most {MOST_EVENTS} events in a request")

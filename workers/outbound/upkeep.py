@@ -17,6 +17,7 @@ from app.settings import Settings
 from db.errors import is_contended, safe_facts
 from db.pool import Pool
 from db.push import claim_task, list_due_stores, list_due_tasks, plan_task, prune_items, prune_runs
+from db.storage import measure_storage
 from db.sync_logs import Ticket
 from db.tenancy import tenant
 from workers.inbound.pull_start import AlreadyRunning, Wanted, start_pull
@@ -32,6 +33,8 @@ PULL_EVERY = timedelta(minutes=5)
 MOST_STORES = 500
 PRUNE_EVERY_SECONDS = 600.0
 PRUNED_AT_ONCE = 1000
+STORAGE_PAUSE = timedelta(minutes=5)
+STORAGE_BLOCKS = 1000  # 8 MB of each table
 
 
 @dataclass(slots=True)
@@ -42,11 +45,14 @@ class Upkeep:
     pool: Pool
     wake_up: WakeUp
     pruned_at: float = float("-inf")
+    storage_pause: timedelta = STORAGE_PAUSE
+    storage_looked_at: float = float("-inf")
 
     def tick(self) -> None:
         """One round. Raises psycopg.Error and PoolTimeout where the database is away."""
         self._run_tasks()
         self._prune()
+        self._measure_storage()
         announce_orders(self.pool, self.wake_up)
         with self.pool.connection() as conn:
             due = list_due_stores(conn, MOST_STORES)
@@ -79,6 +85,18 @@ class Upkeep:
             log.info("push_pruned", items=items, runs=runs)
         if max(items, runs) < PRUNED_AT_ONCE:
             self.pruned_at = time.monotonic()
+
+    def _measure_storage(self) -> None:
+        """Measure what each store takes, where a quota asks for it; once in a pause over all dispatchers."""
+        if not self.settings.max_store_bytes:
+            return
+        if time.monotonic() < self.storage_looked_at + self.storage_pause.total_seconds():
+            return
+        with self.pool.connection() as conn:
+            stores = measure_storage(conn, STORAGE_BLOCKS, self.storage_pause)
+        self.storage_looked_at = time.monotonic()
+        if stores is not None:
+            log.info("storage_measured", stores=stores)
 
 
 def next_run(task: str, now: datetime) -> datetime:
