@@ -52,6 +52,11 @@ def batch_limits(settings: Settings, most_records: int) -> JsonBounds:
     )
 
 
+def event_limits(settings: Settings, most_events: int) -> JsonBounds:
+    """Limits of a body with events: objects of a few fields, all parsed at once."""
+    return JsonBounds(settings.max_body_bytes, 4 * most_events, 16 * most_events)
+
+
 def parsing(body: bytes) -> AbstractContextManager[object]:
     """Parse a large body inside this block: one at a time in a process, so that their memory never adds up.
 

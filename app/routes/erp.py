@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from flask import Blueprint, Response, jsonify, request
 
 from app.auth import current_store_id, store_required
@@ -14,7 +12,9 @@ from app.quota import refuse_full_store
 from app.services import services
 from db.sync_items import Origin
 from db.tenancy import tenant
-from schemas.strict_json import NotJson, loads
+from schemas.json_bounds import TooMuch
+from schemas.json_records import NoRecords, Records, read_records
+from schemas.strict_json import NotJson
 from workers.outbound.catalogue import take_categories, take_products
 
 blueprint = Blueprint("erp", __name__)
@@ -25,7 +25,16 @@ blueprint = Blueprint("erp", __name__)
 def put_catalogue(entity: str) -> Response:
     """Keep what is new, and ask for what changed to be sent to the shop: one transaction, committed before the answer."""
     refuse_full_store()
-    records = _records(entity)
+    try:
+        return _take(entity, _records(entity))
+    except NotJson as error:
+        raise ApiError("INVALID_JSON", f"{error}") from None
+    except TooMuch as error:
+        raise ApiError("PAYLOAD_TOO_LARGE", f"{error}") from None
+
+
+def _take(entity: str, records: Records) -> Response:
+    """Each record is parsed as it is validated; where one is no JSON, nothing of the batch is kept."""
     take = take_products if entity == "products" else take_categories
     store_id = current_store_id()
     with services().pool.connection() as conn, tenant(conn, store_id):
@@ -35,17 +44,11 @@ def put_catalogue(entity: str) -> Response:
     return jsonify({"success": True, "data": intake_answer(intake)})
 
 
-def _records(entity: str) -> list[Any]:
+def _records(entity: str) -> Records:
     settings = services().settings
     body = read_json_body(request, batch_limits(settings, settings.max_batch_records))
     try:
         with parsing(body):
-            document = loads(body)
-    except NotJson as error:
-        raise ApiError("INVALID_JSON", str(error)) from None
-    records = document.get(entity) if isinstance(document, dict) else None
-    if not isinstance(records, list):
-        raise ApiError("VALIDATION_ERROR", f"{entity} must be an array")
-    if len(records) > settings.max_batch_records:
-        raise ApiError("PAYLOAD_TOO_LARGE", f"at most {settings.max_batch_records} records in a batch")
-    return records
+            return read_records(body, entity, settings.max_batch_records)
+    except NoRecords:
+        raise ApiError("VALIDATION_ERROR", f"{entity} must be an array") from None
