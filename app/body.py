@@ -11,9 +11,9 @@ from __future__ import annotations
 import threading
 import time
 import zlib
-from collections.abc import Iterator
-from contextlib import AbstractContextManager, nullcontext, suppress
-from typing import IO, TYPE_CHECKING
+from collections.abc import Callable, Iterator
+from contextlib import nullcontext, suppress
+from typing import IO, TYPE_CHECKING, TypeVar
 
 from flask import Request
 from gunicorn.http.errors import ParseException  # type: ignore[import-untyped]  # it has no stubs
@@ -21,9 +21,12 @@ from gunicorn.http.errors import ParseException  # type: ignore[import-untyped] 
 from app.errors import ApiError
 from app.settings import Settings
 from schemas.json_bounds import GZIP_INPUT_BYTES, JsonBounds, JsonTally, TooMuch, inflated
+from schemas.requests import WrongRequest
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIEnvironment
+
+T = TypeVar("T")
 
 PIECE_BYTES = 1024 * 1024  # a usual batch is one piece
 GZIP_WINDOW = 16 + zlib.MAX_WBITS
@@ -34,7 +37,7 @@ CONTAINERS_BESIDE = 4096  # one order of 1,000 lines fits, however few records a
 VALUES_BESIDE = 64 * 1024
 
 LARGE_BODY_BYTES = 1024 * 1024
-_parsing = threading.Lock()
+_large = threading.Lock()
 
 LINGER_SECONDS = 10.0
 LINGER_IDLE_SECONDS = 2.0
@@ -57,24 +60,36 @@ def event_limits(settings: Settings, most_events: int) -> JsonBounds:
     return JsonBounds(settings.max_body_bytes, 4 * most_events, 16 * most_events)
 
 
-def parsing(body: bytes) -> AbstractContextManager[object]:
-    """Parse a large body inside this block: one at a time in a process, so that their memory never adds up.
+def parse_json_body(request: Request, limits: JsonBounds, parse: Callable[[bytes], T]) -> T:
+    """What `parse` makes of the body's JSON text. Raises ApiError 411, 413, 415, or 400 for a broken encoding.
 
-    Parsing holds Python's interpreter lock anyway, so nothing gets slower by it.
+    Large bodies are inflated and parsed one at a time in a process, so that what they take never adds up; parsing holds
+    Python's interpreter lock anyway. Reading is no part of that: a slow client holds up nobody.
     """
-    return _parsing if len(body) > LARGE_BODY_BYTES else nullcontext()
-
-
-def read_json_body(request: Request, limits: JsonBounds) -> bytes:
-    """The body's bytes as JSON text, inflated. Raises ApiError 411, 413, 415, or 400 for a broken encoding."""
     if request.content_type != "application/json":  # the usual one needs no parsing
         _check_media_type(request)
     encoding = request.headers.get("Content-Encoding", "identity").strip().lower()
     if encoding in ("identity", ""):
-        return _read_bounded(request, limits.bytes, JsonTally(limits))
+        body = _read_bounded(request, limits.bytes, JsonTally(limits))
+        return _parse_in_turn(lambda: body, len(body), parse)
     if encoding != "gzip":
         raise ApiError("UNSUPPORTED_MEDIA_TYPE", "the only Content-Encoding accepted is gzip")
-    return inflate(_read_bounded(request, limits.bytes, None), limits)
+    raw = _read_bounded(request, limits.bytes, None)
+    size, first = _inspect(raw, limits)
+    if len(first) == size:
+        return _parse_in_turn(lambda: first, size, parse)
+    return _parse_in_turn(lambda: zlib.decompress(raw, GZIP_WINDOW, size), size, parse)
+
+
+def _parse_in_turn(inflate: Callable[[], bytes], size: int, parse: Callable[[bytes], T]) -> T:
+    with _large if size > LARGE_BODY_BYTES else nullcontext():
+        try:
+            return parse(inflate())
+        except (ApiError, WrongRequest) as error:
+            # The frames of a refusal hold the body and what was parsed of it; others take their turn before it is answered.
+            error.__context__ = None
+            refusal = error.with_traceback(None)
+    raise refusal
 
 
 def _check_media_type(request: Request) -> None:
@@ -123,38 +138,31 @@ def _join(pieces: Iterator[bytes], most_bytes: int, tally: JsonTally | None) -> 
     return parts[0] if len(parts) == 1 else b"".join(parts)
 
 
-def inflate(raw: bytes, limits: JsonBounds) -> bytes:
-    """One gzip member inflated, within the limits; 400 for a truncated one, and for anything behind it.
+def _inspect(raw: bytes, limits: JsonBounds) -> tuple[int, bytes]:
+    """The size of a gzip body once inflated, and its first piece, which mostly is the whole; the others are only counted.
 
-    A body of more than one piece is inflated twice, first only to count: a refused one never takes memory.
+    Raises ApiError 413 for what is beyond the limits, 400 for no gzip, a truncated one, and anything behind its one member.
     """
     tally, first = JsonTally(limits), b""
     inflater = zlib.decompressobj(GZIP_WINDOW)
     try:
         for piece in inflated(inflater, raw):
-            tally.add(piece)
+            _count(tally, piece)
             first = first or piece
-        if not inflater.eof:
-            raise ApiError("VALIDATION_ERROR", "the gzip body is truncated")
-        if inflater.unused_data:
-            raise ApiError("VALIDATION_ERROR", "there is something behind the gzip body")
-        whole = first if len(first) == tally.size else zlib.decompress(raw, GZIP_WINDOW, tally.size)
     except zlib.error:
         raise ApiError("VALIDATION_ERROR", "the body is not gzip") from None
-    except TooMuch as error:
-        raise _too_much(error) from None
-    return whole
+    if not inflater.eof:
+        raise ApiError("VALIDATION_ERROR", "the gzip body is truncated")
+    if inflater.unused_data:
+        raise ApiError("VALIDATION_ERROR", "there is something behind the gzip body")
+    return tally.size, first
 
 
 def _count(tally: JsonTally, piece: bytes) -> None:
     try:
         tally.add(piece)
     except TooMuch as error:
-        raise _too_much(error) from None
-
-
-def _too_much(error: TooMuch) -> ApiError:
-    return ApiError("PAYLOAD_TOO_LARGE", f"the body may hold at most {error}; send smaller batches")
+        raise ApiError("PAYLOAD_TOO_LARGE", f"the body may hold at most {error}; send smaller batches") from None
 
 
 def _too_large(most_bytes: int) -> ApiError:

@@ -9,7 +9,7 @@ from uuid import UUID
 
 from flask import request
 
-from app.body import SMALL_BODY, parsing, read_json_body
+from app.body import SMALL_BODY, parse_json_body
 from app.errors import ApiError
 from app.paging import read_query
 from app.services import services
@@ -42,9 +42,7 @@ def read_body(schema: RequestSchema, limits: JsonBounds = SMALL_BODY) -> dict[st
 def _object(limits: JsonBounds) -> dict[str, Any]:
     if not request.content_length and "Transfer-Encoding" not in request.headers:
         return {}
-    body = read_json_body(request, limits)
-    with parsing(body):
-        return read_object(body)
+    return parse_json_body(request, limits, read_object)
 
 
 def is_dry_run() -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from flask import Blueprint, Response, jsonify, request
 
 from app.auth import current_store_id, store_required
-from app.body import batch_limits, parsing, read_json_body
+from app.body import batch_limits, parse_json_body
 from app.errors import ApiError
 from app.outbound_answers import intake_answer
 from app.quota import refuse_full_store
@@ -46,9 +46,8 @@ def _take(entity: str, records: Records) -> Response:
 
 def _records(entity: str) -> Records:
     settings = services().settings
-    body = read_json_body(request, batch_limits(settings, settings.max_batch_records))
+    most = settings.max_batch_records
     try:
-        with parsing(body):
-            return read_records(body, entity, settings.max_batch_records)
+        return parse_json_body(request, batch_limits(settings, most), lambda body: read_records(body, entity, most))
     except NoRecords:
         raise ApiError("VALIDATION_ERROR", f"{entity} must be an array") from None

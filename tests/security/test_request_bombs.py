@@ -41,6 +41,16 @@ BOMBS = {
     "texts beside an address": bomb(b'{"orders":[{"status":"a@b.c","total":[', b'"aa",', b'""]}]}'),
     "objects behind blanks": gzip.compress(b" " * 12_000_000 + b'{"orders":[' + b"{}," * 1_000_000 + b"{}]}", 6),
 }
+# Within what a whole batch may hold, and beyond what a record may.
+BOMBS |= {
+    "numbers of one record": gzip.compress(
+        b'{"orders":[{"status":"a@b.c","total":[' + b"1.5," * 1_000_000 + b"1]}]}", 6
+    ),
+    "names of one record": gzip.compress(
+        b'{"orders":[{"status":"a@b.c","total":{' + b"".join(b'"%x":1.5,' % n for n in range(1_000_000)) + b'"a":1}}]}',
+        6,
+    ),
+}
 WITH_BODY = [operation for operation in OPERATIONS if operation.body is not None]
 
 

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from flask import Request
 
-from app.body import PIECE_BYTES, read_json_body
+from app.body import PIECE_BYTES, parse_json_body
 from app.errors import STATUSES, ApiError
 from schemas.json_bounds import GZIP_INPUT_BYTES, JsonBounds
 
@@ -36,6 +36,10 @@ def request(body: bytes | Meter, headers: dict[str, str] | None = None, length: 
         environ["CONTENT_LENGTH"] = str(len(stream.getvalue()) if length < 0 else length)
     environ |= {f"HTTP_{name.upper().replace('-', '_')}": value for name, value in (headers or {}).items()}
     return Request(environ)
+
+
+def read_json_body(asked: Request, limits: JsonBounds) -> bytes:
+    return parse_json_body(asked, limits, lambda body: body)
 
 
 def chunked(body: bytes | Meter) -> Request:
