@@ -6,6 +6,7 @@ import csv
 import gzip
 import io
 import json
+from collections.abc import Callable
 from typing import Any
 from uuid import UUID
 
@@ -14,12 +15,15 @@ from flask.testing import FlaskClient
 from marshmallow import Schema
 from psycopg import Connection
 
+from app.settings import Settings
 from app.tenants import CreatedStore
 from db.sync_record_errors import MOST_LISTED, RecordError, add_record_errors
 from db.tenancy import tenant
 from schemas.entities import ORDERS, load_record
 from schemas.orders import OrderItemSchema
 from schemas.reasons import PROBLEMS_LISTED
+from tests.conftest import Database, Servers
+from tests.console import console_app, place, visitor
 from tests.factories import make_order
 from tests.pipeline import bearer, read_log, sync
 from workers.inbound.process import Outcome, process
@@ -70,6 +74,32 @@ def test_downloads_say_how_many_are_not_listed(job: UUID, client: FlaskClient, s
     accept = {"Accept": "application/x-ndjson"}
     last = client.get(f"/api/sync/jobs/{job}/errors", headers=bearer(store.token) | accept).text.splitlines()[-1]
     assert json.loads(last) == {"index": None, "id": None, "field": "*", "code": "more_problems", "reason": words}
+
+
+def test_the_console_and_the_command_line_say_how_many(
+    settings: Settings,
+    database: Database,
+    servers: Servers,
+    command_line: Callable[..., tuple[int, str]],
+    store: CreatedStore,
+    root_conn: Connection,
+    job: UUID,
+) -> None:
+    more = root_conn.execute("SELECT unlisted_errors FROM sync_logs WHERE id = %s", (job,)).fetchone()
+    assert more is not None and more[0] > 0
+    with console_app(settings, database.url, servers.redis.url) as app:
+        page = visitor(app, store.token).read(place(store.store_id, f"/logs/{job}"))
+    assert f"And {more[0]:,} more that are not listed." in page
+    assert f"and {more[0]:,} more that are not listed" in command_line("jobs", "errors", str(job))[1]
+    listed = json.loads(command_line("jobs", "errors", str(job), "--json")[1])
+    assert (len(listed), listed[-1]["index"]) == (MOST_LISTED + 1, None)
+    assert json.loads(command_line("jobs", "show", str(job), "--json")[1])["errorsNotListed"] == more[0]
+
+
+def test_an_erp_batch_answers_5000_problems_at_most(client: FlaskClient, store: CreatedStore) -> None:
+    body = {"products": [{"image_urls": [None] * 20}] * 500}
+    data = (client.put("/api/v1/erp/products", json=body, headers=bearer(store.token)).json or {})["data"]
+    assert (data["skippedCount"], len(data["errors"]), data["errorsNotListed"]) == (500, MOST_LISTED, 5000)
 
 
 def test_a_batch_with_few_problems_lists_them_all(client: FlaskClient, runtime: Runtime, store: CreatedStore) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import re
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -21,6 +22,7 @@ from app.tenants import CreatedStore, create_store
 from tests.conftest import Database, Servers
 from tests.factories import make_item, make_order
 from tests.pipeline import bearer
+from tests.stack import REPOSITORY
 from tests.web_server import WebServer, web_server
 
 INFLATED = 16_000_000
@@ -116,6 +118,13 @@ def test_no_route_with_a_body_parses_a_bomb(
     headers = bearer(admin.token) | {"Content-Type": "application/json", "Content-Encoding": "gzip"}
     answer = client.open(address(operation), method=operation.method.upper(), data=body, headers=headers)
     assert (answer.status_code, (answer.json or {})["error"]["code"]) == (413, "PAYLOAD_TOO_LARGE")
+
+
+def test_only_one_place_reads_bodies() -> None:
+    """Forms of the console aside, which werkzeug bounds; a route that read a body by itself would forget its limits."""
+    reads = re.compile(r"request\.(get_json|get_data|json|data|stream|files)\b|wsgi\.input")
+    found = {path for path in (REPOSITORY / "app").rglob("*.py") if reads.search(path.read_text(encoding="utf-8"))}
+    assert found == {REPOSITORY / "app" / "body.py"}
 
 
 @pytest.mark.parametrize(("count", "lines"), [(5000, 15), (500, 200), (100, 1000)])

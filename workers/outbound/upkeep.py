@@ -17,7 +17,7 @@ from app.settings import Settings
 from db.errors import is_contended, safe_facts
 from db.pool import Pool
 from db.push import claim_task, list_due_stores, list_due_tasks, plan_task, prune_items, prune_runs
-from db.storage import measure_storage
+from db.storage import list_full_stores, measure_storage
 from db.sync_logs import Ticket
 from db.tenancy import tenant
 from workers.inbound.pull_start import AlreadyRunning, Wanted, start_pull
@@ -62,13 +62,15 @@ class Upkeep:
     def _run_tasks(self) -> None:
         with self.pool.connection() as conn:
             due = list_due_tasks(conn, MOST_STORES)
+            most_bytes = self.settings.max_store_bytes
+            full = list_full_stores(conn, most_bytes) if due and most_bytes else []
         for store_id, task in due:
-            self.wake_up.enqueue(self._try(store_id, task))
+            self.wake_up.enqueue(self._try(store_id, task, store_id in full))
 
-    def _try(self, store_id: UUID, task: str) -> list[Ticket]:
+    def _try(self, store_id: UUID, task: str, is_full: bool) -> list[Ticket]:
         """What stands in one store's way holds up no other: that task stays due."""
         try:
-            return run_task(self.pool, store_id, task)
+            return run_task(self.pool, store_id, task, is_full)
         except Error as error:
             if not is_contended(error):
                 raise
@@ -109,15 +111,18 @@ def next_run(task: str, now: datetime) -> datetime:
     return midnight + ((now - midnight) // step + 1) * step
 
 
-def run_task(pool: Pool, store_id: UUID, task: str) -> list[Ticket]:
-    """Have the tick, unless another dispatcher has it, and do what it asks for: one transaction. Returns what to enqueue."""
+def run_task(pool: Pool, store_id: UUID, task: str, is_full: bool = False) -> list[Ticket]:
+    """Have the tick, unless another dispatcher has it, and do what it asks for: one transaction. Returns what to enqueue.
+
+    A store above its quota pulls no orders.
+    """
     with pool.connection() as conn, tenant(conn, store_id):
         following = next_run(task, datetime.now(UTC))
         plan_task(conn, store_id, task, following)
         if not claim_task(conn, store_id, task, following):
             return []
         if task == "orders":
-            return _pull_orders(conn, store_id)
+            return [] if is_full else _pull_orders(conn, store_id)
         items = (
             start_full(conn, store_id, "schedule", force=False).items
             if task == "full"
