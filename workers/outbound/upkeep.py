@@ -96,9 +96,10 @@ class Upkeep:
             return
         with self.pool.connection() as conn:
             stores = measure_storage(conn, STORAGE_BLOCKS, self.storage_pause)
+            full = len(list_full_stores(conn, self.settings.max_store_bytes))
         self.storage_looked_at = time.monotonic()
         if stores is not None:
-            log.info("storage_measured", stores=stores)
+            log.info("storage_measured", stores=stores, full=full)
 
 
 def next_run(task: str, now: datetime) -> datetime:
