@@ -58,6 +58,12 @@ def record_error_answer(error: RecordError) -> dict[str, Any]:
     }
 
 
+def unlisted_answer(unlisted: int) -> dict[str, Any]:
+    """The last line of a download that can't list all problems."""
+    reason = f"and {unlisted:,} more that are not listed"
+    return {"index": None, "id": None, "field": "*", "code": "more_problems", "reason": reason}
+
+
 def stats_answer(stats: EntityStats | None, metadata: Metadata | None) -> dict[str, Any]:
     """One entity of the status, in the words of specification 5."""
     return {

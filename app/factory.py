@@ -5,6 +5,8 @@ from __future__ import annotations
 import random
 import re
 import time
+from functools import partial
+from uuid import UUID
 
 import structlog
 from flask import Flask, Response, g, request
@@ -12,6 +14,7 @@ from flask import Flask, Response, g, request
 from app.audit.caps import RefusalCap
 from app.audit.notes import begin_notes
 from app.audit.requests import CAP, record_request
+from app.body import throw_rest_away
 from app.callers import Callers
 from app.console.blueprint import add_console, render_error
 from app.errors import register_errors
@@ -43,8 +46,10 @@ from app.routes import (
 )
 from app.services import EXTENSION, Services
 from app.settings import Settings
+from app.storage import FullStores
 from app.token_throttle import TokenThrottle
-from db.pool import open_pool
+from db.pool import Pool, open_pool
+from db.storage import list_full_stores
 from schemas.privacy import email_hasher
 from workers.queues import WakeUp, connect
 
@@ -79,6 +84,7 @@ def create_app(settings: Settings, database_url: str, redis_url: str) -> Flask:
         hash_email=email_hasher(settings.email_hash_key),
         pool_watch=PoolWatch(pool),
         facts=FactsCollector(database_url, wake_up.redis),
+        full_stores=FullStores(settings.max_store_bytes, partial(_full_stores, pool)),
     )
     for group in ROUTES:
         app.register_blueprint(group.blueprint)
@@ -89,6 +95,11 @@ def create_app(settings: Settings, database_url: str, redis_url: str) -> Flask:
     app.before_request(_begin_request)
     app.after_request(_end_request)
     return app
+
+
+def _full_stores(pool: Pool, most_bytes: int) -> list[UUID]:
+    with pool.connection() as conn:
+        return list_full_stores(conn, most_bytes)
 
 
 def _begin_request() -> None:
@@ -117,6 +128,8 @@ def _end_request(response: Response) -> Response:
     route = route_of(rule)
     method, status, code = request.method, response.status_code, g.get("error_code")
     note_request(method, route, status, seconds, code)
+    if status == 413 and "store_id" in g:  # only for callers whom we know: it may hold a thread for seconds
+        response.call_on_close(partial(throw_rest_away, request.environ))
     if request.path not in QUIET:
         caller = g.get("caller")
         log.info(

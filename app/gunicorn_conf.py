@@ -8,7 +8,7 @@ from typing import Any
 from gunicorn.glogging import Logger  # type: ignore[import-untyped]  # it has no stubs
 from gunicorn.workers.base import Worker  # type: ignore[import-untyped]  # it has no stubs
 
-from app.garbage import collect_less_often
+from app.garbage import collect_less_often, return_large_memory
 from app.logs import configure_logging, get_logger, logging_dict
 from app.metrics.processes import empty_folder, forget_process, name_folder
 from app.settings import Settings, load_settings
@@ -61,3 +61,4 @@ def child_exit(_server: Any, worker: Worker) -> None:
 
 def post_worker_init(worker: Worker) -> None:
     collect_less_often()
+    return_large_memory()

@@ -10,6 +10,7 @@ from app.answers import moment
 from db.mappings import MappingView
 from db.sync_batches import BatchView
 from db.sync_item_views import ItemCount, ItemView
+from db.sync_record_errors import MOST_LISTED
 from workers.outbound.catalogue import Intake
 from workers.outbound.preview import Preview
 
@@ -19,6 +20,7 @@ WAITING = ("pending", "syncing")
 def intake_answer(intake: Intake) -> dict[str, Any]:
     """Where each record of a batch went; `queuedItems` changes are on their way to the shop."""
     counts = intake.counts
+    problems = [(refusal.index, problem) for refusal in intake.refused for problem in refusal.problems]
     return {
         "receivedCount": intake.received,
         "insertedCount": counts.get("inserted", 0),
@@ -28,10 +30,10 @@ def intake_answer(intake: Intake) -> dict[str, Any]:
         "skippedCount": len(intake.refused),
         "queuedItems": intake.items,
         "errors": [
-            {"index": refusal.index, "field": problem.field, "code": problem.code, "reason": problem.reason}
-            for refusal in intake.refused
-            for problem in refusal.problems
+            {"index": index, "field": problem.field, "code": problem.code, "reason": problem.reason}
+            for index, problem in problems[:MOST_LISTED]
         ],
+        "errorsNotListed": max(len(problems) - MOST_LISTED, 0),
     }
 
 

@@ -10,10 +10,11 @@ from uuid import UUID
 from flask import request
 
 from app.audit.notes import note
-from app.body import read_json_body
+from app.body import SMALL_BODY, parse_json_body
 from app.errors import ApiError
 from app.paging import read_query
 from app.services import services
+from schemas.json_bounds import JsonBounds
 from schemas.queries import DryRunQuery
 from schemas.requests import RequestSchema, WrongRequest, read_object, read_request
 from workers.outbound.preview import SHOP_NOT_SET_UP, PlatformError
@@ -31,18 +32,18 @@ def read_uuid(name: str, value: str) -> UUID:
         raise ApiError("VALIDATION_ERROR", f"{name} must be a UUID") from None
 
 
-def read_body(schema: RequestSchema) -> dict[str, Any]:
+def read_body(schema: RequestSchema, limits: JsonBounds = SMALL_BODY) -> dict[str, Any]:
     """The request's JSON object by its schema; an empty body is an empty object."""
     try:
-        return read_request(schema, _object())
+        return read_request(schema, _object(limits))
     except WrongRequest as error:
         raise ApiError(error.code, error.message) from None
 
 
-def _object() -> dict[str, Any]:
+def _object(limits: JsonBounds) -> dict[str, Any]:
     if not request.content_length and "Transfer-Encoding" not in request.headers:
         return {}
-    return read_object(read_json_body(request, services().settings.max_body_bytes))
+    return parse_json_body(request, limits, read_object)
 
 
 def is_dry_run() -> bool:

@@ -13,6 +13,7 @@ from app.audit.notes import note
 from app.auth import current_store_id
 from app.errors import ApiError
 from app.pulled import PULLED, refusal
+from app.quota import refuse_full_store
 from app.services import services
 from db.pull_runs import Progress, list_progress
 from db.sql import Platform
@@ -35,6 +36,7 @@ def pulled_store(conn: Connection, platform: str | None = None) -> Store:
 def start_run(wanted: Wanted, platform: Platform | None = None) -> UUID:
     """Start a run of the caller's store and wake a worker. Raises ApiError: 403, 400, 409 with the running one's id."""
     store_id = current_store_id()
+    refuse_full_store()
     with services().pool.connection() as conn, tenant(conn, store_id):
         store = pulled_store(conn, platform)
         check_entity(store, wanted.entity, PULLED)

@@ -11,9 +11,9 @@ from uuid import UUID
 import msgspec
 from flask import Response, stream_with_context
 
-from app.answers import record_error_answer
+from app.answers import record_error_answer, unlisted_answer
 from app.services import services
-from db.sync_record_errors import FROM_THE_START, RecordError, list_record_errors
+from db.sync_record_errors import FROM_THE_START, RecordError, get_unlisted_errors, list_record_errors
 from db.tenancy import tenant
 
 DOWNLOAD_PAGE = 1000
@@ -26,6 +26,12 @@ def read_record_errors(store_id: UUID, log_id: UUID, after: tuple[int, str], mos
         return list_record_errors(conn, store_id, log_id, after, most)
 
 
+def read_unlisted_errors(store_id: UUID, log_id: UUID) -> int:
+    """How many problems of a log are counted and not listed."""
+    with services().pool.connection() as conn, tenant(conn, store_id):
+        return get_unlisted_errors(conn, store_id, log_id)
+
+
 def download_csv(store_id: UUID, log_id: UUID) -> Response:
     return _download(store_id, log_id, "text/csv; charset=utf-8", "csv", _csv_lines)
 
@@ -35,24 +41,30 @@ def download_ndjson(store_id: UUID, log_id: UUID) -> Response:
 
 
 def _download(
-    store_id: UUID, log_id: UUID, mimetype: str, ending: str, lines: Callable[[Iterable[RecordError]], Iterator[str]]
+    store_id: UUID,
+    log_id: UUID,
+    mimetype: str,
+    ending: str,
+    lines: Callable[[Iterable[dict[str, Any]]], Iterator[str]],
 ) -> Response:
     response = Response(stream_with_context(lines(_all_errors(store_id, log_id))), content_type=mimetype)
     response.headers["Content-Disposition"] = f'attachment; filename="errors-{log_id}.{ending}"'
     return response
 
 
-def _all_errors(store_id: UUID, log_id: UUID) -> Iterator[RecordError]:
+def _all_errors(store_id: UUID, log_id: UUID) -> Iterator[dict[str, Any]]:
     after = FROM_THE_START
     while page := read_record_errors(store_id, log_id, after, DOWNLOAD_PAGE):
-        yield from page
+        yield from map(record_error_answer, page)
         after = (page[-1].record_index, page[-1].field)
+    if unlisted := read_unlisted_errors(store_id, log_id):
+        yield unlisted_answer(unlisted)
 
 
-def _csv_lines(errors: Iterable[RecordError]) -> Iterator[str]:
+def _csv_lines(errors: Iterable[dict[str, Any]]) -> Iterator[str]:
     yield _csv_line(COLUMNS)
     for error in errors:
-        yield _csv_line(record_error_answer(error).values())
+        yield _csv_line(error.values())
 
 
 def _csv_line(values: Iterable[Any]) -> str:
@@ -61,6 +73,6 @@ def _csv_line(values: Iterable[Any]) -> str:
     return line.getvalue()
 
 
-def _ndjson_lines(errors: Iterable[RecordError]) -> Iterator[str]:
+def _ndjson_lines(errors: Iterable[dict[str, Any]]) -> Iterator[str]:
     for error in errors:
-        yield msgspec.json.encode(record_error_answer(error)).decode() + "\n"
+        yield msgspec.json.encode(error).decode() + "\n"

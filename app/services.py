@@ -12,6 +12,7 @@ from app.limits import RateLimiter, WaitingRoom
 from app.metrics.facts import FactsCollector
 from app.metrics.pool import PoolWatch
 from app.settings import Settings
+from app.storage import FullStores
 from app.token_throttle import TokenThrottle
 from db.pool import Pool
 from schemas.privacy import Hasher
@@ -35,6 +36,7 @@ class Services:
     hash_email: Hasher
     pool_watch: PoolWatch
     facts: FactsCollector
+    full_stores: FullStores
 
 
 def services() -> Services:

@@ -67,6 +67,7 @@ class Settings:
     audit_retention_days: int
     rate_limit_per_minute: int
     max_open_logs_per_store: int
+    max_store_bytes: int
     queue_window: int
     db_pool_size: int
     max_waiters: int
@@ -196,6 +197,7 @@ def _intake(read: _Reader) -> partial[Settings]:
         audit_retention_days=read("AUDIT_RETENTION_DAYS", whole(30, 3650), 365),
         rate_limit_per_minute=read("RATE_LIMIT_PER_MINUTE", whole(1, 1_000_000), 1200),
         max_open_logs_per_store=read("MAX_OPEN_LOGS_PER_STORE", whole(1, 1_000_000), 2000),
+        max_store_bytes=read("MAX_STORE_BYTES", whole(0, 2**60), 0),
         queue_window=read("QUEUE_WINDOW", whole(1, 1000), 8),
         max_waiters=read("MAX_WAITERS", whole(0, 64), 4),
         erp_users=read("ERP_USERS", erp_users, NO_USERS),

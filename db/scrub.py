@@ -28,7 +28,9 @@ def forget_wal(conn: Connection) -> None:
     """Leave nothing in the write-ahead log that was written before now. As a superuser, in autocommit."""
     _set(conn, SQL["keep_no_wal"])
     try:
-        for _ in range(2):  # the first one may have begun before the settings were read
+        row = conn.execute(SQL["count_wal_ahead"]).fetchone()
+        ahead = int(row[0]) if row else 0  # segments of before under a name to come: they go once that turn has passed
+        for _ in range(2 + ahead):  # the first one may have begun before the settings were read
             conn.execute(SQL["switch_wal"])
             conn.execute(SQL["checkpoint"])
     finally:

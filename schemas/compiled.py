@@ -167,7 +167,7 @@ def _accept(name: str, field: fields.Field[Any], names: dict[str, Any]) -> list[
         names[f"load_{name}"] = compile_schema(field.part_schema, field.part_record)
         return [f"{name} = load_{name}({name})", f"if {name} is None: {decline}"]
     if isinstance(field, Records):
-        names[f"load_{name}"] = compile_schema(field.entry_schema, field.entry_record)
+        field.fast_entry = names[f"load_{name}"] = compile_schema(field.entry_schema, field.entry_record)
         return [f"{name} = entries({name}, {field.most}, load_{name})", f"if {name} is None: {decline}"]
     return [decline]
 

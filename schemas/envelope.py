@@ -11,8 +11,10 @@ from typing import Any
 
 from schemas.entities import Entity
 from schemas.envelope_fast import read_as_it_came, read_dropping
+from schemas.json_bounds import TooMuch
+from schemas.json_records import NoRecords, read_records
 from schemas.privacy import Hasher, hidden, hidden_email
-from schemas.strict_json import NotJson, dumps, loads
+from schemas.strict_json import NotJson, dumps
 
 MODES = ("upsert", "populate")
 BYTE_ORDER_MARK = b"\xef\xbb\xbf"
@@ -50,23 +52,24 @@ def _read_unread(entity: Entity, body: bytes, most_records: int, hasher: Hasher)
     unread = read_as_it_came(entity, body) or read_dropping(entity, body, hasher)
     if unread is None:
         return None
-    mode = _mode(unread.mode)
     _check_size(unread.received, most_records, entity)
+    mode = _mode(unread.mode)
     return Batch(unread.received, mode, unread.kept)
 
 
 def _read_each(entity: Entity, body: bytes, most_records: int, hasher: Hasher) -> Batch:
-    """The slow path: parse everything, judge the envelope, look at each value."""
+    """The slow path: judge the envelope, parse one record after the other, look at each value."""
     try:
-        document = loads(body)
+        records = read_records(body, entity.name, most_records)
+        mode = _mode(records.mode)
+        kept = b",".join(dumps(_sanitised(entity, record, hasher)) for record in records)
     except NotJson as error:
         raise EnvelopeError("INVALID_JSON", f"{error}") from None
-    records = document.get(entity.name) if isinstance(document, dict) else None
-    if not isinstance(document, dict) or not isinstance(records, list):
-        raise EnvelopeError("VALIDATION_ERROR", f"{entity.name} must be an array")
-    mode = _mode(document.get("syncMode"))
-    _check_size(len(records), most_records, entity)
-    return Batch(len(records), mode, dumps([_sanitised(entity, record, hasher) for record in records]))
+    except NoRecords:
+        raise EnvelopeError("VALIDATION_ERROR", f"{entity.name} must be an array") from None
+    except TooMuch as error:
+        raise EnvelopeError("PAYLOAD_TOO_LARGE", f"{error}") from None
+    return Batch(len(records), mode, b"[" + kept + b"]")
 
 
 def _mode(value: Any) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Any
 
@@ -30,6 +31,8 @@ REASONS = {
     "more_problems": "stands for further problems of this record that are not listed",
 }
 PROBLEMS_LISTED = 20
+# How many bad entries of a list are looked for beyond the first; 0 where a record's problems are only counted.
+further_entries: ContextVar[int] = ContextVar("further_entries", default=PROBLEMS_LISTED)
 
 
 @dataclass(frozen=True, slots=True)

@@ -73,7 +73,7 @@ class Dispatcher:
         self._give_up()
         self._hand_out()  # before all that is done store by store: what fails there must hold up no batch
         self._prune()
-        self.wake_up.enqueue(run_due(self.pool))
+        self.wake_up.enqueue(run_due(self.pool, self.settings.max_store_bytes))
 
     def _hand_out(self) -> None:
         """Enqueue what is stranded, and top up stores."""

@@ -17,6 +17,7 @@ from db.errors import is_contended, safe_facts
 from db.pool import Pool
 from db.schedules import Schedule, claim_schedule, list_due_schedules, mark_tick
 from db.sql import Platform
+from db.storage import list_full_stores
 from db.stores import get_store
 from db.sync_logs import Ticket
 from db.tenancy import tenant
@@ -74,20 +75,21 @@ def next_run(timing: Timing, last: datetime, now: datetime) -> datetime:
     return found
 
 
-def run_due(pool: Pool) -> list[Ticket]:
+def run_due(pool: Pool, most_store_bytes: int = 0) -> list[Ticket]:
     """Start a run for each schedule that is due; enqueue what comes back. Any number of dispatchers may do so at once.
 
-    What stands in one store's way holds up no other: that schedule stays due.
+    What stands in one store's way holds up no other: that schedule stays due. A store above its quota misses its ticks.
     """
     with pool.connection() as conn:
         due = list_due_schedules(conn, MOST_A_TICK)
-    tickets = [_try(pool, store_id, entity) for store_id, entity in due]
+        full = list_full_stores(conn, most_store_bytes) if due and most_store_bytes else []
+    tickets = [_try(pool, store_id, entity, store_id in full) for store_id, entity in due]
     return [ticket for ticket in tickets if ticket is not None]
 
 
-def _try(pool: Pool, store_id: UUID, entity: str) -> Ticket | None:
+def _try(pool: Pool, store_id: UUID, entity: str, is_full: bool) -> Ticket | None:
     try:
-        return _run(pool, store_id, entity)
+        return _run(pool, store_id, entity, is_full)
     except Error as error:
         if not is_contended(error):
             raise
@@ -95,13 +97,13 @@ def _try(pool: Pool, store_id: UUID, entity: str) -> Ticket | None:
         return None
 
 
-def _run(pool: Pool, store_id: UUID, entity: str) -> Ticket | None:
+def _run(pool: Pool, store_id: UUID, entity: str, is_full: bool) -> Ticket | None:
     """The tick and its run in one transaction."""
     with pool.connection() as conn, tenant(conn, store_id):
         schedule = claim_schedule(conn, store_id, entity)
         if schedule is None:
             return None
-        ticket = _start(conn, store_id, schedule)
+        ticket = None if is_full else _start(conn, store_id, schedule)
         if ticket is not None:
             insert_event(conn, _event(store_id, schedule, ticket))
         mark_tick(conn, store_id, entity, _following(store_id, schedule), ticket.log_id if ticket else None)

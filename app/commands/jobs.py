@@ -10,7 +10,7 @@ from uuid import UUID
 from psycopg import Connection
 from rich.table import Table
 
-from app.answers import moment, record_error_answer
+from app.answers import moment, record_error_answer, unlisted_answer
 from app.audit.notes import note
 from app.commands.exits import DONE, EXIT_CODES
 from app.commands.finding import answers_of, find_log, the_store
@@ -23,7 +23,7 @@ from app.stack.errors import StackError
 from app.tenants import connected
 from db.pull_runs import retry_pull
 from db.sync_logs import LogFilter, LogView, list_logs, retry_log
-from db.sync_record_errors import FROM_THE_START, RecordError, list_record_errors
+from db.sync_record_errors import FROM_THE_START, RecordError, get_unlisted_errors, list_record_errors
 from db.tenancy import tenant
 from schemas.entities import ENTITIES
 from schemas.queries import ALL_MODES, SOURCES, STATUSES
@@ -121,7 +121,9 @@ def run_show(args: Namespace, settings: Settings) -> int:
         with tenant(conn, store_id):
             [answer] = answers_of(conn, store_id, [log])
             errors = list_record_errors(conn, store_id, log.id, FROM_THE_START, ERRORS_SHOWN)
-    shown = {"storeId": str(store_id), **answer, "errors": [record_error_answer(error) for error in errors]}
+            unlisted = get_unlisted_errors(conn, store_id, log.id)
+    listed = [record_error_answer(error) for error in errors]
+    shown = {"storeId": str(store_id), **answer, "errors": listed, "errorsNotListed": unlisted}
     if args.json:
         write_json(shown)
         return DONE
@@ -152,13 +154,18 @@ def run_errors(args: Namespace, settings: Settings) -> int:
     with connected(resolve(settings).database_url) as conn:
         store_id, log = find_log(conn, args.log_id)
         errors = _all_errors(conn, store_id, log.id) if args.json else _page(conn, store_id, log.id, args.limit + 1)
+        with tenant(conn, store_id):
+            unlisted = get_unlisted_errors(conn, store_id, log.id)
     if args.json:
-        write_json([record_error_answer(error) for error in errors])
+        more = [unlisted_answer(unlisted)] if unlisted else []
+        write_json([record_error_answer(error) for error in errors] + more)
         return DONE
     screen = console()
     screen.print(_skipped(errors[: args.limit]) if errors else "no record was skipped")
     if len(errors) > args.limit:
         screen.print(f"… and more: --limit shows up to {MOST_LISTED}, --json all")
+    if unlisted:
+        screen.print(unlisted_answer(unlisted)["reason"])
     return DONE
 
 

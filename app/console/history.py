@@ -15,7 +15,7 @@ from app.console.sessions import caller, current_store, store_page
 from app.errors import ApiError
 from app.job_actions import Changed, cancel, existing, pause, resume, retry
 from app.paging import last_before_more, read_cursor, write_cursor
-from app.record_errors import download_csv, read_record_errors
+from app.record_errors import download_csv, read_record_errors, read_unlisted_errors
 from app.services import services
 from db.sync_logs import LogFilter, get_log, list_logs
 from db.sync_record_errors import FROM_THE_START
@@ -98,7 +98,14 @@ def _log(log_id: UUID, after: tuple[int, str]) -> dict[str, Any]:
     errors = read_record_errors(store_id, log_id, after, ERRORS_SHOWN + 1)
     last = last_before_more(errors, ERRORS_SHOWN)
     more = write_cursor(str(last.record_index), last.field) if last else None
-    return {"row": row, "steps": timeline_of(row), "errors": errors[:ERRORS_SHOWN], "more": more}
+    unlisted = read_unlisted_errors(store_id, log_id) if errors else 0
+    return {
+        "row": row,
+        "steps": timeline_of(row),
+        "errors": errors[:ERRORS_SHOWN],
+        "more": more,
+        "unlisted": unlisted,
+    }
 
 
 def _row(store_id: UUID, log_id: UUID) -> LogRow:

@@ -55,6 +55,7 @@ ANSWER_HEADERS: dict[str, dict[str, Any]] = {
 ERROR_HEADERS: dict[str, tuple[str, ...]] = {
     "UNAUTHORIZED": ("WWW-Authenticate",),
     "RATE_LIMITED": ("Retry-After",),
+    "STORAGE_FULL": ("Retry-After",),
     "UNAVAILABLE": ("Retry-After",),
 }
 ERROR_MAY_HAVE: dict[str, tuple[str, ...]] = {
@@ -75,6 +76,7 @@ ERRORS: dict[str, str] = {
     "UNSUPPORTED_MEDIA_TYPE": "send application/json",
     "IDEMPOTENCY_KEY_REUSED": "this Idempotency-Key came with another body before",
     "RATE_LIMITED": "more than 1200 requests a minute",
+    "STORAGE_FULL": "the store takes more than the 1000000000 bytes it may: delete data, or ask for more",
     "INTERNAL": "something went wrong on our side; the request id helps to find it",
     "SYNC_FAILED": "the batch could not be processed",
     "PLATFORM_FAILED": "the shop did not answer in time",

@@ -25,7 +25,7 @@ class PluginApi:
     """One store's connection to the API. Close it, or use it as a context."""
 
     def __init__(self, base_url: str, token: str, transport: httpx.BaseTransport | None = None) -> None:
-        headers = {"Authorization": f"Bearer {token}", "User-Agent": "sluice-demo"}
+        headers = {"Authorization": f"Bearer {token}", "User-Agent": "sluice-demo", "Accept-Encoding": "identity"}
         self._http = httpx.Client(base_url=base_url, headers=headers, timeout=TIMEOUT_SECONDS, transport=transport)
 
     def __enter__(self) -> Self:

@@ -9,7 +9,7 @@ from flask import Blueprint, Response, jsonify, request
 
 from app.answers import moment
 from app.auth import current_store_id, requires
-from app.body import read_json_body
+from app.body import SMALL_BODY, parse_json_body
 from app.errors import ApiError
 from app.explain import explain, parts_answer
 from app.known import read_known
@@ -62,8 +62,7 @@ def _entry_answer(entry: Covered) -> dict[str, Any]:
 @requires("pull")
 def fill() -> tuple[Response, int, dict[str, str]]:
     """Pull the holes of one entity, in one run. 409 where there is none."""
-    body = read_json_body(request, services().settings.max_body_bytes)
-    entity = _read(lambda sent: read_entity(read_object(sent)), body)
+    entity = _read(read_entity, parse_json_body(request, SMALL_BODY, lambda body: _read(read_object, body)))
     return started(start_run(Wanted(entity, "fill")), "fill", {"jobType": entity})
 
 

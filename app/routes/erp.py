@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from flask import Blueprint, Response, jsonify, request
 
 from app.audit.notes import note
 from app.auth import current_store_id, requires
-from app.body import read_json_body
+from app.body import batch_limits, parse_json_body
 from app.errors import ApiError
 from app.outbound_answers import intake_answer
+from app.quota import refuse_full_store
 from app.services import services
 from db.sync_items import Origin
 from db.tenancy import tenant
-from schemas.strict_json import NotJson, loads
+from schemas.json_bounds import TooMuch
+from schemas.json_records import NoRecords, Records, read_records
+from schemas.strict_json import NotJson
 from workers.outbound.catalogue import take_categories, take_products
 
 blueprint = Blueprint("erp", __name__)
@@ -24,26 +25,31 @@ blueprint = Blueprint("erp", __name__)
 @requires("erp")
 def put_catalogue(entity: str) -> Response:
     """Keep what is new, and ask for what changed to be sent to the shop: one transaction, committed before the answer."""
-    records = _records(entity)
-    note(records=len(records))
+    refuse_full_store()
+    try:
+        return _take(entity, _records(entity))
+    except NotJson as error:
+        raise ApiError("INVALID_JSON", f"{error}") from None
+    except TooMuch as error:
+        raise ApiError("PAYLOAD_TOO_LARGE", f"{error}") from None
+
+
+def _take(entity: str, records: Records) -> Response:
+    """Each record is parsed as it is validated; where one is no JSON, nothing of the batch is kept."""
     take = take_products if entity == "products" else take_categories
     store_id = current_store_id()
     with services().pool.connection() as conn, tenant(conn, store_id):
         intake = take(conn, store_id, records, Origin({"source": "erp"}))
+    note(records=intake.received)
     if intake.items:
         services().wake_up.push(store_id)
     return jsonify({"success": True, "data": intake_answer(intake)})
 
 
-def _records(entity: str) -> list[Any]:
+def _records(entity: str) -> Records:
     settings = services().settings
+    most = settings.max_batch_records
     try:
-        document = loads(read_json_body(request, settings.max_body_bytes))
-    except NotJson as error:
-        raise ApiError("INVALID_JSON", str(error)) from None
-    records = document.get(entity) if isinstance(document, dict) else None
-    if not isinstance(records, list):
-        raise ApiError("VALIDATION_ERROR", f"{entity} must be an array")
-    if len(records) > settings.max_batch_records:
-        raise ApiError("PAYLOAD_TOO_LARGE", f"at most {settings.max_batch_records} records in a batch")
-    return records
+        return parse_json_body(request, batch_limits(settings, most), lambda body: read_records(body, entity, most))
+    except NoRecords:
+        raise ApiError("VALIDATION_ERROR", f"{entity} must be an array") from None

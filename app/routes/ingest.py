@@ -8,9 +8,10 @@ import structlog
 from flask import Blueprint, Response, g, jsonify, request
 
 from app.auth import current_store_id, requires
-from app.body import read_json_body
+from app.body import batch_limits, parse_json_body
 from app.errors import ApiError
 from app.metrics.requests import note_records
+from app.quota import refuse_full_store
 from app.services import Services, services
 from app.waiting import look, wait_for_end, wanted_wait
 from db.sync_logs import LogView
@@ -30,10 +31,10 @@ IDEMPOTENCY_KEY = re.compile(r"[\x21-\x7e]{1,255}")
 def post_batch(entity: str) -> tuple[Response, int, dict[str, str]] | Response:
     """Accept a batch: durable before the answer, processed after it."""
     at_hand = services()
+    refuse_full_store()
     key = _idempotency_key()
-    body = read_json_body(request, at_hand.settings.max_body_bytes)
-    batch = _read(at_hand, entity, body)
-    fingerprint = fingerprint_of(entity, body) if key else None
+    limits = batch_limits(at_hand.settings, at_hand.settings.max_batch_records)
+    batch, fingerprint = parse_json_body(request, limits, lambda body: _read(at_hand, entity, body, key))
     receipt = _accept(at_hand, Acceptance(current_store_id(), entity, batch, key, fingerprint, g.request_id))
     structlog.contextvars.bind_contextvars(log_id=str(receipt.log_id), records=batch.received)
     if not receipt.replayed:
@@ -60,11 +61,13 @@ def _idempotency_key() -> str | None:
     return key
 
 
-def _read(at_hand: Services, entity: str, body: bytes) -> Batch:
+def _read(at_hand: Services, entity: str, body: bytes, key: str | None) -> tuple[Batch, bytes | None]:
+    """The batch, and with an idempotency key what tells it from another."""
     try:
-        return read_batch(ENTITIES[entity], body, at_hand.settings.max_batch_records, at_hand.hash_email)
+        batch = read_batch(ENTITIES[entity], body, at_hand.settings.max_batch_records, at_hand.hash_email)
     except EnvelopeError as error:
         raise ApiError(error.code, error.message) from None
+    return batch, fingerprint_of(entity, body) if key else None
 
 
 def _accept(at_hand: Services, wanted: Acceptance) -> Receipt:

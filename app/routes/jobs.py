@@ -12,10 +12,10 @@ from app.auth import current_store_id, requires
 from app.job_actions import cancel, existing, pause, resume, retry
 from app.paging import last_before_more, read_query, write_cursor
 from app.pulls import job_answers
-from app.record_errors import download_csv, download_ndjson, read_record_errors
+from app.record_errors import download_csv, download_ndjson, read_record_errors, read_unlisted_errors
 from app.services import services
 from db.sync_logs import LogFilter, LogView, get_log, list_logs
-from db.sync_record_errors import FROM_THE_START, RecordError, list_record_errors
+from db.sync_record_errors import FROM_THE_START, RecordError, get_unlisted_errors, list_record_errors
 from db.tenancy import tenant
 from schemas.queries import JobsQuery, RecordErrorsQuery
 
@@ -50,8 +50,9 @@ def get_job(log_id: UUID) -> Response:
     with services().pool.connection() as conn, tenant(conn, current_store_id()):
         log = existing(get_log(conn, current_store_id(), log_id))
         first = list_record_errors(conn, current_store_id(), log_id, FROM_THE_START, FIRST_ERRORS)
+        unlisted = get_unlisted_errors(conn, current_store_id(), log_id) if first else 0
         (answer,) = job_answers(conn, [log])
-    response = jsonify({"success": True, "data": _job_data(log, answer, first)})
+    response = jsonify({"success": True, "data": _job_data(log, answer, first, unlisted)})
     response.set_etag(log_tag(log), weak=True)
     response.headers["Cache-Control"] = "private, no-cache"
     if log.status == "running":
@@ -110,10 +111,11 @@ def _url(log: LogView) -> str:
     return url_for("jobs.get_job", log_id=log.id)
 
 
-def _job_data(log: LogView, answer: dict[str, Any], first: list[RecordError]) -> dict[str, Any]:
+def _job_data(log: LogView, answer: dict[str, Any], first: list[RecordError], unlisted: int = 0) -> dict[str, Any]:
     return {
         **answer,
         "errors": [record_error_answer(error) for error in first],
+        "errorsNotListed": unlisted,
         "errorsUrl": url_for("jobs.get_job_errors", log_id=log.id),
         "statusUrl": _url(log),
     }
@@ -124,7 +126,12 @@ def _errors_page(log_id: UUID) -> Response:
     size, cursor = asked["limit"], asked["cursor"]
     after = (int(cursor[0]), cursor[1]) if cursor else FROM_THE_START
     errors = read_record_errors(current_store_id(), log_id, after, size + 1)
+    unlisted = read_unlisted_errors(current_store_id(), log_id)
     last = last_before_more(errors, size)
     more = write_cursor(str(last.record_index), last.field) if last else None
-    data = {"errors": [record_error_answer(error) for error in errors[:size]], "nextCursor": more}
+    data = {
+        "errors": [record_error_answer(error) for error in errors[:size]],
+        "errorsNotListed": unlisted,
+        "nextCursor": more,
+    }
     return jsonify({"success": True, "data": data})

@@ -5,7 +5,7 @@ from __future__ import annotations
 from flask import Blueprint, Response, jsonify, request
 
 from app.auth import current_store_id, requires
-from app.body import read_json_body
+from app.body import SMALL_BODY, parse_json_body
 from app.errors import ApiError, not_found
 from app.pulled import PULLED
 from app.pulls import check_entity, pulled_store
@@ -34,7 +34,7 @@ def get_schedules() -> Response:
 def put(entity: str) -> Response:
     """Set an entity's schedule, in the place of one it has. 400 for one that can't be followed."""
     try:
-        asked = read_schedule(read_json_body(request, services().settings.max_body_bytes))
+        asked = parse_json_body(request, SMALL_BODY, read_schedule)
         schedule = make_schedule(entity, asked.mode, asked.stale_after_mins, _timing(asked))
     except WrongRequest as error:
         raise ApiError(error.code, error.message) from None

@@ -8,7 +8,7 @@ from uuid import UUID
 from flask import Blueprint, Response, jsonify, request
 
 from app.auth import current_store_id, requires
-from app.body import read_json_body
+from app.body import SMALL_BODY, parse_json_body
 from app.errors import ApiError, not_found
 from app.paging import last_before_more, read_query, write_cursor
 from app.pulls import job_answers, pulled_store, start_run, started
@@ -30,7 +30,7 @@ ROWS = RowsQuery()
 def start_job() -> tuple[Response, int, dict[str, str]]:
     """Start a run. 400 for fields that do not fit the mode, 409 while another of the same kind runs."""
     try:
-        asked = read_shopify_start(read_json_body(request, services().settings.max_body_bytes))
+        asked = parse_json_body(request, SMALL_BODY, read_shopify_start)
     except WrongRequest as error:
         raise ApiError(error.code, error.message) from None
     log_id = start_run(_wanted(asked), "shopify")

@@ -9,9 +9,11 @@ from typing import Any
 from flask import Blueprint, Response, jsonify
 
 from app.auth import current_store_id, requires
+from app.body import event_limits
 from app.errors import ApiError
 from app.outbound_requests import ask_shop, is_dry_run, read_body
 from app.pulls import start_run, started
+from app.quota import refuse_full_store
 from app.services import services
 from schemas.outbound_requests import MOST_EVENTS, EventsSchema, PullOrdersSchema
 from workers.inbound.pull_start import Wanted
@@ -55,7 +57,8 @@ def _wanted_orders(since: datetime | None) -> Wanted:
 @requires("erp")
 def post_events() -> tuple[Response, int]:
     """The ERP's events over HTTP: `{"events":[{"event":"pricing.price_changed","productId":"…"}]}`. Bad ones are counted."""
-    entries = read_body(EVENTS)["events"]
+    refuse_full_store()
+    entries = read_body(EVENTS, event_limits(services().settings, MOST_EVENTS))["events"]
     if len(entries) > MOST_EVENTS:
         raise ApiError("PAYLOAD_TOO_LARGE", f"at most {MOST_EVENTS} events in a request")
     read = [_event(entry) for entry in entries]

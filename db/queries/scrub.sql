@@ -23,6 +23,10 @@ ALTER SYSTEM RESET wal_recycle
 -- Puts the two before in force.
 SELECT pg_reload_conf()
 
+-- name: count_wal_ahead
+-- Segments that were kept for use as they are: they hold what was written before until their turn comes.
+SELECT count(*) FROM pg_ls_waldir() WHERE name ~ '^[0-9A-F]{24}$' AND name > pg_walfile_name(pg_current_wal_insert_lsn())
+
 -- name: switch_wal
 -- Nothing of before is in the segment that is written next.
 SELECT pg_switch_wal()

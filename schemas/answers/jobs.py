@@ -120,6 +120,9 @@ class PullsSchema(AnswerSchema):
     nextCursor = text("for the next page; null on the last", nullable=True)
 
 
+NOT_LISTED = "problems that were only counted: a job lists 5,000, and a record behind those counts one at least"
+
+
 class RecordErrorSchema(AnswerSchema):
     """One thing wrong with one record."""
 
@@ -134,6 +137,7 @@ class JobWithErrorsSchema(ListedJobSchema):
     """A job with the first of its record errors."""
 
     errors = several(RecordErrorSchema, "at most 10")
+    errorsNotListed = count(NOT_LISTED)
     errorsUrl = text("where all of them are")
 
 
@@ -141,6 +145,7 @@ class RecordErrorsSchema(AnswerSchema):
     """A page of record errors."""
 
     errors = several(RecordErrorSchema)
+    errorsNotListed = count(NOT_LISTED)
     nextCursor = text(nullable=True)
 
 

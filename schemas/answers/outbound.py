@@ -45,7 +45,8 @@ class IntakeSchema(AnswerSchema):
     staleCount = count()
     skippedCount = count()
     queuedItems = count("changes on their way to the shop")
-    errors = several(RefusedFieldSchema)
+    errors = several(RefusedFieldSchema, "at most 5,000")
+    errorsNotListed = count()
 
 
 class ItemErrorSchema(AnswerSchema):

@@ -193,7 +193,7 @@ def test_errors_are_downloaded_as_json_lines(client: FlaskClient, runtime: Runti
 
 def test_a_job_without_errors_has_an_empty_page(client: FlaskClient, runtime: Runtime, store: CreatedStore) -> None:
     log = sync(runtime, store.store_id, "orders", [make_order()])
-    assert get(client, store, f"jobs/{log.id}/errors") == {"errors": [], "nextCursor": None}
+    assert get(client, store, f"jobs/{log.id}/errors") == {"errors": [], "errorsNotListed": 0, "nextCursor": None}
 
 
 def test_a_failed_job_says_why_and_is_retried_in_its_place(

@@ -87,6 +87,16 @@ def test_a_run_goes_once_it_has_ended_and_its_items_are_gone(
     assert left == {"syncing", "needs_approval"}
 
 
+@pytest.mark.parametrize("status", ["approved", "rejected", "released"])
+def test_a_decided_hold_is_pruned_once_its_items_are_gone(
+    conn: Connection, store_id: UUID, root_conn: Connection, status: str
+) -> None:
+    root_conn.execute(RUN, (store_id, uuid4(), "hold", status))
+    assert prune_runs(conn, 50, 100) == 0
+    assert prune_runs(conn, 30, 100) == 1
+    assert count(root_conn, "wc_sync_batches") == 0
+
+
 WINDOW = """INSERT INTO sync_coverage (store_id, entity, covered_from, covered_until, mode, log_id, is_complete, recorded_at)
             VALUES (%s, %s, %s, %s, 'incremental', gen_random_uuid(), %s, %s)"""
 LONG_AGO = datetime(2025, 1, 1, tzinfo=UTC)

@@ -72,6 +72,16 @@ def test_missed_ticks_run_once(keeper: Shopkeeper, runtime: Runtime, root_conn: 
     assert run_due(runtime.pool) == []
 
 
+def test_a_store_above_its_quota_misses_its_ticks(keeper: Shopkeeper, runtime: Runtime, root_conn: Connection) -> None:
+    keeper.data("PUT", ORDERS, everySeconds=60)
+    make_due(root_conn)
+    root_conn.execute("DELETE FROM store_storage")
+    root_conn.execute("INSERT INTO store_storage (store_id, bytes) SELECT id, 1001 FROM stores")
+    assert run_due(runtime.pool, 1000) == []
+    make_due(root_conn)
+    assert len(run_due(runtime.pool, 1001)) == 1
+
+
 def test_dispatchers_at_once_start_one_run_a_tick(keeper: Shopkeeper, runtime: Runtime, root_conn: Connection) -> None:
     keeper.data("PUT", ORDERS, cron="*/5 * * * *")
     make_due(root_conn)

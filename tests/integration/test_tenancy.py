@@ -23,6 +23,7 @@ from db.push import plan_task
 from db.push import take_lease as take_push_lease
 from db.refresh_leases import take_lease
 from db.schedules import Schedule, put_schedule
+from db.storage import measure_storage
 from db.tenancy import tenant
 from tests.factories import MAKERS, make_customer, make_order
 from tests.outbound import make_erp_product, put_categories, put_products
@@ -63,6 +64,7 @@ def filled(runtime: Runtime, store: CreatedStore) -> CreatedStore:
         insert_alert(conn, store.store_id, new_id(), ("log_failed", "orders", "plugin"), None, 1.0, 0.0)
     with runtime.pool.connection() as conn:
         append(conn, command_event("store.create", store.store_id))
+        measure_storage(conn, 1000, timedelta(0))
     return store
 
 

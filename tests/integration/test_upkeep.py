@@ -149,6 +149,8 @@ def test_missed_deadlines_are_counted_by_what_took_the_time(
 
 def test_orders_are_pulled_on_schedule(runtime: Runtime, connected_store: UUID, root_conn: Connection) -> None:
     root_conn.execute("INSERT INTO wc_schedules VALUES (%s, 'orders', now() - interval '1 s')", (connected_store,))
+    assert run_task(runtime.pool, connected_store, "orders", is_full=True) == []
+    root_conn.execute("UPDATE wc_schedules SET next_run_at = now() - interval '1 minute'")
     [ticket] = run_task(runtime.pool, connected_store, "orders")
     assert (ticket.entity, ticket.queue) == ("orders", "pull")
 

@@ -9,10 +9,12 @@ from typing import Any
 import pytest
 from flask import Request
 
-from app.body import CHUNK_BYTES, read_json_body
+from app.body import PIECE_BYTES, parse_json_body
 from app.errors import STATUSES, ApiError
+from schemas.json_bounds import GZIP_INPUT_BYTES, JsonBounds
 
-MOST = 100_000
+MOST = 3 * 2**20
+LIMITS = JsonBounds(MOST, 100, 200)
 
 
 class Meter(io.BytesIO):
@@ -36,6 +38,10 @@ def request(body: bytes | Meter, headers: dict[str, str] | None = None, length: 
     return Request(environ)
 
 
+def read_json_body(asked: Request, limits: JsonBounds) -> bytes:
+    return parse_json_body(asked, limits, lambda body: body)
+
+
 def chunked(body: bytes | Meter) -> Request:
     return request(body, {"Transfer-Encoding": "chunked"}, None)
 
@@ -46,18 +52,18 @@ def gzipped(raw: bytes) -> Request:
 
 def refusal(asked: Request) -> tuple[int, str]:
     with pytest.raises(ApiError) as caught:
-        read_json_body(asked, MOST)
+        read_json_body(asked, LIMITS)
     return STATUSES[caught.value.code], caught.value.message
 
 
 @pytest.mark.parametrize("size", [0, 1, MOST])
 def test_a_body_is_read_whole(size: int) -> None:
-    assert read_json_body(request(b"x" * size), MOST) == b"x" * size
+    assert read_json_body(request(b"x" * size), LIMITS) == b"x" * size
 
 
-@pytest.mark.parametrize("size", [0, 1, CHUNK_BYTES, MOST])
+@pytest.mark.parametrize("size", [0, 1, GZIP_INPUT_BYTES, MOST])
 def test_a_chunked_body_is_read_whole(size: int) -> None:
-    assert read_json_body(chunked(b"x" * size), MOST) == b"x" * size
+    assert read_json_body(chunked(b"x" * size), LIMITS) == b"x" * size
 
 
 def test_a_body_without_a_length_is_refused() -> None:
@@ -81,17 +87,40 @@ def test_a_body_shorter_than_announced_is_refused() -> None:
 
 
 def test_a_gzip_body_is_inflated() -> None:
-    assert read_json_body(gzipped(gzip.compress(b"x" * MOST, mtime=0)), MOST) == b"x" * MOST
+    assert read_json_body(gzipped(gzip.compress(b"x" * MOST, mtime=0)), LIMITS) == b"x" * MOST
 
 
 def test_a_gzip_body_may_be_chunked() -> None:
     headers = {"Transfer-Encoding": "chunked", "Content-Encoding": "GZip"}
-    assert read_json_body(request(gzip.compress(b"{}", mtime=0), headers, None), MOST) == b"{}"
+    assert read_json_body(request(gzip.compress(b"{}", mtime=0), headers, None), LIMITS) == b"{}"
 
 
 @pytest.mark.parametrize("size", [MOST + 1, 100_000_000])
 def test_a_gzip_bomb_is_refused_at_the_bound(size: int) -> None:
     assert refusal(gzipped(gzip.compress(b"\0" * size, mtime=0)))[0] == 413
+
+
+@pytest.mark.parametrize("form", [request, chunked, lambda raw: gzipped(gzip.compress(raw, mtime=0))])
+@pytest.mark.parametrize(
+    ("body", "status"),
+    [
+        (b"[{" * 50 + b"," * 200, None),
+        (b"[{" * 50 + b"{", 413),
+        (b"," * 201, 413),
+        (b" " * 2_500_000 + b"[" * 101, 413),
+    ],
+)
+def test_a_body_with_too_many_values_is_refused(form: Any, body: bytes, status: int | None) -> None:
+    if status is None:
+        assert read_json_body(form(body), LIMITS) == body
+    else:
+        assert refusal(form(body))[0] == status
+
+
+def test_a_body_that_holds_too_much_is_not_read_to_its_end() -> None:
+    stream = Meter(b"[" * MOST)
+    assert refusal(request(stream))[0] == 413
+    assert stream.taken == PIECE_BYTES
 
 
 @pytest.mark.parametrize("left", [1, 10, 18, -8, -1])
@@ -102,6 +131,18 @@ def test_a_truncated_gzip_body_is_refused(left: int) -> None:
 @pytest.mark.parametrize("behind", [gzip.compress(b"{}", mtime=0), b"\0", b"x"])
 def test_anything_behind_a_gzip_body_is_refused(behind: bytes) -> None:
     assert refusal(gzipped(gzip.compress(b"{}", mtime=0) + behind)) == (400, "there is something behind the gzip body")
+
+
+def test_what_follows_a_whole_gzip_piece_is_refused() -> None:
+    """The member ends exactly where a piece of the input does."""
+    empty = len(gzip.compress(b"", compresslevel=0, mtime=0))
+    body = gzip.compress(b"x" * (GZIP_INPUT_BYTES - empty - 5), compresslevel=0, mtime=0)
+    spare = GZIP_INPUT_BYTES - len(body)
+    body = gzip.compress(b"x" * (GZIP_INPUT_BYTES - empty - 5 + spare), compresslevel=0, mtime=0)
+    assert len(body) == GZIP_INPUT_BYTES
+    many = JsonBounds(MOST, MOST, MOST)
+    assert read_json_body(gzipped(body), many) == gzip.decompress(body)
+    assert refusal(gzipped(body + b"x")) == (400, "there is something behind the gzip body")
 
 
 @pytest.mark.parametrize("raw", [b"{}", b"PK\x03\x04", gzip.compress(b"{}", mtime=0)[:-4] + b"\0\0\0\1"])
@@ -127,4 +168,4 @@ def test_another_content_type_is_refused(kind: str) -> None:
 def test_json_is_taken_however_it_is_spelled(kind: str) -> None:
     asked = request(b"{}")
     asked.environ["CONTENT_TYPE"] = kind
-    assert read_json_body(Request(asked.environ), MOST) == b"{}"
+    assert read_json_body(Request(asked.environ), LIMITS) == b"{}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
@@ -49,10 +50,15 @@ def plain(entity: Entity) -> dict[str, Any]:
     return value
 
 
+def strictly(entity: Entity, payload: Any) -> Any:
+    """The verdict of marshmallow alone: a schema that was not compiled takes no entry of a list the fast way."""
+    return load_strictly(replace(entity, schema=type(entity.schema)()), payload)
+
+
 @pytest.mark.parametrize("name", ENTITIES)
 def test_the_usual_record_takes_the_fast_way(name: str) -> None:
     entity = ENTITIES[name]
-    assert entity.fast_load(plain(entity)) == load_strictly(entity, plain(entity))
+    assert entity.fast_load(plain(entity)) == strictly(entity, plain(entity))
 
 
 @pytest.mark.parametrize("name", ENTITIES)
@@ -67,7 +73,7 @@ def test_what_the_fast_way_accepts_marshmallow_accepts_alike(name: str, data: st
         record.pop(field, None)
     fast = entity.fast_load(record)
     if fast is not None:
-        strict = load_strictly(entity, record)
+        strict = strictly(entity, record)
         assert fast == strict
         assert repr(fast) == repr(strict)  # Decimal("1.5") equals Decimal("1.500000"), but is not stored alike
 
@@ -78,7 +84,7 @@ def test_items_are_judged_alike(items: list[dict[str, Any]]) -> None:
     entity = ENTITIES["orders"]
     record = plain(entity) | {"items": items}
     fast = entity.fast_load(record)
-    assert fast is None or repr(fast) == repr(load_strictly(entity, record))
+    assert fast is None or repr(fast) == repr(strictly(entity, record))
 
 
 @pytest.mark.parametrize("payload", [None, 7, "text", [], {}])

@@ -34,6 +34,7 @@ WRONG = [
     ("AUDIT_RETENTION_DAYS", "29"),
     ("RATE_LIMIT_PER_MINUTE", "0"),
     ("MAX_OPEN_LOGS_PER_STORE", "x"),
+    ("MAX_STORE_BYTES", "-1"),
     ("QUEUE_WINDOW", "1001"),
     ("DB_POOL_SIZE", "101"),
     ("PULL_WORKERS", "0"),

@@ -116,12 +116,11 @@ def _apply_in_transaction(
     claimed = claim_log(conn, store_id, log_id, attempt)
     if claimed is None:
         return None
-    valid, errors = validate_batch(claimed)
-    applied = apply_batch(conn, store_id, claimed.claim, valid)
-    refused = len({error.record_index for error in errors})
-    counts = applied.counts_with(refused)
-    replace_record_errors(conn, store_id, log_id, errors + applied.errors)
-    _finish(conn, store_id, claimed, counts, valid)
+    batch = validate_batch(claimed)
+    applied = apply_batch(conn, store_id, claimed.claim, batch.valid)
+    counts = applied.counts_with(batch.refused)
+    replace_record_errors(conn, store_id, log_id, batch.errors + applied.errors, batch.unlisted)
+    _finish(conn, store_id, claimed, counts, batch.valid)
     return counts, admit_next(conn, store_id, runtime.settings.queue_window)
 
 

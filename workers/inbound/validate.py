@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from contextvars import copy_context
+from dataclasses import dataclass, field
 from typing import Any
 
 from db.rows import Versioned
 from db.sync_logs import ClaimedLog
-from db.sync_record_errors import RecordError
+from db.sync_record_errors import MOST_LISTED, RecordError
 from schemas.entities import ENTITIES, Entity, external_id, load_record
-from schemas.reasons import REASONS, Problem
+from schemas.reasons import REASONS, Problem, further_entries
 from schemas.strict_json import loads
 from workers.inbound.payload import unpack
 from workers.inbound.plan import versioned
@@ -17,20 +19,41 @@ from workers.inbound.plan import versioned
 ERASED = {"erased": True}
 
 
-def validate_batch(claimed: ClaimedLog) -> tuple[list[Versioned[Any]], list[RecordError]]:
+@dataclass(slots=True)
+class Validated:
+    """A batch's records. `refused` of them are invalid: `errors` lists why, and `unlisted` more problems are only counted."""
+
+    valid: list[Versioned[Any]] = field(default_factory=list)
+    errors: list[RecordError] = field(default_factory=list)
+    refused: int = 0
+    unlisted: int = 0
+
+    def refuse(self, found: list[RecordError]) -> None:
+        room = max(MOST_LISTED - len(self.errors), 0)
+        self.errors += found[:room]
+        self.unlisted += len(found[room:])
+        self.refused += 1
+
+
+def validate_batch(claimed: ClaimedLog) -> Validated:
     """One bad record never fails the others (promise 5)."""
-    entity = ENTITIES[claimed.entity]
-    valid: list[Versioned[Any]] = []
-    errors: list[RecordError] = []
+    return copy_context().run(_validate_batch, claimed)
+
+
+def _validate_batch(claimed: ClaimedLog) -> Validated:
+    """In a context of its own: once the list of errors is full, one bad entry of a record is enough to refuse it."""
+    entity, validated = ENTITIES[claimed.entity], Validated()
     for index, payload in enumerate(loads(unpack(claimed.body))):
         record = load_record(entity, payload)
         result = [*record] if isinstance(record, list) else versioned(index, record, claimed.accepted_at)
         if isinstance(result, Versioned):
-            valid.append(result)
-        else:
-            found = result if isinstance(result, list) else [result]
-            errors += record_errors(entity, index, payload, found)
-    return valid, errors
+            validated.valid.append(result)
+            continue
+        found = result if isinstance(result, list) else [result]
+        validated.refuse(record_errors(entity, index, payload, found))
+        if len(validated.errors) == MOST_LISTED:
+            further_entries.set(0)
+    return validated
 
 
 def record_errors(entity: Entity, index: int, payload: Any, found: list[Problem]) -> list[RecordError]:

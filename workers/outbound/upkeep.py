@@ -17,6 +17,7 @@ from app.settings import Settings
 from db.errors import is_contended, safe_facts
 from db.pool import Pool
 from db.push import claim_task, list_due_stores, list_due_tasks, plan_task, prune_items, prune_runs
+from db.storage import list_full_stores, measure_storage
 from db.sync_logs import Ticket
 from db.tenancy import tenant
 from workers.inbound.pull_start import AlreadyRunning, Wanted, start_pull
@@ -32,6 +33,8 @@ PULL_EVERY = timedelta(minutes=5)
 MOST_STORES = 500
 PRUNE_EVERY_SECONDS = 600.0
 PRUNED_AT_ONCE = 1000
+STORAGE_PAUSE = timedelta(minutes=5)
+STORAGE_BLOCKS = 1000  # 8 MB of each table
 
 
 @dataclass(slots=True)
@@ -42,11 +45,14 @@ class Upkeep:
     pool: Pool
     wake_up: WakeUp
     pruned_at: float = float("-inf")
+    storage_pause: timedelta = STORAGE_PAUSE
+    storage_looked_at: float = float("-inf")
 
     def tick(self) -> None:
         """One round. Raises psycopg.Error and PoolTimeout where the database is away."""
         self._run_tasks()
         self._prune()
+        self._measure_storage()
         announce_orders(self.pool, self.wake_up)
         with self.pool.connection() as conn:
             due = list_due_stores(conn, MOST_STORES)
@@ -56,13 +62,15 @@ class Upkeep:
     def _run_tasks(self) -> None:
         with self.pool.connection() as conn:
             due = list_due_tasks(conn, MOST_STORES)
+            most_bytes = self.settings.max_store_bytes
+            full = list_full_stores(conn, most_bytes) if due and most_bytes else []
         for store_id, task in due:
-            self.wake_up.enqueue(self._try(store_id, task))
+            self.wake_up.enqueue(self._try(store_id, task, store_id in full))
 
-    def _try(self, store_id: UUID, task: str) -> list[Ticket]:
+    def _try(self, store_id: UUID, task: str, is_full: bool) -> list[Ticket]:
         """What stands in one store's way holds up no other: that task stays due."""
         try:
-            return run_task(self.pool, store_id, task)
+            return run_task(self.pool, store_id, task, is_full)
         except Error as error:
             if not is_contended(error):
                 raise
@@ -80,6 +88,19 @@ class Upkeep:
         if max(items, runs) < PRUNED_AT_ONCE:
             self.pruned_at = time.monotonic()
 
+    def _measure_storage(self) -> None:
+        """Measure what each store takes, where a quota asks for it; once in a pause over all dispatchers."""
+        if not self.settings.max_store_bytes:
+            return
+        if time.monotonic() < self.storage_looked_at + self.storage_pause.total_seconds():
+            return
+        with self.pool.connection() as conn:
+            stores = measure_storage(conn, STORAGE_BLOCKS, self.storage_pause)
+            full = len(list_full_stores(conn, self.settings.max_store_bytes))
+        self.storage_looked_at = time.monotonic()
+        if stores is not None:
+            log.info("storage_measured", stores=stores, full=full)
+
 
 def next_run(task: str, now: datetime) -> datetime:
     """The next tick of a task after `now`, in UTC; intervals keep to the clock, so that ticks don't drift."""
@@ -91,15 +112,18 @@ def next_run(task: str, now: datetime) -> datetime:
     return midnight + ((now - midnight) // step + 1) * step
 
 
-def run_task(pool: Pool, store_id: UUID, task: str) -> list[Ticket]:
-    """Have the tick, unless another dispatcher has it, and do what it asks for: one transaction. Returns what to enqueue."""
+def run_task(pool: Pool, store_id: UUID, task: str, is_full: bool = False) -> list[Ticket]:
+    """Have the tick, unless another dispatcher has it, and do what it asks for: one transaction. Returns what to enqueue.
+
+    A store above its quota pulls no orders.
+    """
     with pool.connection() as conn, tenant(conn, store_id):
         following = next_run(task, datetime.now(UTC))
         plan_task(conn, store_id, task, following)
         if not claim_task(conn, store_id, task, following):
             return []
         if task == "orders":
-            return _pull_orders(conn, store_id)
+            return [] if is_full else _pull_orders(conn, store_id)
         items = (
             start_full(conn, store_id, "schedule", force=False).items
             if task == "full"

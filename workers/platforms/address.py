@@ -20,6 +20,7 @@ from urllib.parse import urlsplit
 import httpcore
 import httpx
 
+from workers.platforms.answer_body import ACCEPT_ENCODING
 from workers.platforms.base import PlatformError
 
 REFUSED = "SHOP_ADDRESS_REFUSED"
@@ -153,4 +154,10 @@ class GuardedTransport(httpx.HTTPTransport):
 
 def guarded_client(address: ShopAddress, timeout: httpx.Timeout) -> httpx.Client:
     """A client for one shop: guarded, without redirects, cookies or proxies taken from the environment."""
-    return httpx.Client(transport=GuardedTransport(address), timeout=timeout, follow_redirects=False, trust_env=False)
+    return httpx.Client(
+        transport=GuardedTransport(address),
+        timeout=timeout,
+        headers={"Accept-Encoding": ACCEPT_ENCODING},
+        follow_redirects=False,
+        trust_env=False,
+    )

@@ -33,6 +33,11 @@ def too_large() -> PlatformError:
     )
 
 
+def encoding_refused() -> PlatformError:
+    message = "The shop's server compresses its answers in a way that was not asked for. Let it use gzip, or none."
+    return PlatformError("PLATFORM_ENCODING_REFUSED", message, retryable=False)
+
+
 def redirected() -> PlatformError:
     message = "The shop's address leads on to another one. Set the address that the shop really has."
     return PlatformError("SHOP_ADDRESS_REDIRECTS", message, retryable=False)

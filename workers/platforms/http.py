@@ -12,13 +12,13 @@ import httpx
 
 from app.logs import get_logger
 from workers.platforms.address import ShopAddress, guarded_client
+from workers.platforms.answer_body import read_body
 from workers.platforms.answers import Answer, read_document, request_id
 from workers.platforms.base import PlatformError
 from workers.platforms.failures import (
     bad_certificate,
     rate_limited,
     redirected,
-    too_large,
     unreachable,
     unreadable,
 )
@@ -28,7 +28,6 @@ log = get_logger(__name__)
 
 TIMEOUT = httpx.Timeout(connect=5.0, read=20.0, write=10.0, pool=5.0)
 CALL_BUDGET_SECONDS = 60.0
-MOST_BODY_BYTES = 64 * 1024 * 1024
 FIRST_DELAY_SECONDS = 0.5
 LONGEST_DELAY_SECONDS = 16.0
 JITTER = 0.5
@@ -144,20 +143,8 @@ class PlatformHttp:
         with self._client.stream(
             request.method, request.url, headers=headers, content=request.content, timeout=limits
         ) as response:
-            body = read_body(response, deadline, self._clock)
+            body = read_body(response, deadline, self._clock.monotonic)
             return Answer(response.status_code, response.headers, read_document(body))
-
-
-def read_body(response: httpx.Response, deadline: float, clock: Clock) -> bytes:
-    """The whole body. The read timeout is per piece: what drips in slowly is stopped by the deadline, with TimeoutError."""
-    body = bytearray()
-    for piece in response.iter_bytes():
-        body += piece
-        if len(body) > MOST_BODY_BYTES:
-            raise too_large()
-        if clock.monotonic() > deadline:
-            raise TimeoutError
-    return bytes(body)
 
 
 def is_about_certificate(error: BaseException | None) -> bool:

@@ -23,7 +23,7 @@ def _intake(name: str, record: Any, example: dict[str, Any]) -> Operation:
         " changes nothing. A record that does not fit its schema is skipped, and listed in `errors`.",
         body=Batch(name, record, example, is_plugin=False),
         answers=(Answer(200, "Where each record went.", shapes.IntakeSchema, INTAKE),),
-        errors=(*BODY, *CALLER, *SERVER),
+        errors=(*BODY, *CALLER, "STORAGE_FULL", *SERVER),
     )
 
 
@@ -46,7 +46,7 @@ OPERATIONS = (
                 {"receivedCount": 1, "acceptedCount": 1, "refused": []},
             ),
         ),
-        errors=(*BODY, *CALLER, *SERVER),
+        errors=(*BODY, *CALLER, "STORAGE_FULL", *SERVER),
     ),
     _intake("products", ErpProductSchema, ERP_PRODUCT),
     _intake("categories", ErpCategorySchema, ERP_CATEGORY),

@@ -93,7 +93,7 @@ def _batch(name: str, record: type[Schema], example: dict[str, Any]) -> Operatio
         headers=("Idempotency-Key", "Prefer"),
         body=Batch(name, record, example),
         answers=(ACCEPTED, DONE),
-        errors=(*BODY, *CALLER, "IDEMPOTENCY_KEY_REUSED", "SYNC_FAILED", *SERVER),
+        errors=(*BODY, *CALLER, "STORAGE_FULL", "IDEMPOTENCY_KEY_REUSED", "SYNC_FAILED", *SERVER),
     )
 
 

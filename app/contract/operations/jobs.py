@@ -47,7 +47,7 @@ RUNNING = {
     "finishedAt": None,
 }
 PROBLEM = {"index": 1, "id": "1002", "field": "total", "code": "required", "reason": "is missing or empty"}
-DETAIL = {**LISTED, "errors": [PROBLEM], "errorsUrl": f"/api/sync/jobs/{LOG}/errors"}
+DETAIL = {**LISTED, "errors": [PROBLEM], "errorsNotListed": 0, "errorsUrl": f"/api/sync/jobs/{LOG}/errors"}
 CHANGED: dict[str, Any] = {**DETAIL, **RUNNING, "errors": []}
 STATUS = {
     "count": 2000,
@@ -145,7 +145,7 @@ OPERATIONS = (
                 200,
                 "Record errors, by place in the batch.",
                 RecordErrorsSchema,
-                {"errors": [PROBLEM], "nextCursor": "1.total"},
+                {"errors": [PROBLEM], "errorsNotListed": 0, "nextCursor": "1.total"},
                 may_have=("Content-Disposition",),
                 also={
                     "text/csv": "index,id,field,code,reason\r\n1,1002,total,required,is missing or empty\r\n",

@@ -90,7 +90,7 @@ SHOPIFY = (
         " time: 409 names the one in progress, and answers also where the shop is not connected.",
         body=Body(ShopifyStartSchema, {"jobType": "orders", "syncMode": "populate", "days": 30}),
         answers=(started({**STARTED, "jobType": "orders"}, *STEER),),
-        errors=(*BODY, *CALLER, "CONFLICT", *SERVER),
+        errors=(*BODY, *CALLER, "STORAGE_FULL", "CONFLICT", *SERVER),
     ),
     Operation(
         name="listShopifyJobs",
@@ -128,7 +128,7 @@ TIKTOK = (
         places=TIKTOK_ENTITY,
         query=TiktokQuery,
         answers=(started({**STARTED, "syncMode": "incremental", "sync_type": "orders_incremental"}),),
-        errors=("VALIDATION_ERROR", *CALLER, "NOT_FOUND", "CONFLICT", *SERVER),
+        errors=("VALIDATION_ERROR", *CALLER, "STORAGE_FULL", "NOT_FOUND", "CONFLICT", *SERVER),
     ),
     Operation(
         name="startTiktokFullSync",
@@ -141,7 +141,7 @@ TIKTOK = (
         places=TIKTOK_ENTITY,
         query=TiktokFullQuery,
         answers=(started({**STARTED, "syncMode": "full", "sync_type": "orders_full"}),),
-        errors=("VALIDATION_ERROR", *CALLER, "NOT_FOUND", "CONFLICT", *SERVER),
+        errors=("VALIDATION_ERROR", *CALLER, "STORAGE_FULL", "NOT_FOUND", "CONFLICT", *SERVER),
     ),
     Operation(
         name="getTiktokStatus",
@@ -236,7 +236,7 @@ COVERAGE = (
         about="All of one entity, in one run. 409 where there is none, or a run is in progress.",
         body=Body(EntitySchema, {"entity": "orders"}),
         answers=(started({**STARTED, "syncMode": "fill", "jobType": "orders"}),),
-        errors=(*BODY, *CALLER, "CONFLICT", *SERVER),
+        errors=(*BODY, *CALLER, "STORAGE_FULL", "CONFLICT", *SERVER),
     ),
     Operation(
         name="explain",

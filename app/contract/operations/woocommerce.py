@@ -149,6 +149,6 @@ OPERATIONS = (
             started({**STARTED, "syncMode": "update"}),
             Answer(200, "The first page (`dry_run=true`).", shapes.PreviewedOrdersSchema, PREVIEWED_ORDERS),
         ),
-        errors=(*BODY, *CALLER, "CONFLICT", "PLATFORM_FAILED", *SERVER),
+        errors=(*BODY, *CALLER, "STORAGE_FULL", "CONFLICT", "PLATFORM_FAILED", *SERVER),
     ),
 )

@@ -114,6 +114,7 @@ INTAKE: dict[str, Any] = {
     **dict.fromkeys(("updatedCount", "unchangedCount", "staleCount", "skippedCount"), 0),
     "insertedCount": 1,
     "queuedItems": 1,
+    "errorsNotListed": 0,
     "errors": [],
 }
 ERP_PRODUCT = {

@@ -10,9 +10,10 @@ import httpx
 
 from schemas.strict_json import dumps
 from workers.platforms.address import ShopAddress
+from workers.platforms.answer_body import read_body
 from workers.platforms.answers import Answer
 from workers.platforms.failures import bad_certificate
-from workers.platforms.http import USER_AGENT, Clock, is_about_certificate, read_body
+from workers.platforms.http import USER_AGENT, Clock, is_about_certificate
 from workers.platforms.woocommerce import errors
 from workers.platforms.woocommerce.answers import NotTheApi, data_of, read_document
 from workers.platforms.woocommerce.auth import Pair, Param, ShopKey, encoded, query_pairs, signed_pairs
@@ -117,7 +118,7 @@ class ShopCalls:
         deadline = self._clock.monotonic() + TIMEOUT_SECONDS
         try:
             with self._http.stream(method, url, content=content, headers=headers, auth=auth) as response:
-                body = read_body(response, deadline, self._clock)
+                body = read_body(response, deadline, self._clock.monotonic)
         except (httpx.TimeoutException, TimeoutError):
             raise NetworkError(errors.PLATFORM_TIMED_OUT) from None
         except httpx.RequestError as error:
