@@ -129,7 +129,17 @@ def test_a_refused_records_padded_id_is_erased(client: FlaskClient, runtime: Run
 
 def test_no_other_number_is_read_as_an_id() -> None:
     """Forms that the erasure need not look for, since no record with them is stored."""
-    for spelling in ("4217.0", "4.217e3", "42170e-1", '"+4217"', '"4_217"', '"4217.0"', '"٤٢١٧"', '"４２１７"', "[4217]"):
+    for spelling in (
+        "4217.0",
+        "4.217e3",
+        "42170e-1",
+        '"+4217"',
+        '"4_217"',
+        '"4217.0"',
+        '"٤٢١٧"',
+        '"４２１７"',
+        "[4217]",
+    ):
         for entity in (CUSTOMERS, ORDERS):
             assert isinstance(load_record(entity, loads(body_of(entity.name, spelling))[entity.name][0]), list)
 
