@@ -18,6 +18,7 @@ REASONS = {
     "not_a_sku": "must hold no comma, and no blank at its begin or end",
     "not_a_flag": "must be true or false",
     "not_a_url": "must be an address that starts with http:// or https://",
+    "holds_an_address": "must hold no e-mail address",
     "not_below_regular_price": "must be lower than the regular price",
     "before_its_begin": "must not lie before the begin of the sale",
     "too_long": "is longer than allowed",
