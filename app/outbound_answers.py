@@ -142,7 +142,7 @@ def stats_answer(
 
 
 def preview_answer(preview: Preview) -> dict[str, Any]:
-    """What a sync would change: `wooCommerce` is what the shop has, `erp` what would be sent."""
+    """What a sync would change: `wooCommerce` is what the shop has, `erp` what would be sent, `removed` what would not."""
     return {
         "id": str(preview.target_id),
         "label": preview.label,
@@ -151,6 +151,7 @@ def preview_answer(preview: Preview) -> dict[str, Any]:
         "differences": [
             {"field": one.field, "wooCommerce": one.theirs, "erp": one.ours} for one in preview.differences
         ],
+        "removed": [{"field": one.field, "parts": one.parts} for one in preview.removed],
     }
 
 

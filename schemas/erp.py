@@ -38,11 +38,11 @@ class Id(StrictField):
 
 
 class Sku(MaskedText):
-    """A stock keeping unit that WooCommerce keeps as it is: it trims blanks, and its filter splits at commas."""
+    """A stock keeping unit that WooCommerce keeps as it is: it trims blanks, strips tags, and its filter splits at commas."""
 
     def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> str:
         sku = super()._deserialize(value, attr, data, **kwargs)
-        if sku != sku.strip() or "," in sku:
+        if sku != sku.strip() or "," in sku or "<" in sku:
             raise refuse("not_a_sku")
         return sku
 

@@ -15,7 +15,7 @@ REASONS = {
     "not_an_id": "must be a positive whole number within 64 bits",
     "not_a_date": "must be a date and time in ISO 8601, between the years 1000 and 9999",
     "not_a_uuid": "must be a UUID",
-    "not_a_sku": "must hold no comma, and no blank at its begin or end",
+    "not_a_sku": "must hold no comma and no <, and no blank at its begin or end",
     "not_a_flag": "must be true or false",
     "not_a_url": "must be an address that starts with http:// or https://",
     "holds_an_address": "must hold no e-mail address",

@@ -103,6 +103,7 @@ def test_workers_know_no_web() -> None:
         "zstandard",
         "croniter",
         "oauthlib",
+        "nh3",
     )
     assert strangers("workers", (*ours, *third_party)) == []
 

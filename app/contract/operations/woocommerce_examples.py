@@ -79,6 +79,7 @@ DRY_RUN: dict[str, Any] = {
             "action": "update",
             "wooCommerceId": 501,
             "differences": [{"field": "regular_price", "wooCommerce": "24.99", "erp": "22.00"}],
+            "removed": [{"field": "description", "parts": ["<script>"]}],
         }
     ],
 }
