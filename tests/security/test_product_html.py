@@ -203,6 +203,12 @@ def test_a_name_keeps_its_words(text: str, sent: str) -> None:
     assert named(text) == sent
 
 
+def test_a_description_of_tags_alone_is_not_parsed() -> None:
+    """Nested so deep, it would keep the parser busy for seconds, a product."""
+    assert Markup(described("<div>" * 40_000)).tags == []
+    assert described("<b>x</b>" * 4000) == "<b>x</b>" * 4000
+
+
 def test_a_name_of_markup_alone_becomes_the_sku() -> None:
     """WooCommerce shows a product without a name as its number."""
     assert named("<script>steal()</script>") == "BW-1"
