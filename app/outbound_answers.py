@@ -27,6 +27,7 @@ def intake_answer(intake: Intake) -> dict[str, Any]:
         "staleCount": counts.get("stale", 0),
         "skippedCount": len(intake.refused),
         "queuedItems": intake.items,
+        "maskedCount": intake.masked,
         "errors": [
             {"index": refusal.index, "field": problem.field, "code": problem.code, "reason": problem.reason}
             for refusal in intake.refused

@@ -45,6 +45,7 @@ class IntakeSchema(AnswerSchema):
     staleCount = count()
     skippedCount = count()
     queuedItems = count("changes on their way to the shop")
+    maskedCount = count("records taken with an e-mail address in a text, which was cut to its first letter")
     errors = several(RefusedFieldSchema)
 
 

@@ -35,7 +35,7 @@ from schemas.records import ErpCategory, ErpProduct, Order
 from tests.conftest import Database
 from tests.factories import MAKERS, make_item, make_order
 from tests.outbound import make_erp_product
-from tests.pipeline import post
+from tests.pipeline import bearer, post
 
 # Written out here and not taken from the code: what the promise names.
 FORMS = {
@@ -226,6 +226,20 @@ def test_a_product_of_the_erp_is_masked(name: str, form: str) -> None:
         "too_long"
     ]  # a SKU, letter by letter
     assert not holds_it(repr(found))
+
+
+def test_the_answer_counts_masked_products(client: FlaskClient, conn: Connection) -> None:
+    shop = create_store(conn, "A shop", "woocommerce")
+    products = [
+        make_erp_product(),
+        make_erp_product(description="ask jane&#64;example.com"),
+        make_erp_product(name="jane@example.com"),
+    ]
+    answer = client.put("/api/v1/erp/products", json={"products": products}, headers=bearer(shop.token))
+    assert (answer.json or {})["data"]["maskedCount"] == 2
+    lamps = {"category_id": str(uuid4()), "name": "Lamps", "description": "not a field of ours"}
+    answer = client.put("/api/v1/erp/categories", json={"categories": [lamps]}, headers=bearer(shop.token))
+    assert (answer.json or {})["data"]["maskedCount"] == 0
 
 
 @pytest.mark.parametrize("form", FORMS)

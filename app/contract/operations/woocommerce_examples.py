@@ -115,6 +115,7 @@ INTAKE: dict[str, Any] = {
     **dict.fromkeys(("updatedCount", "unchangedCount", "staleCount", "skippedCount"), 0),
     "insertedCount": 1,
     "queuedItems": 1,
+    "maskedCount": 0,
     "errors": [],
 }
 ERP_PRODUCT = {
