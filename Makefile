@@ -25,10 +25,10 @@ demo: setup ## post a sample shop through the real API, and look at what arrived
 	@$(BIN)/python -m app demo
 
 demo-shopify: setup ## pull a fake Shopify shop through the real API, with a progress bar
-	@$(BIN)/python -m tests.fakes.demo shopify
+	@ALLOW_HTTP_SHOPS=true $(BIN)/python -m tests.fakes.demo shopify
 
 demo-tiktok: setup ## the same with a fake TikTok Shop
-	@$(BIN)/python -m tests.fakes.demo tiktok
+	@ALLOW_HTTP_SHOPS=true $(BIN)/python -m tests.fakes.demo tiktok
 
 run: setup ## everything in this terminal: PostgreSQL, Redis, API, workers, dispatcher; Ctrl-C stops it
 	@$(BIN)/python -m app up

@@ -12,10 +12,11 @@ from typing import Any, cast
 import structlog
 from structlog.typing import EventDict, Processor, WrappedLogger
 
+from schemas.privacy import redact_emails
+
 # What tokens and keys of ours and of the platforms begin with; a foreign library may quote one.
 SECRET = re.compile(r"\b(slc_|ck_|cs_|shp[a-z]{2}_)[\w-]{8,}")
 CONTAINERS = (list, tuple, dict)
-EMAIL = re.compile(r"[^\s@\"'<>()\[\]{},;:=]+@[^\s@\"'<>()\[\]{},;:=]+\.[^\s@\"'<>()\[\]{},;:=]+")
 
 
 def redact(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
@@ -23,15 +24,15 @@ def redact(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
     for key, value in event.items():
         kind = type(value)
         if kind is str:
-            if "@" in value or "_" in value:  # few are: the rest costs a look
-                event[key] = _redacted_text(value)
+            event[key] = _redacted_text(value)
         elif kind in CONTAINERS:
             event[key] = _redacted(value)
     return event
 
 
 def _redacted_text(text: str) -> str:
-    return SECRET.sub("[secret]", EMAIL.sub("[email]", text) if "@" in text else text)
+    plain = redact_emails(text, "[email]")
+    return SECRET.sub("[secret]", plain) if "_" in plain else plain
 
 
 def _redacted(value: Any) -> Any:

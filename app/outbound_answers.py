@@ -29,6 +29,7 @@ def intake_answer(intake: Intake) -> dict[str, Any]:
         "staleCount": counts.get("stale", 0),
         "skippedCount": len(intake.refused),
         "queuedItems": intake.items,
+        "maskedCount": intake.masked,
         "errors": [
             {"index": index, "field": problem.field, "code": problem.code, "reason": problem.reason}
             for index, problem in problems[:MOST_LISTED]
@@ -144,7 +145,7 @@ def stats_answer(
 
 
 def preview_answer(preview: Preview) -> dict[str, Any]:
-    """What a sync would change: `wooCommerce` is what the shop has, `erp` what would be sent."""
+    """What a sync would change: `wooCommerce` is what the shop has, `erp` what would be sent, `removed` what would not."""
     return {
         "id": str(preview.target_id),
         "label": preview.label,
@@ -153,6 +154,7 @@ def preview_answer(preview: Preview) -> dict[str, Any]:
         "differences": [
             {"field": one.field, "wooCommerce": one.theirs, "erp": one.ours} for one in preview.differences
         ],
+        "removed": [{"field": one.field, "parts": one.parts} for one in preview.removed],
     }
 
 

@@ -50,6 +50,16 @@ def whole(low: int, high: int) -> Callable[[str], int]:
     return parse
 
 
+def ports(value: str) -> frozenset[int]:
+    """TCP ports, separated by commas."""
+    listed = [entry.strip() for entry in value.split(",")]
+    if not all(
+        entry.isascii() and entry.isdecimal() and len(entry) <= 5 and 1 <= int(entry) <= 65535 for entry in listed
+    ):
+        raise ValueError("a list of ports from 1 to 65535, separated by commas")
+    return frozenset(map(int, listed))
+
+
 def one_of(*allowed: str) -> Callable[[str], str]:
     """One of these words."""
 

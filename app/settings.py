@@ -16,6 +16,7 @@ from app.setting_values import (
     https_url,
     moment,
     one_of,
+    ports,
     proxies,
     secret,
     secrets,
@@ -31,6 +32,7 @@ T = TypeVar("T")
 LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR")
 LOG_FORMATS = ("console", "json")
 NO_KEYS: tuple[str, ...] = ()
+SHOP_PORTS = frozenset({80, 443, 8080, 8443})
 PREPARE_AFTER = 5  # uses of a statement, as psycopg has it
 
 NO_USERS: tuple[ErpUser, ...] = ()
@@ -85,6 +87,7 @@ class Settings:
     alert_skipped_percent: int
     alert_watermark_seconds: int
     allow_http_shops: bool
+    allowed_shop_ports: frozenset[int]
     tiktok_calls_per_second: int
     prepared_statements: bool
     trusted_proxies: TrustedProxies
@@ -212,6 +215,7 @@ def _platforms(read: _Reader) -> partial[Settings]:
         pull_turn_seconds=read("PULL_TURN_SECONDS", whole(1, 3600), 60),
         push_cache_seconds=read("PUSH_CACHE_SECONDS", whole(1, 366 * 24 * 3600), 24 * 3600),
         allow_http_shops=read("ALLOW_HTTP_SHOPS", yes_or_no, False),
+        allowed_shop_ports=read("ALLOWED_SHOP_PORTS", ports, SHOP_PORTS),
         tiktok_calls_per_second=read("TIKTOK_CALLS_PER_SECOND", whole(1, 1000), 20),
     )
 

@@ -25,14 +25,15 @@ from schemas.fields import (
     Count,
     EmailHash,
     ExternalId,
+    MaskedText,
     Money,
     Records,
     Reference,
     Text,
     Timestamp,
 )
-from schemas.native_fields import LAST_SECOND, LONGEST_LIST, MaskedText, MaskedTexts, Part, UnixSeconds
-from schemas.privacy import HASH_LENGTHS
+from schemas.native_fields import LAST_SECOND, LONGEST_LIST, MaskedTexts, Part, UnixSeconds
+from schemas.privacy import HASH_LENGTHS, mask_emails
 
 FastLoad = Callable[[Any], Any]
 
@@ -83,10 +84,8 @@ def usual_texts(value: Any) -> tuple[str, ...] | None:
     """A few short texts as the MaskedTexts field makes them, or None where that field should look."""
     if type(value) is not list or len(value) > LONGEST_LIST:
         return None
-    plain = all(
-        type(text) is str and len(text) <= TEXT_MAX and text.isprintable() and "@" not in text for text in value
-    )
-    return tuple(value) if plain else None
+    plain = all(type(text) is str and len(text) <= TEXT_MAX and text.isprintable() for text in value)
+    return tuple(map(mask_emails, value)) if plain else None
 
 
 def usual_entries(value: Any, most: int, load: FastLoad) -> tuple[Any, ...] | None:
@@ -102,6 +101,7 @@ def compile_schema(schema: Schema, record: type[Any]) -> FastLoad:
     names: dict[str, Any] = {
         "Record": record,
         "unstorable": UNSTORABLE.search,
+        "masked": mask_emails,
         "money": usual_money,
         "moment": usual_moment,
         "entries": usual_entries,
@@ -138,10 +138,10 @@ def _accept(name: str, field: fields.Field[Any], names: dict[str, Any]) -> list[
     decline = "return None"
     if isinstance(field, Text):
         blank = "" if field.blank else f" or not {name}.strip()"
-        address = f" or '@' in {name}" if isinstance(field, MaskedText) else ""
         return [
-            f"if type({name}) is not str or len({name}) > {field.longest}{blank}{address}: {decline}",
+            f"if type({name}) is not str or len({name}) > {field.longest}{blank}: {decline}",
             f"if not {name}.isprintable() and unstorable({name}): {decline}",
+            *([f"{name} = masked({name})"] if isinstance(field, MaskedText) else []),
         ]
     if isinstance(field, ExternalId | Reference):
         return [

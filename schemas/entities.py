@@ -111,7 +111,10 @@ def external_id(entity: Entity, payload: Any) -> str | None:
 
 
 def plain_id(value: Any) -> str | None:
-    """An id's text where it is a plain number; other text may be anything, so it is not kept."""
+    """An id's digits where it is a plain number; other text may be anything, so it is not kept.
+
+    Zeros in front are dropped, so that an id is found by its number, however a client wrote it.
+    """
     text = str(value).strip() if isinstance(value, int | str) and not isinstance(value, bool) else ""
     digits = text.removeprefix("-")
-    return text if digits.isascii() and digits.isdecimal() and len(text) <= 30 else None
+    return str(int(text)) if digits.isascii() and digits.isdecimal() and len(text) <= 30 else None

@@ -14,7 +14,7 @@ from typing import Any
 import msgspec
 
 from schemas.entities import CUSTOMERS, ENTITIES, Entity
-from schemas.privacy import Hasher, hidden_email
+from schemas.privacy import Hasher, hidden_email, may_hold_address
 from schemas.strict_json import NotJson, loads
 
 ENDLESS = b"0" * 4000  # digits in a row; more of them may be a number that nobody should parse
@@ -64,7 +64,7 @@ def read_as_it_came(entity: Entity, body: bytes) -> Unread | None:
 
     Customers have an `email` to hash. Numbers within msgspec's bounds are no longer than ours.
     """
-    if entity is CUSTOMERS or _may_hold_an_address(body):
+    if entity is CUSTOMERS or may_hold_address(body):
         return None
     readers = _READERS[entity.name]
     begin = readers.begin.match(body)
@@ -78,10 +78,6 @@ def read_as_it_came(entity: Entity, body: bytes) -> Unread | None:
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError, ValueError):
         return None
     return Unread(received, msgspec.json.decode(end[1]) if end[1] else None, kept)
-
-
-def _may_hold_an_address(text: bytes) -> bool:
-    return b"@" in text or (b"\\" in text and b"\\u0040" in text)
 
 
 def read_dropping(entity: Entity, body: bytes, hasher: Hasher) -> Unread | None:
@@ -123,7 +119,7 @@ def _is_plain(entity: Entity, kept: bytes, objects: int) -> bool:
     A brace or bracket inside a text makes the count differ too; such a batch takes the slow path, to the same end.
     """
     return (
-        not _may_hold_an_address(kept)
+        not may_hold_address(kept)
         and kept.count(b"{") == objects
         and ENDLESS not in kept.translate(DIGITS_ALIKE)
         and not _holds_stray_list(entity, kept)

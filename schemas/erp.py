@@ -12,7 +12,8 @@ from uuid import UUID
 
 from marshmallow import EXCLUDE, ValidationError, fields, post_load
 
-from schemas.fields import Count, Money, RecordSchema, StrictField, Text, Timestamp, refuse, whole_number
+from schemas.fields import Count, MaskedText, Money, RecordSchema, StrictField, Text, Timestamp, refuse, whole_number
+from schemas.privacy import mask_emails
 from schemas.records import ErpCategory, ErpProduct
 
 LONGEST_SKU = 100  # WooCommerce's lookup table holds no more
@@ -36,12 +37,12 @@ class Id(StrictField):
             raise refuse("not_a_uuid") from None
 
 
-class Sku(Text):
-    """A stock keeping unit that WooCommerce keeps as it is: it trims blanks, and its filter splits at commas."""
+class Sku(MaskedText):
+    """A stock keeping unit that WooCommerce keeps as it is: it trims blanks, strips tags, and its filter splits at commas."""
 
     def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> str:
         sku = super()._deserialize(value, attr, data, **kwargs)
-        if sku != sku.strip() or "," in sku:
+        if sku != sku.strip() or "," in sku or "<" in sku:
             raise refuse("not_a_sku")
         return sku
 
@@ -87,6 +88,8 @@ class ImageUrl(Text):
         url = super()._deserialize(value, attr, data, **kwargs)
         if not WEB_ADDRESS.fullmatch(url):
             raise refuse("not_a_url")
+        if mask_emails(url) != url:  # cut short, it would lead nowhere
+            raise refuse("holds_an_address")
         return url
 
 
@@ -113,8 +116,8 @@ class ErpProductSchema(RecordSchema):
 
     product_id = Id(required=True)
     sku = Sku(required=True, blank=False, longest=LONGEST_SKU)
-    name = Text(required=True, blank=False)
-    description = Text(load_default=None, allow_none=True, longest=LONGEST_DESCRIPTION)
+    name = MaskedText(required=True, blank=False)
+    description = MaskedText(load_default=None, allow_none=True, longest=LONGEST_DESCRIPTION)
     regular_price = Price(load_default=None, allow_none=True)
     sale_price = Price(load_default=None, allow_none=True)
     sale_from = Timestamp(load_default=None, allow_none=True)
@@ -143,7 +146,7 @@ class ErpCategorySchema(RecordSchema):
         unknown = EXCLUDE
 
     category_id = Id(required=True)
-    name = Text(required=True, blank=False, longest=200)
+    name = MaskedText(required=True, blank=False, longest=200)
     parent_id = Id(load_default=None, allow_none=True)
     version = Count(load_default=None, allow_none=True)
 

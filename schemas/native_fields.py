@@ -9,8 +9,7 @@ from typing import Any
 
 from marshmallow import EXCLUDE, ValidationError, fields, post_load
 
-from schemas.fields import MONEY_BOUND, RecordSchema, StrictField, Text, refuse
-from schemas.privacy import mask_emails
+from schemas.fields import MONEY_BOUND, MaskedText, RecordSchema, StrictField, refuse
 
 LAST_SECOND = 253_402_300_799  # the end of the year 9999, in UTC
 LONGEST_LIST = 100
@@ -29,13 +28,6 @@ class NativeSchema(RecordSchema):
     @post_load
     def make(self, data: dict[str, Any], **_kwargs: Any) -> Any:
         return self.record(**data)
-
-
-class MaskedText(Text):
-    """Text in which each e-mail address is cut to its first letter: sellers and buyers type them anywhere."""
-
-    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> str:
-        return mask_emails(super()._deserialize(value, attr, data, **kwargs))
 
 
 class MaskedTexts(StrictField):

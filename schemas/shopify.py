@@ -14,8 +14,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 
-from schemas.fields import MICRO, Count, ExternalId, Money, Records, Reference, Timestamp
-from schemas.native_fields import OPTIONAL, SEVERAL, MaskedText, MaskedTexts, NativeSchema, Part, storable
+from schemas.fields import MICRO, Count, ExternalId, MaskedText, Money, Records, Reference, Timestamp
+from schemas.native_fields import OPTIONAL, SEVERAL, MaskedTexts, NativeSchema, Part, storable
 from schemas.records import Order, OrderItem
 
 MOST_LINES = 1000

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 
-from schemas.fields import MICRO, Count, EmailHash, ExternalId, Money, Records, Timestamp
-from schemas.native_fields import OPTIONAL, SEVERAL, MaskedText, NativeSchema, storable
+from schemas.fields import MICRO, Count, EmailHash, ExternalId, MaskedText, Money, Records, Timestamp
+from schemas.native_fields import OPTIONAL, SEVERAL, NativeSchema, storable
 from schemas.records import Customer, Product
 
 MOST_VARIANTS = 2500

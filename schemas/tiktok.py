@@ -13,8 +13,8 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
-from schemas.fields import MICRO, ExternalId, Money, Records, Reference
-from schemas.native_fields import OPTIONAL, SEVERAL, MaskedText, NativeSchema, Part, UnixSeconds, storable_sum
+from schemas.fields import MICRO, ExternalId, MaskedText, Money, Records, Reference
+from schemas.native_fields import OPTIONAL, SEVERAL, NativeSchema, Part, UnixSeconds, storable_sum
 from schemas.records import Order, OrderItem
 
 MOST_UNITS = 10_000

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 
-from schemas.fields import ExternalId, Money, Records
-from schemas.native_fields import OPTIONAL, SEVERAL, MaskedText, NativeSchema, Part, UnixSeconds, storable_sum
+from schemas.fields import ExternalId, MaskedText, Money, Records
+from schemas.native_fields import OPTIONAL, SEVERAL, NativeSchema, Part, UnixSeconds, storable_sum
 from schemas.records import Product
 
 MOST_SKUS = 1000

@@ -17,8 +17,8 @@ from typing import Any
 
 from marshmallow import ValidationError
 
-from schemas.fields import ExternalId, Money, Records, Reference, Text, Timestamp
-from schemas.native_fields import OPTIONAL, SEVERAL, MaskedText, NativeSchema, storable_sum
+from schemas.fields import ExternalId, MaskedText, Money, Records, Reference, Timestamp
+from schemas.native_fields import OPTIONAL, SEVERAL, NativeSchema, storable_sum
 from schemas.records import Order, OrderItem
 
 MOST_LINES = 1000
@@ -102,8 +102,8 @@ class WooOrderSchema(NativeSchema):
     record = WooOrder
     id = ExternalId(required=True)
     number = MaskedText(longest=200, **OPTIONAL)
-    status = Text(required=True, blank=False, longest=100)
-    currency = Text(longest=20, **OPTIONAL)
+    status = MaskedText(required=True, blank=False, longest=100)
+    currency = MaskedText(longest=20, **OPTIONAL)
     date_created_gmt = Timestamp(required=True)
     date_modified_gmt = Timestamp(**OPTIONAL)
     total = Money(required=True)

@@ -133,7 +133,9 @@ def store_id(store: CreatedStore) -> UUID:
 
 @pytest.fixture(scope="session")
 def settings(servers: Servers) -> Settings:
-    return replace(load_settings({}), data_dir=servers.root, rate_limit_per_minute=1_000_000)
+    """Fakes of shops run on loopback, over plain http."""
+    made = load_settings({"ALLOW_HTTP_SHOPS": "true"})
+    return replace(made, data_dir=servers.root, rate_limit_per_minute=1_000_000)
 
 
 @pytest.fixture(scope="module")
@@ -171,6 +173,7 @@ def command_line(
     monkeypatch.setenv("DATABASE_URL", database.url)
     monkeypatch.setenv("REDIS_URL", servers.redis.url)
     monkeypatch.setenv("SECRET_KEY", "a key for tests that is long enough")
+    monkeypatch.setenv("ALLOW_HTTP_SHOPS", "true")
 
     def run(*words: str) -> tuple[int, str]:
         code = main(words)

@@ -71,7 +71,8 @@ def free_port() -> int:
 def environment(root: Path, port: int, **more: str) -> dict[str, str]:
     kept = {name: value for name, value in os.environ.items() if name not in OURS}
     small = {"WORKERS": "1", "PULL_WORKERS": "1", "PUSH_WORKERS": "1", "WEB_WORKERS": "1", "LOG_FORMAT": "json"}
-    return kept | small | {"DATA_DIR": str(root), "PORT": str(port)} | more
+    fakes = {"ALLOW_HTTP_SHOPS": "true"}  # fakes of shops run on loopback
+    return kept | small | fakes | {"DATA_DIR": str(root), "PORT": str(port)} | more
 
 
 def command(*words: str) -> list[str]:

@@ -74,6 +74,7 @@ def run(args: Namespace, settings: Settings) -> int:
                 intake = take(conn, args.store, chunk, Origin({"source": "import"}))
             refused += _refusals(intake, totals["received"])
             totals += Counter({"received": intake.received, "refused": len(intake.refused), "items": intake.items})
+            totals["masked"] += intake.masked
             totals += Counter(intake.counts)
     if totals["items"]:
         WakeUp(connect(endpoints.redis_url)).push(args.store)
@@ -123,7 +124,7 @@ def _refusals(intake: Intake, offset: int) -> list[dict[str, Any]]:
 
 
 def _show(totals: Counter[str], refused: list[dict[str, Any]], *, as_json: bool) -> None:
-    names = ("received", "inserted", "updated", "unchanged", "stale", "refused", "items")
+    names = ("received", "inserted", "updated", "unchanged", "stale", "refused", "masked", "items")
     if as_json:
         sys.stdout.write(json.dumps({**{name: totals[name] for name in names}, "errors": refused}) + "\n")
         return

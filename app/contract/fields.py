@@ -50,13 +50,14 @@ def _(field: ours.Text) -> JsonSchema:
 
 @schema_of.register
 def _(field: erp.Sku) -> JsonSchema:
-    pattern = rf"^[^,{BLANK}]([^,\u0000]*[^,{BLANK}])?$"
+    pattern = rf"^[^,<{BLANK}]([^,<\u0000]*[^,<{BLANK}])?$"
     return {"type": "string", "maxLength": field.longest, "pattern": pattern}
 
 
 @schema_of.register
 def _(field: erp.ImageUrl) -> JsonSchema:
-    pattern = r"^https?://[A-Za-z0-9.-]+(:[0-9]{1,5})?(/[!-~]*)?$"
+    no_address = r"(?!.*(@|%(25)*40|&(#|amp;|commat)|\\[ux]))"
+    pattern = rf"^{no_address}https?://[A-Za-z0-9.-]+(:[0-9]{{1,5}})?(/[!-~]*)?$"
     return {"type": "string", "format": "uri", "maxLength": field.longest, "pattern": pattern}
 
 

@@ -17,7 +17,7 @@ REQUEST_HEADERS: dict[str, dict[str, Any]] = {
     },
     "Idempotency-Key": {
         "description": "Quoted or not; unique for each batch. The same key with the same body answers the first receipt again"
-        " (`Idempotent-Replayed: true`), and nothing runs twice; with another body it answers 422.",
+        " (`Idempotent-Replayed: true`), and nothing runs twice; with another body it answers 422. Stored as its SHA-256.",
         "schema": {"type": "string", "pattern": '^(?!"{1,2}$)"?[!-~]{1,255}"?$'},
         "example": "0b54e6f0-3f3e-4a55-a7b8-1f1f6ef4d2a0",
     },

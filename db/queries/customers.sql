@@ -6,7 +6,7 @@ SELECT {key}, id, source_updated_at, accepted_seq, content_hash
 
 -- name: create_customer_stage
 -- Named for its shape: behind a pooler a session may still hold the stage of an older version. Once a session; empties itself at the end of each transaction, so a pooled connection carries nothing over.
-CREATE TEMPORARY TABLE IF NOT EXISTS staged_customers_0021 (
+CREATE TEMPORARY TABLE IF NOT EXISTS staged_customers_0020 (
     id uuid, platform_id bigint, email_hash text, email_key text, display_name text, total_spent numeric, order_count bigint,
     first_order_date timestamptz, last_order_date timestamptz, created_at timestamptz, source_updated_at
     timestamptz, accepted_seq bigint, content_hash bytea
@@ -14,7 +14,7 @@ CREATE TEMPORARY TABLE IF NOT EXISTS staged_customers_0021 (
 
 -- name: copy_customer_stage
 -- A temporary table has no row-level security, under which COPY is not allowed.
-COPY staged_customers_0021 (id, platform_id, email_hash, email_key, display_name, total_spent, order_count, first_order_date,
+COPY staged_customers_0020 (id, platform_id, email_hash, email_key, display_name, total_spent, order_count, first_order_date,
       last_order_date, created_at, source_updated_at, accepted_seq, content_hash) FROM STDIN
 
 -- name: upsert_customers
@@ -23,7 +23,7 @@ INSERT INTO customers AS stored (store_id, id, {key}, email_hash, email_key, dis
        created_at, source_updated_at, accepted_seq, content_hash)
 SELECT %(store_id)s, id, platform_id, email_hash, email_key, display_name, total_spent, order_count, first_order_date, last_order_date,
        created_at, source_updated_at, accepted_seq, content_hash
-  FROM staged_customers_0021
+  FROM staged_customers_0020
  ORDER BY platform_id
     ON CONFLICT (store_id, {key}) WHERE {key} IS NOT NULL DO UPDATE SET
        email_hash = EXCLUDED.email_hash, email_key = EXCLUDED.email_key, display_name = EXCLUDED.display_name, total_spent = EXCLUDED.total_spent,

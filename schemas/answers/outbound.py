@@ -45,6 +45,7 @@ class IntakeSchema(AnswerSchema):
     staleCount = count()
     skippedCount = count()
     queuedItems = count("changes on their way to the shop")
+    maskedCount = count("records taken with an e-mail address in a text, which was cut to its first letter")
     errors = several(RefusedFieldSchema, "at most 5,000")
     errorsNotListed = count()
 
@@ -195,6 +196,13 @@ class DifferenceSchema(AnswerSchema):
     erp: fields.Field[Any] = fields.Raw(required=True, allow_none=True, metadata={"description": "what would be sent"})
 
 
+class RemovedSchema(AnswerSchema):
+    """Markup of the ERP's that is not sent to the shop."""
+
+    field = word("name", "description")
+    parts = fields.List(fields.String(), required=True, metadata={"description": "tags, attributes, comments"})
+
+
 class PreviewSchema(AnswerSchema):
     """What a sync would do to one product or category."""
 
@@ -203,6 +211,7 @@ class PreviewSchema(AnswerSchema):
     action = word("create", "update", "none")
     wooCommerceId = count(nullable=True)
     differences = several(DifferenceSchema)
+    removed = several(RemovedSchema, "what would be left out of the ERP's texts, for it could do harm in a browser")
 
 
 class PreviewsSchema(AnswerSchema):

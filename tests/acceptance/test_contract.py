@@ -21,6 +21,7 @@ from tests.waiting import wait_until
 SECRET_KEY = "a key for tests that is long enough"
 # No worker runs, so nobody may wait for one.
 SETTINGS = {"RATE_LIMIT_PER_MINUTE": "1000000", "MAX_OPEN_LOGS_PER_STORE": "1000000", "MAX_WAITERS": "0"}
+SHOPS = {"ALLOW_HTTP_SHOPS": "true"}  # fakes of shops run on loopback
 
 
 @contextmanager
@@ -28,7 +29,7 @@ def gunicorn(**settings: str) -> Iterator[str]:
     """The API as it is served in production; its address."""
     port = free_port()
     env = {name: value for name, value in os.environ.items() if name not in OURS}
-    env |= SETTINGS | settings | {"PORT": str(port), "LOG_LEVEL": "WARNING", "WEB_WORKERS": "1"}
+    env |= SETTINGS | SHOPS | settings | {"PORT": str(port), "LOG_LEVEL": "WARNING", "WEB_WORKERS": "1"}
     command = [sys.executable, "-m", "gunicorn", "app.wsgi:application", "-c", "app/gunicorn_conf.py"]
     process = subprocess.Popen(command, cwd=REPOSITORY, env=env)
     try:

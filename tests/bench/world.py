@@ -86,6 +86,7 @@ class World:
             "REDIS_URL": self.redis_url,
             "SECRET_KEY": "b" * 32,
             "LOG_LEVEL": "WARNING",
+            "ALLOW_HTTP_SHOPS": "true",
             "DATA_DIR": str(self.runtime.settings.data_dir),
         }
         process = subprocess.Popen([sys.executable, "-m", "app", "worker"], cwd=REPOSITORY, env=environment)
@@ -103,7 +104,7 @@ def world() -> Iterator[World]:
         postgres.start()
         redis.start()
         migrate(postgres.owner_url())
-        settings = replace(load_settings({}), data_dir=root, secret_key=SECRET_KEY)
+        settings = replace(load_settings({"ALLOW_HTTP_SHOPS": "true"}), data_dir=root, secret_key=SECRET_KEY)
         pool = open_pool(postgres.app_url(), 8, "bench")
         collect_less_often()  # as a worker does
         try:

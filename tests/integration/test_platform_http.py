@@ -45,7 +45,7 @@ class World:
         self.time = FakeClock()
         self.replies = list(replies)
         self.server = stack.enter_context(FakeServer(self._answer, clock=self.time))
-        address = read_shop_url(self.server.url, allow_http=False)
+        address = read_shop_url(self.server.url, allow_http=True)
         bucket = CallLimitBucket(self.time)
         self.http = PlatformHttp(address, bucket, lambda answer: judge_by_status(answer, self.time()), self.time.clock)
         stack.callback(self.http.close)
@@ -139,7 +139,7 @@ def test_nobody_at_the_address_is_worth_another_try(stack: ExitStack) -> None:
     taken = stack.enter_context(socket.socket())  # bound, but nobody listens
     taken.bind(("127.0.0.1", 0))
     time = FakeClock()
-    http = http_to(stack, read_shop_url(f"http://127.0.0.1:{taken.getsockname()[1]}", allow_http=False), time)
+    http = http_to(stack, read_shop_url(f"http://127.0.0.1:{taken.getsockname()[1]}", allow_http=True), time)
     with pytest.raises(PlatformError) as caught:
         http.call(lambda: Request("GET", http.base), http.deadline())
     assert (caught.value.code, caught.value.retryable) == ("PLATFORM_UNREACHABLE", True)
@@ -152,7 +152,7 @@ def test_a_certificate_that_nobody_vouches_for_is_said_so(stack: ExitStack, tmp_
     context.load_cert_chain(self_signed(tmp_path))
     server.listen_with(context)
     _, _, port = server.url.rpartition(":")
-    address = ShopAddress(f"https://127.0.0.1:{port}", "http", "127.0.0.1", int(port))  # loopback, as an http shop may
+    address = ShopAddress(f"https://127.0.0.1:{port}", "https", "127.0.0.1", int(port), loopback=True)
     http = http_to(stack, address, FakeClock())
     with pytest.raises(PlatformError) as caught:
         http.call(lambda: Request("GET", http.base), http.deadline())
@@ -175,7 +175,10 @@ def self_signed(folder: Path) -> Path:
 def test_a_private_address_is_refused_before_anything_is_sent(stack: ExitStack) -> None:
     time = FakeClock()
     shop = ShopifyRest(
-        read_shop_url("https://localhost:9", allow_http=True), None, desk_of({"access_token": "x"}).desk, time.clock
+        ShopAddress("https://localhost:9", "https", "localhost", 9),
+        None,
+        desk_of({"access_token": "x"}).desk,
+        time.clock,
     )
     stack.callback(shop.close)
     with pytest.raises(PlatformError) as caught:
@@ -188,7 +191,7 @@ def test_a_500_in_every_tenth_answer_costs_a_call_each_and_no_record(stack: Exit
     time = FakeClock()
     fake = stack.enter_context(FakeShopify(orders=250 * 11, clock=time, monotonic=time))
     fake.server.faults.every(10, "500")
-    shop = ShopifyRest(read_shop_url(fake.url, allow_http=False), None, desk_of(fake.credentials).desk, time.clock)
+    shop = ShopifyRest(read_shop_url(fake.url, allow_http=True), None, desk_of(fake.credentials).desk, time.clock)
     stack.callback(shop.close)
     found = [record["id"] for page in pages_of(shop.source("orders", Window())) for record in page.records]
     assert found == fake.tables["orders"].ids
@@ -199,7 +202,7 @@ def test_a_storm_of_429_in_mid_walk_costs_no_record(stack: ExitStack) -> None:
     time = FakeClock()
     fake = stack.enter_context(FakeShopify(orders=250 * 11, clock=time, monotonic=time))
     fake.server.faults.next(None, *["429"] * 7, None, None, *["429"] * 3)
-    shop = ShopifyRest(read_shop_url(fake.url, allow_http=False), None, desk_of(fake.credentials).desk, time.clock)
+    shop = ShopifyRest(read_shop_url(fake.url, allow_http=True), None, desk_of(fake.credentials).desk, time.clock)
     stack.callback(shop.close)
     found = [record["id"] for page in pages_of(shop.source("orders", Window())) for record in page.records]
     assert found == fake.tables["orders"].ids
@@ -211,7 +214,7 @@ def test_random_faults_lose_nothing(stack: ExitStack) -> None:
     time = FakeClock()
     fake = stack.enter_context(FakeShopify(orders=250 * 11, clock=time, monotonic=time))
     fake.server.faults.at_random(0.3, seed=7)
-    shop = ShopifyRest(read_shop_url(fake.url, allow_http=False), None, desk_of(fake.credentials).desk, time.clock)
+    shop = ShopifyRest(read_shop_url(fake.url, allow_http=True), None, desk_of(fake.credentials).desk, time.clock)
     stack.callback(shop.close)
     found = [record["id"] for page in pages_of(shop.source("orders", Window())) for record in page.records]
     assert found == fake.tables["orders"].ids

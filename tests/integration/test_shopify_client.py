@@ -39,7 +39,7 @@ class World:
         self.client = self.new_client()
 
     def new_client(self, app: App | None = None) -> ShopifyRest:
-        client = ShopifyRest(read_shop_url(self.fake.url, allow_http=False), app, self.tokens.desk, self.time.clock)
+        client = ShopifyRest(read_shop_url(self.fake.url, allow_http=True), app, self.tokens.desk, self.time.clock)
         self.stack.callback(client.close)
         return client
 

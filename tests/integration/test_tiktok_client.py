@@ -42,7 +42,7 @@ class World:
         self.client = self.new_client()
 
     def new_client(self, desk: TokenDesk | None = None, **app: Any) -> TiktokShop:
-        address = read_shop_url(self.fake.url, allow_http=False)
+        address = read_shop_url(self.fake.url, allow_http=True)
         known = self.fake.credentials
         caller = replace(App(known["app_key"], known["app_secret"], known["shop_cipher"]), **app)
         client = TiktokShop(Hosts(address, address), caller, desk or self.tokens.desk, 1000.0, self.time.clock)

@@ -13,7 +13,15 @@ import httpcore
 import httpx
 import pytest
 
-from workers.platforms.address import REFUSED, GuardedBackend, guarded_client, may_connect, read_shop_url, resolve
+from workers.platforms.address import (
+    REFUSED,
+    GuardedBackend,
+    ShopAddress,
+    guarded_client,
+    may_connect,
+    read_shop_url,
+    resolve,
+)
 from workers.platforms.base import PlatformError
 
 TIMEOUT = httpx.Timeout(5.0)
@@ -67,8 +75,10 @@ def test_the_parts_of_an_address_are_read() -> None:
 
 
 @pytest.mark.parametrize("url", ["http://127.0.0.1:8080", "http://localhost:9", "http://[::1]:80/"])
-def test_plain_http_to_this_machine_needs_no_setting(url: str) -> None:
-    assert read_shop_url(url, allow_http=False).scheme == "http"
+def test_plain_http_to_this_machine_needs_the_setting(url: str) -> None:
+    assert read_shop_url(url, allow_http=True).loopback
+    with pytest.raises(PlatformError):
+        read_shop_url(url, allow_http=False)
 
 
 def test_plain_http_elsewhere_needs_the_setting() -> None:
@@ -164,7 +174,7 @@ def port() -> Iterator[int]:
 
 
 def test_the_client_reaches_this_machine_over_http_and_follows_no_redirect(port: int) -> None:
-    address = read_shop_url(f"http://localhost:{port}", allow_http=False)
+    address = read_shop_url(f"http://localhost:{port}", allow_http=True)
     with guarded_client(address, TIMEOUT) as client:
         assert client.get(f"{address.base}/").status_code == 200
         assert client.get(f"{address.base}/away").status_code == 302
@@ -182,7 +192,9 @@ def test_the_client_reaches_this_machine_over_http_and_follows_no_redirect(port:
     ],
 )
 def test_the_client_never_turns_inward(inner: str, port: int) -> None:
-    address = read_shop_url(f"{inner}:{port}", allow_http=True)
+    """Where the URL was not judged: the connection refuses, too."""
+    scheme, _, host = inner.partition("://")
+    address = ShopAddress(f"{inner}:{port}", scheme, host.strip("[]"), port, loopback=scheme == "http")
     with guarded_client(address, TIMEOUT) as client, pytest.raises(PlatformError) as caught:
         client.get(f"{address.base}/")
     assert caught.value.code == REFUSED
@@ -191,6 +203,6 @@ def test_the_client_never_turns_inward(inner: str, port: int) -> None:
 def test_a_closed_port_is_a_failed_connection() -> None:
     with socket.socket() as taken:  # bound, but nobody listens
         taken.bind(("127.0.0.1", 0))
-        address = read_shop_url(f"http://127.0.0.1:{taken.getsockname()[1]}", allow_http=False)
+        address = read_shop_url(f"http://127.0.0.1:{taken.getsockname()[1]}", allow_http=True)
         with guarded_client(address, TIMEOUT) as client, pytest.raises(httpx.ConnectError):
             client.get(address.base)

@@ -107,6 +107,7 @@ def test_workers_know_no_web() -> None:
         "croniter",
         "oauthlib",
         "standardwebhooks",
+        "nh3",
     )
     assert strangers("workers", (*ours, *third_party)) == []
 

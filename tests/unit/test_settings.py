@@ -42,6 +42,7 @@ WRONG = [
     ("MAX_WAITERS", "65"),
     ("PREPARED_STATEMENTS", "perhaps"),
     ("ALLOW_HTTP_SHOPS", "1"),
+    ("ALLOWED_SHOP_PORTS", "443;80"),
     ("TIKTOK_CALLS_PER_SECOND", "0"),
     ("TRUSTED_PROXIES", "-1"),
     ("TRUSTED_PROXIES", "9"),

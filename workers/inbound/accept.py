@@ -55,6 +55,11 @@ def fingerprint_of(entity: str, body: bytes) -> bytes:
     return hashlib.sha256(entity.encode() + b"\0" + body).digest()
 
 
+def hash_key(key: str) -> str:
+    """How an Idempotency-Key is stored: clients put anything in it, e-mail addresses too. SHA-256 in hexadecimal."""
+    return hashlib.sha256(key.encode()).hexdigest()
+
+
 def accept(pool: Pool, wake_up: WakeUp, wanted: Acceptance, limits: Limits) -> Receipt:
     """Make the log durable, then wake a worker. Raises KeyReused, TooManyOpen, and what the pool and psycopg raise.
 
@@ -82,6 +87,6 @@ def _new_log(wanted: Acceptance) -> NewLog:
         received=wanted.batch.received,
         body=pack(wanted.batch.body),
         fingerprint=wanted.fingerprint,
-        idempotency_key=wanted.key,
+        idempotency_key=None if wanted.key is None else hash_key(wanted.key),
         request_id=wanted.request_id,
     )

@@ -35,6 +35,8 @@ from workers.inbound.payload import pack, unpack
 from workers.inbound.validate import ERASED, erased_error
 
 BATCHES_AT_ONCE = 50
+# Batches are kept as they came: JSON may write the digits of an id as \u0030 to \u0039.
+ESCAPED_DIGIT = rb"\u003"
 
 log = get_logger(__name__)
 
@@ -78,7 +80,7 @@ def _from_batches(pool: Pool, store_id: UUID, external_id: int) -> int:
 
 def clean_batch(entity: str, body: bytes, external_id: int) -> bytes | None:
     """The batch's JSON without the person; None where it does not name them. Its records keep their number and places."""
-    if str(external_id).encode() not in body:
+    if str(external_id).encode() not in body and ESCAPED_DIGIT not in body:
         return None
     records = loads(body)
     cleaned = [_clean_record(entity, record, external_id) for record in records]
@@ -128,6 +130,7 @@ def clean_page(entity: str, page: FetchedPage[Any], external_id: int) -> Fetched
     kept = [(n, one) for n, one in page.records if one.key != external_id]
     places = [n for n, one in page.records if one.key == external_id]
     named = [
-        replace(error, external_id=None) if error.external_id == str(external_id) else error for error in page.errors
+        replace(error, external_id=None) if whole_number(error.external_id, DIGITS) == external_id else error
+        for error in page.errors
     ]
     return replace(page, records=kept, errors=[*named, *(erased_error(n) for n in places)])

@@ -31,7 +31,7 @@ def open_store_shop(runtime: Runtime, store_id: UUID) -> Shop:
         raise PlatformError("STORE_GONE", "The store has been deleted.", retryable=False)
     access = ShopAccess(store.platform, store.shop_url, _read(runtime, store_id))
     settings = runtime.settings
-    limits = CallLimits(settings.allow_http_shops, settings.tiktok_calls_per_second)
+    limits = CallLimits(settings.allow_http_shops, settings.tiktok_calls_per_second, settings.allowed_shop_ports)
     return open_shop(access, limits, _desk(runtime, store_id), Clock())
 
 

@@ -30,6 +30,7 @@ from workers.outbound.parts import category_hash, changed_parts, part_hashes
 from workers.outbound.requests import Change, request_categories, request_products
 
 R = TypeVar("R", ErpProduct, ErpCategory)
+MASKED = ("sku", "name", "description")
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,12 +43,16 @@ class Refusal:
 
 @dataclass(frozen=True, slots=True)
 class Intake:
-    """Where each record of a batch went: inserted, updated, unchanged and stale ones, and the refused."""
+    """Where each record of a batch went: inserted, updated, unchanged and stale ones, and the refused.
+
+    `masked` of those taken named an e-mail address in a text, which was cut.
+    """
 
     received: int
     counts: Mapping[str, int]
     refused: list[Refusal]
     items: int
+    masked: int
 
 
 @dataclass(slots=True)
@@ -61,7 +66,7 @@ class _Plan:
 
 def take_products(conn: Connection, store_id: UUID, payloads: Sequence[Any], origin: Origin) -> Intake:
     """Keep a batch of products, in the caller's transaction. The same batch again changes nothing and asks for nothing."""
-    records, refused = _validated(load_erp_product, payloads)
+    records, refused, masked = _validated(load_erp_product, payloads)
     latest = _last_of_each(records)
     lock_catalogue(conn, store_id)
     plan = plan_products(latest, get_product_states(conn, store_id, [record.product_id for record in latest]))
@@ -69,7 +74,7 @@ def take_products(conn: Connection, store_id: UUID, payloads: Sequence[Any], ori
     lock_items(conn, store_id)  # before any row: whoever claims has it when it marks rows of products
     upsert_erp_products(conn, store_id, plan.writes)
     items = request_products(conn, store_id, plan.changes, origin)
-    return Intake(len(payloads), plan.counts, refused, len(items))
+    return Intake(len(payloads), plan.counts, refused, len(items), masked)
 
 
 def plan_products(records: Iterable[ErpProduct], stored: Mapping[UUID, ProductState]) -> _Plan:
@@ -101,7 +106,7 @@ def _facts_differ(record: ErpProduct, known: ProductState) -> bool:
 
 def take_categories(conn: Connection, store_id: UUID, payloads: Sequence[Any], origin: Origin) -> Intake:
     """Keep a batch of categories. Products that named one before it was known are asked for again."""
-    records, refused = _validated(load_erp_category, payloads)
+    records, refused, masked = _validated(load_erp_category, payloads)
     latest = _last_of_each(records)
     lock_catalogue(conn, store_id)
     stored = get_category_states(conn, store_id, [record.category_id for record in latest])
@@ -118,7 +123,7 @@ def take_categories(conn: Connection, store_id: UUID, payloads: Sequence[Any], o
     new = [record.category_id for record, _ in writes if record.category_id not in stored]
     waiting = list_products_in(conn, store_id, new) if new else []
     items += request_products(conn, store_id, [(product_id, "category") for product_id in waiting], origin)
-    return Intake(len(payloads), counts, refused, len(items))
+    return Intake(len(payloads), counts, refused, len(items), masked)
 
 
 def _category_verdict(record: ErpCategory, known: tuple[int | None, str] | None) -> str:
@@ -133,17 +138,25 @@ def _is_older(version: int | None, known: int | None) -> bool:
     return version is not None and known is not None and version < known
 
 
-def _validated(load: Callable[[Any], R | list[Problem]], payloads: Sequence[Any]) -> tuple[list[R], list[Refusal]]:
-    """One bad record never costs the others."""
+def _validated(load: Callable[[Any], R | list[Problem]], payloads: Sequence[Any]) -> tuple[list[R], list[Refusal], int]:
+    """One bad record never costs the others. Returns also how many of the good ones were masked."""
     records: list[R] = []
     refused: list[Refusal] = []
+    masked = 0
     for index, payload in enumerate(payloads):
         loaded = load(payload)
         if isinstance(loaded, list):
             refused.append(Refusal(index, loaded))
         else:
             records.append(loaded)
-    return records, refused
+            masked += _is_masked(loaded, payload)
+    return records, refused, masked
+
+
+def _is_masked(record: ErpProduct | ErpCategory, payload: Mapping[str, Any]) -> bool:
+    """Texts are kept as they came, but for the addresses in them."""
+    names = [name for name in MASKED if hasattr(record, name) and payload.get(name) is not None]
+    return any(getattr(record, name) != payload[name] for name in names)
 
 
 def _last_of_each(records: Sequence[R]) -> list[R]:

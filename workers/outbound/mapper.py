@@ -17,6 +17,7 @@ from uuid import UUID
 
 from schemas.records import ErpProduct
 from schemas.woocommerce import Line, WooOrder, refunded_total
+from workers.outbound.sanitize import clean_description, clean_name
 
 Payload = dict[str, Any]
 PRICE_FIELDS = ("regular_price", "sale_price", "date_on_sale_from_gmt", "date_on_sale_to_gmt")
@@ -59,11 +60,16 @@ class PulledOrder(TypedDict):
 
 
 def to_woocommerce_product(product: ErpProduct, category_ids: Mapping[UUID, int]) -> Payload:
-    """All that the ERP decides about a product. `category_ids`: WooCommerce's id per ERP category; unmapped ones are left out.
+    """All that the ERP decides about a product, without markup that a shop should not serve.
 
+    `category_ids`: WooCommerce's id per ERP category; unmapped ones are left out.
     Without mapped categories and without images the field is absent, so that what the shop has there stays.
     """
-    about = {"name": product.name, "sku": product.sku, "description": product.description or ""}
+    about = {
+        "name": clean_name(product.name) or product.sku,
+        "sku": product.sku,
+        "description": clean_description(product.description or ""),
+    }
     return {
         **about,
         **to_woocommerce_price(product),

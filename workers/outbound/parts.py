@@ -9,6 +9,7 @@ from typing import Any
 import msgspec
 
 from schemas.records import ErpCategory, ErpProduct
+from workers.outbound.sanitize import clean_description, clean_name
 
 # What each type of item brings up to date: a product's own type stands for all of it.
 PARTS = ("price", "stock", "product", "category", "image")
@@ -16,11 +17,15 @@ _canonical = msgspec.json.Encoder(order="deterministic").encode
 
 
 def part_hashes(product: ErpProduct) -> dict[str, str]:
-    """One hash for each part, over what the ERP says and nothing of the shop's."""
+    """One hash for each part, over what the ERP says, as far as it is sent, and nothing of the shop's."""
     parts: dict[str, Any] = {
         "price": [product.regular_price, product.sale_price, product.sale_from, product.sale_to],
         "stock": [product.manage_stock, product.stock_quantity],
-        "product": [product.sku, product.name, product.description],
+        "product": [
+            product.sku,
+            clean_name(product.name),
+            product.description and clean_description(product.description),
+        ],
         "category": sorted(str(category_id) for category_id in product.category_ids),
         "image": product.image_urls,
     }
@@ -28,7 +33,7 @@ def part_hashes(product: ErpProduct) -> dict[str, str]:
 
 
 def category_hash(category: ErpCategory) -> str:
-    return _hash([category.name, str(category.parent_id)])
+    return _hash([clean_name(category.name), str(category.parent_id)])
 
 
 def changed_parts(ours: Mapping[str, str], sent: Mapping[str, str]) -> tuple[str, ...]:

@@ -15,6 +15,7 @@ from db.mappings import Sent, get_mappings
 from db.pool import Pool
 from db.sync_metadata import get_metadata
 from db.tenancy import tenant
+from schemas.records import ErpProduct
 from schemas.woocommerce import read_order
 from workers.inbound.pull_start import Wanted, window_for
 from workers.outbound.mapper import (
@@ -27,6 +28,7 @@ from workers.outbound.mapper import (
     to_woocommerce_product,
 )
 from workers.outbound.parts import wanted_parts
+from workers.outbound.sanitize import Removed, clean_name, removed_parts
 from workers.outbound.shop import SHOP_NOT_SET_UP, open_store_client
 from workers.outbound.tasks import FIELDS
 from workers.platforms.base import PlatformError
@@ -45,13 +47,17 @@ __all__ = [
 
 @dataclass(frozen=True, slots=True)
 class Preview:
-    """What would happen to one product or category. `action`: create, update or none; `wc_id` None where it would be made."""
+    """What would happen to one product or category. `action`: create, update or none; `wc_id` None where it would be made.
+
+    `removed`: markup of the ERP's that is not sent.
+    """
 
     target_id: UUID
     label: str
     action: str
     wc_id: int | None
     differences: list[Difference]
+    removed: list[Removed]
 
 
 def preview_products(
@@ -96,11 +102,19 @@ def _preview(
 ) -> Preview:
     product = stored.product
     if native is None:
-        created = differences(to_woocommerce_product(product, category_ids), {})
-        return Preview(product.product_id, product.sku, "create", None, created)
+        payload = to_woocommerce_product(product, category_ids)
+        return Preview(
+            product.product_id, product.sku, "create", None, differences(payload, {}), _removed(product, payload)
+        )
     payload = _payload(stored, sent, native, sync_type, category_ids)
-    found = differences(payload, native)
-    return Preview(product.product_id, product.sku, "update" if found else "none", native["id"], found)
+    found, removed = differences(payload, native), _removed(product, payload)
+    return Preview(product.product_id, product.sku, "update" if found else "none", native["id"], found, removed)
+
+
+def _removed(product: ErpProduct, payload: Payload) -> list[Removed]:
+    """Of the fields that would go out."""
+    raw = {"name": product.name, "description": product.description or ""}
+    return [one for field in raw if field in payload for one in removed_parts(field, raw[field], payload[field])]
 
 
 def _payload(
@@ -136,11 +150,13 @@ def _category(
     category: StoredCategory, categories: Mapping[UUID, StoredCategory], theirs: Mapping[int, Mapping[str, Any]]
 ) -> Preview:
     parent = categories.get(category.parent_id) if category.parent_id else None
-    payload: Payload = {"name": category.name, "parent": (parent.wc_category_id or 0) if parent else 0}
+    name = clean_name(category.name)
+    payload: Payload = {"name": name, "parent": (parent.wc_category_id or 0) if parent else 0}
     native = theirs.get(category.wc_category_id) if category.wc_category_id else None
     found = differences(payload, native or {})
     action = "create" if native is None else ("update" if found else "none")
-    return Preview(category.category_id, category.name, action, category.wc_category_id if native else None, found)
+    removed = removed_parts("name", category.name, name)
+    return Preview(category.category_id, name, action, category.wc_category_id if native else None, found, removed)
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,6 +11,7 @@ from db.erp_categories import StoredCategory
 from db.sync_item_claims import ClaimedItem
 from workers.outbound.line import Line
 from workers.outbound.outcomes import Done, Outcomes, Refused
+from workers.outbound.sanitize import clean_name
 from workers.platforms.base import PlatformError
 from workers.platforms.woocommerce import errors
 from workers.platforms.woocommerce.errors import RateLimitError, ValidationError, WooCommerceApiError
@@ -83,7 +84,10 @@ def _send(
     """Create or update one category, its missing ancestors first; the shop's id. Raises PlatformError."""
     if depth > DEEPEST:
         raise ValidationError("The category is among its own ancestors.", code=CATEGORY_LOOP)
-    payload = {"name": category.name, "parent": _parent_id(line, categories, category, outcomes, saved, depth)}
+    payload = {
+        "name": clean_name(category.name),
+        "parent": _parent_id(line, categories, category, outcomes, saved, depth),
+    }
     known_id = category.wc_category_id
     if known_id is not None and _update(line, known_id, payload, outcomes):
         wc_id = known_id

@@ -39,4 +39,10 @@ def open_store_client(settings: Settings, pool: Pool, store_id: UUID) -> WooComm
     except CredentialsUnreadable:
         message = "The store's credentials can't be read under this SECRET_KEY; set them again."
         raise PlatformError(SHOP_NOT_SET_UP, message, retryable=False) from None
-    return open_client(store.shop_url, credentials, Clock(), allow_http=settings.allow_http_shops)
+    return open_client(
+        store.shop_url,
+        credentials,
+        Clock(),
+        allow_http=settings.allow_http_shops,
+        ports=settings.allowed_shop_ports,
+    )

@@ -12,7 +12,7 @@ import ipaddress
 import re
 import socket
 import ssl
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
@@ -20,13 +20,32 @@ from urllib.parse import urlsplit
 import httpcore
 import httpx
 
+from app.settings import SHOP_PORTS
 from workers.platforms.answer_body import ACCEPT_ENCODING
 from workers.platforms.base import PlatformError
 
 REFUSED = "SHOP_ADDRESS_REFUSED"
 DEFAULT_PORTS = {"http": 80, "https": 443}
 HOST = re.compile(r"[\w.:-]+")  # letters of any script: names may be international
-NAT64 = ipaddress.ip_network("64:ff9b::/96")
+# IPv4 inside IPv6, judged as IPv4: mapped, translated by the provider's NAT64, and 6to4. A NAT64 of the operator's own with
+# another prefix can't be told from a public address.
+MAPPED = ipaddress.IPv6Network("::ffff:0:0/96")
+NAT64 = ipaddress.IPv6Network("64:ff9b::/96")
+SIX_TO_FOUR = ipaddress.IPv6Network("2002::/16")
+# All of IPv6 that is routed to anyone. What stands outside hides IPv4 (::a.b.c.d, ::ffff:0:a.b.c.d, 64:ff9b:1::/48) or is
+# an inner network (fc00::/7, fe80::/10, fec0::/10), and `is_global` of Python 3.11 takes several of these for public.
+GLOBAL_UNICAST = ipaddress.IPv6Network("2000::/3")
+# Public by the number, but not out in the world.
+SPECIAL = tuple(
+    ipaddress.ip_network(network)
+    for network in (
+        "192.0.0.0/24",  # protocol assignments; Oracle Cloud has its metadata at 192.0.0.192
+        "192.88.99.0/24",  # 6to4 relays
+        "168.63.129.16/32",  # Azure's own service inside each virtual machine
+        "2001::/23",  # protocol assignments, with Teredo, which hides IPv4
+        "3fff::/20",  # documentation
+    )
+)
 
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 LookUp = Callable[..., list[Any]]  # as socket.getaddrinfo
@@ -34,12 +53,16 @@ LookUp = Callable[..., list[Any]]  # as socket.getaddrinfo
 
 @dataclass(frozen=True, slots=True)
 class ShopAddress:
-    """A shop's URL that may be called. `base` has no slash at its end; `scheme`, `host` and `port` are its origin."""
+    """A shop's URL that may be called. `base` has no slash at its end; `scheme`, `host` and `port` are its origin.
+
+    `loopback`: its name may stand for this machine.
+    """
 
     base: str
     scheme: str
     host: str
     port: int
+    loopback: bool = False
 
 
 def refused(message: str) -> PlatformError:
@@ -47,11 +70,15 @@ def refused(message: str) -> PlatformError:
     return PlatformError(REFUSED, message, retryable=False)
 
 
-def read_shop_url(url: str, *, allow_http: bool) -> ShopAddress:
-    """The address a URL stands for. `allow_http` is the setting ALLOW_HTTP_SHOPS.
+def read_shop_url(
+    url: str, *, allow_http: bool, ports: Collection[int] = SHOP_PORTS, hosts: Collection[str] = ()
+) -> ShopAddress:
+    """The address a URL stands for. `allow_http` and `ports` are the settings ALLOW_HTTP_SHOPS and ALLOWED_SHOP_PORTS.
 
-    Raises PlatformError SHOP_ADDRESS_REFUSED for anything but https, or http to loopback, or http where it is allowed; and for
-    URLs with a user, a query or a fragment. Names are not resolved here: the transport does that.
+    `hosts`: the only names that may stand there, where they are known. Raises PlatformError SHOP_ADDRESS_REFUSED for http
+    and for this machine where `allow_http` is off, for other ports and hosts, and for URLs with a user, a query or a
+    fragment. With `allow_http` this machine may be called by http on any port: fakes of shops run there. Names are not
+    resolved here: the transport does that.
     """
     try:
         parts = urlsplit(url.strip())
@@ -62,10 +89,24 @@ def read_shop_url(url: str, *, allow_http: bool) -> ShopAddress:
         raise refused("The address of the shop must start with https:// and name a host.")
     if parts.username is not None or parts.query or parts.fragment:
         raise refused("The address of the shop must hold no user name, no ? and no #.")
-    if parts.scheme == "http" and not allow_http and not names_loopback(host):
+    if parts.scheme == "http" and not allow_http:
         raise refused("The address of the shop must start with https://: over plain http anyone may read along.")
+    port = DEFAULT_PORTS[parts.scheme] if port is None else port
+    loopback = allow_http and parts.scheme == "http"
+    if not (loopback and names_loopback(host)):
+        _check_origin(host, port, ports, hosts)
     base = f"{parts.scheme}://{parts.netloc}{parts.path.rstrip('/')}"
-    return ShopAddress(base, parts.scheme, host, port or DEFAULT_PORTS[parts.scheme])
+    return ShopAddress(base, parts.scheme, host, port, loopback)
+
+
+def _check_origin(host: str, port: int, ports: Collection[int], hosts: Collection[str]) -> None:
+    if names_loopback(host):
+        raise refused("The address of the shop leads to this machine, which is not called.")
+    if hosts and (host not in hosts or port != DEFAULT_PORTS["https"]):
+        raise refused("The address of the authorisation server must be the platform's own: " + ", ".join(sorted(hosts)))
+    if port not in ports:
+        listed = ", ".join(map(str, sorted(ports)))
+        raise refused(f"The address of the shop has a port that is not called; allowed are {listed}.")
 
 
 def names_loopback(host: str) -> bool:
@@ -81,15 +122,18 @@ def may_connect(address: Address, *, loopback: bool) -> bool:
     plain = _unwrapped(address)
     if plain.is_loopback:
         return loopback
-    return plain.is_global and not plain.is_multicast
+    if isinstance(plain, ipaddress.IPv6Address) and plain not in GLOBAL_UNICAST:
+        return False
+    return plain.is_global and not plain.is_multicast and not any(plain in network for network in SPECIAL)
 
 
 def _unwrapped(address: Address) -> Address:
-    if isinstance(address, ipaddress.IPv4Address):
-        return address
-    if address in NAT64:
-        return ipaddress.IPv4Address(int(address) & 0xFFFF_FFFF)
-    return address.ipv4_mapped or address.sixtofour or address
+    if isinstance(address, ipaddress.IPv6Address):
+        if address in MAPPED or address in NAT64:
+            return ipaddress.IPv4Address(int(address) & 0xFFFF_FFFF)
+        if address in SIX_TO_FOUR:
+            return ipaddress.IPv4Address(int(address) >> 80 & 0xFFFF_FFFF)
+    return address
 
 
 def resolve(host: str, port: int, *, loopback: bool, look_up: LookUp = socket.getaddrinfo) -> list[str]:
@@ -148,7 +192,7 @@ class GuardedTransport(httpx.HTTPTransport):
             ssl_context=_ssl_context(),
             max_connections=4,
             keepalive_expiry=30.0,
-            network_backend=GuardedBackend(loopback=address.scheme == "http"),
+            network_backend=GuardedBackend(loopback=address.loopback),
         )
 
 

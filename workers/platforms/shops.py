@@ -25,16 +25,17 @@ How the pull engine uses it, for one run:
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
+from app.settings import SHOP_PORTS
 from workers.platforms.address import read_shop_url
 from workers.platforms.base import PlatformError, Shop
 from workers.platforms.failures import bad_credentials
 from workers.platforms.http import Clock
 from workers.platforms.shopify import ShopifyRest
 from workers.platforms.shopify_tokens import App
-from workers.platforms.tiktok import API_URL, AUTH_URL, Hosts, TiktokShop
+from workers.platforms.tiktok import API_URL, AUTH_HOSTS, AUTH_URL, Hosts, TiktokShop
 from workers.platforms.tiktok import App as TiktokApp
 from workers.platforms.tokens import TokenDesk
 from workers.platforms.woocommerce.client import open_client
@@ -52,10 +53,11 @@ class ShopAccess:
 
 @dataclass(frozen=True, slots=True)
 class CallLimits:
-    """Settings: ALLOW_HTTP_SHOPS and TIKTOK_CALLS_PER_SECOND."""
+    """Settings: ALLOW_HTTP_SHOPS, TIKTOK_CALLS_PER_SECOND and ALLOWED_SHOP_PORTS."""
 
     allow_http: bool
     tiktok_per_second: float
+    ports: Collection[int] = SHOP_PORTS
 
 
 def open_shop(access: ShopAccess, limits: CallLimits, desk: TokenDesk, clock: Clock) -> Shop:
@@ -68,14 +70,16 @@ def open_shop(access: ShopAccess, limits: CallLimits, desk: TokenDesk, clock: Cl
     if access.platform == "tiktok":
         return _tiktok(access, limits, desk, clock)
     if access.platform == "woocommerce":
-        client = open_client(access.url or "", access.credentials, clock, allow_http=limits.allow_http)
+        client = open_client(
+            access.url or "", access.credentials, clock, allow_http=limits.allow_http, ports=limits.ports
+        )
         return WooCommerceShop(client)
     raise PlatformError("PLATFORM_NOT_PULLED", "Records of this platform are posted, not pulled.", retryable=False)
 
 
 def _shopify(access: ShopAccess, limits: CallLimits, desk: TokenDesk, clock: Clock) -> ShopifyRest:
     """With `client_id` and `client_secret` its tokens end, and are renewed; without, there is one for good."""
-    address = read_shop_url(access.url or "", allow_http=limits.allow_http)
+    address = read_shop_url(access.url or "", allow_http=limits.allow_http, ports=limits.ports)
     if access.credentials.get("client_id"):
         app = App(_required(access, "client_id"), _required(access, "client_secret"))
         return ShopifyRest(address, app, desk, clock)
@@ -85,8 +89,11 @@ def _shopify(access: ShopAccess, limits: CallLimits, desk: TokenDesk, clock: Clo
 
 def _tiktok(access: ShopAccess, limits: CallLimits, desk: TokenDesk, clock: Clock) -> TiktokShop:
     hosts = Hosts(
-        api=read_shop_url(access.url or API_URL, allow_http=limits.allow_http),
-        auth=read_shop_url(access.credentials.get("auth_url") or AUTH_URL, allow_http=limits.allow_http),
+        api=read_shop_url(access.url or API_URL, allow_http=limits.allow_http, ports=limits.ports),
+        # Whoever answers there is told the app's secret.
+        auth=read_shop_url(
+            access.credentials.get("auth_url") or AUTH_URL, allow_http=limits.allow_http, hosts=AUTH_HOSTS
+        ),
     )
     for token in ("access_token", "refresh_token"):
         _required(access, token)

@@ -26,6 +26,7 @@ from workers.platforms.tokens import TokenDesk, TokenKeeper
 
 API_URL = "https://open-api.tiktokglobalshop.com"
 AUTH_URL = "https://auth.tiktok-shops.com"
+AUTH_HOSTS = ("auth.tiktok-shops.com",)  # the authorisation servers that TikTok Shop documents
 SHOPS_PATH = "/authorization/202309/shops"
 
 

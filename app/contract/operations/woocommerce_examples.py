@@ -79,6 +79,7 @@ DRY_RUN: dict[str, Any] = {
             "action": "update",
             "wooCommerceId": 501,
             "differences": [{"field": "regular_price", "wooCommerce": "24.99", "erp": "22.00"}],
+            "removed": [{"field": "description", "parts": ["<script>"]}],
         }
     ],
 }
@@ -114,6 +115,7 @@ INTAKE: dict[str, Any] = {
     **dict.fromkeys(("updatedCount", "unchangedCount", "staleCount", "skippedCount"), 0),
     "insertedCount": 1,
     "queuedItems": 1,
+    "maskedCount": 0,
     "errorsNotListed": 0,
     "errors": [],
 }

@@ -12,6 +12,7 @@ from typing import Any
 
 import httpx
 
+from app.settings import SHOP_PORTS
 from workers.platforms.address import guarded_client, read_shop_url
 from workers.platforms.answers import Answer
 from workers.platforms.failures import bad_credentials
@@ -47,13 +48,15 @@ class Listing:
     server_time: datetime | None
 
 
-def open_client(url: str, credentials: Mapping[str, str], clock: Clock, *, allow_http: bool) -> WooCommerceClient:
-    """A client for a shop as a store's row describes it; `allow_http` is the setting ALLOW_HTTP_SHOPS. No call is made.
+def open_client(
+    url: str, credentials: Mapping[str, str], clock: Clock, *, allow_http: bool, ports: Collection[int] = SHOP_PORTS
+) -> WooCommerceClient:
+    """A client for a shop as a store's row describes it. No call is made.
 
-    `credentials` hold `consumer_key` and `consumer_secret`. Raises PlatformError SHOP_ADDRESS_REFUSED or
-    SHOP_CREDENTIALS_INCOMPLETE.
+    `allow_http` and `ports` are the settings ALLOW_HTTP_SHOPS and ALLOWED_SHOP_PORTS; `credentials` hold `consumer_key` and
+    `consumer_secret`. Raises PlatformError SHOP_ADDRESS_REFUSED or SHOP_CREDENTIALS_INCOMPLETE.
     """
-    address = read_shop_url(url, allow_http=allow_http)
+    address = read_shop_url(url, allow_http=allow_http, ports=ports)
     consumer_key, consumer_secret = credentials.get("consumer_key"), credentials.get("consumer_secret")
     if not consumer_key or not consumer_secret:
         raise bad_credentials()
