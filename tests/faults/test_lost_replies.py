@@ -18,6 +18,7 @@ from tests.faults.oracle import accept_in_the_end, assert_applied_once, leftover
 from tests.faults.proxy import Act, Trap
 from tests.stack import Shop, Stack
 from tests.waiting import wait_until
+from workers.inbound.accept import hash_key
 
 COMMIT_OF_A_BATCH = (b"sluice worker", b"sync_payloads", COMMIT)
 ENQUEUE = (b"RPUSH",)
@@ -27,7 +28,7 @@ ENQUEUE = (b"RPUSH",)
 def test_a_receipt_that_was_lost_at_the_commit_is_given_again(stack: Stack, shop: Shop) -> None:
     """The batch is stored and the client told otherwise; with its key it finds its batch, and makes no second."""
     batch, key = make_orders(1, 20), uuid4().hex
-    with postgres_through(stack, Trap((key.encode(),), Act.CUT_REPLY)) as trap:
+    with postgres_through(stack, Trap((hash_key(key).encode(),), Act.CUT_REPLY)) as trap:
         assert receipt(shop, batch, key) is None
         assert trap.sprung.is_set()
         again = wait_until(lambda: receipt(shop, batch, key), 10.0, "the receipt")
@@ -38,7 +39,7 @@ def test_a_receipt_that_was_lost_at_the_commit_is_given_again(stack: Stack, shop
 
 def test_a_batch_whose_commit_never_arrived_is_not_there_and_may_be_posted_again(stack: Stack, shop: Shop) -> None:
     batch, key = make_orders(1, 20), uuid4().hex
-    with postgres_through(stack, Trap((key.encode(),), Act.CUT_REQUEST)) as trap:
+    with postgres_through(stack, Trap((hash_key(key).encode(),), Act.CUT_REQUEST)) as trap:
         assert receipt(shop, batch, key) is None
         assert trap.sprung.is_set()
         assert leftovers(stack, shop.id) == (0, 0)
@@ -87,7 +88,7 @@ def test_a_batch_whose_api_died_before_the_commit_is_not_there_and_may_be_posted
     stack: Stack, shop: Shop
 ) -> None:
     batch, key = make_orders(1, 20), uuid4().hex
-    with postgres_through(stack, Trap((key.encode(),), Act.MUTE_REQUEST)) as trap, posting(shop, batch, key):
+    with postgres_through(stack, Trap((hash_key(key).encode(),), Act.MUTE_REQUEST)) as trap, posting(shop, batch, key):
         wait_until(trap.sprung.is_set, 10.0, "the way to PostgreSQL")
         kill_api(stack)
     assert leftovers(stack, shop.id) == (0, 0)

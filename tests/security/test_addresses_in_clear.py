@@ -229,7 +229,7 @@ def test_a_product_of_the_erp_is_masked(name: str, form: str) -> None:
 
 
 def test_the_answer_counts_masked_products(client: FlaskClient, conn: Connection) -> None:
-    shop = create_store(conn, "A shop", "woocommerce")
+    shop = create_store(conn, "A shop", "woocommerce", role="erp")
     products = [
         make_erp_product(),
         make_erp_product(description="ask jane&#64;example.com"),

@@ -16,8 +16,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from psycopg import Connection
 
+from app.scopes import grant_of
 from app.settings import Settings
-from app.tenants import CreatedStore
+from app.tenants import CreatedStore, Origin, add_token
 from schemas.records import ErpCategory, ErpProduct
 from tests.application import application
 from tests.conftest import Database, Servers
@@ -266,15 +267,16 @@ def test_a_stored_script_is_cleaned_on_its_way_out(
 
 
 def test_the_dry_run_shows_what_is_removed(
-    client: FlaskClient, pushing: Runtime, connected_shop: FakeWooCommerce, store: CreatedStore
+    client: FlaskClient, conn: Connection, pushing: Runtime, connected_shop: FakeWooCommerce, store: CreatedStore
 ) -> None:
+    token = add_token(conn, store.store_id, grant_of("erp", ()), Origin("test"))
     product = make_erp_product(
         name="<b>Lamp</b>",
         description='<p onclick="steal()">x</p><script>steal()</script><a href="javascript:steal()">y</a><!-- z -->',
     )
     put_products(pushing, store.store_id, [product])
     url = f"/api/v1/woocommerce/sync/product/{product['product_id']}?dry_run=true"
-    answer = client.post(url, headers=bearer(store.token))
+    answer = client.post(url, headers=bearer(str(token)))
     [change] = (answer.json or {})["data"]["changes"]
     assert change["removed"] == [
         {"field": "name", "parts": ["<b>"]},
