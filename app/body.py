@@ -20,8 +20,8 @@ from gunicorn.http.errors import ParseException  # type: ignore[import-untyped] 
 
 from app.errors import ApiError
 from app.settings import Settings
-from schemas.json_bounds import GZIP_INPUT_BYTES, JsonBounds, JsonTally, TooMuch, inflated
-from schemas.requests import WrongRequest
+from schemas.base.json_bounds import GZIP_INPUT_BYTES, JsonBounds, JsonTally, TooMuch, inflated
+from schemas.requests.fields import WrongRequest
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIEnvironment

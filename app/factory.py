@@ -50,7 +50,7 @@ from app.storage import FullStores
 from app.token_throttle import TokenThrottle
 from db.pool import Pool, open_pool
 from db.storage import list_full_stores
-from schemas.privacy import email_hasher
+from schemas.base.privacy import email_hasher
 from workers.queues import WakeUp, connect
 
 REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")

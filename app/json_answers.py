@@ -7,7 +7,7 @@ from typing import Any
 from flask import Response
 from flask.json.provider import JSONProvider
 
-from schemas.strict_json import dumps, loads
+from schemas.base.strict_json import dumps, loads
 
 
 class JsonAnswers(JSONProvider):

@@ -12,7 +12,7 @@ from psycopg import Connection
 from db.customers import count_email_keys
 from db.stores import get_credentials, list_store_ids, replace_credentials
 from db.tenancy import tenant
-from schemas.keys import key_id
+from schemas.base.key_ids import key_id
 from workers.credentials import CredentialsUnreadable, encrypt_credentials, is_under, open_credentials
 
 

@@ -12,7 +12,7 @@ from typing import Any, cast
 import structlog
 from structlog.typing import EventDict, Processor, WrappedLogger
 
-from schemas.privacy import redact_emails
+from schemas.base.privacy import redact_emails
 
 # What tokens and keys of ours and of the platforms begin with; a foreign library may quote one.
 SECRET = re.compile(r"\b(slc_|ck_|cs_|shp[a-z]{2}_)[\w-]{8,}")

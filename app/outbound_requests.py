@@ -14,9 +14,9 @@ from app.body import SMALL_BODY, parse_json_body
 from app.errors import ApiError
 from app.paging import read_query
 from app.services import services
-from schemas.json_bounds import JsonBounds
-from schemas.queries import DryRunQuery
-from schemas.requests import RequestSchema, WrongRequest, read_object, read_request
+from schemas.base.json_bounds import JsonBounds
+from schemas.requests.fields import RequestSchema, WrongRequest, read_object, read_request
+from schemas.requests.lists import DryRunQuery
 from workers.outbound.preview import SHOP_NOT_SET_UP, PlatformError
 
 T = TypeVar("T")

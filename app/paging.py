@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any, TypeVar
 
 from app.errors import ApiError
-from schemas.queries import PlaceQuery
-from schemas.requests import RequestSchema, WrongRequest, read_request
+from schemas.requests.fields import RequestSchema, WrongRequest, read_request
+from schemas.requests.lists import PlaceQuery
 
 T = TypeVar("T")
 PLACE = PlaceQuery()
@@ -28,7 +28,7 @@ def read_cursor(args: Mapping[str, str]) -> list[str] | None:
 
 
 def write_cursor(*position: str) -> str:
-    """The cursor behind a position: see `schemas.queries.Cursor`."""
+    """The cursor behind a position: see `schemas.requests.lists.Cursor`."""
     return ".".join(position)
 
 

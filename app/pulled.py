@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from schemas.pull_requests import JOB_TYPES
+from schemas.requests.pulls import JOB_TYPES
 
 PULLED: dict[str, tuple[str, ...]] = {
     "shopify": ("orders", "products", "customers"),

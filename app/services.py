@@ -15,7 +15,7 @@ from app.settings import Settings
 from app.storage import FullStores
 from app.token_throttle import TokenThrottle
 from db.pool import Pool
-from schemas.privacy import Hasher
+from schemas.base.privacy import Hasher
 from workers.queues import WakeUp
 
 EXTENSION = "sluice"

@@ -21,7 +21,7 @@ from db.rows import (
     write_staged,
 )
 from db.sql import queries
-from schemas.records import Category
+from schemas.records.shop import Category
 
 SQL = queries("categories")
 

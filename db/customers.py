@@ -20,7 +20,7 @@ from db.rows import (
     write_staged,
 )
 from db.sql import Platform, by_platform, queries
-from schemas.records import Customer
+from schemas.records.shop import Customer
 
 SQL = queries("customers")
 KEYED = by_platform(SQL, "customer")

@@ -10,7 +10,7 @@ from psycopg import Connection
 from psycopg.rows import class_row
 
 from db.sql import queries
-from schemas.records import ErpCategory
+from schemas.records.shop import ErpCategory
 
 SQL = queries("erp_categories")
 

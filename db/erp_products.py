@@ -11,7 +11,7 @@ from psycopg import Connection
 from psycopg.types.json import Jsonb
 
 from db.sql import queries
-from schemas.records import ErpProduct
+from schemas.records.shop import ErpProduct
 
 SQL = queries("erp_products")
 PartHashes = Mapping[str, str]

@@ -22,7 +22,7 @@ from db.rows import (
     write_staged,
 )
 from db.sql import Platform, by_platform, queries
-from schemas.records import Order
+from schemas.records.shop import Order
 
 SQL = queries("orders")
 KEYED = by_platform(SQL, "order")

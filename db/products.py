@@ -23,7 +23,7 @@ from db.rows import (
     write_staged,
 )
 from db.sql import Platform, by_platform, queries
-from schemas.records import Product
+from schemas.records.shop import Product
 
 SQL = queries("products")
 KEYED = by_platform(SQL, "product")

@@ -12,9 +12,9 @@ from werkzeug.test import TestResponse
 
 from db.sync_logs import LogView, get_log
 from db.tenancy import tenant
-from schemas.entities import ENTITIES
-from schemas.envelope import read_batch
-from schemas.privacy import email_hasher
+from schemas.base.privacy import email_hasher
+from schemas.plugin.entities import ENTITIES
+from schemas.plugin.envelope import read_batch
 from workers.inbound.accept import Acceptance, Limits, accept, fingerprint_of
 from workers.inbound.payload import unpack
 from workers.inbound.process import Outcome, process

@@ -15,7 +15,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
-from schemas.keys import KEY_ID_BYTES, key_id
+from schemas.base.key_ids import KEY_ID_BYTES, key_id
 
 WITHOUT_ID, WITH_ID = b"\x01", b"\x02"
 HEADER_BYTES = 1 + KEY_ID_BYTES

@@ -11,7 +11,7 @@ from app.paging import last_before_more, read_query, write_cursor
 from app.services import services
 from db.audit_events import AuditEventView, AuditFilter, list_events, list_events_of_all
 from db.tenancy import tenant
-from schemas.audit import AuditQuery
+from schemas.requests.audit import AuditQuery
 
 AUDIT = AuditQuery()
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)

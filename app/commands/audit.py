@@ -20,7 +20,7 @@ from app.stack.endpoints import resolve
 from app.tenants import connected
 from db.audit_events import AuditEventView, AuditFilter, list_events, list_events_of_all
 from db.tenancy import tenant
-from schemas.fields import moment_of
+from schemas.base.fields import moment_of
 
 LISTED, MOST_LISTED = 50, 10_000
 

@@ -26,7 +26,7 @@ from app.tenants import connected
 from db.stores import get_store
 from db.sync_items import Origin
 from db.tenancy import tenant
-from schemas.strict_json import NotJson, loads
+from schemas.base.strict_json import NotJson, loads
 from workers.outbound.catalogue import Intake, take_categories, take_products
 from workers.outbound.event_sources import store_secret
 from workers.queues import WakeUp, connect

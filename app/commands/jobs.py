@@ -25,8 +25,8 @@ from db.pull_runs import retry_pull
 from db.sync_logs import LogFilter, LogView, list_logs, retry_log
 from db.sync_record_errors import FROM_THE_START, RecordError, get_unlisted_errors, list_record_errors
 from db.tenancy import tenant
-from schemas.entities import ENTITIES
-from schemas.queries import ALL_MODES, SOURCES, STATUSES
+from schemas.plugin.entities import ENTITIES
+from schemas.requests.lists import ALL_MODES, SOURCES, STATUSES
 from workers.queues import WakeUp, connect
 
 LISTED = 50

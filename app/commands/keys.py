@@ -25,7 +25,7 @@ from app.stack.redis import EmbeddedRedis
 from app.stack.secrets import Secrets, read_secrets, replace_email_hash_key, replace_secret_key
 from app.stack.state import is_held
 from app.tenants import connected
-from schemas.keys import key_id
+from schemas.base.key_ids import key_id
 
 NO_KEY = "plain SHA-256"
 HOW_TO = (

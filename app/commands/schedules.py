@@ -20,7 +20,7 @@ from app.tenants import connected
 from db.schedules import delete_schedule, list_schedules, put_schedule
 from db.stores import get_store
 from db.tenancy import tenant
-from schemas.pull_requests import MOST_MINUTES, MOST_SECONDS
+from schemas.requests.pulls import MOST_MINUTES, MOST_SECONDS
 from workers.schedules import Timing, WrongSchedule
 
 ENTITIES = ("orders", "products", "customers")

@@ -27,7 +27,7 @@ from app.settings import Settings
 from app.stack.endpoints import resolve
 from app.stack.errors import Away, StackError
 from app.tenants import PLATFORMS, connected
-from schemas.store_forms import MOST_NAME
+from schemas.requests.store_forms import MOST_NAME
 from workers.queues import connect, forget_store
 
 REDIS_TIMEOUT_SECONDS = 5.0

@@ -13,7 +13,7 @@ from app.answers import moment
 from app.commands.output import console, table, write_json
 from app.scopes import grant_of
 from db.tokens import TokenView
-from schemas.store_forms import MOST_DAYS_OF_TOKEN, read_label
+from schemas.requests.store_forms import MOST_DAYS_OF_TOKEN, read_label
 
 GRACE_HOURS = 24.0
 MOST_GRACE_HOURS = 8760.0

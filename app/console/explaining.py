@@ -13,7 +13,7 @@ from app.pulled import EXPLAINED, refusal
 from app.services import services
 from db.sync_coverage import list_covered
 from db.tenancy import tenant
-from schemas.pull_requests import WrongRequest, read_entity, read_external_id
+from schemas.requests.pulls import WrongRequest, read_entity, read_external_id
 from workers.inbound.watermark import holes
 
 TITLES = {

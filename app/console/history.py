@@ -20,8 +20,8 @@ from app.services import services
 from db.sync_logs import LogFilter, get_log, list_logs
 from db.sync_record_errors import FROM_THE_START
 from db.tenancy import tenant
-from schemas.entities import ENTITIES
-from schemas.queries import ALL_MODES, SOURCES, STATUSES
+from schemas.plugin.entities import ENTITIES
+from schemas.requests.lists import ALL_MODES, SOURCES, STATUSES
 
 LOGS_SHOWN = 50
 ERRORS_SHOWN = 50

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from app.console.words import PLATFORMS, number
-from schemas.start_form import StartForm
+from schemas.requests.start_form import StartForm
 
 
 @dataclass(frozen=True, slots=True)

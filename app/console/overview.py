@@ -33,7 +33,7 @@ from db.overview import (
 from db.stores import Store, get_store
 from db.sync_metadata import list_metadata
 from db.tenancy import tenant
-from schemas.entities import ENTITIES
+from schemas.plugin.entities import ENTITIES
 from workers.outbound.priorities import SLA_SECONDS
 
 OPEN_SHOWN = 12

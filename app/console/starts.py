@@ -16,7 +16,7 @@ from app.services import services
 from db.schedules import list_schedules
 from db.sync_metadata import list_metadata
 from db.tenancy import tenant
-from schemas.start_form import StartForm, WrongForm, read_start_form
+from schemas.requests.start_form import StartForm, WrongForm, read_start_form
 from workers.inbound.pull_start import Wanted
 
 

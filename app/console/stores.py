@@ -22,8 +22,14 @@ from app.tenants import Origin, add_token, create_store, rotate_token, set_crede
 from db.schedules import delete_schedule, list_schedules, put_schedule
 from db.tenancy import tenant
 from db.tokens import list_tokens, revoke_token
-from schemas.start_form import WrongForm
-from schemas.store_forms import CREDENTIALS, read_credentials_form, read_schedule_form, read_store_form, read_token_form
+from schemas.requests.start_form import WrongForm
+from schemas.requests.store_forms import (
+    CREDENTIALS,
+    read_credentials_form,
+    read_schedule_form,
+    read_store_form,
+    read_token_form,
+)
 from workers.schedules import Timing, WrongSchedule
 
 TOKENS_SHOWN = 50

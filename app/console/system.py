@@ -12,7 +12,7 @@ from app.console.sessions import operator_page
 from app.services import services
 from app.settings import Settings
 from db.migrate import newest_migration
-from schemas.keys import key_id
+from schemas.base.key_ids import key_id
 
 LIBRARIES = ("flask", "gunicorn", "rq", "psycopg", "cryptography")
 

@@ -15,8 +15,8 @@ from app.contract.headers import ANSWER_HEADERS, REQUEST_HEADERS, by_status
 from app.contract.operation import Access, Answer, Batch, Body, Operation
 from app.contract.operations import audit, erp, ingest, jobs, pulls, service, woocommerce, woocommerce_views
 from app.settings import Settings
-from schemas.envelope import MODES
-from schemas.requests import RequestSchema
+from schemas.plugin.envelope import MODES
+from schemas.requests.fields import RequestSchema
 
 OPERATIONS: tuple[Operation, ...] = (
     *ingest.OPERATIONS,

@@ -11,12 +11,12 @@ from typing import Any
 
 from marshmallow import fields
 
-from schemas import erp
-from schemas import fields as ours
-from schemas.audit import PointInTime
-from schemas.outbound_requests import Entries, Moment
-from schemas.queries import Cursor
-from schemas.requests import Choice, QueryUuid, Truth, Whole, Words
+from schemas.base import fields as ours
+from schemas.erp import payloads as erp
+from schemas.requests.audit import PointInTime
+from schemas.requests.fields import Choice, QueryUuid, Truth, Whole, Words
+from schemas.requests.lists import Cursor
+from schemas.requests.outbound import Entries, Moment
 
 JsonSchema = dict[str, Any]
 

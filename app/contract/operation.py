@@ -9,7 +9,7 @@ from typing import Any, Literal
 from marshmallow import Schema
 
 from app.scopes import Scope
-from schemas.requests import RequestSchema
+from schemas.requests.fields import RequestSchema
 
 # A token with one of these scopes; the token of METRICS_TOKEN; None: no token.
 Access = tuple[Scope, ...] | Literal["metrics"] | None

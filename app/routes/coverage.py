@@ -18,8 +18,8 @@ from app.pulls import check_entity, pulled_store, start_run, started
 from app.services import services
 from db.sync_coverage import Covered, list_coverage, list_covered
 from db.tenancy import tenant
-from schemas.pull_requests import read_entity, read_external_id
-from schemas.requests import WrongRequest, read_object
+from schemas.requests.fields import WrongRequest, read_object
+from schemas.requests.pulls import read_entity, read_external_id
 from workers.inbound.pull_start import Wanted
 from workers.inbound.watermark import holes
 

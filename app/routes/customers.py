@@ -10,7 +10,7 @@ from app.pulls import platform_of
 from app.services import services
 from db.stores import get_store
 from db.tenancy import tenant
-from schemas.pull_requests import WrongRequest, read_external_id
+from schemas.requests.pulls import WrongRequest, read_external_id
 from workers.inbound.erasure import erase_customer
 
 blueprint = Blueprint("customers", __name__)

@@ -13,9 +13,9 @@ from app.quota import refuse_full_store
 from app.services import services
 from db.sync_items import Origin
 from db.tenancy import tenant
-from schemas.json_bounds import TooMuch
-from schemas.json_records import NoRecords, Records, read_records
-from schemas.strict_json import NotJson
+from schemas.base.json_bounds import TooMuch
+from schemas.base.json_records import NoRecords, Records, read_records
+from schemas.base.strict_json import NotJson
 from workers.outbound.catalogue import take_categories, take_products
 
 blueprint = Blueprint("erp", __name__)

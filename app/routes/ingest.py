@@ -15,8 +15,8 @@ from app.quota import refuse_full_store
 from app.services import Services, services
 from app.waiting import look, wait_for_end, wanted_wait
 from db.sync_logs import LogView
-from schemas.entities import ENTITIES
-from schemas.envelope import Batch, EnvelopeError, read_batch
+from schemas.plugin.entities import ENTITIES
+from schemas.plugin.envelope import Batch, EnvelopeError, read_batch
 from workers.inbound.accept import Acceptance, KeyReused, Limits, Receipt, TooManyOpen, accept, fingerprint_of
 
 blueprint = Blueprint("ingest", __name__)

@@ -17,7 +17,7 @@ from app.services import services
 from db.sync_logs import LogFilter, LogView, get_log, list_logs
 from db.sync_record_errors import FROM_THE_START, RecordError, get_unlisted_errors, list_record_errors
 from db.tenancy import tenant
-from schemas.queries import JobsQuery, RecordErrorsQuery
+from schemas.requests.lists import JobsQuery, RecordErrorsQuery
 
 blueprint = Blueprint("jobs", __name__)
 

@@ -13,8 +13,8 @@ from app.schedules import make_schedule, schedule_answer
 from app.services import services
 from db.schedules import delete_schedule, list_schedules, put_schedule
 from db.tenancy import tenant
-from schemas.pull_requests import ScheduleRequest, read_schedule
-from schemas.requests import WrongRequest
+from schemas.requests.fields import WrongRequest
+from schemas.requests.pulls import ScheduleRequest, read_schedule
 from workers.schedules import Timing, WrongSchedule
 
 blueprint = Blueprint("schedules", __name__)

@@ -15,9 +15,9 @@ from app.pulls import job_answers, pulled_store, start_run, started
 from app.services import services
 from db.sync_logs import LogFilter, get_log, list_logs
 from db.tenancy import tenant
-from schemas.pull_requests import ShopifyStart, read_shopify_start
-from schemas.queries import RowsQuery
-from schemas.requests import WrongRequest
+from schemas.requests.fields import WrongRequest
+from schemas.requests.lists import RowsQuery
+from schemas.requests.pulls import ShopifyStart, read_shopify_start
 from workers.inbound.pull_start import Wanted
 
 blueprint = Blueprint("shopify", __name__)

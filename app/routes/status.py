@@ -10,7 +10,7 @@ from app.services import services
 from db.entity_stats import list_stats
 from db.sync_metadata import list_metadata
 from db.tenancy import tenant
-from schemas.entities import ENTITIES
+from schemas.plugin.entities import ENTITIES
 
 blueprint = Blueprint("status", __name__)
 

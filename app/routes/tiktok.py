@@ -13,8 +13,8 @@ from app.services import services
 from db.entity_stats import list_stats
 from db.sync_metadata import list_metadata
 from db.tenancy import tenant
-from schemas.pull_requests import TiktokStart, read_tiktok_start
-from schemas.requests import WrongRequest
+from schemas.requests.fields import WrongRequest
+from schemas.requests.pulls import TiktokStart, read_tiktok_start
 from workers.inbound.pull_start import Wanted
 
 blueprint = Blueprint("tiktok", __name__)

@@ -23,8 +23,8 @@ from app.waiting import wait_until_ended, wanted_wait
 from db.erp_products import page_products
 from db.sync_item_views import ItemView, get_item, list_failed_items
 from db.tenancy import tenant
-from schemas.outbound_requests import RunSchema
-from schemas.queries import DryRunPageQuery
+from schemas.requests.lists import DryRunPageQuery
+from schemas.requests.outbound import RunSchema
 from workers.outbound.preview import Preview, preview_categories, preview_products
 from workers.outbound.runs import Run, approve, reject, retry_failed, start_categories, start_full, start_one
 

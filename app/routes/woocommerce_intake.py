@@ -15,7 +15,7 @@ from app.outbound_requests import ask_shop, is_dry_run, read_body
 from app.pulls import start_run, started
 from app.quota import refuse_full_store
 from app.services import services
-from schemas.outbound_requests import MOST_EVENTS, EventsSchema, PullOrdersSchema
+from schemas.requests.outbound import MOST_EVENTS, EventsSchema, PullOrdersSchema
 from workers.inbound.pull_start import Wanted
 from workers.outbound.events import Event, read_event, take_events
 from workers.outbound.preview import preview_orders

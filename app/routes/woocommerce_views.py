@@ -17,7 +17,7 @@ from db.mappings import count_mappings, get_mapping, list_drift, list_mappings
 from db.sync_batches import get_batch, list_batches
 from db.sync_item_views import count_breaches, count_items, get_item, list_failed_items
 from db.tenancy import tenant
-from schemas.queries import ItemsQuery, MappingsQuery, PageQuery
+from schemas.requests.lists import ItemsQuery, MappingsQuery, PageQuery
 
 blueprint = Blueprint("woocommerce_views", __name__, url_prefix="/api/v1/woocommerce")
 

@@ -14,7 +14,7 @@ from flask.testing import FlaskClient
 from psycopg import Connection
 
 from app.tenants import CreatedStore
-from schemas.reasons import REASONS
+from schemas.base.error_codes import REASONS
 from tests.conftest import Database
 from tests.factories import make_category, make_customer, make_order, make_product
 from tests.pipeline import accept_batch, bearer, read_log, sync

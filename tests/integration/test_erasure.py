@@ -20,9 +20,9 @@ from werkzeug.test import TestResponse
 
 from app.tenants import CreatedStore, create_store
 from db.tenancy import tenant
-from schemas.entities import ENTITIES, load_record
-from schemas.records import Customer, Order
-from schemas.strict_json import loads
+from schemas.base.strict_json import loads
+from schemas.plugin.entities import ENTITIES, load_record
+from schemas.records.shop import Customer, Order
 from tests.conftest import Database, Servers
 from tests.factories import MAKERS, make_customer, make_order
 from tests.outbound import make_erp_product, put_products

@@ -7,9 +7,9 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from schemas.natives import NATIVES
-from schemas.privacy import email_hasher
-from schemas.records import Order
+from schemas.base.privacy import email_hasher
+from schemas.platforms.payloads import NATIVES
+from schemas.records.shop import Order
 from tests.fakes.woocommerce import FakeWooCommerce, Fault
 from workers.platforms.base import Page, PlatformError, Source, Window
 from workers.platforms.http import Clock

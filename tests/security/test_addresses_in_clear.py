@@ -22,16 +22,16 @@ from psycopg import Connection
 from app.logs import redact
 from app.tenants import create_store
 from db.migrate import read_migrations
-from schemas import privacy
-from schemas.entities import ENTITIES
-from schemas.envelope import read_batch
-from schemas.erp import ErpCategorySchema, ErpProductSchema, ImageUrl
-from schemas.erp_load import load_erp_category, load_erp_product
-from schemas.fields import MaskedText, Records, Text
-from schemas.native_fields import Part
-from schemas.natives import NATIVES
-from schemas.privacy import email_hasher, mask_emails
-from schemas.records import ErpCategory, ErpProduct, Order
+from schemas.base import privacy
+from schemas.base.fields import MaskedText, Records, Text
+from schemas.base.platform_fields import Part
+from schemas.base.privacy import email_hasher, mask_emails
+from schemas.erp.load import load_erp_category, load_erp_product
+from schemas.erp.payloads import ErpCategorySchema, ErpProductSchema, ImageUrl
+from schemas.platforms.payloads import NATIVES
+from schemas.plugin.entities import ENTITIES
+from schemas.plugin.envelope import read_batch
+from schemas.records.shop import ErpCategory, ErpProduct, Order
 from tests.conftest import Database
 from tests.factories import MAKERS, make_item, make_order
 from tests.outbound import make_erp_product

@@ -16,9 +16,9 @@ from psycopg import Connection
 
 from app.tenants import create_store
 from db.sync_record_errors import RecordError
-from schemas.entities import CUSTOMERS, ENTITIES, ORDERS, load_record
-from schemas.records import Customer, Order
-from schemas.strict_json import loads
+from schemas.base.strict_json import loads
+from schemas.plugin.entities import CUSTOMERS, ENTITIES, ORDERS, load_record
+from schemas.records.shop import Customer, Order
 from tests.pipeline import bearer
 from workers.inbound.erasure import clean_batch, clean_page
 from workers.inbound.kept_page import FetchedPage, decode_page, encode_page

@@ -30,10 +30,10 @@ from app.tenants import create_store, set_credentials
 from db.stores import get_credentials
 from db.stores import set_credentials as store_bytes
 from db.tenancy import tenant
-from schemas.entities import ENTITIES
-from schemas.envelope import read_batch
-from schemas.keys import key_id
-from schemas.privacy import email_hasher
+from schemas.base.key_ids import key_id
+from schemas.base.privacy import email_hasher
+from schemas.plugin.entities import ENTITIES
+from schemas.plugin.envelope import read_batch
 from tests.conftest import Database, Servers
 from tests.factories import make_customer
 from tests.pipeline import LIMITS, read_log

@@ -16,7 +16,7 @@ from structlog.testing import capture_logs
 from app.settings import Settings
 from app.stack.state import Running, write_running
 from app.tenants import Origin, create_operator, create_store
-from schemas.keys import key_id
+from schemas.base.key_ids import key_id
 from tests.application import application
 from tests.conftest import Database, Servers
 from tests.console import visitor

@@ -19,7 +19,7 @@ from psycopg import Connection
 from app.scopes import grant_of
 from app.settings import Settings
 from app.tenants import CreatedStore, Origin, add_token
-from schemas.records import ErpCategory, ErpProduct
+from schemas.records.shop import ErpCategory, ErpProduct
 from tests.application import application
 from tests.conftest import Database, Servers
 from tests.fakes.woocommerce import FakeWooCommerce

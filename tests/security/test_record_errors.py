@@ -19,9 +19,9 @@ from app.settings import Settings
 from app.tenants import CreatedStore, create_store
 from db.sync_record_errors import MOST_LISTED, RecordError, add_record_errors
 from db.tenancy import tenant
-from schemas.entities import ORDERS, load_record
-from schemas.orders import OrderItemSchema
-from schemas.reasons import PROBLEMS_LISTED
+from schemas.base.error_codes import PROBLEMS_LISTED
+from schemas.plugin.entities import ORDERS, load_record
+from schemas.plugin.orders import OrderItemSchema
 from tests.conftest import Database, Servers
 from tests.console import console_app, place, visitor
 from tests.factories import make_order

@@ -88,7 +88,7 @@ def test_schemas_know_nothing_but_marshmallow_and_msgspec() -> None:
 
 
 def test_db_knows_nothing_but_psycopg_and_plain_records() -> None:
-    assert strangers("db", ("psycopg", "psycopg_pool", "schemas.records", "db")) == []
+    assert strangers("db", ("psycopg", "psycopg_pool", "schemas.records.shop", "db")) == []
 
 
 def test_workers_know_no_web() -> None:

@@ -11,7 +11,7 @@ from flask import Request
 
 from app.body import PIECE_BYTES, parse_json_body
 from app.errors import STATUSES, ApiError
-from schemas.json_bounds import GZIP_INPUT_BYTES, JsonBounds
+from schemas.base.json_bounds import GZIP_INPUT_BYTES, JsonBounds
 
 MOST = 3 * 2**20
 LIMITS = JsonBounds(MOST, 100, 200)

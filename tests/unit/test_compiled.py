@@ -12,9 +12,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from marshmallow import Schema, fields
 
-from schemas.compiled import compile_schema
-from schemas.entities import ENTITIES, Entity, load_record, load_strictly
-from schemas.strict_json import dumps, loads
+from schemas.base.fast_validators import compile_schema
+from schemas.base.strict_json import dumps, loads
+from schemas.plugin.entities import ENTITIES, Entity, load_record, load_strictly
 from tests.examples import examples
 from tests.factories import MAKERS
 

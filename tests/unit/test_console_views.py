@@ -20,8 +20,8 @@ from app.errors import ApiError
 from app.pulled import PULLED
 from db.overview import Finished
 from db.sync_logs import LogView
-from schemas.start_form import NUMBERS, StartForm, WrongForm, read_start_form
-from schemas.store_forms import CREDENTIALS, read_credentials_form, read_schedule_form, read_store_form
+from schemas.requests.start_form import NUMBERS, StartForm, WrongForm, read_start_form
+from schemas.requests.store_forms import CREDENTIALS, read_credentials_form, read_schedule_form, read_store_form
 from tests.examples import examples
 from workers.ids import new_id
 from workers.queues import WakeUp, connect

@@ -24,14 +24,14 @@ from app.contract.operation import CALLER, Access, Operation
 from app.errors import STATUSES
 from app.factory import ROUTES
 from app.settings import load_settings
-from schemas.categories import CategorySchema
-from schemas.customers import CustomerSchema
-from schemas.erp import ErpCategorySchema, ErpProductSchema
-from schemas.fields import RecordSchema
-from schemas.orders import OrderSchema
-from schemas.products import ProductSchema
-from schemas.pull_requests import read_schedule, read_shopify_start
-from schemas.strict_json import loads
+from schemas.base.fields import RecordSchema
+from schemas.base.strict_json import loads
+from schemas.erp.payloads import ErpCategorySchema, ErpProductSchema
+from schemas.plugin.categories import CategorySchema
+from schemas.plugin.customers import CustomerSchema
+from schemas.plugin.orders import OrderSchema
+from schemas.plugin.products import ProductSchema
+from schemas.requests.pulls import read_schedule, read_shopify_start
 from workers.schedules import Timing, check_timing
 
 DOCUMENT = build_document(load_settings({}))

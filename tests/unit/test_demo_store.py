@@ -15,11 +15,11 @@ from app.demo.sales import FIRST_CUSTOMER_ID, FIRST_ORDER_ID, TAX_PER_MILLE
 from app.demo.sample_store import BATCH_RECORDS, KEYS, STALE_ORDERS, Batch, batches, contract_records, recorded
 from app.demo.spoiled import FIRST_SPOILED_ID, spoiled
 from app.demo.story import NEWEST, OLDEST, days_ahead
-from schemas.categories import CategorySchema
-from schemas.customers import CustomerSchema
-from schemas.fields import RecordSchema
-from schemas.orders import OrderSchema
-from schemas.products import ProductSchema
+from schemas.base.fields import RecordSchema
+from schemas.plugin.categories import CategorySchema
+from schemas.plugin.customers import CustomerSchema
+from schemas.plugin.orders import OrderSchema
+from schemas.plugin.products import ProductSchema
 
 REQUIRED = {
     "orders": ("wc_order_id", "date_created", "status", "total"),

@@ -12,10 +12,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from schemas.entities import ENTITIES, external_id, load_record, load_strictly
-from schemas.reasons import REASONS, Problem, problems
-from schemas.records import Category, Customer, Order, OrderItem, Product
-from schemas.strict_json import loads
+from schemas.base.error_codes import REASONS, Problem, problems
+from schemas.base.strict_json import loads
+from schemas.plugin.entities import ENTITIES, external_id, load_record, load_strictly
+from schemas.records.shop import Category, Customer, Order, OrderItem, Product
 from tests.examples import examples
 from tests.factories import ID_FIELDS, MAKERS, make_category, make_item, make_order, make_product
 

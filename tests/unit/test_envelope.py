@@ -9,10 +9,10 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from schemas.entities import ENTITIES
-from schemas.envelope import BYTE_ORDER_MARK, Batch, EnvelopeError, _read_each, _read_unread, read_batch
-from schemas.privacy import email_hasher
-from schemas.strict_json import loads
+from schemas.base.privacy import email_hasher
+from schemas.base.strict_json import loads
+from schemas.plugin.entities import ENTITIES
+from schemas.plugin.envelope import BYTE_ORDER_MARK, Batch, EnvelopeError, _read_each, _read_unread, read_batch
 from tests.examples import examples
 from tests.factories import MAKERS, make_item, make_order
 

@@ -9,8 +9,8 @@ from uuid import UUID
 import pytest
 from marshmallow import ValidationError
 
-from schemas.erp import ErpCategorySchema, ErpProductSchema
-from schemas.reasons import REASONS, problems
+from schemas.base.error_codes import REASONS, problems
+from schemas.erp.payloads import ErpCategorySchema, ErpProductSchema
 
 ID = "6f1ed002-ab55-4585-9014-ebf0951522d9"
 PLAIN: dict[str, Any] = {"product_id": ID, "sku": "CAN-5", "name": "Watering can"}

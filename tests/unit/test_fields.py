@@ -11,7 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from marshmallow import ValidationError, fields
 
-from schemas.fields import (
+from schemas.base.error_codes import REASONS
+from schemas.base.fields import (
     BIGINT_MAX,
     MONEY_BOUND,
     Count,
@@ -24,7 +25,6 @@ from schemas.fields import (
     Text,
     Timestamp,
 )
-from schemas.reasons import REASONS
 
 OPTIONAL: dict[str, Any] = {"load_default": None, "allow_none": True}
 TEXT = Text(longest=5, **OPTIONAL)

@@ -18,7 +18,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from app.logs import SHARED, configure_logging, get_logger, logging_dict, place_of_exception, redact
-from schemas.privacy import mask_emails
+from schemas.base.privacy import mask_emails
 
 ADDRESS = "John.Doe@example.com"
 TOKEN = "slc_AbCdEfGh0123456789-xyz"

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from marshmallow import ValidationError
 
-from schemas.natives import NATIVES, Native
+from schemas.platforms.payloads import NATIVES, Native
 from tests.examples import examples
 from tests.fakes import shopify_records, tiktok_records
 from tests.fakes.woocommerce import Settings, orders

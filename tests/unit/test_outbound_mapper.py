@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from schemas.records import ErpProduct
+from schemas.records.shop import ErpProduct
 from tests.recorded import recording
 from workers.outbound.mapper import (
     Difference,

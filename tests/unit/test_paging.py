@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 
 from app.errors import ApiError
 from app.paging import last_before_more, read_cursor, read_query, write_cursor
-from schemas.queries import ItemsQuery, PageQuery, RecordErrorsQuery, RowsQuery
-from schemas.requests import RequestSchema
+from schemas.requests.fields import RequestSchema
+from schemas.requests.lists import ItemsQuery, PageQuery, RecordErrorsQuery, RowsQuery
 
 FIELDS = st.from_regex(r"[a-z_]{1,20}(\[[0-9]{1,3}\])?(\.[a-z_]{1,20})?|\*", fullmatch=True)
 

@@ -14,9 +14,9 @@ from hypothesis import strategies as st
 
 from db.rows import StoredVersion, Versioned
 from db.sync_logs import Counts
-from schemas.entities import ENTITIES, load_record
-from schemas.reasons import Problem
-from schemas.records import Category, Order, Product
+from schemas.base.error_codes import Problem
+from schemas.plugin.entities import ENTITIES, load_record
+from schemas.records.shop import Category, Order, Product
 from tests.factories import make_order, make_product
 from workers.ids import new_id
 from workers.inbound.plan import Plan, content_hash, newest_of_each, plan_populate, plan_upserts, versioned

@@ -11,10 +11,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from schemas.entities import ENTITIES
-from schemas.envelope import read_batch
-from schemas.keys import key_id
-from schemas.privacy import email_hasher, hidden, hidden_email, mask_emails
+from schemas.base.key_ids import key_id
+from schemas.base.privacy import email_hasher, hidden, hidden_email, mask_emails
+from schemas.plugin.entities import ENTITIES
+from schemas.plugin.envelope import read_batch
 from tests.factories import MAKERS, make_customer, make_item, make_order
 
 ADDRESS = "John.Doe@Example.com"

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from schemas.pull_requests import WrongRequest, read_schedule, read_shopify_start
+from schemas.requests.pulls import WrongRequest, read_schedule, read_shopify_start
 from workers.schedules import Timing, WrongSchedule, check_timing
 
 

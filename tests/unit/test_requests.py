@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
-from schemas.outbound_requests import EventsSchema, PullOrdersSchema, RunSchema
-from schemas.pull_requests import RecordQuery, ShopifyStartSchema, TiktokQuery
-from schemas.queries import JobsQuery
-from schemas.requests import RequestSchema, WrongRequest, read_object, read_request
+from schemas.requests.fields import RequestSchema, WrongRequest, read_object, read_request
+from schemas.requests.lists import JobsQuery
+from schemas.requests.outbound import EventsSchema, PullOrdersSchema, RunSchema
+from schemas.requests.pulls import RecordQuery, ShopifyStartSchema, TiktokQuery
 
 
 @pytest.mark.parametrize("days", [30, Decimal("30.0"), Decimal("3E+1")])

@@ -10,11 +10,11 @@ from typing import Any
 
 import pytest
 
-from schemas.natives import NATIVES, native_id
-from schemas.privacy import email_hasher
-from schemas.reasons import Problem
-from schemas.records import Customer, Order, Product
-from schemas.strict_json import loads
+from schemas.base.error_codes import Problem
+from schemas.base.privacy import email_hasher
+from schemas.base.strict_json import loads
+from schemas.platforms.payloads import NATIVES, native_id
+from schemas.records.shop import Customer, Order, Product
 from tests.fakes import shopify_records
 
 FIXTURES = Path(__file__).parents[1] / "fixtures" / "shopify"

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from schemas.strict_json import NotJson, dumps, loads
+from schemas.base.strict_json import NotJson, dumps, loads
 
 HOSTILE = {
     "nothing": b"",

@@ -11,11 +11,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from schemas.natives import NATIVES
-from schemas.privacy import email_hasher
-from schemas.reasons import Problem
-from schemas.records import Order, Product
-from schemas.strict_json import dumps, loads
+from schemas.base.error_codes import Problem
+from schemas.base.privacy import email_hasher
+from schemas.base.strict_json import dumps, loads
+from schemas.platforms.payloads import NATIVES
+from schemas.records.shop import Order, Product
 from tests.fakes import tiktok_records
 
 FIXTURES = Path(__file__).parents[1] / "fixtures" / "tiktok"

@@ -10,10 +10,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from schemas.natives import NATIVES
-from schemas.privacy import email_hasher
-from schemas.records import Order
-from schemas.woocommerce import WooOrderSchema, refunded_total
+from schemas.base.privacy import email_hasher
+from schemas.platforms.payloads import NATIVES
+from schemas.platforms.woocommerce.orders import WooOrderSchema, refunded_total
+from schemas.records.shop import Order
 from tests.recorded import recording
 from workers.outbound.mapper import from_woocommerce_order
 from workers.platforms.base import Window

@@ -8,7 +8,7 @@ from uuid import UUID
 
 from db.pool import Pool
 from db.sync_logs import NewLog, Ticket, accept_log
-from schemas.envelope import Batch
+from schemas.plugin.envelope import Batch
 from workers.ids import new_id
 from workers.inbound.payload import pack
 from workers.queues import WakeUp

@@ -14,7 +14,7 @@ from db.errors import is_about_records, safe_facts
 from db.rows import Versioned
 from db.sync_logs import Claim, Counts, get_barrier
 from db.sync_record_errors import RecordError
-from schemas.reasons import REASONS
+from schemas.base.error_codes import REASONS
 from workers.inbound.entities import TABLES, EntityTable
 from workers.inbound.plan import Plan, plan_populate, plan_upserts
 

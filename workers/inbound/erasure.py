@@ -28,8 +28,8 @@ from db.erasure import (
 from db.pool import Pool
 from db.sql import Platform
 from db.tenancy import tenant
-from schemas.fields import DIGITS, whole_number
-from schemas.strict_json import dumps, loads
+from schemas.base.fields import DIGITS, whole_number
+from schemas.base.strict_json import dumps, loads
 from workers.inbound.kept_page import FetchedPage, decode_page, encode_page
 from workers.inbound.payload import pack, unpack
 from workers.inbound.validate import ERASED, erased_error

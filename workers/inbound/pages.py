@@ -7,10 +7,10 @@ from typing import Any
 
 from db.rows import Versioned
 from db.sync_record_errors import RecordError
-from schemas.natives import NATIVES, native_id
-from schemas.privacy import Hasher
-from schemas.reasons import Problem
-from schemas.records import Record
+from schemas.base.error_codes import Problem
+from schemas.base.privacy import Hasher
+from schemas.platforms.payloads import NATIVES, native_id
+from schemas.records.shop import Record
 from workers.inbound.kept_page import FetchedPage, moved
 from workers.inbound.plan import versioned
 

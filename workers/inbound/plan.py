@@ -12,8 +12,8 @@ import msgspec
 
 from db.rows import StoredVersion, Versioned, Write
 from db.sync_logs import Counts
-from schemas.reasons import Problem
-from schemas.records import Order, Product, Record
+from schemas.base.error_codes import Problem
+from schemas.records.shop import Order, Product, Record
 from workers.ids import new_ids
 
 CLOCK_TOLERANCE = timedelta(hours=24)

@@ -21,7 +21,7 @@ from db.stale_arrivals import upsert_stale_arrivals
 from db.sync_logs import Claim
 from db.sync_record_errors import add_record_errors
 from db.tenancy import tenant
-from schemas.privacy import email_hasher
+from schemas.base.privacy import email_hasher
 from workers.inbound.apply import Applied, apply_batch
 from workers.inbound.kept_page import FetchedPage, decode_page, encode_page, split_page
 from workers.inbound.pages import read_page, versions_of

@@ -9,9 +9,9 @@ from typing import Any
 from db.rows import Versioned
 from db.sync_logs import ClaimedLog
 from db.sync_record_errors import MOST_LISTED, RecordError
-from schemas.entities import ENTITIES, Entity, external_id, load_record
-from schemas.reasons import REASONS, Problem, further_entries
-from schemas.strict_json import loads
+from schemas.base.error_codes import REASONS, Problem, further_entries
+from schemas.base.strict_json import loads
+from schemas.plugin.entities import ENTITIES, Entity, external_id, load_record
 from workers.inbound.payload import unpack
 from workers.inbound.plan import versioned
 

@@ -23,9 +23,9 @@ from db.erp_products import (
     upsert_erp_products,
 )
 from db.sync_items import Origin, lock_items
-from schemas.erp_load import load_erp_category, load_erp_product
-from schemas.reasons import Problem
-from schemas.records import ErpCategory, ErpProduct
+from schemas.base.error_codes import Problem
+from schemas.erp.load import load_erp_category, load_erp_product
+from schemas.records.shop import ErpCategory, ErpProduct
 from workers.outbound.parts import category_hash, changed_parts, part_hashes
 from workers.outbound.requests import Change, request_categories, request_products
 

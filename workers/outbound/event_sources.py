@@ -12,7 +12,7 @@ from typing import Any
 from uuid import UUID
 
 from app.setting_values import ErpUser
-from schemas.strict_json import NotJson, loads
+from schemas.base.strict_json import NotJson, loads
 from workers.outbound.events import CHANNELS, Event, read_event
 
 STREAM = "sluice:events"

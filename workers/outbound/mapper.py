@@ -15,8 +15,8 @@ from decimal import Decimal
 from typing import Any, TypedDict
 from uuid import UUID
 
-from schemas.records import ErpProduct
-from schemas.woocommerce import Line, WooOrder, refunded_total
+from schemas.platforms.woocommerce.orders import Line, WooOrder, refunded_total
+from schemas.records.shop import ErpProduct
 from workers.outbound.sanitize import clean_description, clean_name
 
 Payload = dict[str, Any]

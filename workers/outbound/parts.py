@@ -8,7 +8,7 @@ from typing import Any
 
 import msgspec
 
-from schemas.records import ErpCategory, ErpProduct
+from schemas.records.shop import ErpCategory, ErpProduct
 from workers.outbound.sanitize import clean_description, clean_name
 
 # What each type of item brings up to date: a product's own type stands for all of it.

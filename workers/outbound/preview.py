@@ -15,8 +15,8 @@ from db.mappings import Sent, get_mappings
 from db.pool import Pool
 from db.sync_metadata import get_metadata
 from db.tenancy import tenant
-from schemas.records import ErpProduct
-from schemas.woocommerce import read_order
+from schemas.platforms.woocommerce.orders import read_order
+from schemas.records.shop import ErpProduct
 from workers.inbound.pull_start import Wanted, window_for
 from workers.outbound.mapper import (
     Difference,

@@ -10,7 +10,7 @@ from uuid import UUID
 from db.erp_products import StoredProduct
 from db.mappings import Sent
 from db.sync_item_claims import ClaimedItem
-from schemas.records import ErpProduct
+from schemas.records.shop import ErpProduct
 from workers.outbound.mapper import PRICE_FIELDS, Payload, keep_manual_offer, to_woocommerce_product
 from workers.outbound.parts import PARTS, changed_parts, wanted_parts
 

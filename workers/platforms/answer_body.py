@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 
 import httpx
 
-from schemas.json_bounds import JsonBounds, JsonTally, TooMuch, inflated
+from schemas.base.json_bounds import JsonBounds, JsonTally, TooMuch, inflated
 from workers.platforms.failures import encoding_refused, too_large, unreadable
 
 MOST_BODY_BYTES = 64 * 1024 * 1024

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Any
 
-from schemas.strict_json import NotJson, loads
+from schemas.base.strict_json import NotJson, loads
 from workers.platforms.base import PlatformError
 from workers.platforms.failures import failing, rate_limited
 

@@ -18,7 +18,7 @@ from typing import Any
 from urllib.parse import parse_qs, urlencode, urljoin, urlsplit
 
 from app.logs import get_logger
-from schemas.natives import NATIVES
+from schemas.platforms.payloads import NATIVES
 from workers.platforms.address import ShopAddress
 from workers.platforms.answers import Answer, judge_by_status
 from workers.platforms.base import Page, PlatformError, Source, Window

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from app.contract.operation import CALLER, SERVER, Answer, Operation
 from schemas.answers.audit import AuditPageSchema
-from schemas.audit import AuditQuery
+from schemas.requests.audit import AuditQuery
 
 EVENT = {
     "id": "4711",

@@ -7,8 +7,8 @@ from typing import Any
 from app.contract.operation import BODY, CALLER, SERVER, Answer, Batch, Body, Operation
 from app.contract.operations.woocommerce_examples import ERP_CATEGORY, ERP_PRODUCT, INTAKE, PRODUCT
 from schemas.answers import outbound as shapes
-from schemas.erp import ErpCategorySchema, ErpProductSchema
-from schemas.outbound_requests import EventsSchema
+from schemas.erp.payloads import ErpCategorySchema, ErpProductSchema
+from schemas.requests.outbound import EventsSchema
 
 
 def _intake(name: str, record: Any, example: dict[str, Any]) -> Operation:

@@ -8,10 +8,10 @@ from marshmallow import Schema
 
 from app.contract.operation import BODY, CALLER, SERVER, Answer, Batch, Link, Operation
 from schemas.answers.jobs import ReceiptSchema, ResultSchema
-from schemas.categories import CategorySchema
-from schemas.customers import CustomerSchema
-from schemas.orders import OrderSchema
-from schemas.products import ProductSchema
+from schemas.plugin.categories import CategorySchema
+from schemas.plugin.customers import CustomerSchema
+from schemas.plugin.orders import OrderSchema
+from schemas.plugin.products import ProductSchema
 
 LOG = "01a1fc05-3a02-7202-b70c-5ff2ed410956"
 RECEIPT = {

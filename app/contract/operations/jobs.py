@@ -8,8 +8,8 @@ from typing import Any
 from app.contract.operation import CALLER, SERVER, Answer, Link, Operation, uuid_place
 from app.contract.operations.ingest import LOG
 from schemas.answers.jobs import JobsSchema, JobWithErrorsSchema, RecordErrorsSchema, StatusSchema
-from schemas.pull_requests import BIGINT_MAX
-from schemas.queries import JobsQuery, RecordErrorsQuery
+from schemas.requests.lists import JobsQuery, RecordErrorsQuery
+from schemas.requests.pulls import BIGINT_MAX
 
 TAG = "Jobs"
 JOB_ID = {"jobId": uuid_place("`jobId` of a receipt")}

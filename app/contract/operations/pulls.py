@@ -18,7 +18,8 @@ from schemas.answers.jobs import (
     StartedSchema,
     TiktokStatusSchema,
 )
-from schemas.pull_requests import (
+from schemas.requests.lists import RowsQuery
+from schemas.requests.pulls import (
     JOB_TYPES,
     EntitySchema,
     RecordQuery,
@@ -27,7 +28,6 @@ from schemas.pull_requests import (
     TiktokFullQuery,
     TiktokQuery,
 )
-from schemas.queries import RowsQuery
 
 STARTED: dict[str, Any] = {
     "syncLogId": LOG,

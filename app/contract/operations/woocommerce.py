@@ -8,8 +8,8 @@ from app.contract.operation import BODY, CALLER, SERVER, Answer, Body, Link, Ope
 from app.contract.operations.pulls import STARTED, started
 from app.contract.operations.woocommerce_examples import BATCH, DRY_RUN, ITEM, PREVIEWED_ORDERS, PRODUCT
 from schemas.answers import outbound as shapes
-from schemas.outbound_requests import PullOrdersSchema, RunSchema
-from schemas.queries import DryRunPageQuery, DryRunQuery
+from schemas.requests.lists import DryRunPageQuery, DryRunQuery
+from schemas.requests.outbound import PullOrdersSchema, RunSchema
 
 TAG = "WooCommerce"
 PRODUCT_ID = {"productId": uuid_place("the ERP's id of the product")}

@@ -6,7 +6,7 @@ from app.contract.operation import CALLER, SERVER, Answer, Operation, uuid_place
 from app.contract.operations.woocommerce import BATCH_ID, PRODUCT_ID, TAG
 from app.contract.operations.woocommerce_examples import MAPPING, RUN, STATS, SYNC_ITEM
 from schemas.answers import outbound as shapes
-from schemas.queries import ItemsQuery, MappingsQuery, PageQuery
+from schemas.requests.lists import ItemsQuery, MappingsQuery, PageQuery
 
 OPERATIONS = (
     Operation(

@@ -8,7 +8,7 @@ from typing import Any
 
 import httpx
 
-from schemas.strict_json import dumps
+from schemas.base.strict_json import dumps
 from workers.platforms.address import ShopAddress
 from workers.platforms.answer_body import read_body
 from workers.platforms.answers import Answer

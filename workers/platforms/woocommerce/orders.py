@@ -13,7 +13,7 @@ from typing import Any
 from urllib.parse import parse_qs, urlencode
 
 from app.logs import get_logger
-from schemas.natives import NATIVES
+from schemas.platforms.payloads import NATIVES
 from workers.platforms.base import Page, Window
 from workers.platforms.failures import no_such_entity
 from workers.platforms.woocommerce.auth import Param
