@@ -6,10 +6,10 @@ import hashlib
 from datetime import UTC, datetime
 from typing import Any
 
-from db.entity_stats import EntityStats
-from db.sync_logs import LogView
-from db.sync_metadata import Metadata
-from db.sync_record_errors import RecordError
+from db.catalogue.entity_stats import EntityStats
+from db.sync.logs import LogView
+from db.sync.metadata import Metadata
+from db.sync.record_errors import RecordError
 
 
 def moment(value: datetime | None) -> str | None:

@@ -15,7 +15,7 @@ from flask import g, request
 from app.errors import ApiError
 from app.scopes import Scope
 from app.services import services
-from db.tokens import Caller, authenticate_token
+from db.stores.tokens import Caller, authenticate_token
 
 P = ParamSpec("P")
 T = TypeVar("T")

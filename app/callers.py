@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from db.tokens import Caller
+from db.stores.tokens import Caller
 
 REMEMBERED_SECONDS = 1.0  # and so the longest that a revoked token still opens a door
 MOST_REMEMBERED = 10_000

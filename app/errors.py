@@ -11,8 +11,8 @@ from psycopg_pool import PoolTimeout
 from werkzeug.exceptions import HTTPException
 
 from app.logs import get_logger
-from db.errors import is_retryable, safe_facts
-from db.pool import Pool
+from db.core.errors import is_retryable, safe_facts
+from db.core.pool import Pool
 
 log = get_logger(__name__)
 RETRY_AFTER_SECONDS = 5

@@ -8,9 +8,9 @@ from typing import Any
 from uuid import UUID
 
 from app.answers import moment
-from db.explain import Skip, StoredRecord
-from db.stale_arrivals import StaleArrival
-from db.sync_metadata import Metadata
+from db.insight.explain import Skip, StoredRecord
+from db.sync.metadata import Metadata
+from db.sync.stale_arrivals import StaleArrival
 
 Parts = list[tuple[datetime | None, datetime]]
 

@@ -48,8 +48,8 @@ from app.services import EXTENSION, Services
 from app.settings import Settings
 from app.storage import FullStores
 from app.token_throttle import TokenThrottle
-from db.pool import Pool, open_pool
-from db.storage import list_full_stores
+from db.core.pool import Pool, open_pool
+from db.insight.storage import list_full_stores
 from schemas.base.privacy import email_hasher
 from workers.queues import WakeUp, connect
 

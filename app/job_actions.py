@@ -10,11 +10,11 @@ from psycopg import Connection
 from app.errors import ApiError, not_found
 from app.pulls import job_answers
 from app.services import services
-from db.pull_pages import discard_page
-from db.pull_runs import pause_pull, resume_pull, retry_pull
-from db.sync_logs import LogView, cancel_log, get_log, retry_log
-from db.sync_payloads import delete_payload
-from db.tenancy import tenant
+from db.core.tenancy import tenant
+from db.pulls.pages import discard_page
+from db.pulls.runs import pause_pull, resume_pull, retry_pull
+from db.sync.logs import LogView, cancel_log, get_log, retry_log
+from db.sync.payloads import delete_payload
 
 Changed = tuple[LogView, dict[str, Any]]
 

@@ -9,9 +9,9 @@ from uuid import UUID
 
 from psycopg import Connection
 
-from db.customers import count_email_keys
-from db.stores import get_credentials, list_store_ids, replace_credentials
-from db.tenancy import tenant
+from db.catalogue.customers import count_email_keys
+from db.core.tenancy import tenant
+from db.stores.stores import get_credentials, list_store_ids, replace_credentials
 from schemas.base.key_ids import key_id
 from workers.credentials import CredentialsUnreadable, encrypt_credentials, is_under, open_credentials
 

@@ -6,11 +6,11 @@ from psycopg import Connection
 
 from app.explain import Known
 from app.pulls import platform_of
-from db.explain import get_last_skip, get_log_of_seq, get_stored_record
-from db.stale_arrivals import get_stale_arrival
-from db.stores import Store
-from db.sync_coverage import list_covered
-from db.sync_metadata import get_metadata
+from db.insight.explain import get_last_skip, get_log_of_seq, get_stored_record
+from db.stores.stores import Store
+from db.sync.coverage import list_covered
+from db.sync.metadata import get_metadata
+from db.sync.stale_arrivals import get_stale_arrival
 from workers.inbound.watermark import holes
 
 

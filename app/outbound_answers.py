@@ -7,10 +7,10 @@ from datetime import UTC, datetime
 from typing import Any
 
 from app.answers import moment
-from db.mappings import MappingView
-from db.sync_batches import BatchView
-from db.sync_item_views import ItemCount, ItemView
-from db.sync_record_errors import MOST_LISTED
+from db.outbound.batches import BatchView
+from db.outbound.item_views import ItemCount, ItemView
+from db.outbound.mappings import MappingView
+from db.sync.record_errors import MOST_LISTED
 from workers.outbound.catalogue import Intake
 from workers.outbound.preview import Preview
 

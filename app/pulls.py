@@ -15,11 +15,11 @@ from app.errors import ApiError
 from app.pulled import PULLED, refusal
 from app.quota import refuse_full_store
 from app.services import services
-from db.pull_runs import Progress, list_progress
-from db.sql import Platform
-from db.stores import Store, get_store
-from db.sync_logs import LogView
-from db.tenancy import tenant
+from db.core.sql import Platform
+from db.core.tenancy import tenant
+from db.pulls.runs import Progress, list_progress
+from db.stores.stores import Store, get_store
+from db.sync.logs import LogView
 from workers.inbound.pull_start import AlreadyRunning, NothingToFill, Wanted, start_pull
 
 POLL_AFTER_SECONDS = 2

@@ -13,8 +13,8 @@ from flask import Response, stream_with_context
 
 from app.answers import record_error_answer, unlisted_answer
 from app.services import services
-from db.sync_record_errors import FROM_THE_START, RecordError, get_unlisted_errors, list_record_errors
-from db.tenancy import tenant
+from db.core.tenancy import tenant
+from db.sync.record_errors import FROM_THE_START, RecordError, get_unlisted_errors, list_record_errors
 
 DOWNLOAD_PAGE = 1000
 COLUMNS = ("index", "id", "field", "code", "reason")

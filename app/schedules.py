@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from app.answers import moment
-from db.schedules import Schedule
+from db.pulls.schedules import Schedule
 from workers.schedules import Timing, check_timing, next_run
 
 MODES = ("incremental", "update", "populate", "full")

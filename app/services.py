@@ -14,7 +14,7 @@ from app.metrics.pool import PoolWatch
 from app.settings import Settings
 from app.storage import FullStores
 from app.token_throttle import TokenThrottle
-from db.pool import Pool
+from db.core.pool import Pool
 from schemas.base.privacy import Hasher
 from workers.queues import WakeUp
 

@@ -16,11 +16,11 @@ from app.audit.notes import note
 from app.auth import new_token, token_sha256
 from app.scopes import OPERATOR, SCOPES, Grant, grant_of
 from app.stack.errors import Away, StackError
-from db import stores
-from db.operator_tokens import as_system, insert_operator_token, retire_operator_token
-from db.stores import Store
-from db.tenancy import tenant
-from db.tokens import NewToken, insert_token, retire_token, retire_tokens, revoke_tokens
+from db.core.tenancy import tenant
+from db.stores import stores
+from db.stores.operator_tokens import as_system, insert_operator_token, retire_operator_token
+from db.stores.stores import Store
+from db.stores.tokens import NewToken, insert_token, retire_token, retire_tokens, revoke_tokens
 from workers.credentials import encrypt_credentials
 from workers.ids import new_id
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 
 from app.client_address import client_of
 from app.errors import ApiError
-from db.tokens import Caller
+from db.stores.tokens import Caller
 
 BURST = 60  # wrong tokens of an address at once
 PER_SECOND = 1.0  # and so many from then on

@@ -11,8 +11,8 @@ from uuid import UUID
 from flask import Request
 
 from app.services import services
-from db.sync_logs import LogView, get_log
-from db.tenancy import tenant
+from db.core.tenancy import tenant
+from db.sync.logs import LogView, get_log
 
 T = TypeVar("T")
 LONGEST_WAIT_SECONDS = 30.0

@@ -22,8 +22,8 @@ from app.settings import Settings, load_settings
 from app.stack.postgres import EmbeddedPostgres
 from app.stack.redis import EmbeddedRedis
 from app.tenants import CreatedStore, create_store
-from db.migrate import migrate
-from db.pool import Pool, open_pool
+from db.core.migrate import migrate
+from db.core.pool import Pool, open_pool
 from tests.application import application
 from tests.data_dirs import data_dir
 from tests.examples import QUICK, THOROUGH

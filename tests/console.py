@@ -17,7 +17,7 @@ from werkzeug.test import TestResponse
 
 from app.settings import Settings, load_settings
 from app.tenants import CreatedStore, Origin, create_operator, create_store, set_credentials
-from db.pool import open_pool
+from db.core.pool import open_pool
 from tests.application import application
 from tests.conftest import Database, Servers
 from tests.factories import make_order

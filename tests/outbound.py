@@ -12,8 +12,8 @@ import pytest
 from psycopg import Connection
 
 from app.tenants import set_credentials
-from db.sync_items import Origin
-from db.tenancy import tenant
+from db.core.tenancy import tenant
+from db.outbound.items import Origin
 from tests.fakes.woocommerce import FakeWooCommerce
 from workers.outbound.catalogue import Intake, take_categories, take_products
 from workers.outbound.drain import Outcome, drain

@@ -10,8 +10,8 @@ from flask.testing import FlaskClient
 from psycopg import Connection
 from werkzeug.test import TestResponse
 
-from db.sync_logs import LogView, get_log
-from db.tenancy import tenant
+from db.core.tenancy import tenant
+from db.sync.logs import LogView, get_log
 from schemas.base.privacy import email_hasher
 from schemas.plugin.entities import ENTITIES
 from schemas.plugin.envelope import read_batch

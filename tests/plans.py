@@ -13,7 +13,7 @@ from psycopg import Connection, Cursor, Rollback
 from psycopg.abc import Params, Query
 from psycopg.rows import tuple_row
 
-from db.tenancy import tenant
+from db.core.tenancy import tenant
 from tests.conftest import Database
 
 Node = dict[str, Any]

@@ -15,8 +15,8 @@ from psycopg import Connection
 from werkzeug.test import TestResponse
 
 from app.tenants import create_store, set_credentials
-from db.pull_runs import Progress, list_progress
-from db.tenancy import tenant
+from db.core.tenancy import tenant
+from db.pulls.runs import Progress, list_progress
 from tests.fakes.shopify import FakeShopify
 from tests.fakes.tiktok import FakeTiktok
 from tests.pipeline import bearer

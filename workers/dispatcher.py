@@ -15,13 +15,13 @@ from redis.exceptions import RedisError
 
 from app.logs import get_logger
 from app.settings import Settings
-from db.alerts import mark_tick
-from db.audit_events import prune_events
-from db.dispatch import admit_waiting, give_up, list_stranded, mend_times, merge_coverage, prune_logs
-from db.errors import is_retryable, safe_facts
-from db.pool import Pool, open_pool
-from db.session import set_asynchronous_commit
-from db.sync_logs import Ticket
+from db.core.errors import is_retryable, safe_facts
+from db.core.pool import Pool, open_pool
+from db.core.session import set_asynchronous_commit
+from db.insight.alerts import mark_tick
+from db.insight.audit_events import prune_events
+from db.sync.dispatch import admit_waiting, give_up, list_stranded, mend_times, merge_coverage, prune_logs
+from db.sync.logs import Ticket
 from workers.alerts.notices import tell
 from workers.alerts.watch import watch
 from workers.aside import Aside

@@ -18,7 +18,7 @@ from rq.queue import EnqueueData
 from rq.serializers import JSONSerializer
 
 from app.logs import get_logger
-from db.sync_logs import Ticket
+from db.sync.logs import Ticket
 
 INGEST = "ingest"
 PULL = "pull"

@@ -6,7 +6,7 @@ import threading
 from dataclasses import dataclass, field
 
 from app.settings import Settings
-from db.pool import Pool, open_pool
+from db.core.pool import Pool, open_pool
 from workers.queues import WakeUp, connect
 
 WORKER_POOL_SIZE = 8  # one that pushes has several hands; connections are opened as they are needed

@@ -12,15 +12,15 @@ from croniter.croniter import CroniterError  # type: ignore[import-untyped]
 from psycopg import Connection, Error
 
 from app.logs import get_logger
-from db.audit_events import AuditEvent, insert_event
-from db.errors import is_contended, safe_facts
-from db.pool import Pool
-from db.schedules import Schedule, claim_schedule, list_due_schedules, mark_tick
-from db.sql import Platform
-from db.storage import list_full_stores
-from db.stores import get_store
-from db.sync_logs import Ticket
-from db.tenancy import tenant
+from db.core.errors import is_contended, safe_facts
+from db.core.pool import Pool
+from db.core.sql import Platform
+from db.core.tenancy import tenant
+from db.insight.audit_events import AuditEvent, insert_event
+from db.insight.storage import list_full_stores
+from db.pulls.schedules import Schedule, claim_schedule, list_due_schedules, mark_tick
+from db.stores.stores import get_store
+from db.sync.logs import Ticket
 from workers.inbound.pull_start import AlreadyRunning, Wanted, start_pull
 
 log = get_logger(__name__)

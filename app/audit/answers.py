@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from app.answers import moment
-from db.audit_events import AuditEventView
+from db.insight.audit_events import AuditEventView
 
 
 def event_answer(event: AuditEventView) -> dict[str, Any]:

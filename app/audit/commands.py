@@ -20,8 +20,8 @@ from app.commands.exits import AWAY, DONE, FAILED, INTERRUPTED
 from app.settings import Settings
 from app.stack.endpoints import resolve
 from app.stack.errors import StackError
-from db.audit_events import AuditEvent
-from db.pool import connect_briefly
+from db.core.pool import connect_briefly
+from db.insight.audit_events import AuditEvent
 
 ADDRESS = "cli"
 # What may be kept of the arguments: ids, flags and names of ours. Others may hold a secret.

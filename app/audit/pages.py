@@ -9,8 +9,8 @@ from uuid import UUID
 
 from app.paging import last_before_more, read_query, write_cursor
 from app.services import services
-from db.audit_events import AuditEventView, AuditFilter, list_events, list_events_of_all
-from db.tenancy import tenant
+from db.core.tenancy import tenant
+from db.insight.audit_events import AuditEventView, AuditFilter, list_events, list_events_of_all
 from schemas.requests.audit import AuditQuery
 
 AUDIT = AuditQuery()

@@ -14,8 +14,8 @@ from app.audit.writing import append
 from app.errors import STATUSES
 from app.logs import get_logger
 from app.services import services
-from db.audit_events import ActorKind, AuditEvent, Result
-from db.tokens import Caller
+from db.insight.audit_events import ActorKind, AuditEvent, Result
+from db.stores.tokens import Caller
 
 CAP = "sluice_audit_cap"
 TARGET_NAMES = ("entity", "sync_type", "code", "action")

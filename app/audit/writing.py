@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from psycopg import Connection
 
-from db.audit_events import AuditEvent, insert_event
-from db.tenancy import tenant
+from db.core.tenancy import tenant
+from db.insight.audit_events import AuditEvent, insert_event
 
 
 def append(conn: Connection, event: AuditEvent) -> None:

@@ -15,7 +15,7 @@ from app.backup.progress import Tell, stage
 from app.stack.errors import StackError
 from app.stack.pg_programs import find_program
 from app.tenants import connected
-from db.backup import count_rows, list_database_grants, may_see_all_rows, snapshot
+from db.core.backup import count_rows, list_database_grants, may_see_all_rows, snapshot
 
 CANT_SEE = (
     "this role can't see all rows, so the backup would be empty: BACKUP_DATABASE_URL must name sluice_backup (BYPASSRLS, see "

@@ -11,7 +11,7 @@ from typing import BinaryIO
 import msgspec
 
 from app.stack.errors import NotFound, StackError
-from db.backup import Grant
+from db.core.backup import Grant
 
 FORMAT = 1
 

@@ -17,7 +17,7 @@ from app.backup.progress import stage
 from app.stack.errors import StackError
 from app.stack.pg_programs import Program, find_program
 from app.tenants import connected
-from db.backup import (
+from db.core.backup import (
     analyze,
     count_rows,
     count_sessions,
@@ -27,7 +27,7 @@ from db.backup import (
     set_database_grants,
     swap_databases,
 )
-from db.bootstrap import APP, OWNER, SYSTEM, create_database, database_exists, own_schema
+from db.core.installation import APP, OWNER, SYSTEM, create_database, database_exists, own_schema
 
 SYSTEM_DATABASES = ("postgres", "template0", "template1")
 MAINTENANCE = "postgres"  # a database that every server has: one can't be renamed from within

@@ -18,8 +18,8 @@ from app.commands.output import console, table, write_json
 from app.settings import Settings
 from app.stack.endpoints import resolve
 from app.tenants import connected
-from db.audit_events import AuditEventView, AuditFilter, list_events, list_events_of_all
-from db.tenancy import tenant
+from db.core.tenancy import tenant
+from db.insight.audit_events import AuditEventView, AuditFilter, list_events, list_events_of_all
 from schemas.base.fields import moment_of
 
 LISTED, MOST_LISTED = 50, 10_000

@@ -23,9 +23,9 @@ from app.settings import Settings
 from app.stack.endpoints import resolve
 from app.stack.errors import NotFound, StackError
 from app.tenants import connected
-from db.stores import get_store
-from db.sync_items import Origin
-from db.tenancy import tenant
+from db.core.tenancy import tenant
+from db.outbound.items import Origin
+from db.stores.stores import get_store
 from schemas.base.strict_json import NotJson, loads
 from workers.outbound.catalogue import Intake, take_categories, take_products
 from workers.outbound.event_sources import store_secret

@@ -11,10 +11,10 @@ from psycopg import Connection
 from app.answers import log_answer
 from app.pulls import progress_answer
 from app.stack.errors import NotFound, StackError
-from db.pull_runs import list_progress
-from db.stores import get_store, list_store_ids
-from db.sync_logs import LogView, get_log
-from db.tenancy import tenant
+from db.core.tenancy import tenant
+from db.pulls.runs import list_progress
+from db.stores.stores import get_store, list_store_ids
+from db.sync.logs import LogView, get_log
 
 
 def the_store(conn: Connection, named: UUID | None) -> UUID:

@@ -21,10 +21,10 @@ from app.settings import Settings
 from app.stack.endpoints import resolve
 from app.stack.errors import StackError
 from app.tenants import connected
-from db.pull_runs import retry_pull
-from db.sync_logs import LogFilter, LogView, list_logs, retry_log
-from db.sync_record_errors import FROM_THE_START, RecordError, get_unlisted_errors, list_record_errors
-from db.tenancy import tenant
+from db.core.tenancy import tenant
+from db.pulls.runs import retry_pull
+from db.sync.logs import LogFilter, LogView, list_logs, retry_log
+from db.sync.record_errors import FROM_THE_START, RecordError, get_unlisted_errors, list_record_errors
 from schemas.plugin.entities import ENTITIES
 from schemas.requests.lists import ALL_MODES, SOURCES, STATUSES
 from workers.queues import WakeUp, connect

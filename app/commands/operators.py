@@ -19,7 +19,7 @@ from app.settings import Settings
 from app.stack.endpoints import resolve
 from app.stack.errors import NotFound, StackError
 from app.tenants import Origin, connected
-from db.operator_tokens import as_system, list_operator_tokens, revoke_operator_token
+from db.stores.operator_tokens import as_system, list_operator_tokens, revoke_operator_token
 
 DAYS = 90
 

@@ -17,9 +17,9 @@ from app.settings import Settings
 from app.stack.endpoints import resolve
 from app.stack.errors import NotFound, StackError
 from app.tenants import connected
-from db.schedules import delete_schedule, list_schedules, put_schedule
-from db.stores import get_store
-from db.tenancy import tenant
+from db.core.tenancy import tenant
+from db.pulls.schedules import delete_schedule, list_schedules, put_schedule
+from db.stores.stores import get_store
 from schemas.requests.pulls import MOST_MINUTES, MOST_SECONDS
 from workers.schedules import Timing, WrongSchedule
 

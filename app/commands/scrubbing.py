@@ -15,7 +15,7 @@ from app.settings import Settings
 from app.stack.endpoints import Endpoints, resolve
 from app.stack.errors import StackError
 from app.tenants import connected
-from db.scrub import forget_wal, has_older_transactions, rewrite_tables
+from db.stores.scrub import forget_wal, has_older_transactions, rewrite_tables
 
 PATIENCE_SECONDS = 120.0
 POLL_SECONDS = 0.2

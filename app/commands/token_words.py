@@ -12,7 +12,7 @@ from rich.markup import escape
 from app.answers import moment
 from app.commands.output import console, table, write_json
 from app.scopes import grant_of
-from db.tokens import TokenView
+from db.stores.tokens import TokenView
 from schemas.requests.store_forms import MOST_DAYS_OF_TOKEN, read_label
 
 GRACE_HOURS = 24.0

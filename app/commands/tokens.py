@@ -16,8 +16,8 @@ from app.settings import Settings
 from app.stack.endpoints import resolve
 from app.stack.errors import NotFound
 from app.tenants import Origin, connected
-from db.tenancy import tenant
-from db.tokens import list_tokens, revoke_token
+from db.core.tenancy import tenant
+from db.stores.tokens import list_tokens, revoke_token
 
 MOST_LISTED = 1000
 

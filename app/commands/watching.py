@@ -20,8 +20,8 @@ from app.settings import Settings
 from app.stack.endpoints import resolve
 from app.stack.errors import NotFound, StackError
 from app.tenants import connected
-from db.sync_logs import get_log
-from db.tenancy import tenant
+from db.core.tenancy import tenant
+from db.sync.logs import get_log
 
 POLL_SECONDS = 0.5
 OPEN = ("running", "paused")

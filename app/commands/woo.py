@@ -21,12 +21,12 @@ from app.settings import Settings
 from app.stack.endpoints import resolve
 from app.stack.errors import NotFound
 from app.tenants import connected
-from db.brakes import set_brakes
-from db.erp_products import count_erp_products
-from db.mappings import count_mappings, list_drift, list_mappings
-from db.sync_batches import get_batch, get_open_hold, list_batches
-from db.sync_item_views import count_breaches, count_items
-from db.tenancy import tenant
+from db.core.tenancy import tenant
+from db.outbound.batches import get_batch, get_open_hold, list_batches
+from db.outbound.brakes import set_brakes
+from db.outbound.erp_products import count_erp_products
+from db.outbound.item_views import count_breaches, count_items
+from db.outbound.mappings import count_mappings, list_drift, list_mappings
 from workers.outbound.listener import refused_counts
 from workers.outbound.priorities import SYNC_TYPES
 from workers.outbound.runs import approve, reject, retry_failed, start_categories, start_full, start_one

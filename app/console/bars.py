@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from db.sync_logs import LogView
+from db.sync.logs import LogView
 
 KINDS = (
     ("inserted", "new", "stored for the first time"),

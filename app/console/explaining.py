@@ -11,8 +11,8 @@ from app.explain import explain
 from app.known import read_known
 from app.pulled import EXPLAINED, refusal
 from app.services import services
-from db.sync_coverage import list_covered
-from db.tenancy import tenant
+from db.core.tenancy import tenant
+from db.sync.coverage import list_covered
 from schemas.requests.pulls import WrongRequest, read_entity, read_external_id
 from workers.inbound.watermark import holes
 

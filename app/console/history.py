@@ -17,9 +17,9 @@ from app.job_actions import Changed, cancel, existing, pause, resume, retry
 from app.paging import last_before_more, read_cursor, write_cursor
 from app.record_errors import download_csv, read_record_errors, read_unlisted_errors
 from app.services import services
-from db.sync_logs import LogFilter, get_log, list_logs
-from db.sync_record_errors import FROM_THE_START
-from db.tenancy import tenant
+from db.core.tenancy import tenant
+from db.sync.logs import LogFilter, get_log, list_logs
+from db.sync.record_errors import FROM_THE_START
 from schemas.plugin.entities import ENTITIES
 from schemas.requests.lists import ALL_MODES, SOURCES, STATUSES
 

@@ -11,7 +11,7 @@ from psycopg import Connection
 from app.console.bars import Part, parts_of, percent_of
 from app.console.words import ago, duration, number
 from app.pulls import job_answers
-from db.sync_logs import LogView
+from db.sync.logs import LogView
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,7 +16,10 @@ from app.console.sessions import current_store, store_page
 from app.errors import ApiError, not_found
 from app.paging import last_before_more
 from app.services import services
-from db.outbound_overview import (
+from db.core.tenancy import tenant
+from db.outbound.batches import get_batch, get_open_hold, list_batches
+from db.outbound.items import lock_items
+from db.outbound.overview import (
     Place,
     count_open_items,
     list_failed_group,
@@ -24,9 +27,6 @@ from db.outbound_overview import (
     list_items_in_hand,
     page_waiting_items,
 )
-from db.sync_batches import get_batch, get_open_hold, list_batches
-from db.sync_items import lock_items
-from db.tenancy import tenant
 from workers.outbound.priorities import PRIORITIES, SLA_SECONDS, SYNC_TYPES
 from workers.outbound.runs import approve, reject, retry_group
 

@@ -18,9 +18,9 @@ from app.errors import ApiError
 from app.paging import last_before_more
 from app.pulled import PULLED
 from app.services import services
-from db.entity_stats import list_stats
-from db.outbound_overview import count_open_items
-from db.overview import (
+from db.catalogue.entity_stats import list_stats
+from db.core.tenancy import tenant
+from db.insight.overview import (
     StoreActivity,
     count_finished,
     count_finished_of_all,
@@ -30,9 +30,9 @@ from db.overview import (
     list_open_logs,
     list_store_activity,
 )
-from db.stores import Store, get_store
-from db.sync_metadata import list_metadata
-from db.tenancy import tenant
+from db.outbound.overview import count_open_items
+from db.stores.stores import Store, get_store
+from db.sync.metadata import list_metadata
 from schemas.plugin.entities import ENTITIES
 from workers.outbound.priorities import SLA_SECONDS
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from db.overview import Finished
+from db.insight.overview import Finished
 
 
 @dataclass(frozen=True, slots=True)

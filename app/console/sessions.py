@@ -22,10 +22,10 @@ from app.auth import check_scopes, token_sha256
 from app.errors import ApiError, not_found
 from app.scopes import Scope
 from app.services import services
-from db.console_sessions import close_session, find_session, open_session
-from db.stores import Store, get_store
-from db.tenancy import tenant
-from db.tokens import Caller
+from db.core.tenancy import tenant
+from db.stores.console_sessions import close_session, find_session, open_session
+from db.stores.stores import Store, get_store
+from db.stores.tokens import Caller
 
 P = ParamSpec("P")
 T = TypeVar("T")

@@ -13,9 +13,9 @@ from app.errors import ApiError
 from app.pulled import PULLED
 from app.pulls import start_run
 from app.services import services
-from db.schedules import list_schedules
-from db.sync_metadata import list_metadata
-from db.tenancy import tenant
+from db.core.tenancy import tenant
+from db.pulls.schedules import list_schedules
+from db.sync.metadata import list_metadata
 from schemas.requests.start_form import StartForm, WrongForm, read_start_form
 from workers.inbound.pull_start import Wanted
 

@@ -19,9 +19,9 @@ from app.schedules import make_schedule
 from app.scopes import CUSTOM, PRESETS, SCOPES, grant_of
 from app.services import services
 from app.tenants import Origin, add_token, create_store, rotate_token, set_credentials
-from db.schedules import delete_schedule, list_schedules, put_schedule
-from db.tenancy import tenant
-from db.tokens import list_tokens, revoke_token
+from db.core.tenancy import tenant
+from db.pulls.schedules import delete_schedule, list_schedules, put_schedule
+from db.stores.tokens import list_tokens, revoke_token
 from schemas.requests.start_form import WrongForm
 from schemas.requests.store_forms import (
     CREDENTIALS,

@@ -11,7 +11,7 @@ from redis.exceptions import RedisError
 from app.console.sessions import operator_page
 from app.services import services
 from app.settings import Settings
-from db.migrate import newest_migration
+from db.core.migrate import newest_migration
 from schemas.base.key_ids import key_id
 
 LIBRARIES = ("flask", "gunicorn", "rq", "psycopg", "cryptography")

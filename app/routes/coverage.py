@@ -16,8 +16,8 @@ from app.known import read_known
 from app.pulled import EXPLAINED
 from app.pulls import check_entity, pulled_store, start_run, started
 from app.services import services
-from db.sync_coverage import Covered, list_coverage, list_covered
-from db.tenancy import tenant
+from db.core.tenancy import tenant
+from db.sync.coverage import Covered, list_coverage, list_covered
 from schemas.requests.fields import WrongRequest, read_object
 from schemas.requests.pulls import read_entity, read_external_id
 from workers.inbound.pull_start import Wanted

@@ -8,8 +8,8 @@ from app.auth import current_store_id, requires
 from app.errors import ApiError, not_found
 from app.pulls import platform_of
 from app.services import services
-from db.stores import get_store
-from db.tenancy import tenant
+from db.core.tenancy import tenant
+from db.stores.stores import get_store
 from schemas.requests.pulls import WrongRequest, read_external_id
 from workers.inbound.erasure import erase_customer
 

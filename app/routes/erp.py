@@ -11,8 +11,8 @@ from app.errors import ApiError
 from app.outbound_answers import intake_answer
 from app.quota import refuse_full_store
 from app.services import services
-from db.sync_items import Origin
-from db.tenancy import tenant
+from db.core.tenancy import tenant
+from db.outbound.items import Origin
 from schemas.base.json_bounds import TooMuch
 from schemas.base.json_records import NoRecords, Records, read_records
 from schemas.base.strict_json import NotJson

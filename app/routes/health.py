@@ -8,7 +8,7 @@ from psycopg_pool import PoolTimeout
 from redis.exceptions import RedisError
 
 from app.services import services
-from db.bootstrap import ping
+from db.core.installation import ping
 
 blueprint = Blueprint("health", __name__)
 

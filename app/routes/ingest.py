@@ -14,7 +14,7 @@ from app.metrics.requests import note_records
 from app.quota import refuse_full_store
 from app.services import Services, services
 from app.waiting import look, wait_for_end, wanted_wait
-from db.sync_logs import LogView
+from db.sync.logs import LogView
 from schemas.plugin.entities import ENTITIES
 from schemas.plugin.envelope import Batch, EnvelopeError, read_batch
 from workers.inbound.accept import Acceptance, KeyReused, Limits, Receipt, TooManyOpen, accept, fingerprint_of

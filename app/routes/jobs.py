@@ -14,9 +14,9 @@ from app.paging import last_before_more, read_query, write_cursor
 from app.pulls import job_answers
 from app.record_errors import download_csv, download_ndjson, read_record_errors, read_unlisted_errors
 from app.services import services
-from db.sync_logs import LogFilter, LogView, get_log, list_logs
-from db.sync_record_errors import FROM_THE_START, RecordError, get_unlisted_errors, list_record_errors
-from db.tenancy import tenant
+from db.core.tenancy import tenant
+from db.sync.logs import LogFilter, LogView, get_log, list_logs
+from db.sync.record_errors import FROM_THE_START, RecordError, get_unlisted_errors, list_record_errors
 from schemas.requests.lists import JobsQuery, RecordErrorsQuery
 
 blueprint = Blueprint("jobs", __name__)

@@ -11,8 +11,8 @@ from app.pulled import PULLED
 from app.pulls import check_entity, pulled_store
 from app.schedules import make_schedule, schedule_answer
 from app.services import services
-from db.schedules import delete_schedule, list_schedules, put_schedule
-from db.tenancy import tenant
+from db.core.tenancy import tenant
+from db.pulls.schedules import delete_schedule, list_schedules, put_schedule
 from schemas.requests.fields import WrongRequest
 from schemas.requests.pulls import ScheduleRequest, read_schedule
 from workers.schedules import Timing, WrongSchedule

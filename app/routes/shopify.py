@@ -13,8 +13,8 @@ from app.errors import ApiError, not_found
 from app.paging import last_before_more, read_query, write_cursor
 from app.pulls import job_answers, pulled_store, start_run, started
 from app.services import services
-from db.sync_logs import LogFilter, get_log, list_logs
-from db.tenancy import tenant
+from db.core.tenancy import tenant
+from db.sync.logs import LogFilter, get_log, list_logs
 from schemas.requests.fields import WrongRequest
 from schemas.requests.lists import RowsQuery
 from schemas.requests.pulls import ShopifyStart, read_shopify_start

@@ -7,9 +7,9 @@ from flask import Blueprint, Response, jsonify
 from app.answers import stats_answer
 from app.auth import current_store_id, requires
 from app.services import services
-from db.entity_stats import list_stats
-from db.sync_metadata import list_metadata
-from db.tenancy import tenant
+from db.catalogue.entity_stats import list_stats
+from db.core.tenancy import tenant
+from db.sync.metadata import list_metadata
 from schemas.plugin.entities import ENTITIES
 
 blueprint = Blueprint("status", __name__)

@@ -10,9 +10,9 @@ from app.errors import ApiError
 from app.pulled import PULLED
 from app.pulls import pulled_store, start_run, started
 from app.services import services
-from db.entity_stats import list_stats
-from db.sync_metadata import list_metadata
-from db.tenancy import tenant
+from db.catalogue.entity_stats import list_stats
+from db.core.tenancy import tenant
+from db.sync.metadata import list_metadata
 from schemas.requests.fields import WrongRequest
 from schemas.requests.pulls import TiktokStart, read_tiktok_start
 from workers.inbound.pull_start import Wanted

@@ -20,9 +20,9 @@ from app.outbound_requests import ask_shop, is_dry_run, read_body, read_uuid
 from app.paging import last_before_more, read_query
 from app.services import services
 from app.waiting import wait_until_ended, wanted_wait
-from db.erp_products import page_products
-from db.sync_item_views import ItemView, get_item, list_failed_items
-from db.tenancy import tenant
+from db.core.tenancy import tenant
+from db.outbound.erp_products import page_products
+from db.outbound.item_views import ItemView, get_item, list_failed_items
 from schemas.requests.lists import DryRunPageQuery
 from schemas.requests.outbound import RunSchema
 from workers.outbound.preview import Preview, preview_categories, preview_products

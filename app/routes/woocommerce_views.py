@@ -12,11 +12,11 @@ from app.outbound_answers import batch_answer, item_answer, mapping_answer, stat
 from app.outbound_requests import read_uuid
 from app.paging import last_before_more, read_query
 from app.services import services
-from db.erp_products import count_erp_products
-from db.mappings import count_mappings, get_mapping, list_drift, list_mappings
-from db.sync_batches import get_batch, list_batches
-from db.sync_item_views import count_breaches, count_items, get_item, list_failed_items
-from db.tenancy import tenant
+from db.core.tenancy import tenant
+from db.outbound.batches import get_batch, list_batches
+from db.outbound.erp_products import count_erp_products
+from db.outbound.item_views import count_breaches, count_items, get_item, list_failed_items
+from db.outbound.mappings import count_mappings, get_mapping, list_drift, list_mappings
 from schemas.requests.lists import ItemsQuery, MappingsQuery, PageQuery
 
 blueprint = Blueprint("woocommerce_views", __name__, url_prefix="/api/v1/woocommerce")

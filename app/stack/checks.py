@@ -16,7 +16,7 @@ from redis.retry import Retry
 from app.logs import get_logger
 from app.stack.errors import Away, StackError
 from app.stack.redis import server_warnings
-from db.bootstrap import ping
+from db.core.installation import ping
 
 log = get_logger(__name__)
 

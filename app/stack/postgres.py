@@ -16,7 +16,7 @@ from app.stack.homes import Home, away, current_directory, find_home
 from app.stack.leftover import stop_leftover
 from app.stack.secrets import Secrets, make_secrets, read_secrets
 from app.stack.sockets import current_socket_dir, forget_short_dir, socket_dir
-from db.bootstrap import APP, OWNER, create_database, create_roles, own_schema, ping
+from db.core.installation import APP, OWNER, create_database, create_roles, own_schema, ping
 
 DATABASE = "sluice"
 PORT = 5432  # only names the socket file

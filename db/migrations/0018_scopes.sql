@@ -31,7 +31,7 @@ REVOKE CREATE ON SCHEMA public FROM PUBLIC;
 -- Only their owner may change them.
 SET LOCAL ROLE sluice_system;
 
-DROP FUNCTION create_operator_token(uuid, bytea);   -- the owner writes operators' tokens, see db/operator_tokens.py
+DROP FUNCTION create_operator_token(uuid, bytea);   -- the owner writes operators' tokens, see db/stores/operator_tokens.py
 DROP FUNCTION authenticate_token(bytea), open_console_session(bytea, bytea, interval), find_console_session(bytea);
 
 -- Who is behind a token: nothing for an unknown, expired or revoked one. Notes its use, once a minute at most.

@@ -14,7 +14,7 @@ import httpx
 import pytest
 from redis import Redis
 
-from db.sync_logs import Ticket
+from db.sync.logs import Ticket
 from tests.conftest import Servers
 from tests.stack import REPOSITORY, command, run
 from tests.waiting import wait_until

@@ -17,7 +17,7 @@ from datetime import UTC, datetime, timedelta
 from multiprocessing.connection import Connection
 from uuid import UUID
 
-from db.tenancy import tenant
+from db.core.tenancy import tenant
 from tests.bench.report import Row
 from tests.bench.world import World
 from tests.fakes.woocommerce import FakeWooCommerce

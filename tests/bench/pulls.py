@@ -14,8 +14,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from uuid import UUID
 
-from db.sql import Platform
-from db.tenancy import tenant
+from db.core.sql import Platform
+from db.core.tenancy import tenant
 from tests.bench.report import Row
 from tests.bench.world import World
 from tests.fakes.server import Call, FakeServer, Reply

@@ -21,9 +21,9 @@ from app.settings import load_settings
 from app.stack.postgres import DATABASE, EmbeddedPostgres
 from app.stack.redis import EmbeddedRedis
 from app.tenants import CreatedStore, create_store, set_credentials
-from db.bootstrap import create_database, own_schema
-from db.migrate import migrate
-from db.pool import open_pool
+from db.core.installation import create_database, own_schema
+from db.core.migrate import migrate
+from db.core.pool import open_pool
 from tests.data_dirs import data_dir
 from tests.factories import make_item, make_order
 from workers.queues import WakeUp, connect

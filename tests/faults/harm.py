@@ -18,7 +18,7 @@ from psycopg.conninfo import conninfo_to_dict
 from redis.exceptions import RedisError
 
 from app.stack.redis import EmbeddedRedis
-from db.pool import FRESH_SECONDS
+from db.core.pool import FRESH_SECONDS
 from tests.faults.proxy import Trap, in_the_way
 from tests.stack import Stack, send
 from tests.waiting import wait_until

@@ -8,8 +8,8 @@ import pytest
 from psycopg import Connection
 from redis import Redis
 
-from db.sync_logs import begin_attempt
-from db.tenancy import tenant
+from db.core.tenancy import tenant
+from db.sync.logs import begin_attempt
 from tests.factories import make_order
 from tests.faults.harm import set_clock
 from tests.pipeline import accept_batch, read_log

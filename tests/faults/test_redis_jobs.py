@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from redis import Redis
 
-from db.sync_logs import Ticket
+from db.sync.logs import Ticket
 from tests.faults.harm import QUEUE
 from tests.faults.oracle import assert_applied_once, make_orders
 from tests.stack import Shop, Stack

@@ -19,9 +19,9 @@ from redis import Redis
 
 from app.settings import Settings
 from app.tenants import CreatedStore
-from db.dispatch import admit_waiting
-from db.sync_logs import admit_next
-from db.tenancy import tenant
+from db.core.tenancy import tenant
+from db.sync.dispatch import admit_waiting
+from db.sync.logs import admit_next
 from tests.application import application
 from tests.conftest import Database, Servers
 from tests.factories import make_customer, make_order

@@ -11,7 +11,7 @@ import pytest
 from psycopg import Connection
 from redis import Redis
 
-from db.tenancy import tenant
+from db.core.tenancy import tenant
 from tests.fakes.woocommerce import FakeWooCommerce
 from tests.outbound import with_key
 from workers.inbound.pull import Turn, pull

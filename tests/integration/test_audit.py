@@ -16,9 +16,9 @@ from psycopg import Connection
 
 from app.audit import commands
 from app.tenants import CreatedStore, create_store, set_credentials
-from db.audit_events import AuditEvent, insert_event
-from db.schedules import Schedule, put_schedule
-from db.tenancy import tenant
+from db.core.tenancy import tenant
+from db.insight.audit_events import AuditEvent, insert_event
+from db.pulls.schedules import Schedule, put_schedule
 from tests.conftest import Database
 from tests.outbound import SECRET_KEY
 from tests.pipeline import bearer

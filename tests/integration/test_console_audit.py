@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 from psycopg import Connection
 
-from db.audit_events import AuditEvent, insert_event
-from db.tenancy import tenant
+from db.core.tenancy import tenant
+from db.insight.audit_events import AuditEvent, insert_event
 from tests.console import Visitor, World, listed, place, visitor, words_of
 
 

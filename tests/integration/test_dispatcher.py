@@ -12,9 +12,9 @@ import pytest
 from psycopg import Connection
 from redis import Redis
 
-from db.dispatch import list_stranded
-from db.sync_logs import Ticket
-from db.tenancy import tenant
+from db.core.tenancy import tenant
+from db.sync.dispatch import list_stranded
+from db.sync.logs import Ticket
 from tests.conftest import Database
 from tests.factories import make_order
 from tests.pipeline import accept_batch, read_log, sync

@@ -19,7 +19,7 @@ from redis import Redis
 from werkzeug.test import TestResponse
 
 from app.tenants import CreatedStore, create_store
-from db.tenancy import tenant
+from db.core.tenancy import tenant
 from schemas.base.strict_json import loads
 from schemas.plugin.entities import ENTITIES, load_record
 from schemas.records.shop import Customer, Order

@@ -9,10 +9,10 @@ from uuid import UUID, uuid4
 
 from psycopg import Connection
 
-from db.erp_categories import forget_sent_categories
-from db.erp_products import mark_create_begun
-from db.sync_items import lock_items
-from db.tenancy import tenant
+from db.core.tenancy import tenant
+from db.outbound.erp_categories import forget_sent_categories
+from db.outbound.erp_products import mark_create_begun
+from db.outbound.items import lock_items
 from tests.outbound import make_erp_product, put_categories, put_products
 from tests.waiting import wait_until
 from workers.outbound.catalogue import Intake

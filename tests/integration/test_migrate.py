@@ -13,13 +13,13 @@ import psycopg
 import pytest
 from psycopg import sql
 
-from db.migrate import MigrationError, migrate, pending, read_migrations
+from db.core.migrate import MigrationError, migrate, pending, read_migrations
 from tests.conftest import Servers
 from tests.waiting import wait_until
 
 REPOSITORY = Path(__file__).parents[2]
 ALL = [migration.name for migration in read_migrations()]
-RUN = "import sys; from pathlib import Path; from db.migrate import migrate; print(migrate(sys.argv[1], Path(sys.argv[2])))"
+RUN = "import sys; from pathlib import Path; from db.core.migrate import migrate; print(migrate(sys.argv[1], Path(sys.argv[2])))"
 
 
 @pytest.fixture

@@ -9,21 +9,21 @@ import pytest
 from psycopg import Connection
 
 from app.tenants import create_store
-from db.dispatch import admit_waiting, give_up, list_stranded, mend_times, merge_coverage, prune_logs
-from db.entity_stats import list_stats
-from db.erasure import delete_customer
-from db.explain import get_last_skip, get_log_of_seq, get_stored_record
-from db.pull_runs import get_active_pull, list_progress
-from db.push import list_due_stores, list_due_tasks, prune_items, prune_runs
-from db.stale_arrivals import get_stale_arrival
-from db.stores import get_store
-from db.sync_batches import list_batches
-from db.sync_coverage import list_coverage, list_covered
-from db.sync_item_views import list_failed_items
-from db.sync_logs import LogFilter, get_log, list_logs
-from db.sync_metadata import list_metadata
-from db.sync_record_errors import FROM_THE_START, list_record_errors
-from db.tenancy import tenant
+from db.catalogue.entity_stats import list_stats
+from db.core.tenancy import tenant
+from db.insight.explain import get_last_skip, get_log_of_seq, get_stored_record
+from db.outbound.batches import list_batches
+from db.outbound.item_views import list_failed_items
+from db.outbound.push_leases import list_due_stores, list_due_tasks, prune_items, prune_runs
+from db.pulls.runs import get_active_pull, list_progress
+from db.stores.erasure import delete_customer
+from db.stores.stores import get_store
+from db.sync.coverage import list_coverage, list_covered
+from db.sync.dispatch import admit_waiting, give_up, list_stranded, mend_times, merge_coverage, prune_logs
+from db.sync.logs import LogFilter, get_log, list_logs
+from db.sync.metadata import list_metadata
+from db.sync.record_errors import FROM_THE_START, list_record_errors
+from db.sync.stale_arrivals import get_stale_arrival
 from tests.conftest import Database
 from tests.plans import Ask, Listening, explained
 

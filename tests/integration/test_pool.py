@@ -7,7 +7,7 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from db.pool import Pool, SluiceConnection, check_if_idle, open_pool
+from db.core.pool import Pool, SluiceConnection, check_if_idle, open_pool
 from tests.conftest import Database
 
 ROWS = 20_000

@@ -10,10 +10,10 @@ import psycopg
 import pytest
 from psycopg import Connection, sql
 
-from db.pool import open_pool
-from db.stores import get_store
-from db.sync_logs import begin_attempt, cancel_log, claim_log, retry_log
-from db.tenancy import tenant
+from db.core.pool import open_pool
+from db.core.tenancy import tenant
+from db.stores.stores import get_store
+from db.sync.logs import begin_attempt, cancel_log, claim_log, retry_log
 from tests.conftest import Database
 from tests.factories import make_order
 from tests.pipeline import accept_batch, read_log, sync

@@ -12,10 +12,10 @@ import pytest
 from psycopg import Connection
 
 from app.tenants import create_store
-from db.pull_runs import pause_pull, resume_pull, retry_pull
-from db.sync_logs import cancel_log
-from db.sync_metadata import Metadata, get_metadata
-from db.tenancy import tenant
+from db.core.tenancy import tenant
+from db.pulls.runs import pause_pull, resume_pull, retry_pull
+from db.sync.logs import cancel_log
+from db.sync.metadata import Metadata, get_metadata
 from tests.pipeline import read_log
 from tests.pulls import BEGIN, MemoryShop, busy, progress, revoked, run, start, turn
 from tests.waiting import wait_until

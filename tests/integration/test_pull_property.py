@@ -15,8 +15,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from app.tenants import create_store, set_credentials
-from db.sync_logs import cancel_log
-from db.tenancy import tenant
+from db.core.tenancy import tenant
+from db.sync.logs import cancel_log
 from tests.conftest import Database
 from tests.examples import examples
 from tests.fakes.tiktok import BEGIN, FakeTiktok

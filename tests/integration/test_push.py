@@ -9,9 +9,9 @@ from psycopg import Connection
 from redis import Redis
 
 from app.tenants import CreatedStore
-from db.push import take_lease
-from db.sync_batches import get_batch, list_batches
-from db.tenancy import tenant
+from db.core.tenancy import tenant
+from db.outbound.batches import get_batch, list_batches
+from db.outbound.push_leases import take_lease
 from tests.fakes.woocommerce import FakeWooCommerce, Fault
 from tests.outbound import (
     ask,

@@ -9,10 +9,10 @@ import pytest
 from psycopg import Connection
 
 from app.tenants import CreatedStore
-from db.dispatch import merge_coverage, prune_logs
-from db.push import prune_items, prune_runs
-from db.sync_coverage import list_covered
-from db.tenancy import tenant
+from db.core.tenancy import tenant
+from db.outbound.push_leases import prune_items, prune_runs
+from db.sync.coverage import list_covered
+from db.sync.dispatch import merge_coverage, prune_logs
 from tests.factories import make_order
 from tests.pipeline import accept_batch, sync
 from workers.dispatcher import Dispatcher

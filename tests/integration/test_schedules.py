@@ -13,7 +13,7 @@ from psycopg import Connection
 from redis import Redis
 
 from app.tenants import CreatedStore
-from db.sync_logs import Ticket
+from db.sync.logs import Ticket
 from tests.fakes.tiktok import FakeTiktok
 from tests.pipeline import bearer
 from tests.pulls import Shopkeeper

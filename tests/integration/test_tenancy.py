@@ -15,16 +15,16 @@ from werkzeug.test import TestResponse
 from app.audit.commands import command_event
 from app.audit.writing import append
 from app.tenants import CreatedStore, delete_store, list_stores
-from db.alerts import insert_alert
-from db.bootstrap import APP
-from db.mappings import Mapping, Sent, save_mappings
-from db.order_events import note_received_orders
-from db.push import plan_task
-from db.push import take_lease as take_push_lease
-from db.refresh_leases import take_lease
-from db.schedules import Schedule, put_schedule
-from db.storage import measure_storage
-from db.tenancy import tenant
+from db.core.installation import APP
+from db.core.tenancy import tenant
+from db.insight.alerts import insert_alert
+from db.insight.storage import measure_storage
+from db.outbound.mappings import Mapping, Sent, save_mappings
+from db.outbound.order_events import note_received_orders
+from db.outbound.push_leases import plan_task
+from db.outbound.push_leases import take_lease as take_push_lease
+from db.pulls.refresh_leases import take_lease
+from db.pulls.schedules import Schedule, put_schedule
 from tests.factories import MAKERS, make_customer, make_order
 from tests.outbound import make_erp_product, put_categories, put_products
 from tests.pipeline import accept_batch, bearer, sync

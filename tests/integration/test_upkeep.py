@@ -13,10 +13,10 @@ from psycopg.conninfo import make_conninfo
 from redis import Redis
 
 from app.tenants import CreatedStore
-from db.pool import Pool, open_pool
-from db.push import claim_task, plan_task
-from db.sync_items import lock_items
-from db.tenancy import tenant
+from db.core.pool import Pool, open_pool
+from db.core.tenancy import tenant
+from db.outbound.items import lock_items
+from db.outbound.push_leases import claim_task, plan_task
 from tests.conftest import Database
 from tests.fakes.woocommerce import FakeWooCommerce
 from tests.outbound import connect_shop, make_erp_product, put_products, statuses, with_key

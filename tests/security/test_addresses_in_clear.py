@@ -21,7 +21,7 @@ from psycopg import Connection
 
 from app.logs import redact
 from app.tenants import create_store
-from db.migrate import read_migrations
+from db.core.migrate import read_migrations
 from schemas.base import privacy
 from schemas.base.fields import MaskedText, Records, Text
 from schemas.base.platform_fields import Part

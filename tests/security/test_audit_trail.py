@@ -23,8 +23,8 @@ from app.audit.actions import COMMANDS, REQUESTS, all_actions
 from app.audit.caps import MOST_OF_A_TOKEN, MOST_OF_ALL_ADDRESSES, MOST_OF_AN_ADDRESS, RefusalCap
 from app.audit.requests import CAP, SAFE_METHODS
 from app.tenants import CreatedStore, create_store, delete_store
-from db.audit_events import AuditEvent, insert_event, prune_events
-from db.tenancy import tenant
+from db.core.tenancy import tenant
+from db.insight.audit_events import AuditEvent, insert_event, prune_events
 from tests.console import Visitor, World, csrf_of, place, visitor
 from tests.factories import make_order
 from tests.pipeline import bearer, post

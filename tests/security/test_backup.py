@@ -23,7 +23,7 @@ from app.backup.create import compare, create_backup
 from app.stack.errors import StackError
 from app.stack.pg_programs import connection_of, find_program
 from app.tenants import create_store, set_credentials
-from db.backup import count_rows
+from db.core.backup import count_rows
 from tests.conftest import Database, Servers
 from tests.factories import make_customer, make_order
 from tests.pipeline import sync

@@ -12,10 +12,10 @@ from psycopg import Connection
 
 from app.auth import token_sha256
 from app.tenants import CreatedStore
-from db.bootstrap import APP
-from db.console_sessions import open_session
-from db.tenancy import tenant
-from db.tokens import authenticate_token
+from db.core.installation import APP
+from db.core.tenancy import tenant
+from db.stores.console_sessions import open_session
+from db.stores.tokens import authenticate_token
 from tests.conftest import Database, Servers
 from workers.ids import new_id
 

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from psycopg import Connection
 
 from app.tenants import create_store
-from db.sync_record_errors import RecordError
+from db.sync.record_errors import RecordError
 from schemas.base.strict_json import loads
 from schemas.plugin.entities import CUSTOMERS, ENTITIES, ORDERS, load_record
 from schemas.records.shop import Customer, Order

@@ -16,7 +16,7 @@ from redis import Redis
 from redis.exceptions import AuthenticationError, NoPermissionError
 
 from app.setting_values import ErpUser
-from db.sync_logs import Ticket
+from db.sync.logs import Ticket
 from tests.conftest import Servers
 from tests.waiting import wait_until
 from workers import jobs

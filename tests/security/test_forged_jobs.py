@@ -16,7 +16,7 @@ import pytest
 from redis import Redis
 from structlog.testing import capture_logs
 
-from db.sync_logs import Ticket
+from db.sync.logs import Ticket
 from workers import jobs
 from workers.ids import new_id
 from workers.queues import INGEST, PROCESS_LOG, PULL, PULL_LOG, PUSH, PUSH_STORE, enqueue_all, enqueue_push, job_id

@@ -27,9 +27,9 @@ from app.stack.redis import EmbeddedRedis
 from app.stack.secrets import make_secrets, read_secrets, replace_email_hash_key, replace_secret_key
 from app.stack.up import child_environment
 from app.tenants import create_store, set_credentials
-from db.stores import get_credentials
-from db.stores import set_credentials as store_bytes
-from db.tenancy import tenant
+from db.core.tenancy import tenant
+from db.stores.stores import get_credentials
+from db.stores.stores import set_credentials as store_bytes
 from schemas.base.key_ids import key_id
 from schemas.base.privacy import email_hasher
 from schemas.plugin.entities import ENTITIES

@@ -17,10 +17,10 @@ from psycopg import Connection, sql
 from app.auth import token_sha256
 from app.commands.exits import DONE, FAILED, NOT_FOUND
 from app.tenants import CreatedStore, Origin, create_operator
-from db.migrate import MIGRATIONS, migrate
-from db.operator_tokens import as_system
-from db.tenancy import tenant
-from db.tokens import authenticate_token
+from db.core.migrate import MIGRATIONS, migrate
+from db.core.tenancy import tenant
+from db.stores.operator_tokens import as_system
+from db.stores.tokens import authenticate_token
 from tests.conftest import Database, Servers
 from workers.ids import new_id
 

@@ -17,8 +17,8 @@ from psycopg import Connection
 
 from app.settings import Settings
 from app.tenants import CreatedStore, create_store
-from db.sync_record_errors import MOST_LISTED, RecordError, add_record_errors
-from db.tenancy import tenant
+from db.core.tenancy import tenant
+from db.sync.record_errors import MOST_LISTED, RecordError, add_record_errors
 from schemas.base.error_codes import PROBLEMS_LISTED
 from schemas.plugin.entities import ORDERS, load_record
 from schemas.plugin.orders import OrderItemSchema

@@ -10,7 +10,7 @@ import pytest
 from redis.exceptions import ConnectionError as RedisConnectionError
 
 from app.stack.redis import find_program
-from db.sync_logs import Ticket
+from db.sync.logs import Ticket
 from tests.fakes.tls import contexts
 from tests.stack import free_port
 from tests.waiting import wait_until

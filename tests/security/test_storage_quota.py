@@ -19,7 +19,7 @@ from app.services import EXTENSION
 from app.settings import Settings, load_settings
 from app.storage import FullStores
 from app.tenants import CreatedStore, create_store
-from db.storage import list_full_stores, measure_storage
+from db.insight.storage import list_full_stores, measure_storage
 from tests.application import application
 from tests.conftest import Database, Servers
 from tests.factories import make_order

@@ -16,7 +16,7 @@ from app.console import sessions
 from app.errors import ApiError
 from app.tenants import CreatedStore, create_store
 from app.token_throttle import BURST, MOST_REMEMBERED, REFUSED_SECONDS, TokenThrottle
-from db.tokens import Caller, authenticate_token
+from db.stores.tokens import Caller, authenticate_token
 from tests.application import application
 from tests.conftest import Database, Servers
 from workers.ids import new_id

@@ -23,7 +23,7 @@ ROOT = Path(__file__).parents[2]
 ROOMS = ("app", "workers", "schemas", "db")
 SOURCES = sorted(path for room in ROOMS for path in (ROOT / room).rglob("*.py"))
 SQL_FILES = sorted((ROOT / "db").rglob("*.sql"))
-QUERY_FILES = sorted((ROOT / "db" / "queries").glob("*.sql"))
+QUERY_FILES = [path for path in SQL_FILES if path.with_suffix(".py").exists()]
 FRONT_DOORS = (
     *("inbound.accept", "inbound.erasure", "inbound.pull_start", "inbound.watermark", "schedules"),
     *(
@@ -61,7 +61,7 @@ def imports_of(nodes: Iterable[ast.AST]) -> Iterator[str]:
 
 
 def _modules_named(package: str, names: list[str]) -> Iterator[str]:
-    """`from db import stores` imports db.stores; `from db.pool import Pool` imports db.pool."""
+    """`from db import stores` imports db.stores.stores; `from db.core.pool import Pool` imports db.core.pool."""
     inner = [f"{package}.{name}" for name in names if f"{package}.{name}" in modules()]
     yield from inner
     if len(inner) < len(names):
@@ -177,7 +177,7 @@ def test_no_statement_is_written_by_hand_in_db() -> None:
         for text in texts_of(nodes)
         if SQL_TEXT.search(text)
     ]
-    assert found == ["db.bootstrap"]
+    assert found == ["db.core.installation"]
 
 
 def uses_of(nodes: Iterable[ast.AST], known: set[str]) -> list[str]:
@@ -186,31 +186,27 @@ def uses_of(nodes: Iterable[ast.AST], known: set[str]) -> list[str]:
     return [text for text in plain if text in known]
 
 
-@pytest.mark.parametrize("path", QUERY_FILES, ids=lambda path: path.stem)
+@pytest.mark.parametrize("path", QUERY_FILES, ids=name_of)
 def test_every_named_query_has_exactly_one_user(path: Path) -> None:
     names = HEADER.findall(path.read_text(encoding="utf-8"))
-    uses = uses_of(modules()[f"db.{path.stem}"], set(names))
+    uses = uses_of(modules()[name_of(path)], set(names))
     assert sorted(uses) == sorted(set(names)) == sorted(names)
 
 
-@pytest.mark.parametrize("path", QUERY_FILES, ids=lambda path: path.stem)
+@pytest.mark.parametrize("path", QUERY_FILES, ids=name_of)
 def test_every_used_query_exists(path: Path) -> None:
     names = set(HEADER.findall(path.read_text(encoding="utf-8")))
-    source = (ROOT / "db" / f"{path.stem}.py").read_text(encoding="utf-8")
-    assert f'queries("{path.stem}")' in source
+    source = path.with_suffix(".py").read_text(encoding="utf-8")
+    assert "SQL = queries(__file__)" in source
     assert set(re.findall(r'SQL\["(\w+)"\]', source)) <= names
 
 
 def test_every_module_with_queries_reads_its_own_file() -> None:
-    asked = {
-        module: re.findall(r'\bqueries\("(\w+)"\)', (ROOT / f"{module.replace('.', '/')}.py").read_text())
-        for module in modules()
-        if is_inside(module, ("db",)) and module != "db"
-    }
-    assert all(names in ([], [module.removeprefix("db.")]) for module, names in asked.items())
+    asked = {call for path in SOURCES for call in re.findall(r"\bqueries\(.*?\)", path.read_text(encoding="utf-8"))}
+    assert asked == {"queries(module: str)", "queries(__file__)"}
 
 
-@pytest.mark.parametrize("path", QUERY_FILES, ids=lambda path: path.stem)
+@pytest.mark.parametrize("path", QUERY_FILES, ids=name_of)
 def test_every_query_states_its_guarantee(path: Path) -> None:
     texts = HEADER.split(path.read_text(encoding="utf-8"))[2::2]
     assert all(re.match(r"\n-- \S.*[.:)]\n", text) or re.match(r"\n-- \S.*\n-- \S", text) for text in texts)

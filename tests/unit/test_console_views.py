@@ -18,8 +18,8 @@ from app.console.plots import RANGES, begin_of, figures_of, series_of, totals_of
 from app.console.words import ago, duration, number, utc, when, words
 from app.errors import ApiError
 from app.pulled import PULLED
-from db.overview import Finished
-from db.sync_logs import LogView
+from db.insight.overview import Finished
+from db.sync.logs import LogView
 from schemas.requests.start_form import NUMBERS, StartForm, WrongForm, read_start_form
 from schemas.requests.store_forms import CREDENTIALS, read_credentials_form, read_schedule_form, read_store_form
 from tests.examples import examples

@@ -17,7 +17,7 @@ from app.demo.client import PluginApi, wait_of
 from app.demo.delivery import Delivery, Log, follow
 from app.demo.errors import DemoError
 from app.demo.sample_store import Batch
-from db.reports import MonthTotal, RecordCounts, StatusTotal, UnresolvedLinks
+from db.insight.reports import MonthTotal, RecordCounts, StatusTotal, UnresolvedLinks
 
 
 def test_a_batch_put_off_is_posted_again_under_the_same_key(monkeypatch: pytest.MonkeyPatch) -> None:

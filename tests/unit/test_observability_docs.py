@@ -14,7 +14,7 @@ import yaml
 
 from app.metrics import pool, requests
 from app.metrics.facts import Facts, FactsCollector, families
-from db.metrics import ItemGroup, LogGroup, Totals, Watermarks
+from db.insight.metrics import ItemGroup, LogGroup, Totals, Watermarks
 from workers.alerts.conditions import KINDS
 from workers.queues import connect
 

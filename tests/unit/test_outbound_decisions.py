@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from db.brakes import Catalogue, Change
+from db.outbound.brakes import Catalogue, Change
 from workers.outbound.brakes import Limits, judge, limits_of, price_factor
 from workers.outbound.events import CHANNELS, Event, read_event
 from workers.outbound.parts import PARTS, changed_parts, wanted_parts

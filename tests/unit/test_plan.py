@@ -12,8 +12,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from db.rows import StoredVersion, Versioned
-from db.sync_logs import Counts
+from db.catalogue.staged_upsert import StoredVersion, Versioned
+from db.sync.logs import Counts
 from schemas.base.error_codes import Problem
 from schemas.plugin.entities import ENTITIES, load_record
 from schemas.records.shop import Category, Order, Product

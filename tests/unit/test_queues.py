@@ -13,7 +13,7 @@ from rq.serializers import JSONSerializer
 
 from app.errors import ApiError
 from app.limits import RateLimiter, waiting_room
-from db.sync_logs import Ticket
+from db.sync.logs import Ticket
 from workers.allowed_jobs import AllowedJob, ForbiddenJob
 from workers.ids import new_id
 from workers.queues import INGEST, PROCESS_LOG, WakeUp, forget_store, job_id, log_id_of, waiting_logs

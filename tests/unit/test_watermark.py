@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from db.sync_metadata import Metadata
+from db.sync.metadata import Metadata
 from workers.inbound.watermark import (
     Met,
     clock_before,

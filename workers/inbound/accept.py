@@ -6,8 +6,8 @@ import hashlib
 from dataclasses import dataclass
 from uuid import UUID
 
-from db.pool import Pool
-from db.sync_logs import NewLog, Ticket, accept_log
+from db.core.pool import Pool
+from db.sync.logs import NewLog, Ticket, accept_log
 from schemas.plugin.envelope import Batch
 from workers.ids import new_id
 from workers.inbound.payload import pack

@@ -13,7 +13,10 @@ from uuid import UUID
 from psycopg import Connection
 
 from app.logs import get_logger
-from db.erasure import (
+from db.core.pool import Pool
+from db.core.sql import Platform
+from db.core.tenancy import tenant
+from db.stores.erasure import (
     KeptPages,
     Traces,
     delete_customer,
@@ -25,9 +28,6 @@ from db.erasure import (
     replace_rest,
     take_over_pulls,
 )
-from db.pool import Pool
-from db.sql import Platform
-from db.tenancy import tenant
 from schemas.base.fields import DIGITS, whole_number
 from schemas.base.strict_json import dumps, loads
 from workers.inbound.kept_page import FetchedPage, decode_page, encode_page

@@ -8,7 +8,7 @@ from typing import Any, Generic, TypeVar
 
 import msgspec
 
-from db.sync_record_errors import RecordError
+from db.sync.record_errors import RecordError
 from schemas.records.shop import Customer, Order, Product
 
 R = TypeVar("R")

@@ -5,8 +5,8 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from db.rows import Versioned
-from db.sync_record_errors import RecordError
+from db.catalogue.staged_upsert import Versioned
+from db.sync.record_errors import RecordError
 from schemas.base.error_codes import Problem
 from schemas.base.privacy import Hasher
 from schemas.platforms.payloads import NATIVES, native_id

@@ -10,8 +10,8 @@ from typing import Any
 
 import msgspec
 
-from db.rows import StoredVersion, Versioned, Write
-from db.sync_logs import Counts
+from db.catalogue.staged_upsert import StoredVersion, Versioned, Write
+from db.sync.logs import Counts
 from schemas.base.error_codes import Problem
 from schemas.records.shop import Order, Product, Record
 from workers.ids import new_ids

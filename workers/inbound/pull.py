@@ -20,11 +20,11 @@ from uuid import UUID
 import structlog
 
 from app.logs import get_logger
-from db.errors import is_retryable, safe_facts
-from db.pull_pages import get_next_seq
-from db.pull_turns import BegunPull, Worker, begin_pull, fail_pull, postpone_pull, renew_lease, yield_pull
-from db.session import set_asynchronous_commit
-from db.tenancy import tenant
+from db.core.errors import is_retryable, safe_facts
+from db.core.session import set_asynchronous_commit
+from db.core.tenancy import tenant
+from db.pulls.pages import get_next_seq
+from db.pulls.turns import BegunPull, Worker, begin_pull, fail_pull, postpone_pull, renew_lease, yield_pull
 from workers.heartbeat import beat
 from workers.inbound.attempts import Verdict, verdict_on
 from workers.inbound.pull_pages import LEASE_SECONDS, Run, apply_pending, keep

@@ -6,12 +6,12 @@ from typing import Any
 
 from psycopg import Connection
 
-from db.entity_stats import add_to_stats
-from db.pull_runs import FinishedCounts, PullRun, complete_pull, get_pull_run
-from db.pull_turns import Worker
-from db.stores import mark_store_synced
-from db.sync_coverage import Covered, insert_coverage, list_covered
-from db.sync_metadata import MetadataChange, get_metadata, mark_lowest, mark_populated, upsert_metadata
+from db.catalogue.entity_stats import add_to_stats
+from db.pulls.runs import FinishedCounts, PullRun, complete_pull, get_pull_run
+from db.pulls.turns import Worker
+from db.stores.stores import mark_store_synced
+from db.sync.coverage import Covered, insert_coverage, list_covered
+from db.sync.metadata import MetadataChange, get_metadata, mark_lowest, mark_populated, upsert_metadata
 from workers.inbound.watermark import (
     FIRST_OVERLAP,
     Met,

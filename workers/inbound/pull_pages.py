@@ -11,16 +11,16 @@ import psycopg
 from psycopg import Connection
 
 from app.logs import get_logger
-from db.order_events import note_received_orders
-from db.pull_pages import AppliedPage, Stash, claim_page, finish_page, stash_page
-from db.pull_turns import BegunPull, Worker
-from db.rows import ConcurrentChange, Versioned
-from db.session import set_asynchronous_commit
-from db.sql import Platform
-from db.stale_arrivals import upsert_stale_arrivals
-from db.sync_logs import Claim
-from db.sync_record_errors import add_record_errors
-from db.tenancy import tenant
+from db.catalogue.staged_upsert import ConcurrentChange, Versioned
+from db.core.session import set_asynchronous_commit
+from db.core.sql import Platform
+from db.core.tenancy import tenant
+from db.outbound.order_events import note_received_orders
+from db.pulls.pages import AppliedPage, Stash, claim_page, finish_page, stash_page
+from db.pulls.turns import BegunPull, Worker
+from db.sync.logs import Claim
+from db.sync.record_errors import add_record_errors
+from db.sync.stale_arrivals import upsert_stale_arrivals
 from schemas.base.privacy import email_hasher
 from workers.inbound.apply import Applied, apply_batch
 from workers.inbound.kept_page import FetchedPage, decode_page, encode_page, split_page

@@ -9,11 +9,11 @@ from uuid import UUID
 
 from psycopg import Connection
 
-from db.pull_runs import FROM_THE_BEGIN, NewPull, Start, get_active_pull, insert_pull_log, insert_pull_run
-from db.sql import Platform
-from db.sync_coverage import list_covered
-from db.sync_logs import Ticket
-from db.sync_metadata import Metadata, get_metadata, take_rest
+from db.core.sql import Platform
+from db.pulls.runs import FROM_THE_BEGIN, NewPull, Start, get_active_pull, insert_pull_log, insert_pull_run
+from db.sync.coverage import list_covered
+from db.sync.logs import Ticket
+from db.sync.metadata import Metadata, get_metadata, take_rest
 from workers.ids import new_id
 from workers.inbound.kept_page import decode_page, encode_page, split_page
 from workers.inbound.watermark import holes, incremental_window, moment_of, populate_window, window_json

@@ -7,9 +7,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from uuid import UUID
 
-from db.refresh_leases import release_lease, take_lease
-from db.stores import get_credentials, get_store, replace_credentials
-from db.tenancy import tenant
+from db.core.tenancy import tenant
+from db.pulls.refresh_leases import release_lease, take_lease
+from db.stores.stores import get_credentials, get_store, replace_credentials
 from workers.credentials import CredentialsUnreadable, decrypt_credentials, encrypt_credentials
 from workers.ids import new_id
 from workers.platforms.base import PlatformError, Shop

@@ -6,9 +6,9 @@ from contextvars import copy_context
 from dataclasses import dataclass, field
 from typing import Any
 
-from db.rows import Versioned
-from db.sync_logs import ClaimedLog
-from db.sync_record_errors import MOST_LISTED, RecordError
+from db.catalogue.staged_upsert import Versioned
+from db.sync.logs import ClaimedLog
+from db.sync.record_errors import MOST_LISTED, RecordError
 from schemas.base.error_codes import REASONS, Problem, further_entries
 from schemas.base.strict_json import loads
 from schemas.plugin.entities import ENTITIES, Entity, external_id, load_record

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from db.sync_metadata import Metadata
+from db.sync.metadata import Metadata
 from workers.platforms.base import Window
 
 FIRST_OVERLAP = timedelta(minutes=5)

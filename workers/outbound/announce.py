@@ -13,9 +13,14 @@ from redis import Redis
 from redis.exceptions import RedisError
 
 from app.logs import get_logger
-from db.order_events import ReceivedOrder, list_publishing_stores, list_unpublished_orders, mark_orders_published
-from db.pool import Pool
-from db.tenancy import tenant
+from db.core.pool import Pool
+from db.core.tenancy import tenant
+from db.outbound.order_events import (
+    ReceivedOrder,
+    list_publishing_stores,
+    list_unpublished_orders,
+    mark_orders_published,
+)
 from workers.outbound.event_sources import STREAM
 from workers.queues import WakeUp
 

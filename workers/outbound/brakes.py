@@ -8,7 +8,7 @@ from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
-from db.brakes import Catalogue, Change
+from db.outbound.brakes import Catalogue, Change
 
 ENDLESS = Decimal(10) ** 9  # what a price moves by that becomes zero, or ceases
 PREVIEWED = 50

@@ -13,8 +13,8 @@ from uuid import UUID
 
 from psycopg import Connection
 
-from db.erp_categories import get_category_states, upsert_erp_categories
-from db.erp_products import (
+from db.outbound.erp_categories import get_category_states, upsert_erp_categories
+from db.outbound.erp_products import (
     PartHashes,
     ProductState,
     get_product_states,
@@ -22,7 +22,7 @@ from db.erp_products import (
     lock_catalogue,
     upsert_erp_products,
 )
-from db.sync_items import Origin, lock_items
+from db.outbound.items import Origin, lock_items
 from schemas.base.error_codes import Problem
 from schemas.erp.load import load_erp_category, load_erp_product
 from schemas.records.shop import ErpCategory, ErpProduct

@@ -7,13 +7,11 @@ from uuid import UUID
 
 from psycopg import Connection
 
-from db.erp_categories import StoredCategory, list_erp_categories
-from db.erp_products import get_products, mark_create_begun
-from db.mappings import get_mappings
-from db.push import hold_lease
-from db.session import prefer_index_order
-from db.sync_batches import count_batch_results
-from db.sync_item_claims import (
+from db.core.session import prefer_index_order
+from db.outbound.batches import count_batch_results
+from db.outbound.erp_categories import StoredCategory, list_erp_categories
+from db.outbound.erp_products import get_products, mark_create_begun
+from db.outbound.item_claims import (
     ClaimedItem,
     Failed,
     Orphan,
@@ -26,7 +24,9 @@ from db.sync_item_claims import (
     next_is_category,
     return_items,
 )
-from db.sync_items import lock_items
+from db.outbound.items import lock_items
+from db.outbound.mappings import get_mappings
+from db.outbound.push_leases import hold_lease
 from workers.ids import new_id
 from workers.outbound.doubt import forget_sent
 from workers.outbound.gate import weigh

@@ -10,9 +10,9 @@ from uuid import UUID
 
 from psycopg import Connection
 
-from db.erp_categories import forget_sent_categories
-from db.mappings import forget_sent_parts
-from db.sync_item_claims import ClaimedItem, Orphan
+from db.outbound.erp_categories import forget_sent_categories
+from db.outbound.item_claims import ClaimedItem, Orphan
+from db.outbound.mappings import forget_sent_parts
 from workers.outbound.parts import wanted_parts
 
 

@@ -19,10 +19,10 @@ import structlog
 from redis.exceptions import RedisError
 
 from app.logs import get_logger
-from db.erp_categories import StoredCategory, save_sent_category
-from db.errors import is_retryable, safe_facts
-from db.push import release_lease, renew_lease, take_lease
-from db.tenancy import tenant
+from db.core.errors import is_retryable, safe_facts
+from db.core.tenancy import tenant
+from db.outbound.erp_categories import StoredCategory, save_sent_category
+from db.outbound.push_leases import release_lease, renew_lease, take_lease
 from workers.ids import new_id
 from workers.outbound.cache import remember
 from workers.outbound.claim import PRODUCTS_A_CALL, Claim, claim_next, return_orphans

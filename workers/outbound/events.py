@@ -11,9 +11,9 @@ from uuid import UUID
 from psycopg.errors import ForeignKeyViolation
 
 from app.logs import get_logger
-from db.pool import Pool
-from db.sync_items import Origin
-from db.tenancy import tenant
+from db.core.pool import Pool
+from db.core.tenancy import tenant
+from db.outbound.items import Origin
 from workers.outbound.requests import request_categories, request_products
 from workers.queues import WakeUp
 

@@ -8,9 +8,9 @@ from uuid import UUID
 from psycopg import Connection
 
 from app.logs import get_logger
-from db.brakes import count_catalogue, get_brakes, list_changes
-from db.sync_batches import close_hold, count_batch_results, count_hold, get_batch, get_open_hold, open_hold
-from db.sync_item_holds import (
+from db.outbound.batches import close_hold, count_batch_results, count_hold, get_batch, get_open_hold, open_hold
+from db.outbound.brakes import count_catalogue, get_brakes, list_changes
+from db.outbound.item_holds import (
     Reopened,
     approve_waiting,
     has_unweighed,
@@ -20,7 +20,7 @@ from db.sync_item_holds import (
     reject_items,
     reopen_items,
 )
-from db.sync_items import lock_items
+from db.outbound.items import lock_items
 from workers.ids import new_id
 from workers.outbound.brakes import Judgement, judge, limits_of
 

@@ -22,8 +22,8 @@ from redis.exceptions import RedisError, ResponseError
 
 from app.logs import get_logger
 from app.settings import Settings
-from db.errors import is_retryable, safe_facts
-from db.pool import Pool, open_pool
+from db.core.errors import is_retryable, safe_facts
+from db.core.pool import Pool, open_pool
 from workers.heartbeat import beat
 from workers.outbound.event_sources import Message, Source, judge, sources_of, unwrap
 from workers.outbound.events import Event, take_events

@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from uuid import UUID
 
-from db.mappings import Mapping, Sent
-from db.sync_item_claims import ClaimedItem, Completed, Failed, Returned, Spent
+from db.outbound.item_claims import ClaimedItem, Completed, Failed, Returned, Spent
+from db.outbound.mappings import Mapping, Sent
 from workers.outbound.priorities import Life, breach_of, delay_after
 from workers.platforms.base import PlatformError
 from workers.platforms.woocommerce.errors import RateLimitError

@@ -9,12 +9,12 @@ from typing import Any
 from uuid import UUID
 
 from app.settings import Settings
-from db.erp_categories import StoredCategory, list_erp_categories
-from db.erp_products import StoredProduct, get_products
-from db.mappings import Sent, get_mappings
-from db.pool import Pool
-from db.sync_metadata import get_metadata
-from db.tenancy import tenant
+from db.core.pool import Pool
+from db.core.tenancy import tenant
+from db.outbound.erp_categories import StoredCategory, list_erp_categories
+from db.outbound.erp_products import StoredProduct, get_products
+from db.outbound.mappings import Sent, get_mappings
+from db.sync.metadata import get_metadata
 from schemas.platforms.woocommerce.orders import read_order
 from schemas.records.shop import ErpProduct
 from workers.inbound.pull_start import Wanted, window_for

@@ -9,13 +9,13 @@ from uuid import UUID
 from psycopg import Connection
 
 from app.logs import get_logger
-from db.mappings import delete_mappings, get_owners, mark_mappings_failed, save_mappings
-from db.pool import Pool
-from db.push import pause_store
-from db.sync_batches import count_batch_results
-from db.sync_item_claims import Spent, complete_items, fail_items, holds_claim, return_items
-from db.sync_items import Origin, lock_items
-from db.tenancy import tenant
+from db.core.pool import Pool
+from db.core.tenancy import tenant
+from db.outbound.batches import count_batch_results
+from db.outbound.item_claims import Spent, complete_items, fail_items, holds_claim, return_items
+from db.outbound.items import Origin, lock_items
+from db.outbound.mappings import delete_mappings, get_owners, mark_mappings_failed, save_mappings
+from db.outbound.push_leases import pause_store
 from workers.outbound.claim import Claim, tally
 from workers.outbound.doubt import forget_sent
 from workers.outbound.outcomes import Again, Outcomes, Refused, Verdicts, verdicts_on

@@ -7,7 +7,7 @@ from uuid import UUID
 
 from psycopg import Connection
 
-from db.sync_items import Origin, Wanted, lock_items, request_category_items, request_product_items
+from db.outbound.items import Origin, Wanted, lock_items, request_category_items, request_product_items
 from workers.ids import new_ids
 from workers.outbound.priorities import PRIORITIES, SLA_SECONDS
 

@@ -7,8 +7,8 @@ from dataclasses import replace
 from uuid import UUID
 
 from app.logs import get_logger
-from db.erp_categories import StoredCategory
-from db.sync_item_claims import ClaimedItem
+from db.outbound.erp_categories import StoredCategory
+from db.outbound.item_claims import ClaimedItem
 from workers.outbound.line import Line
 from workers.outbound.outcomes import Done, Outcomes, Refused
 from workers.outbound.sanitize import clean_name

@@ -8,10 +8,10 @@ from typing import Any
 from uuid import UUID
 
 from app.logs import get_logger
-from db.erp_categories import StoredCategory
-from db.mappings import Mapping as ProductMapping
-from db.mappings import Sent
-from db.sync_item_claims import ClaimedItem
+from db.outbound.erp_categories import StoredCategory
+from db.outbound.item_claims import ClaimedItem
+from db.outbound.mappings import Mapping as ProductMapping
+from db.outbound.mappings import Sent
 from workers.ids import new_id
 from workers.outbound.line import Line
 from workers.outbound.mapper import number_of

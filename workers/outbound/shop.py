@@ -5,9 +5,9 @@ from __future__ import annotations
 from uuid import UUID
 
 from app.settings import Settings
-from db.pool import Pool
-from db.stores import get_credentials, get_store
-from db.tenancy import tenant
+from db.core.pool import Pool
+from db.core.tenancy import tenant
+from db.stores.stores import get_credentials, get_store
 from workers.credentials import CredentialsUnreadable, decrypt_credentials
 from workers.platforms.base import PlatformError
 from workers.platforms.http import Clock

@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
 
-from db.erp_products import StoredProduct
-from db.mappings import Sent
-from db.sync_item_claims import ClaimedItem
+from db.outbound.erp_products import StoredProduct
+from db.outbound.item_claims import ClaimedItem
+from db.outbound.mappings import Sent
 from schemas.records.shop import ErpProduct
 from workers.outbound.mapper import PRICE_FIELDS, Payload, keep_manual_offer, to_woocommerce_product
 from workers.outbound.parts import PARTS, changed_parts, wanted_parts

@@ -14,12 +14,12 @@ from psycopg import Connection, Error
 
 from app.logs import get_logger
 from app.settings import Settings
-from db.errors import is_contended, safe_facts
-from db.pool import Pool
-from db.push import claim_task, list_due_stores, list_due_tasks, plan_task, prune_items, prune_runs
-from db.storage import list_full_stores, measure_storage
-from db.sync_logs import Ticket
-from db.tenancy import tenant
+from db.core.errors import is_contended, safe_facts
+from db.core.pool import Pool
+from db.core.tenancy import tenant
+from db.insight.storage import list_full_stores, measure_storage
+from db.outbound.push_leases import claim_task, list_due_stores, list_due_tasks, plan_task, prune_items, prune_runs
+from db.sync.logs import Ticket
 from workers.inbound.pull_start import AlreadyRunning, Wanted, start_pull
 from workers.outbound.announce import announce_orders
 from workers.outbound.runs import retry_failed, start_full
