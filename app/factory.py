@@ -51,7 +51,7 @@ from app.token_throttle import TokenThrottle
 from db.core.pool import Pool, open_pool
 from db.insight.storage import list_full_stores
 from schemas.base.privacy import email_hasher
-from workers.queues import WakeUp, connect
+from workers.core.queues import WakeUp, connect
 
 REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 OUTBOUND = (erp, woocommerce, woocommerce_intake, woocommerce_views)

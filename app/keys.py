@@ -13,7 +13,7 @@ from db.catalogue.customers import count_email_keys
 from db.core.tenancy import tenant
 from db.stores.stores import get_credentials, list_store_ids, replace_credentials
 from schemas.base.key_ids import key_id
-from workers.credentials import CredentialsUnreadable, encrypt_credentials, is_under, open_credentials
+from workers.core.credentials import CredentialsUnreadable, encrypt_credentials, is_under, open_credentials
 
 
 @dataclass(slots=True)

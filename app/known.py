@@ -11,7 +11,7 @@ from db.stores.stores import Store
 from db.sync.coverage import list_covered
 from db.sync.metadata import get_metadata
 from db.sync.stale_arrivals import get_stale_arrival
-from workers.inbound.watermark import holes
+from workers.pulls.watermark import holes
 
 
 def read_known(conn: Connection, store: Store, entity: str, external_id: int) -> Known:

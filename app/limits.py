@@ -13,7 +13,7 @@ from uuid import UUID
 from redis.exceptions import RedisError
 
 from app.errors import ApiError
-from workers.queues import WakeUp
+from workers.core.queues import WakeUp
 
 WINDOW_SECONDS = 60
 SETTLE_SECONDS = 0.25

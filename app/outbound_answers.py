@@ -11,8 +11,8 @@ from db.outbound.batches import BatchView
 from db.outbound.item_views import ItemCount, ItemView
 from db.outbound.mappings import MappingView
 from db.sync.record_errors import MOST_LISTED
-from workers.outbound.catalogue import Intake
-from workers.outbound.preview import Preview
+from workers.outbound.intake.catalogue import Intake
+from workers.outbound.planning.preview import Preview
 
 WAITING = ("pending", "syncing")
 

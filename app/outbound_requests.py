@@ -17,7 +17,7 @@ from app.services import services
 from schemas.base.json_bounds import JsonBounds
 from schemas.requests.fields import RequestSchema, WrongRequest, read_object, read_request
 from schemas.requests.lists import DryRunQuery
-from workers.outbound.preview import SHOP_NOT_SET_UP, PlatformError
+from workers.outbound.planning.preview import SHOP_NOT_SET_UP, PlatformError
 
 T = TypeVar("T")
 DRY_RUN = DryRunQuery()

@@ -20,7 +20,7 @@ from db.core.tenancy import tenant
 from db.pulls.runs import Progress, list_progress
 from db.stores.stores import Store, get_store
 from db.sync.logs import LogView
-from workers.inbound.pull_start import AlreadyRunning, NothingToFill, Wanted, start_pull
+from workers.pulls.start import AlreadyRunning, NothingToFill, Wanted, start_pull
 
 POLL_AFTER_SECONDS = 2
 

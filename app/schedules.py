@@ -7,7 +7,7 @@ from typing import Any
 
 from app.answers import moment
 from db.pulls.schedules import Schedule
-from workers.schedules import Timing, check_timing, next_run
+from workers.processes.schedules import Timing, check_timing, next_run
 
 MODES = ("incremental", "update", "populate", "full")
 

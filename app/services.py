@@ -16,7 +16,7 @@ from app.storage import FullStores
 from app.token_throttle import TokenThrottle
 from db.core.pool import Pool
 from schemas.base.privacy import Hasher
-from workers.queues import WakeUp
+from workers.core.queues import WakeUp
 
 EXTENSION = "sluice"
 

@@ -21,8 +21,8 @@ from db.stores import stores
 from db.stores.operator_tokens import as_system, insert_operator_token, retire_operator_token
 from db.stores.stores import Store
 from db.stores.tokens import NewToken, insert_token, retire_token, retire_tokens, revoke_tokens
-from workers.credentials import encrypt_credentials
-from workers.ids import new_id
+from workers.core.credentials import encrypt_credentials
+from workers.core.ids import new_id
 
 PLATFORMS = ("woocommerce", "shopify", "tiktok")
 OPERATOR_GRANT = Grant(OPERATOR, SCOPES)

@@ -27,8 +27,8 @@ from db.core.pool import Pool, open_pool
 from tests.application import application
 from tests.data_dirs import data_dir
 from tests.examples import QUICK, THOROUGH
-from workers.queues import WakeUp, connect
-from workers.runtime import Runtime
+from workers.core.queues import WakeUp, connect
+from workers.core.runtime import Runtime
 
 # Fixtures that several files share; each module stands behind those that it imports.
 pytest_plugins = ("tests.outbound", "tests.console", "tests.plans", "tests.pulls")

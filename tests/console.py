@@ -23,9 +23,9 @@ from tests.conftest import Database, Servers
 from tests.factories import make_order
 from tests.outbound import SECRET_KEY, make_erp_product, put_products
 from tests.pipeline import accept_batch, sync
-from workers.ids import new_id
-from workers.queues import WakeUp, connect
-from workers.runtime import Runtime
+from workers.core.ids import new_id
+from workers.core.queues import WakeUp, connect
+from workers.core.runtime import Runtime
 
 CSRF = re.compile(r'name="csrf" value="([0-9a-f]{64})"')
 NEXT_PAGE = re.compile(r'href="/console([^"]+[?;]cursor=[^"]+)">(?:Older|More)<')

@@ -15,10 +15,10 @@ from app.tenants import set_credentials
 from db.core.tenancy import tenant
 from db.outbound.items import Origin
 from tests.fakes.woocommerce import FakeWooCommerce
-from workers.outbound.catalogue import Intake, take_categories, take_products
-from workers.outbound.drain import Outcome, drain
+from workers.core.runtime import Runtime
+from workers.outbound.intake.catalogue import Intake, take_categories, take_products
 from workers.outbound.requests import request_products
-from workers.runtime import Runtime
+from workers.outbound.sending.push_store import Outcome, drain
 
 SECRET_KEY = "a key for tests that is long enough"
 SET_URL = "UPDATE stores SET shop_url = %s WHERE id = %s"

@@ -15,10 +15,10 @@ from db.sync.logs import LogView, get_log
 from schemas.base.privacy import email_hasher
 from schemas.plugin.entities import ENTITIES
 from schemas.plugin.envelope import read_batch
+from workers.core.runtime import Runtime
 from workers.inbound.accept import Acceptance, Limits, accept, fingerprint_of
 from workers.inbound.payload import unpack
 from workers.inbound.process import Outcome, process
-from workers.runtime import Runtime
 
 LIMITS = Limits(most_open=100_000, window=8)
 

@@ -20,11 +20,11 @@ from db.pulls.runs import Progress, list_progress
 from tests.fakes.shopify import FakeShopify
 from tests.fakes.tiktok import FakeTiktok
 from tests.pipeline import bearer
-from workers.inbound.pull import Turn, pull
-from workers.inbound.pull_start import Wanted, start_pull
-from workers.inbound.shop_access import open_store_shop
-from workers.platforms.base import Page, PlatformError, Window
-from workers.runtime import Runtime
+from workers.core.runtime import Runtime
+from workers.platforms.common.interface import Page, PlatformError, Window
+from workers.pulls.shop_access import open_store_shop
+from workers.pulls.start import Wanted, start_pull
+from workers.pulls.turn import Turn, pull
 
 SECRET_KEY = "k" * 32
 BEGIN = datetime(2026, 1, 1, tzinfo=UTC)

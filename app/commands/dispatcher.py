@@ -8,7 +8,7 @@ from app.commands.stopping import stop_on_signal
 from app.logs import configure_logging
 from app.settings import Settings
 from app.stack.endpoints import resolve
-from workers.dispatcher import run_dispatcher
+from workers.processes.dispatcher import run_dispatcher
 
 
 def add_parser(commands: _SubParsersAction[ArgumentParser]) -> None:

@@ -27,9 +27,9 @@ from db.core.tenancy import tenant
 from db.outbound.items import Origin
 from db.stores.stores import get_store
 from schemas.base.strict_json import NotJson, loads
-from workers.outbound.catalogue import Intake, take_categories, take_products
-from workers.outbound.event_sources import store_secret
-from workers.queues import WakeUp, connect
+from workers.core.queues import WakeUp, connect
+from workers.outbound.intake.catalogue import Intake, take_categories, take_products
+from workers.outbound.intake.event_sources import store_secret
 
 AT_ONCE = 1000
 REFUSALS_SHOWN = 20

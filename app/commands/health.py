@@ -6,7 +6,7 @@ import sys
 from argparse import ArgumentParser, Namespace, _SubParsersAction
 
 from app.settings import Settings
-from workers.heartbeat import FRESH_SECONDS, is_alive
+from workers.core.heartbeat import FRESH_SECONDS, is_alive
 
 
 def add_parser(commands: _SubParsersAction[ArgumentParser]) -> None:

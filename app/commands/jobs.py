@@ -27,7 +27,7 @@ from db.sync.logs import LogFilter, LogView, list_logs, retry_log
 from db.sync.record_errors import FROM_THE_START, RecordError, get_unlisted_errors, list_record_errors
 from schemas.plugin.entities import ENTITIES
 from schemas.requests.lists import ALL_MODES, SOURCES, STATUSES
-from workers.queues import WakeUp, connect
+from workers.core.queues import WakeUp, connect
 
 LISTED = 50
 MOST_LISTED = 1000

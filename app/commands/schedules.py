@@ -21,7 +21,7 @@ from db.core.tenancy import tenant
 from db.pulls.schedules import delete_schedule, list_schedules, put_schedule
 from db.stores.stores import get_store
 from schemas.requests.pulls import MOST_MINUTES, MOST_SECONDS
-from workers.schedules import Timing, WrongSchedule
+from workers.processes.schedules import Timing, WrongSchedule
 
 ENTITIES = ("orders", "products", "customers")
 

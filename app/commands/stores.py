@@ -28,7 +28,7 @@ from app.stack.endpoints import resolve
 from app.stack.errors import Away, StackError
 from app.tenants import PLATFORMS, connected
 from schemas.requests.store_forms import MOST_NAME
-from workers.queues import connect, forget_store
+from workers.core.queues import connect, forget_store
 
 REDIS_TIMEOUT_SECONDS = 5.0
 

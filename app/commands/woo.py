@@ -27,10 +27,10 @@ from db.outbound.brakes import set_brakes
 from db.outbound.erp_products import count_erp_products
 from db.outbound.item_views import count_breaches, count_items
 from db.outbound.mappings import count_mappings, list_drift, list_mappings
-from workers.outbound.listener import refused_counts
-from workers.outbound.priorities import SYNC_TYPES
+from workers.core.queues import WakeUp, connect
+from workers.outbound.intake.listener import refused_counts
+from workers.outbound.planning.priorities import SYNC_TYPES
 from workers.outbound.runs import approve, reject, retry_failed, start_categories, start_full, start_one
-from workers.queues import WakeUp, connect
 
 LISTED = 50
 RUNS_LISTED = 5

@@ -11,8 +11,8 @@ from app.logs import configure_logging, get_logger
 from app.settings import Settings
 from app.stack.endpoints import resolve, with_keys
 from app.stack.redis import server_warnings
-from workers.queues import INGEST, QUEUES, connect
-from workers.worker import run_worker
+from workers.core.queues import INGEST, QUEUES, connect
+from workers.processes.worker import run_worker
 
 log = get_logger(__name__)
 

@@ -12,7 +12,7 @@ from redis.exceptions import RedisError
 
 from app.client_address import client_of
 from app.errors import ApiError
-from workers.queues import WakeUp
+from workers.core.queues import WakeUp
 
 WINDOW_SECONDS = 60
 MOST_FAILURES = 10  # with one token, told by its first characters

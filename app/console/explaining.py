@@ -14,7 +14,7 @@ from app.services import services
 from db.core.tenancy import tenant
 from db.sync.coverage import list_covered
 from schemas.requests.pulls import WrongRequest, read_entity, read_external_id
-from workers.inbound.watermark import holes
+from workers.pulls.watermark import holes
 
 TITLES = {
     "stored": "It is here.",

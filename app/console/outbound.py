@@ -27,7 +27,7 @@ from db.outbound.overview import (
     list_items_in_hand,
     page_waiting_items,
 )
-from workers.outbound.priorities import PRIORITIES, SLA_SECONDS, SYNC_TYPES
+from workers.outbound.planning.priorities import PRIORITIES, SLA_SECONDS, SYNC_TYPES
 from workers.outbound.runs import approve, reject, retry_group
 
 WAITING_SHOWN = 50

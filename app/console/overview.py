@@ -34,7 +34,7 @@ from db.outbound.overview import count_open_items
 from db.stores.stores import Store, get_store
 from db.sync.metadata import list_metadata
 from schemas.plugin.entities import ENTITIES
-from workers.outbound.priorities import SLA_SECONDS
+from workers.outbound.planning.priorities import SLA_SECONDS
 
 OPEN_SHOWN = 12
 STORES_SHOWN = 25

@@ -17,7 +17,7 @@ from db.core.tenancy import tenant
 from db.pulls.schedules import list_schedules
 from db.sync.metadata import list_metadata
 from schemas.requests.start_form import StartForm, WrongForm, read_start_form
-from workers.inbound.pull_start import Wanted
+from workers.pulls.start import Wanted
 
 
 def add_pages(blueprint: Blueprint) -> None:

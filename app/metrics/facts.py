@@ -16,7 +16,7 @@ from db.core.errors import safe_facts
 from db.core.pool import connect_briefly
 from db.core.session import limit_statements
 from db.insight import metrics
-from workers.queues import queue_lengths
+from workers.core.queues import queue_lengths
 
 log = get_logger(__name__)
 

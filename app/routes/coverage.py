@@ -20,8 +20,8 @@ from db.core.tenancy import tenant
 from db.sync.coverage import Covered, list_coverage, list_covered
 from schemas.requests.fields import WrongRequest, read_object
 from schemas.requests.pulls import read_entity, read_external_id
-from workers.inbound.pull_start import Wanted
-from workers.inbound.watermark import holes
+from workers.pulls.start import Wanted
+from workers.pulls.watermark import holes
 
 blueprint = Blueprint("coverage", __name__)
 T = TypeVar("T")

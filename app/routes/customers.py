@@ -11,7 +11,7 @@ from app.services import services
 from db.core.tenancy import tenant
 from db.stores.stores import get_store
 from schemas.requests.pulls import WrongRequest, read_external_id
-from workers.inbound.erasure import erase_customer
+from workers.privacy.erasure import erase_customer
 
 blueprint = Blueprint("customers", __name__)
 

@@ -16,7 +16,7 @@ from db.outbound.items import Origin
 from schemas.base.json_bounds import TooMuch
 from schemas.base.json_records import NoRecords, Records, read_records
 from schemas.base.strict_json import NotJson
-from workers.outbound.catalogue import take_categories, take_products
+from workers.outbound.intake.catalogue import take_categories, take_products
 
 blueprint = Blueprint("erp", __name__)
 

@@ -15,7 +15,7 @@ from db.core.tenancy import tenant
 from db.pulls.schedules import delete_schedule, list_schedules, put_schedule
 from schemas.requests.fields import WrongRequest
 from schemas.requests.pulls import ScheduleRequest, read_schedule
-from workers.schedules import Timing, WrongSchedule
+from workers.processes.schedules import Timing, WrongSchedule
 
 blueprint = Blueprint("schedules", __name__)
 

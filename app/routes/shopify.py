@@ -18,7 +18,7 @@ from db.sync.logs import LogFilter, get_log, list_logs
 from schemas.requests.fields import WrongRequest
 from schemas.requests.lists import RowsQuery
 from schemas.requests.pulls import ShopifyStart, read_shopify_start
-from workers.inbound.pull_start import Wanted
+from workers.pulls.start import Wanted
 
 blueprint = Blueprint("shopify", __name__)
 

@@ -15,7 +15,7 @@ from db.core.tenancy import tenant
 from db.sync.metadata import list_metadata
 from schemas.requests.fields import WrongRequest
 from schemas.requests.pulls import TiktokStart, read_tiktok_start
-from workers.inbound.pull_start import Wanted
+from workers.pulls.start import Wanted
 
 blueprint = Blueprint("tiktok", __name__)
 

@@ -25,7 +25,7 @@ from db.outbound.erp_products import page_products
 from db.outbound.item_views import ItemView, get_item, list_failed_items
 from schemas.requests.lists import DryRunPageQuery
 from schemas.requests.outbound import RunSchema
-from workers.outbound.preview import Preview, preview_categories, preview_products
+from workers.outbound.planning.preview import Preview, preview_categories, preview_products
 from workers.outbound.runs import Run, approve, reject, retry_failed, start_categories, start_full, start_one
 
 blueprint = Blueprint("woocommerce", __name__, url_prefix="/api/v1/woocommerce")

@@ -16,9 +16,9 @@ from app.pulls import start_run, started
 from app.quota import refuse_full_store
 from app.services import services
 from schemas.requests.outbound import MOST_EVENTS, EventsSchema, PullOrdersSchema
-from workers.inbound.pull_start import Wanted
-from workers.outbound.events import Event, read_event, take_events
-from workers.outbound.preview import preview_orders
+from workers.outbound.intake.events import Event, read_event, take_events
+from workers.outbound.planning.preview import preview_orders
+from workers.pulls.start import Wanted
 
 blueprint = Blueprint("woocommerce_intake", __name__, url_prefix="/api/v1/woocommerce")
 

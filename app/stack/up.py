@@ -23,7 +23,7 @@ from app.stack.processes import Child, ChildSpec, Supervisor
 from app.stack.redis import EmbeddedRedis
 from app.stack.state import Running, UpLock, clear_running, read_running, write_running
 from db.core.migrate import migrate, pending
-from workers.queues import PUSH
+from workers.core.queues import PUSH
 
 log = get_logger(__name__)
 

@@ -20,7 +20,7 @@ from tests.fakes.woocommerce import FakeWooCommerce
 from tests.outbound import make_erp_product
 from tests.stack import Shop, Stack, running_stack
 from tests.waiting import wait_until
-from workers.ids import new_id
+from workers.core.ids import new_id
 
 pytestmark = [pytest.mark.slow, pytest.mark.skipif(missing() is not None, reason=missing() or "")]
 

@@ -18,8 +18,8 @@ from db.sync.logs import Ticket
 from tests.conftest import Servers
 from tests.stack import REPOSITORY, command, run
 from tests.waiting import wait_until
-from workers.ids import new_id
-from workers.queues import WakeUp
+from workers.core.ids import new_id
+from workers.core.queues import WakeUp
 
 TICKET = Ticket(UUID("00000000-0000-7000-8000-000000003f2a"), new_id(), 1, "orders", 1000)
 REDIS_URL = "redis://127.0.0.1:1/0"

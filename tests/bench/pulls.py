@@ -23,9 +23,9 @@ from tests.fakes.shopify import FIRST_ORDER as FIRST_SHOPIFY
 from tests.fakes.shopify import FakeShopify
 from tests.fakes.tiktok import FakeTiktok
 from tests.fakes.tiktok_records import FIRST_ORDER as FIRST_TIKTOK
-from workers.inbound.pull import Turn, pull
-from workers.inbound.pull_start import Wanted, start_pull
-from workers.inbound.shop_access import open_store_shop
+from workers.pulls.shop_access import open_store_shop
+from workers.pulls.start import Wanted, start_pull
+from workers.pulls.turn import Turn, pull
 
 SLOW_PAGES = 40
 MOST_SLOW_RUNS = 3  # of which the median counts

@@ -26,8 +26,8 @@ from db.core.migrate import migrate
 from db.core.pool import open_pool
 from tests.data_dirs import data_dir
 from tests.factories import make_item, make_order
-from workers.queues import WakeUp, connect
-from workers.runtime import Runtime
+from workers.core.queues import WakeUp, connect
+from workers.core.runtime import Runtime
 
 REPOSITORY = Path(__file__).parents[2]
 SECRET_KEY = "b" * 32

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from tests.fakes.tiktok import BEGIN
-from workers.platforms.http import Clock
+from workers.platforms.common.http import Clock
 
 NOW = float(BEGIN + 40 * 86400)
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
-from workers.platforms.tokens import TokenDesk, Tokens, tokens_of
+from workers.platforms.common.token_store import TokenDesk, Tokens, tokens_of
 
 
 @dataclass

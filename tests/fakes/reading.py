@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
-from workers.platforms.base import Page, Shop, Source, Window
+from workers.platforms.common.interface import Page, Shop, Source, Window
 
 
 def pages_of(source: Source, cursor: str | None = None) -> Iterator[Page]:

@@ -14,10 +14,10 @@ from tests.factories import make_order
 from tests.faults.harm import set_clock
 from tests.pipeline import accept_batch, read_log
 from tests.waiting import wait_until
-from workers.dispatcher import Dispatcher
+from workers.core.queues import waiting_logs
+from workers.core.runtime import Runtime
 from workers.inbound.process import Outcome, process
-from workers.queues import waiting_logs
-from workers.runtime import Runtime
+from workers.processes.dispatcher import Dispatcher
 
 HOURS = pytest.mark.parametrize("hours", [1, -1], ids=["forward", "back"])
 

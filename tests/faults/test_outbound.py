@@ -18,7 +18,7 @@ from tests.fakes.woocommerce import FakeWooCommerce, Fault
 from tests.outbound import make_erp_product
 from tests.stack import Shop, Stack, running_stack
 from tests.waiting import wait_until
-from workers.queues import enqueue_push, push_mark
+from workers.core.queues import enqueue_push, push_mark
 
 pytestmark = pytest.mark.slow
 

@@ -21,8 +21,8 @@ from tests.hosts.network import Host, host, urls_for, why_not
 from tests.pipeline import accept_batch, read_log
 from tests.stack import RECOVERY_SECONDS, environment
 from tests.waiting import wait_until
-from workers.dispatcher import run_dispatcher
-from workers.runtime import Runtime
+from workers.core.runtime import Runtime
+from workers.processes.dispatcher import run_dispatcher
 
 pytestmark = pytest.mark.slow
 HOSTS = 3

@@ -26,9 +26,9 @@ from tests.application import application
 from tests.conftest import Database, Servers
 from tests.factories import make_customer, make_order
 from tests.pipeline import accept_batch, bearer, post
+from workers.core.queues import waiting_logs
+from workers.core.runtime import Runtime
 from workers.inbound.process import process
-from workers.queues import waiting_logs
-from workers.runtime import Runtime
 
 KEY = {"Idempotency-Key": "key-1"}
 ORDERS = [make_order()]

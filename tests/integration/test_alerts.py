@@ -20,10 +20,10 @@ from tests.pipeline import accept_batch
 from tests.waiting import wait_until
 from workers.alerts.notices import delay_after, tell
 from workers.alerts.watch import watch
-from workers.dispatcher import Dispatcher, tick_safely
-from workers.ids import new_id
-from workers.queues import waiting_logs
-from workers.runtime import Runtime
+from workers.core.ids import new_id
+from workers.core.queues import waiting_logs
+from workers.core.runtime import Runtime
+from workers.processes.dispatcher import Dispatcher, tick_safely
 
 Look = Callable[[], None]
 

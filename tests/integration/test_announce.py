@@ -14,14 +14,14 @@ from redis import Redis
 from db.core.tenancy import tenant
 from tests.fakes.woocommerce import FakeWooCommerce
 from tests.outbound import with_key
-from workers.inbound.pull import Turn, pull
-from workers.inbound.pull_start import Wanted, start_pull
-from workers.inbound.shop_access import open_store_shop
-from workers.outbound.announce import ORDER_RECEIVED, announce_orders
-from workers.outbound.event_sources import STREAM
-from workers.outbound.events import CHANNELS
-from workers.outbound.listener import Listener, refused_counts
-from workers.runtime import Runtime
+from workers.core.runtime import Runtime
+from workers.outbound.intake.event_sources import STREAM
+from workers.outbound.intake.events import CHANNELS
+from workers.outbound.intake.listener import Listener, refused_counts
+from workers.outbound.publish_orders import ORDER_RECEIVED, announce_orders
+from workers.pulls.shop_access import open_store_shop
+from workers.pulls.start import Wanted, start_pull
+from workers.pulls.turn import Turn, pull
 
 NOW = datetime.now(UTC)
 

@@ -22,10 +22,10 @@ from db.pulls.schedules import Schedule, put_schedule
 from tests.conftest import Database
 from tests.outbound import SECRET_KEY
 from tests.pipeline import bearer
-from workers.dispatcher import Dispatcher
-from workers.ids import new_id
-from workers.runtime import Runtime
-from workers.schedules import run_due
+from workers.core.ids import new_id
+from workers.core.runtime import Runtime
+from workers.processes.dispatcher import Dispatcher
+from workers.processes.schedules import run_due
 
 Command = Callable[..., tuple[int, str]]
 PATH = "/api/v1/audit"

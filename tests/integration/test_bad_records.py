@@ -18,8 +18,8 @@ from schemas.base.error_codes import REASONS
 from tests.conftest import Database
 from tests.factories import make_category, make_customer, make_order, make_product
 from tests.pipeline import accept_batch, bearer, read_log, sync
+from workers.core.runtime import Runtime
 from workers.inbound.process import Outcome, process
-from workers.runtime import Runtime
 
 SIZE = 500
 BAD_AT = 123

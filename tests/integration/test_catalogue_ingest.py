@@ -18,8 +18,8 @@ from tests.application import application
 from tests.conftest import Database, Servers
 from tests.factories import ID_FIELDS, MAKERS, make_category, make_customer, make_product
 from tests.pipeline import bearer, kept_batch, post, sync
+from workers.core.runtime import Runtime
 from workers.inbound.process import Outcome, process
-from workers.runtime import Runtime
 
 ENTITIES = ("products", "customers", "categories")
 REQUIRED = [("products", "wc_product_id"), ("products", "name"), ("customers", "wc_customer_id"),

@@ -28,8 +28,8 @@ from tests.console import (
     words_of,
 )
 from tests.outbound import SECRET_KEY
-from workers.credentials import decrypt_credentials
-from workers.ids import new_id
+from workers.core.credentials import decrypt_credentials
+from workers.core.ids import new_id
 
 HOLD_AGAIN = "UPDATE wc_sync_batches SET status = 'needs_approval', completed_at = NULL WHERE id = %s"
 MANY_ITEMS = """INSERT INTO wc_sync_items (store_id, id, product_id, sync_type, priority, status, due_at, created_at)

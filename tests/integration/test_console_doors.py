@@ -25,7 +25,7 @@ from tests.console import (
     visitor,
     words_of,
 )
-from workers.ids import new_id
+from workers.core.ids import new_id
 
 # Getting in
 

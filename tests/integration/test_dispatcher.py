@@ -18,9 +18,9 @@ from db.sync.logs import Ticket
 from tests.conftest import Database
 from tests.factories import make_order
 from tests.pipeline import accept_batch, read_log, sync
-from workers.dispatcher import Dispatcher
-from workers.queues import waiting_logs
-from workers.runtime import Runtime
+from workers.core.queues import waiting_logs
+from workers.core.runtime import Runtime
+from workers.processes.dispatcher import Dispatcher
 
 LONG_AGO = "UPDATE sync_logs SET enqueued_at = now() - interval '1 minute' WHERE enqueued_at IS NOT NULL"
 

@@ -28,12 +28,12 @@ from tests.factories import MAKERS, make_customer, make_order
 from tests.outbound import make_erp_product, put_products
 from tests.pipeline import accept_batch, bearer, read_log, sync
 from tests.waiting import wait_until
-from workers.inbound.erasure import clean_page, erase_customer
-from workers.inbound.kept_page import FetchedPage, decode_page, encode_page
+from workers.core.runtime import Runtime
 from workers.inbound.payload import unpack
 from workers.inbound.process import Outcome, process
-from workers.inbound.pull_start import Wanted, start_pull
-from workers.runtime import Runtime
+from workers.privacy.erasure import clean_page, erase_customer
+from workers.pulls.page_codec import FetchedPage, decode_page, encode_page
+from workers.pulls.start import Wanted, start_pull
 
 WHEN = datetime(2026, 1, 1, tzinfo=UTC)
 Command = Callable[..., tuple[int, str]]

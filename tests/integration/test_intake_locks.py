@@ -15,8 +15,8 @@ from db.outbound.erp_products import mark_create_begun
 from db.outbound.items import lock_items
 from tests.outbound import make_erp_product, put_categories, put_products
 from tests.waiting import wait_until
-from workers.outbound.catalogue import Intake
-from workers.runtime import Runtime
+from workers.core.runtime import Runtime
+from workers.outbound.intake.catalogue import Intake
 
 WAITING_FOR_ITEMS = """
     SELECT EXISTS (SELECT FROM pg_locks l JOIN pg_database d ON d.oid = l.database

@@ -13,8 +13,8 @@ from psycopg import Connection
 from tests.examples import examples
 from tests.factories import make_customer, make_order
 from tests.pipeline import accept_batch
+from workers.core.runtime import Runtime
 from workers.inbound.process import Outcome, process
-from workers.runtime import Runtime
 
 KEYS = 16  # each key of an example is an interleaving of its own: 16 keys x (100 + 30) examples if thorough
 TIMES = (None, "2026-01-15T10:00:00Z", "2026-01-15T11:00:00Z")

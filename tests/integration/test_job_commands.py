@@ -24,8 +24,8 @@ from tests.conftest import Database, Servers
 from tests.factories import make_order
 from tests.pipeline import accept_batch, read_log, sync
 from tests.stack import REPOSITORY, command
+from workers.core.runtime import Runtime
 from workers.inbound.process import process
-from workers.runtime import Runtime
 
 NOBODY = "01a1fd5e-0000-7000-8000-000000000000"  # an id that no store and no job has
 

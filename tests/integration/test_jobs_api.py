@@ -19,10 +19,10 @@ from app.tenants import CreatedStore
 from tests.factories import MAKERS, make_category, make_order, make_product
 from tests.pipeline import accept_batch, bearer, post, read_log, sync
 from tests.waiting import wait_until
-from workers.ids import new_id
+from workers.core.ids import new_id
+from workers.core.queues import waiting_logs
+from workers.core.runtime import Runtime
 from workers.inbound.process import Outcome, process
-from workers.queues import waiting_logs
-from workers.runtime import Runtime
 
 FAIL = """
     UPDATE sync_logs SET status = 'failed', phase = NULL, error_code = 'INTERNAL', error_message = 'It failed.'

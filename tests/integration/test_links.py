@@ -8,7 +8,7 @@ from psycopg import Connection
 
 from tests.factories import make_category, make_customer, make_item, make_order, make_product
 from tests.pipeline import sync
-from workers.runtime import Runtime
+from workers.core.runtime import Runtime
 
 
 def test_orders_before_their_customers_and_products(runtime: Runtime, store_id: UUID, root_conn: Connection) -> None:

@@ -21,9 +21,9 @@ from tests.factories import make_order
 from tests.integration.test_alerts import add_log
 from tests.outbound import make_erp_product, put_products
 from tests.pipeline import accept_batch, bearer, post, sync
-from workers.dispatcher import Dispatcher, tick_safely
-from workers.queues import connect
-from workers.runtime import Runtime
+from workers.core.queues import connect
+from workers.core.runtime import Runtime
+from workers.processes.dispatcher import Dispatcher, tick_safely
 
 TOKEN = "a token for metrics that is long enough"
 Labels = dict[str, str]

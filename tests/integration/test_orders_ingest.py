@@ -13,8 +13,8 @@ from psycopg import Connection
 from app.tenants import CreatedStore
 from tests.factories import make_item, make_order
 from tests.pipeline import accept_batch, bearer, post, read_log, sync
+from workers.core.runtime import Runtime
 from workers.inbound.process import Outcome, process
-from workers.runtime import Runtime
 
 
 def stored_order(root_conn: Connection, store_id: UUID, key: int = 1001) -> tuple[Any, ...]:

@@ -24,7 +24,7 @@ from tests.conftest import Database, Servers
 from tests.fakes.woocommerce import FakeWooCommerce
 from tests.outbound import SECRET_KEY, make_erp_product, push, with_key
 from tests.pipeline import bearer
-from workers.runtime import Runtime
+from workers.core.runtime import Runtime
 
 WOO = "/api/v1/woocommerce"
 ADMIN_ONLY = ("/sync/all", "/sync/categories", "/sync/retry")

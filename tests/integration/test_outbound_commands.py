@@ -14,8 +14,8 @@ from psycopg import Connection
 
 from tests.fakes.woocommerce import FakeWooCommerce
 from tests.outbound import make_erp_product, push, put_products, statuses
-from workers.outbound.drain import Outcome
-from workers.runtime import Runtime
+from workers.core.runtime import Runtime
+from workers.outbound.sending.push_store import Outcome
 
 Command = Callable[..., tuple[int, str]]
 

@@ -12,10 +12,10 @@ from redis import Redis
 
 from tests.conftest import Servers
 from tests.waiting import wait_until
-from workers.outbound.event_sources import STREAM
-from workers.outbound.listener import GROUP, Listener, refused_counts
-from workers.queues import connect
-from workers.runtime import Runtime
+from workers.core.queues import connect
+from workers.core.runtime import Runtime
+from workers.outbound.intake.event_sources import STREAM
+from workers.outbound.intake.listener import GROUP, Listener, refused_counts
 
 
 @pytest.fixture

@@ -24,12 +24,12 @@ from tests.fakes.desk import desk_of
 from tests.fakes.reading import pages_of
 from tests.fakes.server import FAULTS, Call, FakeServer, Reply
 from tests.fakes.shopify import FakeShopify
-from workers.platforms.address import ShopAddress, read_shop_url
-from workers.platforms.answers import Answer, http_date, judge_by_status, retry_after
-from workers.platforms.base import PlatformError, Window
-from workers.platforms.http import TIMEOUT, PlatformHttp, Request, backoff, shortened
-from workers.platforms.pacing import CallLimitBucket
-from workers.platforms.shopify import ShopifyRest
+from workers.platforms.common.address import ShopAddress, read_shop_url
+from workers.platforms.common.answers import Answer, http_date, judge_by_status, retry_after
+from workers.platforms.common.http import TIMEOUT, PlatformHttp, Request, backoff, shortened
+from workers.platforms.common.interface import PlatformError, Window
+from workers.platforms.common.pacing import CallLimitBucket
+from workers.platforms.shopify.client import ShopifyRest
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ from psycopg import Connection
 
 from tests.factories import make_order
 from tests.pipeline import sync
-from workers.runtime import Runtime
+from workers.core.runtime import Runtime
 
 
 def test_existing_records_are_skipped_and_counted(runtime: Runtime, store_id: UUID, root_conn: Connection) -> None:

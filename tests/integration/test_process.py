@@ -18,8 +18,8 @@ from tests.conftest import Database
 from tests.factories import make_order
 from tests.pipeline import accept_batch, read_log, sync
 from tests.waiting import wait_until
+from workers.core.runtime import Runtime
 from workers.inbound.process import Outcome, process
-from workers.runtime import Runtime
 
 DUE = "UPDATE sync_logs SET next_attempt_at = now() - interval '1 second' WHERE id = %s"
 

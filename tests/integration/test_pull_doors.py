@@ -12,7 +12,7 @@ from psycopg import Connection
 from tests.fakes.tiktok import FakeTiktok
 from tests.pipeline import bearer
 from tests.pulls import Shopkeeper, shopkeeper
-from workers.runtime import Runtime
+from workers.core.runtime import Runtime
 
 ORDERS = "/api/tiktok/sync/orders"
 START = "/api/shopify/sync/jobs/start"

@@ -19,9 +19,9 @@ from db.sync.metadata import Metadata, get_metadata
 from tests.pipeline import read_log
 from tests.pulls import BEGIN, MemoryShop, busy, progress, revoked, run, start, turn
 from tests.waiting import wait_until
-from workers.inbound.pull import Turn
-from workers.inbound.pull_start import AlreadyRunning, Wanted
-from workers.runtime import Runtime
+from workers.core.runtime import Runtime
+from workers.pulls.start import AlreadyRunning, Wanted
+from workers.pulls.turn import Turn
 
 INCREMENTAL = Wanted("orders", "incremental")
 

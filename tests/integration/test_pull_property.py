@@ -23,10 +23,10 @@ from tests.fakes.tiktok import BEGIN, FakeTiktok
 from tests.fakes.tiktok_records import FIRST_ORDER
 from tests.pipeline import read_log
 from tests.pulls import SECRET_KEY, MemoryShop, keyed, start
-from workers.inbound.pull import OpenShop, Turn, pull
-from workers.inbound.pull_start import Wanted
-from workers.inbound.shop_access import open_store_shop
-from workers.runtime import Runtime
+from workers.core.runtime import Runtime
+from workers.pulls.shop_access import open_store_shop
+from workers.pulls.start import Wanted
+from workers.pulls.turn import OpenShop, Turn, pull
 
 STATUSES = ("UNPAID", "AWAITING_SHIPMENT", "IN_TRANSIT", "COMPLETED", "CANCELLED")
 EDIT = st.tuples(st.integers(0, 60), st.sampled_from(STATUSES))

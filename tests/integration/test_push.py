@@ -23,18 +23,18 @@ from tests.outbound import (
     put_products,
     statuses,
 )
-from workers.ids import new_id
-from workers.outbound.claim import claim_next
-from workers.outbound.drain import Outcome
-from workers.outbound.gate import approve, reject
-from workers.outbound.line import Line
-from workers.outbound.outcomes import Outcomes, Refused
-from workers.outbound.record import record
+from workers.core.ids import new_id
+from workers.core.runtime import Runtime
+from workers.outbound.planning.outcomes import Outcomes, Refused
 from workers.outbound.runs import retry_failed, start_full
-from workers.outbound.send_products import send_products
+from workers.outbound.sending.claim import claim_next
+from workers.outbound.sending.holds import approve, reject
+from workers.outbound.sending.push_store import Outcome
+from workers.outbound.sending.save_results import record
+from workers.outbound.sending.send_products import send_products
+from workers.outbound.sending.shop_connection import Line
 from workers.outbound.shop import open_store_client
-from workers.platforms.base import PlatformError
-from workers.runtime import Runtime
+from workers.platforms.common.interface import PlatformError
 
 CACHED = ("mapping", "sync_status", "sync_attempts", "last_sync")
 

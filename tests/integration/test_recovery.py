@@ -21,10 +21,10 @@ from app.tenants import CreatedStore
 from tests.conftest import Database
 from tests.factories import MAKERS, make_customer, make_order
 from tests.pipeline import accept_batch, read_log, sync
-from workers.dispatcher import Dispatcher
+from workers.core.queues import waiting_logs
+from workers.core.runtime import Runtime
 from workers.inbound.process import Outcome, process
-from workers.queues import waiting_logs
-from workers.runtime import Runtime
+from workers.processes.dispatcher import Dispatcher
 
 SECRET = "zebra crossing"
 CHANGED: dict[str, dict[str, Any]] = {

@@ -15,8 +15,8 @@ from db.sync.coverage import list_covered
 from db.sync.dispatch import merge_coverage, prune_logs
 from tests.factories import make_order
 from tests.pipeline import accept_batch, sync
-from workers.dispatcher import Dispatcher
-from workers.runtime import Runtime
+from workers.core.runtime import Runtime
+from workers.processes.dispatcher import Dispatcher
 
 AGE = "UPDATE sync_logs SET accepted_at = now() - interval '31 days' WHERE store_id = %s"
 OLD_LOGS = """INSERT INTO sync_logs (store_id, id, entity, source, mode, status, received, next_attempt_at, accepted_at)

@@ -17,11 +17,11 @@ from db.sync.logs import Ticket
 from tests.fakes.tiktok import FakeTiktok
 from tests.pipeline import bearer
 from tests.pulls import Shopkeeper
-from workers.dispatcher import Dispatcher
-from workers.inbound.pull import Turn
-from workers.queues import waiting_logs
-from workers.runtime import Runtime
-from workers.schedules import run_due
+from workers.core.queues import waiting_logs
+from workers.core.runtime import Runtime
+from workers.processes.dispatcher import Dispatcher
+from workers.processes.schedules import run_due
+from workers.pulls.turn import Turn
 
 ORDERS = "/api/sync/schedules/orders"
 

@@ -18,10 +18,17 @@ from tests.fakes.desk import desk_of
 from tests.fakes.reading import pages_of
 from tests.fakes.server import Call
 from tests.fakes.shopify import BEGIN, FIRST_ORDER, FakeShopify
-from workers.platforms.address import read_shop_url
-from workers.platforms.base import PlatformError, Window
-from workers.platforms.shopify import LIST_ENDS_AFTER, Place, ShopifyRest, next_page_info, read_place, write_place
-from workers.platforms.shopify_tokens import App
+from workers.platforms.common.address import read_shop_url
+from workers.platforms.common.interface import PlatformError, Window
+from workers.platforms.shopify.client import (
+    LIST_ENDS_AFTER,
+    Place,
+    ShopifyRest,
+    next_page_info,
+    read_place,
+    write_place,
+)
+from workers.platforms.shopify.tokens import App
 
 HOUR = timedelta(hours=1)
 LONG_AGO = datetime(2020, 1, 1, tzinfo=UTC)

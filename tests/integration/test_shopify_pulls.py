@@ -12,8 +12,8 @@ from psycopg import Connection
 
 from tests.fakes.shopify import FIRST_ORDER, FakeShopify
 from tests.pulls import Shopkeeper, shopkeeper
-from workers.inbound.pull import Turn
-from workers.runtime import Runtime
+from workers.core.runtime import Runtime
+from workers.pulls.turn import Turn
 
 START = "/api/shopify/sync/jobs/start"
 ORDERS = "/admin/api/2026-07/orders.json"

@@ -12,10 +12,10 @@ from tests.fakes.desk import desk_of
 from tests.fakes.reading import pages_of, read_at_once
 from tests.fakes.shopify import FakeShopify
 from tests.fakes.shopify_tokens import CLIENT_ID, CLIENT_SECRET, DAY, HOUR, TOKEN_PATH
-from workers.platforms.address import read_shop_url
-from workers.platforms.base import PlatformError, Window
-from workers.platforms.shopify import ShopifyRest
-from workers.platforms.shopify_tokens import App
+from workers.platforms.common.address import read_shop_url
+from workers.platforms.common.interface import PlatformError, Window
+from workers.platforms.shopify.client import ShopifyRest
+from workers.platforms.shopify.tokens import App
 
 ORDERS = "/admin/api/2026-07/orders.json"
 APP = App(CLIENT_ID, CLIENT_SECRET)

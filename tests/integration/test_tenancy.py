@@ -29,9 +29,9 @@ from tests.factories import MAKERS, make_customer, make_order
 from tests.outbound import make_erp_product, put_categories, put_products
 from tests.pipeline import accept_batch, bearer, sync
 from tests.pulls import MemoryShop, run
-from workers.ids import new_id
+from workers.core.ids import new_id
+from workers.core.runtime import Runtime
 from workers.outbound.runs import start_full
-from workers.runtime import Runtime
 
 PUBLIC = (
     "/healthz",

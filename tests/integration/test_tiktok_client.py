@@ -18,12 +18,12 @@ from tests.fakes.desk import desk_of
 from tests.fakes.reading import pages_of, read_at_once
 from tests.fakes.server import Call
 from tests.fakes.tiktok import BEGIN, FakeTiktok
-from workers.platforms.address import read_shop_url
-from workers.platforms.base import PlatformError, Window
-from workers.platforms.tiktok import App, Hosts, TiktokShop
-from workers.platforms.tiktok_orders import Place, read_place, write_place
-from workers.platforms.tiktok_parts import Part, read_part, write_part
-from workers.platforms.tokens import TokenDesk, Tokens, tokens_of, with_tokens
+from workers.platforms.common.address import read_shop_url
+from workers.platforms.common.interface import PlatformError, Window
+from workers.platforms.common.token_store import TokenDesk, Tokens, tokens_of, with_tokens
+from workers.platforms.tiktok.client import App, Hosts, TiktokShop
+from workers.platforms.tiktok.orders import Place, read_place, write_place
+from workers.platforms.tiktok.time_slices import Part, read_part, write_part
 
 ORDERS = "/order/202309/orders/search"
 PRODUCTS = "/product/202502/products/search"

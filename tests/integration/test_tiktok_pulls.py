@@ -10,7 +10,7 @@ from psycopg import Connection
 from tests.fakes.tiktok import FakeTiktok
 from tests.fakes.tiktok_records import FIRST_ORDER
 from tests.pulls import Shopkeeper, in_thread
-from workers.inbound.pull import Turn
+from workers.pulls.turn import Turn
 
 SEARCH = "/order/202309/orders/search"
 REFRESH = "/api/v2/token/refresh"

@@ -10,7 +10,7 @@ from psycopg import Connection
 
 from app.tenants import CreatedStore, Origin, create_operator, create_store, revoke_all, rotate_token
 from tests.pipeline import bearer
-from workers.ids import new_id
+from workers.core.ids import new_id
 
 DAY = timedelta(days=1)
 

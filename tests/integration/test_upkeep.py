@@ -20,9 +20,9 @@ from db.outbound.push_leases import claim_task, plan_task
 from tests.conftest import Database
 from tests.fakes.woocommerce import FakeWooCommerce
 from tests.outbound import connect_shop, make_erp_product, put_products, statuses, with_key
-from workers.outbound.drain import drain
-from workers.outbound.upkeep import Upkeep, next_run, run_task
-from workers.runtime import Runtime
+from workers.core.runtime import Runtime
+from workers.outbound.scheduled_tasks import Upkeep, next_run, run_task
+from workers.outbound.sending.push_store import drain
 
 PUSH_QUEUE = "rq:queue:push"
 

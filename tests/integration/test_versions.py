@@ -13,8 +13,8 @@ from psycopg import Connection
 from tests.factories import ID_FIELDS, MAKERS, make_item, make_order
 from tests.pipeline import accept_batch, read_log, sync
 from tests.waiting import wait_until
+from workers.core.runtime import Runtime
 from workers.inbound.process import Outcome, process
-from workers.runtime import Runtime
 
 EARLY, LATE = "2026-01-15T10:00:00Z", "2026-01-15T11:00:00Z"
 TEXT = {"orders": "status", "products": "name", "customers": "display_name", "categories": "name"}

@@ -12,9 +12,9 @@ import pytest
 
 from tests.fakes.tls import contexts
 from tests.fakes.woocommerce import ApiKey, FakeWooCommerce, Fault, Settings
-from workers.platforms.address import ShopAddress, read_shop_url
-from workers.platforms.base import PlatformError
-from workers.platforms.http import Clock
+from workers.platforms.common.address import ShopAddress, read_shop_url
+from workers.platforms.common.http import Clock
+from workers.platforms.common.interface import PlatformError
 from workers.platforms.woocommerce import errors
 from workers.platforms.woocommerce.auth import ShopKey
 from workers.platforms.woocommerce.calls import ShopCalls

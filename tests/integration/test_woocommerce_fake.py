@@ -12,7 +12,7 @@ import pytest
 
 from tests.fakes.woocommerce import FakeWooCommerce, Fault
 from tests.fakes.woocommerce.faults import Faults
-from workers.platforms.http import Clock
+from workers.platforms.common.http import Clock
 from workers.platforms.woocommerce.client import open_client
 
 

@@ -11,8 +11,8 @@ from schemas.base.privacy import email_hasher
 from schemas.platforms.payloads import NATIVES
 from schemas.records.shop import Order
 from tests.fakes.woocommerce import FakeWooCommerce, Fault
-from workers.platforms.base import Page, PlatformError, Source, Window
-from workers.platforms.http import Clock
+from workers.platforms.common.http import Clock
+from workers.platforms.common.interface import Page, PlatformError, Source, Window
 from workers.platforms.woocommerce.client import open_client
 from workers.platforms.woocommerce.orders import OrderSource, WooCommerceShop
 

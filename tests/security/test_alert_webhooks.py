@@ -13,7 +13,7 @@ from standardwebhooks.webhooks import WebhookVerificationError
 from app.settings import SettingsError, load_settings
 from tests.fakes.webhook import Webhook, running_webhook
 from workers.alerts import notices
-from workers.ids import new_id
+from workers.core.ids import new_id
 
 SECRET = "whsec_" + base64.b64encode(b"s" * 32).decode()
 

@@ -29,7 +29,7 @@ from tests.console import Visitor, World, csrf_of, place, visitor
 from tests.factories import make_order
 from tests.pipeline import bearer, post
 from tests.stack import REPOSITORY
-from workers.ids import new_id
+from workers.core.ids import new_id
 
 Command = Callable[..., tuple[int, str]]
 BY_REQUEST = "SELECT action, result, code, actor_kind, actor, address FROM audit_events WHERE request_id = %s"

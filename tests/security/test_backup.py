@@ -27,7 +27,7 @@ from db.core.backup import count_rows
 from tests.conftest import Database, Servers
 from tests.factories import make_customer, make_order
 from tests.pipeline import sync
-from workers.runtime import Runtime
+from workers.core.runtime import Runtime
 
 ROOT = Path(__file__).parents[2]
 KEY = "a key for tests that is long enough"

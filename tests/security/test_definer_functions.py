@@ -17,7 +17,7 @@ from db.core.tenancy import tenant
 from db.stores.console_sessions import open_session
 from db.stores.tokens import authenticate_token
 from tests.conftest import Database, Servers
-from workers.ids import new_id
+from workers.core.ids import new_id
 
 SYSTEM = "sluice_system"
 SEARCH_PATHS = (["search_path=pg_catalog, pg_temp"], ["search_path=pg_catalog, public, pg_temp"])

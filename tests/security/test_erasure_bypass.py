@@ -20,10 +20,10 @@ from schemas.base.strict_json import loads
 from schemas.plugin.entities import CUSTOMERS, ENTITIES, ORDERS, load_record
 from schemas.records.shop import Customer, Order
 from tests.pipeline import bearer
-from workers.inbound.erasure import clean_batch, clean_page
-from workers.inbound.kept_page import FetchedPage, decode_page, encode_page
+from workers.core.runtime import Runtime
 from workers.inbound.process import Outcome, process
-from workers.runtime import Runtime
+from workers.privacy.erasure import clean_batch, clean_page
+from workers.pulls.page_codec import FetchedPage, decode_page, encode_page
 
 WHO = 4217
 FIELDS = {"customers": "wc_customer_id", "orders": "customer_id"}

@@ -19,13 +19,13 @@ from app.setting_values import ErpUser
 from db.sync.logs import Ticket
 from tests.conftest import Servers
 from tests.waiting import wait_until
-from workers import jobs
-from workers.ids import new_id
-from workers.outbound.event_sources import STREAM, TOLERANCE_SECONDS, USER_STREAM, sign, sources_of, store_secret
-from workers.outbound.listener import Listener, refused_counts
-from workers.queues import INGEST, connect, enqueue_all, queue_lengths
-from workers.runtime import Runtime
-from workers.worker import build_worker
+from workers.core.ids import new_id
+from workers.core.queues import INGEST, connect, enqueue_all, queue_lengths
+from workers.core.runtime import Runtime
+from workers.outbound.intake.event_sources import STREAM, TOLERANCE_SECONDS, USER_STREAM, sign, sources_of, store_secret
+from workers.outbound.intake.listener import Listener, refused_counts
+from workers.processes import jobs
+from workers.processes.worker import build_worker
 
 RULES = re.findall(
     r"^user (sluice|erp) on >\$\([^)]+\) (.+)$",

@@ -17,10 +17,10 @@ from redis import Redis
 from structlog.testing import capture_logs
 
 from db.sync.logs import Ticket
-from workers import jobs
-from workers.ids import new_id
-from workers.queues import INGEST, PROCESS_LOG, PULL, PULL_LOG, PUSH, PUSH_STORE, enqueue_all, enqueue_push, job_id
-from workers.worker import build_worker
+from workers.core.ids import new_id
+from workers.core.queues import INGEST, PROCESS_LOG, PULL, PULL_LOG, PUSH, PUSH_STORE, enqueue_all, enqueue_push, job_id
+from workers.processes import jobs
+from workers.processes.worker import build_worker
 
 STORE = UUID("00000000-0000-7000-8000-00000000abcd")
 ran: list[tuple[Any, ...]] = []

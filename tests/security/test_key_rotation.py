@@ -37,19 +37,19 @@ from schemas.plugin.envelope import read_batch
 from tests.conftest import Database, Servers
 from tests.factories import make_customer
 from tests.pipeline import LIMITS, read_log
-from workers.credentials import (
+from workers.core.credentials import (
     WITHOUT_ID,
     CredentialsUnreadable,
     decrypt_credentials,
     encrypt_credentials,
     is_under,
 )
+from workers.core.runtime import Runtime
 from workers.inbound.accept import Acceptance, accept, fingerprint_of
-from workers.inbound.erasure import erase_customer
 from workers.inbound.process import Outcome, process
 from workers.outbound.shop import open_woocommerce
-from workers.platforms.base import PlatformError
-from workers.runtime import Runtime
+from workers.platforms.common.interface import PlatformError
+from workers.privacy.erasure import erase_customer
 
 OLD, NEW, LOST = "o" * 32, "n" * 32, "l" * 32
 SECRET = {"consumer_key": "ck_1", "consumer_secret": "cs_1"}

@@ -22,7 +22,7 @@ from db.core.tenancy import tenant
 from db.stores.operator_tokens import as_system
 from db.stores.tokens import authenticate_token
 from tests.conftest import Database, Servers
-from workers.ids import new_id
+from workers.core.ids import new_id
 
 Command = Callable[..., tuple[int, str]]
 ALL = ["ingest", "read", "erp", "pull", "admin"]

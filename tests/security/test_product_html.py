@@ -25,9 +25,9 @@ from tests.conftest import Database, Servers
 from tests.fakes.woocommerce import FakeWooCommerce
 from tests.outbound import SECRET_KEY, ask, make_erp_product, push, put_categories, put_products
 from tests.pipeline import bearer
-from workers.outbound.mapper import to_woocommerce_product
-from workers.outbound.parts import category_hash, part_hashes
-from workers.runtime import Runtime
+from workers.core.runtime import Runtime
+from workers.outbound.planning.field_groups import category_hash, part_hashes
+from workers.outbound.planning.mapper import to_woocommerce_product
 
 ALLOWED_TAGS = set(
     "a abbr b blockquote br caption cite code col colgroup dd del dfn div dl dt em figcaption figure h1 h2 h3 h4 h5 h6 hr i"

@@ -26,8 +26,8 @@ from tests.conftest import Database, Servers
 from tests.console import console_app, place, visitor
 from tests.factories import make_order
 from tests.pipeline import bearer, read_log, sync
+from workers.core.runtime import Runtime
 from workers.inbound.process import Outcome, process
-from workers.runtime import Runtime
 
 RECORDS = 5000
 BAD: dict[str, Any] = {"items": [{}] * 10}  # each with more problems than are listed

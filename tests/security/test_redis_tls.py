@@ -14,8 +14,8 @@ from db.sync.logs import Ticket
 from tests.fakes.tls import contexts
 from tests.stack import free_port
 from tests.waiting import wait_until
-from workers.ids import new_id
-from workers.queues import INGEST, connect, enqueue_all, queue_lengths
+from workers.core.ids import new_id
+from workers.core.queues import INGEST, connect, enqueue_all, queue_lengths
 
 
 @pytest.fixture

@@ -24,7 +24,7 @@ from tests.console import World, csrf_of, place, visitor
 from tests.outbound import make_erp_product
 from tests.pipeline import bearer
 from tests.unit.test_contract import paths_of
-from workers.ids import new_id
+from workers.core.ids import new_id
 
 TABLE = Path(__file__).parents[2] / "docs" / "tokens.md"
 ROW = re.compile(r"^\| `([A-Z]+) (/api/\S+)` \| (.+) \|$", re.MULTILINE)

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from app.settings import SHOP_PORTS, SettingsError, load_settings
 from tests.fakes.server import FakeServer, Reply
-from workers.platforms.address import (
+from workers.platforms.common.address import (
     REFUSED,
     GuardedBackend,
     guarded_client,
@@ -22,10 +22,10 @@ from workers.platforms.address import (
     names_loopback,
     read_shop_url,
 )
-from workers.platforms.base import PlatformError
-from workers.platforms.http import Clock
-from workers.platforms.shops import CallLimits, ShopAccess, open_shop
-from workers.platforms.tokens import TokenDesk
+from workers.platforms.common.http import Clock
+from workers.platforms.common.interface import PlatformError
+from workers.platforms.common.token_store import TokenDesk
+from workers.platforms.registry import CallLimits, ShopAccess, open_shop
 
 # The registries of special-purpose addresses (IANA), and what else leads inside: written out here, so that the guard is
 # measured by a list that it doesn't share.

@@ -16,11 +16,11 @@ from tests.fakes.clock import FakeClock
 from tests.fakes.server import Call, FakeServer, Reply
 from tests.fakes.webhook import running_webhook
 from workers.alerts.notices import post
-from workers.platforms.address import read_shop_url
-from workers.platforms.answer_body import MOST_BODY_BYTES
-from workers.platforms.base import PlatformError
-from workers.platforms.http import PlatformHttp, Request
-from workers.platforms.pacing import CallLimitBucket
+from workers.platforms.common.address import read_shop_url
+from workers.platforms.common.answer_body import MOST_BODY_BYTES
+from workers.platforms.common.http import PlatformHttp, Request
+from workers.platforms.common.interface import PlatformError
+from workers.platforms.common.pacing import CallLimitBucket
 from workers.platforms.woocommerce.client import open_client
 
 SPARE_BYTES = 24 * 1024 * 1024

@@ -25,8 +25,8 @@ from tests.conftest import Database, Servers
 from tests.factories import make_order
 from tests.outbound import make_erp_product
 from tests.pipeline import bearer, post, sync
-from workers.outbound.upkeep import Upkeep
-from workers.runtime import Runtime
+from workers.core.runtime import Runtime
+from workers.outbound.scheduled_tasks import Upkeep
 
 QUOTA = 100_000
 NEVER = timedelta(seconds=0)

@@ -19,7 +19,7 @@ from app.token_throttle import BURST, MOST_REMEMBERED, REFUSED_SECONDS, TokenThr
 from db.stores.tokens import Caller, authenticate_token
 from tests.application import application
 from tests.conftest import Database, Servers
-from workers.ids import new_id
+from workers.core.ids import new_id
 
 CALLER = Caller(new_id(), UUID(int=1), "store", ("ingest", "read"))
 

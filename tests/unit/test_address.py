@@ -13,7 +13,7 @@ import httpcore
 import httpx
 import pytest
 
-from workers.platforms.address import (
+from workers.platforms.common.address import (
     REFUSED,
     GuardedBackend,
     ShopAddress,
@@ -22,7 +22,7 @@ from workers.platforms.address import (
     read_shop_url,
     resolve,
 )
-from workers.platforms.base import PlatformError
+from workers.platforms.common.interface import PlatformError
 
 TIMEOUT = httpx.Timeout(5.0)
 

@@ -17,7 +17,7 @@ from app.__main__ import build_parser
 from app.settings import load_settings
 from app.stack.endpoints import Endpoints
 from app.stack.up import child_specs
-from workers.queues import QUEUES
+from workers.core.queues import QUEUES
 
 ROOT = Path(__file__).parents[2]
 ROOMS = ("app", "workers", "schemas", "db")

@@ -7,7 +7,7 @@ import threading
 import pytest
 
 from tests.waiting import wait_until
-from workers.aside import Aside
+from workers.core.background_tasks import Aside
 
 
 def has_ended(aside: Aside) -> bool:

@@ -23,8 +23,8 @@ from db.sync.logs import LogView
 from schemas.requests.start_form import NUMBERS, StartForm, WrongForm, read_start_form
 from schemas.requests.store_forms import CREDENTIALS, read_credentials_form, read_schedule_form, read_store_form
 from tests.examples import examples
-from workers.ids import new_id
-from workers.queues import WakeUp, connect
+from workers.core.ids import new_id
+from workers.core.queues import WakeUp, connect
 
 NOW = datetime(2026, 5, 4, 12, 0, 30, tzinfo=UTC)
 LOG = LogView(

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from workers.credentials import CredentialsUnreadable, decrypt_credentials, encrypt_credentials
-from workers.ids import new_id
+from workers.core.credentials import CredentialsUnreadable, decrypt_credentials, encrypt_credentials
+from workers.core.ids import new_id
 
 KEY, OTHER_KEY = "k" * 32, "o" * 32
 STORE = new_id()

@@ -6,7 +6,7 @@ import time
 from uuid import RFC_4122
 
 from tests.waiting import wait_until
-from workers.ids import new_id, new_ids
+from workers.core.ids import new_id, new_ids
 
 
 def milliseconds_of(number: int) -> int:

@@ -16,7 +16,7 @@ from app.metrics import pool, requests
 from app.metrics.facts import Facts, FactsCollector, families
 from db.insight.metrics import ItemGroup, LogGroup, Totals, Watermarks
 from workers.alerts.conditions import KINDS
-from workers.queues import connect
+from workers.core.queues import connect
 
 DOCS = Path(__file__).parents[2] / "docs"
 RULES = yaml.safe_load((DOCS / "prometheus-rules.yml").read_text(encoding="utf-8"))

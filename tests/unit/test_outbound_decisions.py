@@ -11,10 +11,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from db.outbound.brakes import Catalogue, Change
-from workers.outbound.brakes import Limits, judge, limits_of, price_factor
-from workers.outbound.events import CHANNELS, Event, read_event
-from workers.outbound.parts import PARTS, changed_parts, wanted_parts
-from workers.outbound.priorities import CAUSES, PRIORITIES, SLA_SECONDS, Life, breach_of, delay_after
+from workers.outbound.intake.events import CHANNELS, Event, read_event
+from workers.outbound.planning.brakes import Limits, judge, limits_of, price_factor
+from workers.outbound.planning.field_groups import PARTS, changed_parts, wanted_parts
+from workers.outbound.planning.priorities import CAUSES, PRIORITIES, SLA_SECONDS, Life, breach_of, delay_after
 
 BEGAN = datetime(2026, 3, 1, tzinfo=UTC)
 

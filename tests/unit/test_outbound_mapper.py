@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from schemas.records.shop import ErpProduct
 from tests.recorded import recording
-from workers.outbound.mapper import (
+from workers.outbound.planning.mapper import (
     Difference,
     differences,
     keep_manual_offer,

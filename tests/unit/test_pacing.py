@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from workers.platforms.pacing import AdaptiveRate, CallLimitBucket
+from workers.platforms.common.pacing import AdaptiveRate, CallLimitBucket
 
 
 class Ticking:

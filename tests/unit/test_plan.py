@@ -18,7 +18,7 @@ from schemas.base.error_codes import Problem
 from schemas.plugin.entities import ENTITIES, load_record
 from schemas.records.shop import Category, Order, Product
 from tests.factories import make_order, make_product
-from workers.ids import new_id
+from workers.core.ids import new_id
 from workers.inbound.plan import Plan, content_hash, newest_of_each, plan_populate, plan_upserts, versioned
 
 NOON = datetime(2026, 1, 15, 12, tzinfo=UTC)

@@ -12,11 +12,13 @@ from typing import Any
 import pytest
 
 from tests.fakes.clock import FakeClock
-from workers.platforms import failures, shopify, tiktok_errors
-from workers.platforms.answers import Answer
-from workers.platforms.base import PlatformError
-from workers.platforms.shops import CallLimits, ShopAccess, open_shop
-from workers.platforms.tokens import TokenDesk, tokens_of
+from workers.platforms.common import failures
+from workers.platforms.common.answers import Answer
+from workers.platforms.common.interface import PlatformError
+from workers.platforms.common.token_store import TokenDesk, tokens_of
+from workers.platforms.registry import CallLimits, ShopAccess, open_shop
+from workers.platforms.shopify import client as shopify
+from workers.platforms.tiktok import errors as tiktok_errors
 
 FIXTURES = Path(__file__).parents[1] / "fixtures"
 TIKTOK = json.loads((FIXTURES / "tiktok" / "errors.json").read_bytes())

@@ -14,10 +14,10 @@ from rq.serializers import JSONSerializer
 from app.errors import ApiError
 from app.limits import RateLimiter, waiting_room
 from db.sync.logs import Ticket
-from workers.allowed_jobs import AllowedJob, ForbiddenJob
-from workers.ids import new_id
-from workers.queues import INGEST, PROCESS_LOG, WakeUp, forget_store, job_id, log_id_of, waiting_logs
-from workers.worker import build_worker
+from workers.core.allowed_jobs import AllowedJob, ForbiddenJob
+from workers.core.ids import new_id
+from workers.core.queues import INGEST, PROCESS_LOG, WakeUp, forget_store, job_id, log_id_of, waiting_logs
+from workers.processes.worker import build_worker
 
 STORE = UUID("00000000-0000-7000-8000-00000000abcd")
 
@@ -96,7 +96,9 @@ def test_after_its_rest_redis_is_asked_again(server: FakeServer, redis: FakeRedi
     assert len(waiting_logs(redis)) == 1
 
 
-@pytest.mark.parametrize("function", ["os.system", "builtins.eval", "workers.inbound.process.process", "workers.jobs."])
+@pytest.mark.parametrize(
+    "function", ["os.system", "builtins.eval", "workers.inbound.process.process", "workers.processes.jobs."]
+)
 def test_a_forged_function_is_refused(redis: FakeRedis, function: str) -> None:
     job = Queue(INGEST, connection=redis, serializer=JSONSerializer).enqueue(function, "true")
     with pytest.raises(ForbiddenJob):

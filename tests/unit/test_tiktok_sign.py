@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 import pytest
 
 from tests.fakes.tiktok_gate import expected_signature
-from workers.platforms.tiktok_sign import sign
+from workers.platforms.tiktok.sign import sign
 
 Signer = Callable[[str, str, Mapping[str, str], bytes], str]
 SECRET = "tiktok-app-secret-for-tests"

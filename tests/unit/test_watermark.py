@@ -10,7 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from db.sync.metadata import Metadata
-from workers.inbound.watermark import (
+from workers.platforms.common.interface import Window
+from workers.pulls.watermark import (
     Met,
     clock_before,
     contiguous_until,
@@ -25,7 +26,6 @@ from workers.inbound.watermark import (
     window_json,
     window_of,
 )
-from workers.platforms.base import Window
 
 NOON = datetime(2026, 1, 15, 12, tzinfo=UTC)
 HOUR, MINUTE = timedelta(hours=1), timedelta(minutes=1)

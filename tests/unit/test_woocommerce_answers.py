@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from workers.platforms.answers import Answer
+from workers.platforms.common.answers import Answer
 from workers.platforms.woocommerce import errors
 from workers.platforms.woocommerce.answers import NotTheApi, data_of, read_document
 from workers.platforms.woocommerce.errors import MESSAGES, RateLimitError, WooCommerceApiError

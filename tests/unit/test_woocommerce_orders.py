@@ -15,8 +15,8 @@ from schemas.platforms.payloads import NATIVES
 from schemas.platforms.woocommerce.orders import WooOrderSchema, refunded_total
 from schemas.records.shop import Order
 from tests.recorded import recording
-from workers.outbound.mapper import from_woocommerce_order
-from workers.platforms.base import Window
+from workers.outbound.planning.mapper import from_woocommerce_order
+from workers.platforms.common.interface import Window
 from workers.platforms.woocommerce.client import Listing
 from workers.platforms.woocommerce.orders import Place, filters, following, missing, read_place, write_place
 

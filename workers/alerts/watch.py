@@ -22,7 +22,7 @@ from db.insight.alerts import (
 )
 from db.outbound.push_leases import list_backlog
 from workers.alerts.conditions import Facts, begun, ended, troubles_in
-from workers.ids import new_id
+from workers.core.ids import new_id
 
 WATCH_SECONDS = 15.0
 QUIET_SECONDS = 900.0  # a failure is good news again after so long without another, if a run completed since

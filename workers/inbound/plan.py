@@ -14,7 +14,7 @@ from db.catalogue.staged_upsert import StoredVersion, Versioned, Write
 from db.sync.logs import Counts
 from schemas.base.error_codes import Problem
 from schemas.records.shop import Order, Product, Record
-from workers.ids import new_ids
+from workers.core.ids import new_ids
 
 CLOCK_TOLERANCE = timedelta(hours=24)
 _canonical = msgspec.json.Encoder(order="deterministic").encode

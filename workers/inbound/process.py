@@ -37,10 +37,10 @@ from db.sync.logs import (
 )
 from db.sync.payloads import delete_payload
 from db.sync.record_errors import replace_record_errors
+from workers.core.runtime import Runtime
 from workers.inbound.apply import apply_batch
 from workers.inbound.attempts import retry_delays, verdict_on
 from workers.inbound.validate import validate_batch
-from workers.runtime import Runtime
 
 log = get_logger(__name__)
 REPLANS = 10  # rows changed under the plan: each time somebody else's commit went through, so this ends

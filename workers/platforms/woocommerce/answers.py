@@ -11,7 +11,7 @@ from itertools import chain, islice
 from typing import Any
 
 from schemas.base.strict_json import NotJson, loads
-from workers.platforms.answers import Answer, retry_after
+from workers.platforms.common.answers import Answer, retry_after
 from workers.platforms.woocommerce import errors
 from workers.platforms.woocommerce.errors import RateLimitError, WooCommerceApiError
 
