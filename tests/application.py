@@ -7,9 +7,9 @@ from contextlib import contextmanager
 
 from flask import Flask
 
-from app.factory import create_app
-from app.services import EXTENSION
-from app.settings import Settings
+from app.http.services import EXTENSION
+from app.server.factory import create_app
+from app.settings.environment import Settings
 
 
 @contextmanager

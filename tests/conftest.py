@@ -17,11 +17,11 @@ from psycopg import Connection, sql
 from redis import Redis
 
 from app.__main__ import main
-from app.garbage import collect_less_often
-from app.settings import Settings, load_settings
-from app.stack.postgres import EmbeddedPostgres
-from app.stack.redis import EmbeddedRedis
-from app.tenants import CreatedStore, create_store
+from app.server.gc_tuning import collect_less_often
+from app.settings.environment import Settings, load_settings
+from app.stack.embedded.postgres import EmbeddedPostgres
+from app.stack.embedded.redis import EmbeddedRedis
+from app.usecases.stores import CreatedStore, create_store
 from db.core.migrate import migrate
 from db.core.pool import Pool, open_pool
 from tests.application import application

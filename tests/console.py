@@ -15,8 +15,8 @@ from flask import Flask
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
-from app.settings import Settings, load_settings
-from app.tenants import CreatedStore, Origin, create_operator, create_store, set_credentials
+from app.settings.environment import Settings, load_settings
+from app.usecases.stores import CreatedStore, Origin, create_operator, create_store, set_credentials
 from db.core.pool import open_pool
 from tests.application import application
 from tests.conftest import Database, Servers

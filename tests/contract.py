@@ -11,7 +11,7 @@ from pathlib import Path
 
 import psycopg
 
-from app.tenants import create_store, set_credentials
+from app.usecases.stores import create_store, set_credentials
 from tests.fakes.shopify import FakeShopify
 from tests.fakes.tiktok import FakeTiktok
 from tests.fakes.woocommerce import FakeWooCommerce

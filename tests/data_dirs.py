@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from app.stack.postgres import EmbeddedPostgres
+from app.stack.embedded.postgres import EmbeddedPostgres
 
 
 @contextmanager

@@ -11,7 +11,7 @@ from uuid import UUID, uuid4
 import pytest
 from psycopg import Connection
 
-from app.tenants import set_credentials
+from app.usecases.stores import set_credentials
 from db.core.tenancy import tenant
 from db.outbound.items import Origin
 from tests.fakes.woocommerce import FakeWooCommerce

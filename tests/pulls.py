@@ -14,7 +14,7 @@ from flask.testing import FlaskClient
 from psycopg import Connection
 from werkzeug.test import TestResponse
 
-from app.tenants import create_store, set_credentials
+from app.usecases.stores import create_store, set_credentials
 from db.core.tenancy import tenant
 from db.pulls.runs import Progress, list_progress
 from tests.fakes.shopify import FakeShopify

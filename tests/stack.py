@@ -22,10 +22,10 @@ import httpx
 import psycopg
 from redis import Redis
 
-from app.stack.homes import current_directory
-from app.stack.postgres import DATABASE, EmbeddedPostgres
-from app.stack.redis import EmbeddedRedis
-from app.tenants import create_store
+from app.stack.embedded.postgres import DATABASE, EmbeddedPostgres
+from app.stack.embedded.postgres_install import current_directory
+from app.stack.embedded.redis import EmbeddedRedis
+from app.usecases.stores import create_store
 from tests.data_dirs import data_dir, is_running
 from tests.waiting import wait_until
 

@@ -61,7 +61,7 @@ def web_server(database: Database, servers: Servers, **settings: str) -> Iterato
         env = os.environ | UNMEASURED | {"WEB_WORKERS": "1", "WEB_THREADS": "8", "RATE_LIMIT_PER_MINUTE": "1000000"}
         env |= {"DATABASE_URL": database.url, "REDIS_URL": servers.redis.url, "DATA_DIR": str(root), "PORT": str(port)}
         env |= {"SECRET_KEY": "a key for tests that is long enough"} | settings
-        words = [sys.executable, "-m", "gunicorn", "app.wsgi:application", "-c", "app/gunicorn_conf.py"]
+        words = [sys.executable, "-m", "gunicorn", "app.server.wsgi:application", "-c", "app/server/gunicorn_conf.py"]
         process = subprocess.Popen(words, cwd=REPOSITORY, env=env, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         try:
             server = WebServer(port, process.pid)

@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from app.logs import get_logger
+from app.settings.logs import get_logger
 
 WINDOW_SECONDS = 60
 MOST_OF_AN_ADDRESS = 5

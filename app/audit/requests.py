@@ -11,9 +11,9 @@ from app.audit.actions import API_SIGN_IN, REQUESTS
 from app.audit.caps import RefusalCap
 from app.audit.notes import named, taken_notes
 from app.audit.writing import append
-from app.errors import STATUSES
-from app.logs import get_logger
-from app.services import services
+from app.http.errors import STATUSES
+from app.http.services import services
+from app.settings.logs import get_logger
 from db.insight.audit_events import ActorKind, AuditEvent, Result
 from db.stores.tokens import Caller
 

@@ -12,9 +12,9 @@ import psycopg
 from app.backup.manifest import Manifest, open_private, path_beside, sha256_of, write_manifest
 from app.backup.programs import count_archived_rows, dump
 from app.backup.progress import Tell, stage
+from app.stack.embedded.pg_programs import find_program
 from app.stack.errors import StackError
-from app.stack.pg_programs import find_program
-from app.tenants import connected
+from app.usecases.stores import connected
 from db.core.backup import count_rows, list_database_grants, may_see_all_rows, snapshot
 
 CANT_SEE = (

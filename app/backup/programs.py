@@ -8,8 +8,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import BinaryIO
 
+from app.stack.embedded.pg_programs import Program, connection_of
 from app.stack.errors import StackError
-from app.stack.pg_programs import Program, connection_of
 
 POLL_SECONDS = 0.5
 COPY = re.compile(rb"COPY (.+?) \(.*\) FROM stdin;\n")

@@ -14,9 +14,9 @@ from app.backup import programs
 from app.backup.create import compare
 from app.backup.manifest import Manifest
 from app.backup.progress import stage
+from app.stack.embedded.pg_programs import Program, find_program
 from app.stack.errors import StackError
-from app.stack.pg_programs import Program, find_program
-from app.tenants import connected
+from app.usecases.stores import connected
 from db.core.backup import (
     analyze,
     count_rows,

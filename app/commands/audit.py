@@ -9,15 +9,15 @@ from uuid import UUID
 from rich.markup import escape
 from rich.table import Table
 
-from app.answers import moment
 from app.audit.actions import all_actions
-from app.audit.answers import event_answer
-from app.commands.exits import DONE, EXIT_CODES
-from app.commands.numbers import whole_number
-from app.commands.output import console, table, write_json
-from app.settings import Settings
+from app.commands.terminal.exits import DONE, EXIT_CODES
+from app.commands.terminal.numbers import whole_number
+from app.commands.terminal.output import console, table, write_json
+from app.settings.environment import Settings
 from app.stack.endpoints import resolve
-from app.tenants import connected
+from app.usecases.audit_answers import event_answer
+from app.usecases.job_answers import moment
+from app.usecases.stores import connected
 from db.core.tenancy import tenant
 from db.insight.audit_events import AuditEventView, AuditFilter, list_events, list_events_of_all
 from schemas.base.fields import moment_of

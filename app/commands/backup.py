@@ -8,12 +8,12 @@ from pathlib import Path
 
 from app.backup.create import create_backup
 from app.backup.manifest import Manifest, path_beside
-from app.commands.exits import DONE, EXIT_CODES
-from app.commands.output import write_json
-from app.settings import Settings
+from app.commands.terminal.exits import DONE, EXIT_CODES
+from app.commands.terminal.output import write_json
+from app.settings.environment import Settings
+from app.stack.embedded.postgres import DATABASE
 from app.stack.errors import StackError
 from app.stack.on_demand import embedded_postgres
-from app.stack.postgres import DATABASE
 
 KEEP_THE_KEY = "Keep SECRET_KEY elsewhere too: without it the platforms' credentials in the backup can't be read."
 

@@ -19,10 +19,10 @@ from uuid import UUID
 from rich.console import Console
 from rich.table import Table
 
-from app.settings import Settings
+from app.settings.environment import Settings
 from app.stack.endpoints import resolve
 from app.stack.errors import NotFound, StackError
-from app.tenants import connected
+from app.usecases.stores import connected
 from db.core.tenancy import tenant
 from db.outbound.items import Origin
 from db.stores.stores import get_store

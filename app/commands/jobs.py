@@ -10,17 +10,17 @@ from uuid import UUID
 from psycopg import Connection
 from rich.table import Table
 
-from app.answers import moment, record_error_answer, unlisted_answer
 from app.audit.notes import note
-from app.commands.exits import DONE, EXIT_CODES
-from app.commands.finding import answers_of, find_log, the_store
-from app.commands.numbers import whole_number
-from app.commands.output import console, table, write_json
-from app.commands.watching import POLL_SECONDS, run_watch
-from app.settings import Settings
+from app.commands.terminal.exits import DONE, EXIT_CODES
+from app.commands.terminal.lookups import answers_of, find_log, the_store
+from app.commands.terminal.numbers import whole_number
+from app.commands.terminal.output import console, table, write_json
+from app.commands.terminal.watching import POLL_SECONDS, run_watch
+from app.settings.environment import Settings
 from app.stack.endpoints import resolve
 from app.stack.errors import StackError
-from app.tenants import connected
+from app.usecases.job_answers import moment, record_error_answer, unlisted_answer
+from app.usecases.stores import connected
 from db.core.tenancy import tenant
 from db.pulls.runs import retry_pull
 from db.sync.logs import LogFilter, LogView, list_logs, retry_log

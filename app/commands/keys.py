@@ -14,17 +14,17 @@ from typing import Any
 from psycopg import Connection
 
 from app.backup.progress import stage
-from app.commands.exits import DONE, EXIT_CODES, FAILED
-from app.commands.output import console, table, write_json
-from app.keys import CredentialKeys, EmailKeys, count_credentials, count_email_hashes, renew_credentials
-from app.settings import Settings
+from app.commands.terminal.exits import DONE, EXIT_CODES, FAILED
+from app.commands.terminal.output import console, table, write_json
+from app.settings.environment import Settings
+from app.stack.embedded.redis import EmbeddedRedis
+from app.stack.embedded.secrets import Secrets, read_secrets, replace_email_hash_key, replace_secret_key
 from app.stack.endpoints import Endpoints, of_configured, of_embedded
 from app.stack.errors import StackError
 from app.stack.on_demand import embedded_postgres
-from app.stack.redis import EmbeddedRedis
-from app.stack.secrets import Secrets, read_secrets, replace_email_hash_key, replace_secret_key
 from app.stack.state import is_held
-from app.tenants import connected
+from app.usecases.keys import CredentialKeys, EmailKeys, count_credentials, count_email_hashes, renew_credentials
+from app.usecases.stores import connected
 from schemas.base.key_ids import key_id
 
 NO_KEY = "plain SHA-256"

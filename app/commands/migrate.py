@@ -7,7 +7,7 @@ from argparse import ArgumentParser, Namespace, _SubParsersAction
 
 import psycopg
 
-from app.settings import Settings
+from app.settings.environment import Settings
 from app.stack.endpoints import resolve
 from app.stack.errors import Away, StackError
 from db.core.migrate import MigrationError, migrate

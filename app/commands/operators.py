@@ -11,14 +11,14 @@ from uuid import UUID
 from psycopg import Connection
 from psycopg.errors import InsufficientPrivilege
 
-from app import tenants
-from app.commands.actions import add_action, tell
-from app.commands.exits import DONE, EXIT_CODES
-from app.commands.token_words import add_grace, creator, days, label, show_tokens
-from app.settings import Settings
+from app.commands.terminal.actions import add_action, tell
+from app.commands.terminal.exits import DONE, EXIT_CODES
+from app.commands.terminal.token_words import add_grace, creator, days, label, show_tokens
+from app.settings.environment import Settings
 from app.stack.endpoints import resolve
 from app.stack.errors import NotFound, StackError
-from app.tenants import Origin, connected
+from app.usecases import stores as tenants
+from app.usecases.stores import Origin, connected
 from db.stores.operator_tokens import as_system, list_operator_tokens, revoke_operator_token
 
 DAYS = 90

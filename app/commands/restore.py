@@ -9,11 +9,11 @@ from pathlib import Path
 
 from app.backup.manifest import Manifest, read_manifest
 from app.backup.restore import Target, look_at, restore_backup
-from app.commands.exits import DONE, EXIT_CODES
-from app.settings import Settings
+from app.commands.terminal.exits import DONE, EXIT_CODES
+from app.settings.environment import Settings
+from app.stack.embedded.postgres import DATABASE, EmbeddedPostgres
 from app.stack.errors import StackError
 from app.stack.on_demand import embedded_postgres
-from app.stack.postgres import DATABASE, EmbeddedPostgres
 
 AFTERWARDS = (
     "Start Sluice, which brings the tables up to date, with the SECRET_KEY of the backup's time; `python -m app keys status` "

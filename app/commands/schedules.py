@@ -10,13 +10,13 @@ from uuid import UUID
 from rich.console import Console
 from rich.table import Table
 
-from app.commands.numbers import whole_number
-from app.pulled import PULLED
-from app.schedules import MODES, make_schedule, schedule_answer
-from app.settings import Settings
+from app.commands.terminal.numbers import whole_number
+from app.settings.environment import Settings
 from app.stack.endpoints import resolve
 from app.stack.errors import NotFound, StackError
-from app.tenants import connected
+from app.usecases.pulled import PULLED
+from app.usecases.schedules import MODES, make_schedule, schedule_answer
+from app.usecases.stores import connected
 from db.core.tenancy import tenant
 from db.pulls.schedules import delete_schedule, list_schedules, put_schedule
 from db.stores.stores import get_store

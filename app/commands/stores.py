@@ -13,20 +13,20 @@ from uuid import UUID
 from redis.exceptions import RedisError
 from rich.markup import escape
 
-from app import tenants
-from app.answers import moment
 from app.audit.notes import note
-from app.commands.actions import add_action, tell
-from app.commands.exits import DONE, EXIT_CODES
-from app.commands.finding import no_such_store
-from app.commands.output import console, table, write_json
-from app.commands.scrubbing import run_scrub
-from app.commands.token_words import add_grace, creator, scope_list
-from app.scopes import PRESETS
-from app.settings import Settings
+from app.commands.scrub import run_scrub
+from app.commands.terminal.actions import add_action, tell
+from app.commands.terminal.exits import DONE, EXIT_CODES
+from app.commands.terminal.lookups import no_such_store
+from app.commands.terminal.output import console, table, write_json
+from app.commands.terminal.token_words import add_grace, creator, scope_list
+from app.http.scopes import PRESETS
+from app.settings.environment import Settings
 from app.stack.endpoints import resolve
 from app.stack.errors import Away, StackError
-from app.tenants import PLATFORMS, connected
+from app.usecases import stores as tenants
+from app.usecases.job_answers import moment
+from app.usecases.stores import PLATFORMS, connected
 from schemas.requests.store_forms import MOST_NAME
 from workers.core.queues import connect, forget_store
 

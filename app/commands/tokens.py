@@ -6,16 +6,16 @@ from argparse import ArgumentParser, Namespace, _SubParsersAction
 from datetime import timedelta
 from uuid import UUID
 
-from app import tenants
-from app.commands.actions import add_action, tell
-from app.commands.exits import DONE, EXIT_CODES
-from app.commands.finding import no_such_store, the_store
-from app.commands.token_words import add_grace, creator, days, label, scope_list, show_tokens
-from app.scopes import PRESETS, grant_of
-from app.settings import Settings
+from app.commands.terminal.actions import add_action, tell
+from app.commands.terminal.exits import DONE, EXIT_CODES
+from app.commands.terminal.lookups import no_such_store, the_store
+from app.commands.terminal.token_words import add_grace, creator, days, label, scope_list, show_tokens
+from app.http.scopes import PRESETS, grant_of
+from app.settings.environment import Settings
 from app.stack.endpoints import resolve
 from app.stack.errors import NotFound
-from app.tenants import Origin, connected
+from app.usecases import stores as tenants
+from app.usecases.stores import Origin, connected
 from db.core.tenancy import tenant
 from db.stores.tokens import list_tokens, revoke_token
 

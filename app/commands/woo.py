@@ -15,12 +15,12 @@ from redis.exceptions import RedisError
 from rich.console import Console
 from rich.table import Table
 
-from app.commands.finding import the_store
-from app.outbound_answers import batch_answer, mapping_answer, stats_answer
-from app.settings import Settings
+from app.commands.terminal.lookups import the_store
+from app.settings.environment import Settings
 from app.stack.endpoints import resolve
 from app.stack.errors import NotFound
-from app.tenants import connected
+from app.usecases.outbound_answers import batch_answer, mapping_answer, stats_answer
+from app.usecases.stores import connected
 from db.core.tenancy import tenant
 from db.outbound.batches import get_batch, get_open_hold, list_batches
 from db.outbound.brakes import set_brakes

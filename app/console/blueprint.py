@@ -7,14 +7,15 @@ from pathlib import Path
 
 from flask import Blueprint, Flask, Response, g, redirect, render_template, request, url_for
 
-from app.console import audit, explaining, history, login, outbound, overview, starts, stores, system
-from app.console.attempts import SignInAttempts
-from app.console.login import ATTEMPTS
 from app.console.notices import notice
+from app.console.pages import audit, history, login, outbound, overview, starts, stores, system
+from app.console.pages import explain as explaining
+from app.console.pages.login import ATTEMPTS
 from app.console.sessions import PATH, csrf_token, may_administer
-from app.console.words import FILTERS
-from app.errors import STATUSES, ApiError, error_response
-from app.services import EXTENSION, Services
+from app.console.sign_in_attempts import SignInAttempts
+from app.console.views.formatting import FILTERS
+from app.http.errors import STATUSES, ApiError, error_response
+from app.http.services import EXTENSION, Services
 
 MOST_FORM_BYTES = 64 * 1024
 POLICY = "; ".join(

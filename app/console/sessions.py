@@ -18,10 +18,10 @@ import structlog
 from flask import g, request
 from werkzeug.wrappers import Response
 
-from app.auth import check_scopes, token_sha256
-from app.errors import ApiError, not_found
-from app.scopes import Scope
-from app.services import services
+from app.http.auth import check_scopes, token_sha256
+from app.http.errors import ApiError, not_found
+from app.http.scopes import Scope
+from app.http.services import services
 from db.core.tenancy import tenant
 from db.stores.console_sessions import close_session, find_session, open_session
 from db.stores.stores import Store, get_store

@@ -11,7 +11,7 @@ from prometheus_client.registry import Collector
 from redis import Redis
 from redis.exceptions import RedisError
 
-from app.logs import get_logger
+from app.settings.logs import get_logger
 from db.core.errors import safe_facts
 from db.core.pool import connect_briefly
 from db.core.session import limit_statements

@@ -6,9 +6,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from app.stack.embedded.postgres import EmbeddedPostgres
+from app.stack.embedded.secrets import read_secrets
 from app.stack.errors import NotFound, StackError
-from app.stack.postgres import EmbeddedPostgres
-from app.stack.secrets import read_secrets
 from app.stack.state import UpLock, current, is_held
 
 

@@ -12,7 +12,7 @@ import psycopg
 import pytest
 from playwright.sync_api import Browser, expect, sync_playwright
 
-from app.tenants import Origin, create_operator
+from app.usecases.stores import Origin, create_operator
 from tests.browser import DESK, PHONE, Scheme, Window, find_chromium, missing, window
 from tests.factories import make_order
 from tests.fakes.shopify import FakeShopify

@@ -8,7 +8,7 @@ from uuid import UUID
 import psycopg
 import pytest
 
-from app.tenants import Origin, create_operator, create_store
+from app.usecases.stores import Origin, create_operator, create_store
 from db.core.tenancy import tenant
 from db.insight.overview import (
     count_finished,

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from app.stack.secrets import read_secrets
+from app.stack.embedded.secrets import read_secrets
 from tests.conftest import Database, Servers
 from tests.contract import play, shops
 from tests.stack import OURS, REPOSITORY, free_port, running_stack
@@ -30,7 +30,7 @@ def gunicorn(**settings: str) -> Iterator[str]:
     port = free_port()
     env = {name: value for name, value in os.environ.items() if name not in OURS}
     env |= SETTINGS | SHOPS | settings | {"PORT": str(port), "LOG_LEVEL": "WARNING", "WEB_WORKERS": "1"}
-    command = [sys.executable, "-m", "gunicorn", "app.wsgi:application", "-c", "app/gunicorn_conf.py"]
+    command = [sys.executable, "-m", "gunicorn", "app.server.wsgi:application", "-c", "app/server/gunicorn_conf.py"]
     process = subprocess.Popen(command, cwd=REPOSITORY, env=env)
     try:
         wait_until(lambda: _answers(port), 30, "gunicorn")

@@ -12,9 +12,9 @@ from collections.abc import Iterator
 import psycopg
 import pytest
 
-from app.commands.exits import AWAY
-from app.stack.postgres import EmbeddedPostgres
-from app.stack.redis import EmbeddedRedis
+from app.commands.terminal.exits import AWAY
+from app.stack.embedded.postgres import EmbeddedPostgres
+from app.stack.embedded.redis import EmbeddedRedis
 from tests.conftest import Servers
 from tests.data_dirs import data_dir, is_running
 from tests.stack import READY_SECONDS, Stack, Up, environment, free_port, gone, run

@@ -54,7 +54,7 @@ def measure(world: World, runs: int, clients: tuple[int, ...], requests: int) ->
     tokens = [world.new_token() for _ in range(STORES)]
     found = []
     with (
-        _gunicorn(world, "app.wsgi:application") as api,
+        _gunicorn(world, "app.server.wsgi:application") as api,
         _gunicorn(world, "tests.bench.floor_app:application") as floor,
     ):
         for encoding in ("plain", "gzip"):
@@ -113,7 +113,7 @@ def _gunicorn(world: World, application: str) -> Iterator[int]:
         "RATE_LIMIT_PER_MINUTE": "1000000",
         "MAX_OPEN_LOGS_PER_STORE": "1000000",
     }
-    command = [sys.executable, "-m", "gunicorn", application, "-c", "app/gunicorn_conf.py"]
+    command = [sys.executable, "-m", "gunicorn", application, "-c", "app/server/gunicorn_conf.py"]
     process = subprocess.Popen(command, cwd=REPOSITORY, env=environment)
     try:
         wait_until(lambda: _listens(port), 30, application)

@@ -8,8 +8,8 @@ from statistics import median
 from typing import Any
 from uuid import UUID
 
-from app.factory import create_app
-from app.services import EXTENSION
+from app.http.services import EXTENSION
+from app.server.factory import create_app
 from tests.bench.fill import LOGS, fill
 from tests.bench.report import Row
 from tests.bench.world import World, orders

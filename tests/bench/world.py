@@ -16,11 +16,11 @@ from uuid import UUID
 import psycopg
 from psycopg import Connection
 
-from app.garbage import collect_less_often
-from app.settings import load_settings
-from app.stack.postgres import DATABASE, EmbeddedPostgres
-from app.stack.redis import EmbeddedRedis
-from app.tenants import CreatedStore, create_store, set_credentials
+from app.server.gc_tuning import collect_less_often
+from app.settings.environment import load_settings
+from app.stack.embedded.postgres import DATABASE, EmbeddedPostgres
+from app.stack.embedded.redis import EmbeddedRedis
+from app.usecases.stores import CreatedStore, create_store, set_credentials
 from db.core.installation import create_database, own_schema
 from db.core.migrate import migrate
 from db.core.pool import open_pool

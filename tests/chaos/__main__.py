@@ -15,7 +15,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from app.logs import configure_logging
+from app.settings.logs import configure_logging
 from tests.chaos import outbound, pulls
 from tests.chaos.client import Client
 from tests.chaos.harm import Done, one_fault

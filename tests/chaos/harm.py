@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from redis import Redis
 from redis.exceptions import RedisError
 
-from app.stack.redis import EmbeddedRedis
+from app.stack.embedded.redis import EmbeddedRedis
 from tests.faults.harm import COMMIT, postgres_through
 from tests.faults.proxy import Act, Trap
 from tests.stack import Stack, processes, send

@@ -17,7 +17,7 @@ from psycopg import Connection
 from psycopg.conninfo import conninfo_to_dict
 from redis.exceptions import RedisError
 
-from app.stack.redis import EmbeddedRedis
+from app.stack.embedded.redis import EmbeddedRedis
 from db.core.pool import FRESH_SECONDS
 from tests.faults.proxy import Trap, in_the_way
 from tests.stack import Stack, send

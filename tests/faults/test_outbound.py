@@ -13,7 +13,7 @@ from typing import Any
 import psycopg
 import pytest
 
-from app.tenants import create_store, set_credentials
+from app.usecases.stores import create_store, set_credentials
 from tests.fakes.woocommerce import FakeWooCommerce, Fault
 from tests.outbound import make_erp_product
 from tests.stack import Shop, Stack, running_stack

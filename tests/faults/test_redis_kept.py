@@ -11,7 +11,7 @@ from uuid import UUID
 
 from psycopg import Connection
 
-from app.stack.redis import answers, find_program
+from app.stack.embedded.redis import answers, find_program
 from tests.data_dirs import data_dir
 from tests.factories import make_order
 from tests.pipeline import accept_batch

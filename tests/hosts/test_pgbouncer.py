@@ -12,7 +12,7 @@ import httpx
 import psycopg
 import pytest
 
-from app.tenants import CreatedStore, create_store
+from app.usecases.stores import CreatedStore, create_store
 from tests.conftest import Database, Servers
 from tests.data_dirs import data_dir
 from tests.factories import make_category, make_customer, make_order, make_product

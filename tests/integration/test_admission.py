@@ -17,8 +17,8 @@ from flask.testing import FlaskClient
 from psycopg import Connection
 from redis import Redis
 
-from app.settings import Settings
-from app.tenants import CreatedStore
+from app.settings.environment import Settings
+from app.usecases.stores import CreatedStore
 from db.core.tenancy import tenant
 from db.sync.dispatch import admit_waiting
 from db.sync.logs import admit_next

@@ -12,7 +12,7 @@ import pytest
 from psycopg import Connection
 from redis import Redis
 
-from app.settings import Settings
+from app.settings.environment import Settings
 from tests.factories import make_order
 from tests.fakes.webhook import Webhook, running_webhook
 from tests.outbound import make_erp_product, put_products

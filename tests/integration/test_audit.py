@@ -14,8 +14,8 @@ import pytest
 from flask.testing import FlaskClient
 from psycopg import Connection
 
-from app.audit import commands
-from app.tenants import CreatedStore, create_store, set_credentials
+from app.commands.terminal import audit as commands
+from app.usecases.stores import CreatedStore, create_store, set_credentials
 from db.core.tenancy import tenant
 from db.insight.audit_events import AuditEvent, insert_event
 from db.pulls.schedules import Schedule, put_schedule

@@ -13,7 +13,7 @@ import pytest
 from flask.testing import FlaskClient
 from psycopg import Connection
 
-from app.tenants import CreatedStore
+from app.usecases.stores import CreatedStore
 from schemas.base.error_codes import REASONS
 from tests.conftest import Database
 from tests.factories import make_category, make_customer, make_order, make_product

@@ -12,8 +12,8 @@ import pytest
 from flask.testing import FlaskClient
 from psycopg import Connection
 
-from app.settings import Settings
-from app.tenants import CreatedStore
+from app.settings.environment import Settings
+from app.usecases.stores import CreatedStore
 from tests.application import application
 from tests.conftest import Database, Servers
 from tests.factories import ID_FIELDS, MAKERS, make_category, make_customer, make_product

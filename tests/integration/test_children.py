@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from app.stack.child import Child, ChildSpec, bare_environment
+from app.stack.supervisor.child import Child, ChildSpec, bare_environment
 from tests.data_dirs import is_running
 from tests.waiting import wait_until
 
@@ -49,9 +49,9 @@ time.sleep(600)
 SUPERVISE = """
 import sys
 from pathlib import Path
-from app.logs import configure_logging
-from app.stack.child import Child, ChildSpec, bare_environment
-from app.stack.processes import Supervisor
+from app.settings.logs import configure_logging
+from app.stack.supervisor.child import Child, ChildSpec, bare_environment
+from app.stack.supervisor.processes import Supervisor
 configure_logging("INFO", "console")
 supervisor = Supervisor(owns_process=True)
 worker = Child(ChildSpec("worker", (sys.executable, "-c", sys.argv[1]), bare_environment(), log=Path(sys.argv[2])))

@@ -11,8 +11,8 @@ import pytest
 from psycopg import Connection
 
 from app.console import blueprint
-from app.settings import load_settings
-from app.tenants import create_store, delete_store
+from app.settings.environment import load_settings
+from app.usecases.stores import create_store, delete_store
 from tests.conftest import Servers
 from tests.console import (
     FAIL,

@@ -11,9 +11,9 @@ import pytest
 from psycopg import Connection
 from werkzeug.test import TestResponse
 
-from app.console.attempts import MOST_FAILURES
-from app.settings import load_settings
-from app.tenants import create_store, revoke_all
+from app.console.sign_in_attempts import MOST_FAILURES
+from app.settings.environment import load_settings
+from app.usecases.stores import create_store, revoke_all
 from tests.conftest import Database, Servers
 from tests.console import (
     STORE_PAGES,

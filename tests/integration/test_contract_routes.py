@@ -7,7 +7,7 @@ import json
 import pytest
 from flask.testing import FlaskClient
 
-from app.contract.page import POLICY
+from app.openapi.page import POLICY
 
 
 @pytest.mark.parametrize("path", ["/openapi.json", "/docs"])

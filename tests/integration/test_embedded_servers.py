@@ -14,13 +14,13 @@ import psycopg
 import pytest
 import redis
 
-from app.settings import load_settings
-from app.stack import homes
+from app.settings.environment import load_settings
 from app.stack.checks import check_database, check_redis
+from app.stack.embedded import postgres_install as homes
+from app.stack.embedded.postgres import EmbeddedPostgres
+from app.stack.embedded.redis import EmbeddedRedis, find_program, server_warnings
 from app.stack.endpoints import of_embedded
 from app.stack.errors import StackError
-from app.stack.postgres import EmbeddedPostgres
-from app.stack.redis import EmbeddedRedis, find_program, server_warnings
 from tests.data_dirs import data_dir, is_running
 from tests.waiting import wait_until
 
@@ -31,9 +31,9 @@ ROOT = pytest.mark.skipif(os.geteuid() != 0, reason="only root must hand Postgre
 START_BOTH = """
 import sys, time
 from pathlib import Path
-from app.logs import configure_logging
-from app.stack.postgres import EmbeddedPostgres
-from app.stack.redis import EmbeddedRedis
+from app.settings.logs import configure_logging
+from app.stack.embedded.postgres import EmbeddedPostgres
+from app.stack.embedded.redis import EmbeddedRedis
 configure_logging("INFO", "console")
 postgres, redis = EmbeddedPostgres(Path(sys.argv[1])), EmbeddedRedis(Path(sys.argv[1]))
 postgres.start()

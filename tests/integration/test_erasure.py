@@ -18,7 +18,7 @@ from psycopg import Connection, sql
 from redis import Redis
 from werkzeug.test import TestResponse
 
-from app.tenants import CreatedStore, create_store
+from app.usecases.stores import CreatedStore, create_store
 from db.core.tenancy import tenant
 from schemas.base.strict_json import loads
 from schemas.plugin.entities import ENTITIES, load_record

@@ -11,9 +11,9 @@ from flask.testing import FlaskClient
 from psycopg import Connection
 from werkzeug.test import TestResponse
 
-from app.services import EXTENSION
-from app.settings import Settings
-from app.tenants import CreatedStore
+from app.http.services import EXTENSION
+from app.settings.environment import Settings
+from app.usecases.stores import CreatedStore
 from tests.application import application
 from tests.conftest import Database, Servers
 from tests.factories import make_category, make_order

@@ -17,9 +17,9 @@ import pytest
 from psycopg import Connection
 
 from app.__main__ import main
-from app.answers import log_answer
-from app.commands.exits import AWAY, DONE, FAILED, NOT_FOUND, WRONG_USE
-from app.commands.watching import line_of, outcome
+from app.commands.terminal.exits import AWAY, DONE, FAILED, NOT_FOUND, WRONG_USE
+from app.commands.terminal.watching import line_of, outcome
+from app.usecases.job_answers import log_answer
 from tests.conftest import Database, Servers
 from tests.factories import make_order
 from tests.pipeline import accept_batch, read_log, sync

@@ -14,8 +14,8 @@ from flask.testing import FlaskClient
 from psycopg import Connection
 from redis import Redis
 
-from app.paging import write_cursor
-from app.tenants import CreatedStore
+from app.http.paging import write_cursor
+from app.usecases.stores import CreatedStore
 from tests.factories import MAKERS, make_category, make_order, make_product
 from tests.pipeline import accept_batch, bearer, post, read_log, sync
 from tests.waiting import wait_until

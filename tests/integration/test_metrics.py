@@ -13,8 +13,8 @@ from psycopg import Connection
 from redis import Redis
 
 from app.metrics.facts import FactsCollector
-from app.settings import Settings
-from app.tenants import CreatedStore
+from app.settings.environment import Settings
+from app.usecases.stores import CreatedStore
 from tests.application import application
 from tests.conftest import Database, Servers
 from tests.factories import make_order

@@ -10,7 +10,7 @@ import pytest
 from flask.testing import FlaskClient
 from psycopg import Connection
 
-from app.tenants import CreatedStore
+from app.usecases.stores import CreatedStore
 from tests.factories import make_item, make_order
 from tests.pipeline import accept_batch, bearer, post, read_log, sync
 from workers.core.runtime import Runtime

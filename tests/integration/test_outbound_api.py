@@ -15,10 +15,10 @@ from flask import Flask
 from flask.testing import FlaskClient
 from psycopg import Connection
 
-from app.auth import token_sha256
-from app.services import EXTENSION
-from app.settings import Settings
-from app.tenants import CreatedStore, create_store, rotate_token
+from app.http.auth import token_sha256
+from app.http.services import EXTENSION
+from app.settings.environment import Settings
+from app.usecases.stores import CreatedStore, create_store, rotate_token
 from tests.application import application
 from tests.conftest import Database, Servers
 from tests.fakes.woocommerce import FakeWooCommerce

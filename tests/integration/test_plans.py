@@ -8,7 +8,7 @@ import psycopg
 import pytest
 from psycopg import Connection
 
-from app.tenants import create_store
+from app.usecases.stores import create_store
 from db.catalogue.entity_stats import list_stats
 from db.core.tenancy import tenant
 from db.insight.explain import get_last_skip, get_log_of_seq, get_stored_record

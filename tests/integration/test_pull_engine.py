@@ -11,7 +11,7 @@ from uuid import UUID
 import pytest
 from psycopg import Connection
 
-from app.tenants import create_store
+from app.usecases.stores import create_store
 from db.core.tenancy import tenant
 from db.pulls.runs import pause_pull, resume_pull, retry_pull
 from db.sync.logs import cancel_log

@@ -14,7 +14,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from app.tenants import create_store, set_credentials
+from app.usecases.stores import create_store, set_credentials
 from db.core.tenancy import tenant
 from db.sync.logs import cancel_log
 from tests.conftest import Database

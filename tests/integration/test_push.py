@@ -8,7 +8,7 @@ import pytest
 from psycopg import Connection
 from redis import Redis
 
-from app.tenants import CreatedStore
+from app.usecases.stores import CreatedStore
 from db.core.tenancy import tenant
 from db.outbound.batches import get_batch, list_batches
 from db.outbound.push_leases import take_lease

@@ -16,8 +16,8 @@ import structlog
 from psycopg import Connection
 from redis import Redis
 
-from app.logs import SHARED, logging_dict
-from app.tenants import CreatedStore
+from app.settings.logs import SHARED, logging_dict
+from app.usecases.stores import CreatedStore
 from tests.conftest import Database
 from tests.factories import MAKERS, make_customer, make_order
 from tests.pipeline import accept_batch, read_log, sync

@@ -8,7 +8,7 @@ from uuid import UUID, uuid4
 import pytest
 from psycopg import Connection
 
-from app.tenants import CreatedStore
+from app.usecases.stores import CreatedStore
 from db.core.tenancy import tenant
 from db.outbound.push_leases import prune_items, prune_runs
 from db.sync.coverage import list_covered

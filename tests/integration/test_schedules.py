@@ -12,7 +12,7 @@ from flask.testing import FlaskClient
 from psycopg import Connection
 from redis import Redis
 
-from app.tenants import CreatedStore
+from app.usecases.stores import CreatedStore
 from db.sync.logs import Ticket
 from tests.fakes.tiktok import FakeTiktok
 from tests.pipeline import bearer

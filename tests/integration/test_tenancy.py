@@ -12,9 +12,9 @@ from flask.testing import FlaskClient
 from psycopg import Connection
 from werkzeug.test import TestResponse
 
-from app.audit.commands import command_event
 from app.audit.writing import append
-from app.tenants import CreatedStore, delete_store, list_stores
+from app.commands.terminal.audit import command_event
+from app.usecases.stores import CreatedStore, delete_store, list_stores
 from db.core.installation import APP
 from db.core.tenancy import tenant
 from db.insight.alerts import insert_alert

@@ -8,7 +8,7 @@ import pytest
 from flask.testing import FlaskClient
 from psycopg import Connection
 
-from app.tenants import CreatedStore, Origin, create_operator, create_store, revoke_all, rotate_token
+from app.usecases.stores import CreatedStore, Origin, create_operator, create_store, revoke_all, rotate_token
 from tests.pipeline import bearer
 from workers.core.ids import new_id
 

@@ -12,7 +12,7 @@ from psycopg import Connection
 from psycopg.conninfo import make_conninfo
 from redis import Redis
 
-from app.tenants import CreatedStore
+from app.usecases.stores import CreatedStore
 from db.core.pool import Pool, open_pool
 from db.core.tenancy import tenant
 from db.outbound.items import lock_items

@@ -19,8 +19,8 @@ from hypothesis import strategies as st
 from marshmallow import Schema, fields
 from psycopg import Connection
 
-from app.logs import redact
-from app.tenants import create_store
+from app.settings.logs import redact
+from app.usecases.stores import create_store
 from db.core.migrate import read_migrations
 from schemas.base import privacy
 from schemas.base.fields import MaskedText, Records, Text

@@ -10,7 +10,7 @@ import pytest
 from standardwebhooks import Webhook as Verifier
 from standardwebhooks.webhooks import WebhookVerificationError
 
-from app.settings import SettingsError, load_settings
+from app.settings.environment import SettingsError, load_settings
 from tests.fakes.webhook import Webhook, running_webhook
 from workers.alerts import notices
 from workers.core.ids import new_id

@@ -15,14 +15,14 @@ from flask.testing import FlaskClient
 from psycopg import Connection
 from werkzeug.routing import Rule
 
-from app import factory
 from app.__main__ import COMMANDS as NAMES
 from app.__main__ import build_parser
 from app.audit import requests
 from app.audit.actions import COMMANDS, REQUESTS, all_actions
 from app.audit.caps import MOST_OF_A_TOKEN, MOST_OF_ALL_ADDRESSES, MOST_OF_AN_ADDRESS, RefusalCap
 from app.audit.requests import CAP, SAFE_METHODS
-from app.tenants import CreatedStore, create_store, delete_store
+from app.server import factory
+from app.usecases.stores import CreatedStore, create_store, delete_store
 from db.core.tenancy import tenant
 from db.insight.audit_events import AuditEvent, insert_event, prune_events
 from tests.console import Visitor, World, csrf_of, place, visitor

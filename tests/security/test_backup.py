@@ -20,9 +20,9 @@ from psycopg import sql
 from app.__main__ import main
 from app.backup import create, programs
 from app.backup.create import compare, create_backup
+from app.stack.embedded.pg_programs import connection_of, find_program
 from app.stack.errors import StackError
-from app.stack.pg_programs import connection_of, find_program
-from app.tenants import create_store, set_credentials
+from app.usecases.stores import create_store, set_credentials
 from db.core.backup import count_rows
 from tests.conftest import Database, Servers
 from tests.factories import make_customer, make_order

@@ -10,7 +10,7 @@ import pytest
 from flask import Flask, request
 from werkzeug.test import TestResponse
 
-from app.settings import load_settings
+from app.settings.environment import load_settings
 from tests.conftest import Database, Servers
 from tests.console import World, console_app, csrf_of
 

@@ -10,8 +10,8 @@ import psycopg
 import pytest
 from psycopg import Connection
 
-from app.auth import token_sha256
-from app.tenants import CreatedStore
+from app.http.auth import token_sha256
+from app.usecases.stores import CreatedStore
 from db.core.installation import APP
 from db.core.tenancy import tenant
 from db.stores.console_sessions import open_session

@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from psycopg import Connection
 
-from app.tenants import create_store
+from app.usecases.stores import create_store
 from db.sync.record_errors import RecordError
 from schemas.base.strict_json import loads
 from schemas.plugin.entities import CUSTOMERS, ENTITIES, ORDERS, load_record

@@ -15,7 +15,7 @@ from psycopg import Connection
 from redis import Redis
 from redis.exceptions import AuthenticationError, NoPermissionError
 
-from app.setting_values import ErpUser
+from app.settings.values import ErpUser
 from db.sync.logs import Ticket
 from tests.conftest import Servers
 from tests.waiting import wait_until

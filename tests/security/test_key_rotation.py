@@ -16,17 +16,17 @@ import pytest
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from psycopg import Connection
 
-from app import keys as rotation
 from app.__main__ import main
 from app.commands import keys as command
-from app.keys import count_credentials, renew_credentials
-from app.settings import Settings, load_settings
+from app.settings.environment import Settings, load_settings
+from app.stack.embedded.postgres import EmbeddedPostgres
+from app.stack.embedded.redis import EmbeddedRedis
+from app.stack.embedded.secrets import make_secrets, read_secrets, replace_email_hash_key, replace_secret_key
 from app.stack.endpoints import Endpoints, of_embedded
-from app.stack.postgres import EmbeddedPostgres
-from app.stack.redis import EmbeddedRedis
-from app.stack.secrets import make_secrets, read_secrets, replace_email_hash_key, replace_secret_key
 from app.stack.up import child_environment
-from app.tenants import create_store, set_credentials
+from app.usecases import keys as rotation
+from app.usecases.keys import count_credentials, renew_credentials
+from app.usecases.stores import create_store, set_credentials
 from db.core.tenancy import tenant
 from db.stores.stores import get_credentials
 from db.stores.stores import set_credentials as store_bytes

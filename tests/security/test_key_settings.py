@@ -13,9 +13,9 @@ from flask import Flask
 from psycopg import Connection
 from structlog.testing import capture_logs
 
-from app.settings import Settings
+from app.settings.environment import Settings
 from app.stack.state import Running, write_running
-from app.tenants import Origin, create_operator, create_store
+from app.usecases.stores import Origin, create_operator, create_store
 from schemas.base.key_ids import key_id
 from tests.application import application
 from tests.conftest import Database, Servers
@@ -30,7 +30,7 @@ def warned(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[ModuleTy
     """gunicorn's settings as a production API reads them."""
     for name, value in (OWN | {"DATA_DIR": str(tmp_path)}).items():
         monkeypatch.setenv(name, value)
-    module = importlib.import_module("app.gunicorn_conf")
+    module = importlib.import_module("app.server.gunicorn_conf")
     monkeypatch.setattr(module, "configure_logging", lambda *_words: None)
     yield importlib.reload(module)
     monkeypatch.undo()

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from app.__main__ import KEYLESS
-from app.settings import SettingsError, load_settings
+from app.settings.environment import SettingsError, load_settings
 from app.stack.endpoints import Endpoints, resolve
 from app.stack.errors import StackError
 from app.stack.up import child_specs

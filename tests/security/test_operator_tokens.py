@@ -14,9 +14,9 @@ import psycopg
 import pytest
 from psycopg import Connection, sql
 
-from app.auth import token_sha256
-from app.commands.exits import DONE, FAILED, NOT_FOUND
-from app.tenants import CreatedStore, Origin, create_operator
+from app.commands.terminal.exits import DONE, FAILED, NOT_FOUND
+from app.http.auth import token_sha256
+from app.usecases.stores import CreatedStore, Origin, create_operator
 from db.core.migrate import MIGRATIONS, migrate
 from db.core.tenancy import tenant
 from db.stores.operator_tokens import as_system

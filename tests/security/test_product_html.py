@@ -16,9 +16,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from psycopg import Connection
 
-from app.scopes import grant_of
-from app.settings import Settings
-from app.tenants import CreatedStore, Origin, add_token
+from app.http.scopes import grant_of
+from app.settings.environment import Settings
+from app.usecases.stores import CreatedStore, Origin, add_token
 from schemas.records.shop import ErpCategory, ErpProduct
 from tests.application import application
 from tests.conftest import Database, Servers

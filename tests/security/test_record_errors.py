@@ -15,8 +15,8 @@ from flask.testing import FlaskClient
 from marshmallow import Schema
 from psycopg import Connection
 
-from app.settings import Settings
-from app.tenants import CreatedStore, create_store
+from app.settings.environment import Settings
+from app.usecases.stores import CreatedStore, create_store
 from db.core.tenancy import tenant
 from db.sync.record_errors import MOST_LISTED, RecordError, add_record_errors
 from schemas.base.error_codes import PROBLEMS_LISTED

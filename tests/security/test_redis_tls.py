@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from redis.exceptions import ConnectionError as RedisConnectionError
 
-from app.stack.redis import find_program
+from app.stack.embedded.redis import find_program
 from db.sync.logs import Ticket
 from tests.fakes.tls import contexts
 from tests.stack import free_port

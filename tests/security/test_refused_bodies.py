@@ -8,8 +8,8 @@ from http.client import HTTPConnection
 
 import pytest
 
-from app.body import LINGER_BYTES, throw_rest_away
-from app.tenants import CreatedStore
+from app.http.body import LINGER_BYTES, throw_rest_away
+from app.usecases.stores import CreatedStore
 from tests.conftest import Database, Servers
 from tests.pipeline import bearer
 from tests.web_server import WebServer, web_server

@@ -15,10 +15,10 @@ import pytest
 from flask.testing import FlaskClient
 from psycopg import Connection
 
-from app.body import CONTAINERS_A_RECORD
-from app.contract.document import OPERATIONS
-from app.contract.operation import Operation
-from app.tenants import CreatedStore, create_store
+from app.http.body import CONTAINERS_A_RECORD
+from app.openapi.document import OPERATIONS
+from app.openapi.operation import Operation
+from app.usecases.stores import CreatedStore, create_store
 from tests.conftest import Database, Servers
 from tests.factories import make_item, make_order
 from tests.pipeline import bearer

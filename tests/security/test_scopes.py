@@ -15,11 +15,11 @@ from flask import Flask, g
 from flask.testing import FlaskClient
 from psycopg import Connection
 
-from app.commands.exits import DONE, NOT_FOUND
-from app.contract.document import OPERATIONS
-from app.contract.operation import Operation
-from app.scopes import CUSTOM, PRESETS, SCOPES, grant_of
-from app.tenants import CreatedStore, Origin, add_token, create_operator, create_store
+from app.commands.terminal.exits import DONE, NOT_FOUND
+from app.http.scopes import CUSTOM, PRESETS, SCOPES, grant_of
+from app.openapi.document import OPERATIONS
+from app.openapi.operation import Operation
+from app.usecases.stores import CreatedStore, Origin, add_token, create_operator, create_store
 from tests.console import World, csrf_of, place, visitor
 from tests.outbound import make_erp_product
 from tests.pipeline import bearer

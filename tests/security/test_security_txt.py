@@ -8,7 +8,7 @@ from datetime import datetime
 import pytest
 from flask.testing import FlaskClient
 
-from app.settings import Settings, SettingsError, load_settings
+from app.settings.environment import Settings, SettingsError, load_settings
 from tests.application import application
 from tests.conftest import Database, Servers
 

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.settings import SHOP_PORTS, SettingsError, load_settings
+from app.settings.environment import SHOP_PORTS, SettingsError, load_settings
 from tests.fakes.server import FakeServer, Reply
 from workers.platforms.common.address import (
     REFUSED,

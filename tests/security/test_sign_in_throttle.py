@@ -9,8 +9,8 @@ import pytest
 from flask import Flask
 from redis import Redis
 
-from app.console import attempts
-from app.settings import load_settings
+from app.console import sign_in_attempts as attempts
+from app.settings.environment import load_settings
 from tests.conftest import Database, Servers
 from tests.console import Visitor, World, console_app, visitor
 

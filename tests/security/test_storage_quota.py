@@ -15,10 +15,10 @@ from flask.testing import FlaskClient
 from psycopg import Connection
 from redis import Redis
 
-from app.services import EXTENSION
-from app.settings import Settings, load_settings
-from app.storage import FullStores
-from app.tenants import CreatedStore, create_store
+from app.http.services import EXTENSION
+from app.settings.environment import Settings, load_settings
+from app.usecases.storage import FullStores
+from app.usecases.stores import CreatedStore, create_store
 from db.insight.storage import list_full_stores, measure_storage
 from tests.application import application
 from tests.conftest import Database, Servers

@@ -11,11 +11,11 @@ from flask.testing import FlaskClient
 from psycopg import Connection
 from redis import Redis
 
-from app import auth
 from app.console import sessions
-from app.errors import ApiError
-from app.tenants import CreatedStore, create_store
-from app.token_throttle import BURST, MOST_REMEMBERED, REFUSED_SECONDS, TokenThrottle
+from app.http import auth
+from app.http.errors import ApiError
+from app.http.token_throttle import BURST, MOST_REMEMBERED, REFUSED_SECONDS, TokenThrottle
+from app.usecases.stores import CreatedStore, create_store
 from db.stores.tokens import Caller, authenticate_token
 from tests.application import application
 from tests.conftest import Database, Servers

@@ -14,7 +14,7 @@ import pytest
 import yaml
 
 from app.__main__ import build_parser
-from app.settings import load_settings
+from app.settings.environment import load_settings
 from app.stack.endpoints import Endpoints
 from app.stack.up import child_specs
 from workers.core.queues import QUEUES
@@ -92,7 +92,7 @@ def test_db_knows_nothing_but_psycopg_and_plain_records() -> None:
 
 
 def test_workers_know_no_web() -> None:
-    ours = ("db", "schemas", "workers", "app.settings", "app.setting_values", "app.logs")
+    ours = ("db", "schemas", "workers", "app.settings.environment", "app.settings.values", "app.settings.logs")
     third_party = (
         "rq",
         "redis",
@@ -219,7 +219,7 @@ def test_migrations_are_numbered_without_gaps() -> None:
 
 
 def test_every_setting_has_its_row_in_the_readme() -> None:
-    source = (ROOT / "app" / "settings.py").read_text(encoding="utf-8")
+    source = (ROOT / "app" / "settings" / "environment.py").read_text(encoding="utf-8")
     read = set(re.findall(r'\bread\(\s*"([A-Z_]+)"', source))
     rows = re.findall(r"^\|\s*`([A-Z_]+)`", (ROOT / "README.md").read_text(encoding="utf-8"), re.MULTILINE)
     assert len(read) > 15

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 from flask import Request
 
-from app.body import PIECE_BYTES, parse_json_body
-from app.errors import STATUSES, ApiError
+from app.http.body import PIECE_BYTES, parse_json_body
+from app.http.errors import STATUSES, ApiError
 from schemas.base.json_bounds import GZIP_INPUT_BYTES, JsonBounds
 
 MOST = 3 * 2**20

@@ -16,7 +16,7 @@ import pytest
 import yaml
 
 from app.__main__ import KEYLESS, build_parser
-from app.settings import load_settings
+from app.settings.environment import load_settings
 
 ROOT = Path(__file__).parents[2]
 TEXT = (ROOT / "docker-compose.yml").read_text(encoding="utf-8")
@@ -139,7 +139,11 @@ def test_the_api_listens_where_nginx_can_reach_it() -> None:
 
 
 def test_every_variable_of_ours_is_a_setting() -> None:
-    read = set(re.findall(r'\bread\(\s*"([A-Z_]+)"', (ROOT / "app" / "settings.py").read_text(encoding="utf-8")))
+    read = set(
+        re.findall(
+            r'\bread\(\s*"([A-Z_]+)"', (ROOT / "app" / "settings" / "environment.py").read_text(encoding="utf-8")
+        )
+    )
     assert len(read) > 15
     for service in OURS:
         assert set(environment(service)) <= read, service

@@ -10,14 +10,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from app.console.attempts import MOST_FAILURES, WINDOW_SECONDS, SignInAttempts
-from app.console.bars import KINDS, LEAST_WIDTH, WIDTH, parts_of, percent_of
-from app.console.logs import row_of, timeline_of
-from app.console.modes import MODES, summary_of
-from app.console.plots import RANGES, begin_of, figures_of, series_of, totals_of
-from app.console.words import ago, duration, number, utc, when, words
-from app.errors import ApiError
-from app.pulled import PULLED
+from app.console.sign_in_attempts import MOST_FAILURES, WINDOW_SECONDS, SignInAttempts
+from app.console.views.bars import KINDS, LEAST_WIDTH, WIDTH, parts_of, percent_of
+from app.console.views.formatting import ago, duration, number, utc, when, words
+from app.console.views.logs import row_of, timeline_of
+from app.console.views.modes import MODES, summary_of
+from app.console.views.plots import RANGES, begin_of, figures_of, series_of, totals_of
+from app.http.errors import ApiError
+from app.usecases.pulled import PULLED
 from db.insight.overview import Finished
 from db.sync.logs import LogView
 from schemas.requests.start_form import NUMBERS, StartForm, WrongForm, read_start_form

@@ -18,12 +18,12 @@ from hypothesis import strategies as st
 from schemathesis.openapi import from_dict
 from werkzeug.routing import Rule
 
-from app.contract.document import OPERATIONS, build_document
-from app.contract.headers import ERRORS
-from app.contract.operation import CALLER, Access, Operation
-from app.errors import STATUSES
-from app.factory import ROUTES
-from app.settings import load_settings
+from app.http.errors import STATUSES
+from app.openapi.document import OPERATIONS, build_document
+from app.openapi.headers import ERRORS
+from app.openapi.operation import CALLER, Access, Operation
+from app.server.factory import ROUTES
+from app.settings.environment import load_settings
 from schemas.base.fields import RecordSchema
 from schemas.base.strict_json import loads
 from schemas.erp.payloads import ErpCategorySchema, ErpProductSchema

@@ -6,9 +6,9 @@ import base64
 import hashlib
 import re
 
-from app.contract.document import OPERATIONS, build_document
-from app.contract.page import POLICY, render_page
-from app.settings import load_settings
+from app.openapi.document import OPERATIONS, build_document
+from app.openapi.page import POLICY, render_page
+from app.settings.environment import load_settings
 
 DOCUMENT = build_document(load_settings({}))
 PAGE = render_page(DOCUMENT)

@@ -9,11 +9,11 @@ from typing import Any
 
 import pytest
 
+from app.demo.bad_records import FIRST_SPOILED_ID, spoiled
 from app.demo.catalogue import FIRST_CATEGORY_ID, FIRST_PRODUCT_ID
 from app.demo.plugin import plugin_category, plugin_customer, plugin_order, plugin_product
 from app.demo.sales import FIRST_CUSTOMER_ID, FIRST_ORDER_ID, TAX_PER_MILLE
 from app.demo.sample_store import BATCH_RECORDS, KEYS, STALE_ORDERS, Batch, batches, contract_records, recorded
-from app.demo.spoiled import FIRST_SPOILED_ID, spoiled
 from app.demo.story import NEWEST, OLDEST, days_ahead
 from schemas.base.fields import RecordSchema
 from schemas.plugin.categories import CategorySchema

@@ -17,7 +17,7 @@ import structlog
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.logs import SHARED, configure_logging, get_logger, logging_dict, place_of_exception, redact
+from app.settings.logs import SHARED, configure_logging, get_logger, logging_dict, place_of_exception, redact
 from schemas.base.privacy import mask_emails
 
 ADDRESS = "John.Doe@example.com"

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.errors import ApiError
-from app.paging import last_before_more, read_cursor, read_query, write_cursor
+from app.http.errors import ApiError
+from app.http.paging import last_before_more, read_cursor, read_query, write_cursor
 from schemas.requests.fields import RequestSchema
 from schemas.requests.lists import ItemsQuery, PageQuery, RecordErrorsQuery, RowsQuery
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from app.pulled import EXPLAINED, PULLED, refusal
+from app.usecases.pulled import EXPLAINED, PULLED, refusal
 
 
 @pytest.mark.parametrize("entity", ["orders", "products", "customers"])

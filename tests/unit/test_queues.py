@@ -11,8 +11,8 @@ from rq import Queue
 from rq.job import Job
 from rq.serializers import JSONSerializer
 
-from app.errors import ApiError
-from app.limits import RateLimiter, waiting_room
+from app.http.errors import ApiError
+from app.http.limits import RateLimiter, waiting_room
 from db.sync.logs import Ticket
 from workers.core.allowed_jobs import AllowedJob, ForbiddenJob
 from workers.core.ids import new_id

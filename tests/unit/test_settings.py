@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from app.settings import SettingsError, load_settings
+from app.settings.environment import SettingsError, load_settings
 
 KEY = "k" * 32
 SERVERS = {"DATABASE_URL": "postgresql://a/b", "REDIS_URL": "redis://c", "SECRET_KEY": KEY}
@@ -95,7 +95,7 @@ def test_all_wrong_ones_are_named_at_once() -> None:
 
 
 def test_every_setting_but_free_text_can_be_wrong() -> None:
-    source = (Path(__file__).parents[2] / "app" / "settings.py").read_text(encoding="utf-8")
+    source = (Path(__file__).parents[2] / "app" / "settings" / "environment.py").read_text(encoding="utf-8")
     read = set(re.findall(r'\bread\(\s*"([A-Z_]+)"', source))
     assert read - {name for name, _ in WRONG} == {"DATA_DIR", "HOST"}
     assert {field.name.upper() for field in fields(load_settings({}))} == read

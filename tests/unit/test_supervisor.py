@@ -8,16 +8,16 @@ from pathlib import Path
 
 import pytest
 
-from app.settings import load_settings
+from app.settings.environment import load_settings
 from app.stack.checks import web_url
-from app.stack.child import reason_in
+from app.stack.embedded.postgres import SERVER_SETTINGS
+from app.stack.embedded.redis import FIXED_REDIS, FIXED_VALKEY, is_fixed, parse_version, version_warnings
+from app.stack.embedded.sockets import is_private
 from app.stack.endpoints import Endpoints, NotRunning, resolve
 from app.stack.errors import StackError
-from app.stack.postgres import SERVER_SETTINGS
-from app.stack.processes import Supervised, Supervisor, next_delay
-from app.stack.redis import FIXED_REDIS, FIXED_VALKEY, is_fixed, parse_version, version_warnings
-from app.stack.sockets import is_private
 from app.stack.state import Running, UpLock, clear_running, current, is_held, read_running, write_running
+from app.stack.supervisor.child import reason_in
+from app.stack.supervisor.processes import Supervised, Supervisor, next_delay
 from app.stack.up import child_environment, child_specs, stop_order
 
 ENDPOINTS = Endpoints("postgresql://app@/sluice", "postgresql://owner@/sluice", None, "unix:///r.sock", "k" * 32)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from app.settings import Settings
+from app.settings.environment import Settings
 from db.insight.alerts import Failures, LongRunning, OldWatermark, OpenAlert, RecentRuns
 from db.outbound.push_leases import Backlog
 

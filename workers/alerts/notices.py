@@ -17,7 +17,7 @@ import httpx
 import msgspec
 from standardwebhooks import Webhook
 
-from app.logs import get_logger
+from app.settings.logs import get_logger
 from db.core.pool import Pool
 from db.core.tenancy import tenant
 from db.insight.alerts import Notice, claim_notices, note_raise_told, note_recovery_told, postpone_notice

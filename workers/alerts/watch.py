@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 from psycopg import Connection
 
-from app.settings import Settings
+from app.settings.environment import Settings
 from db.core.pool import Pool
 from db.core.tenancy import tenant
 from db.insight.alerts import (

@@ -15,7 +15,7 @@ from rq import Queue
 from rq.exceptions import NoSuchJobError
 from rq.job import Job
 
-from app.logs import get_logger
+from app.settings.logs import get_logger
 from workers.core.queues import FAILED_JOB_SECONDS, FUNCTION_OF, NO_TIME_LIMIT, delete_job, read_call
 
 log = get_logger(__name__)

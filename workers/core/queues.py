@@ -17,7 +17,7 @@ from rq import Queue
 from rq.queue import EnqueueData
 from rq.serializers import JSONSerializer
 
-from app.logs import get_logger
+from app.settings.logs import get_logger
 from db.sync.logs import Ticket
 
 INGEST = "ingest"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from dataclasses import dataclass, field
 
-from app.settings import Settings
+from app.settings.environment import Settings
 from db.core.pool import Pool, open_pool
 from workers.core.queues import WakeUp, connect
 

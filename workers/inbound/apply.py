@@ -9,7 +9,7 @@ from uuid import UUID
 
 from psycopg import Connection
 
-from app.logs import get_logger
+from app.settings.logs import get_logger
 from db.catalogue.staged_upsert import Versioned
 from db.core.errors import is_about_records, safe_facts
 from db.sync.logs import Claim, Counts, get_barrier

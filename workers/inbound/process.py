@@ -16,7 +16,7 @@ import psycopg
 import structlog
 from psycopg import Connection
 
-from app.logs import get_logger
+from app.settings.logs import get_logger
 from db.catalogue.entity_stats import add_to_stats
 from db.catalogue.staged_upsert import ConcurrentChange, Versioned
 from db.core.errors import is_retryable, safe_facts

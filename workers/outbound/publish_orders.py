@@ -12,7 +12,7 @@ from uuid import UUID
 from redis import Redis
 from redis.exceptions import RedisError
 
-from app.logs import get_logger
+from app.settings.logs import get_logger
 from db.core.pool import Pool
 from db.core.tenancy import tenant
 from db.outbound.order_events import (

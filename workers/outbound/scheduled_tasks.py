@@ -12,8 +12,8 @@ from uuid import UUID
 
 from psycopg import Connection, Error
 
-from app.logs import get_logger
-from app.settings import Settings
+from app.settings.environment import Settings
+from app.settings.logs import get_logger
 from db.core.errors import is_contended, safe_facts
 from db.core.pool import Pool
 from db.core.tenancy import tenant

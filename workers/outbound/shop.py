@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from uuid import UUID
 
-from app.settings import Settings
+from app.settings.environment import Settings
 from db.core.pool import Pool
 from db.core.tenancy import tenant
 from db.stores.stores import get_credentials, get_store

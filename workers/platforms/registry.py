@@ -28,7 +28,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
-from app.settings import SHOP_PORTS
+from app.settings.environment import SHOP_PORTS
 from workers.platforms.common.address import read_shop_url
 from workers.platforms.common.failures import bad_credentials
 from workers.platforms.common.http import Clock

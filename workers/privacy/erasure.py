@@ -12,7 +12,7 @@ from uuid import UUID
 
 from psycopg import Connection
 
-from app.logs import get_logger
+from app.settings.logs import get_logger
 from db.core.pool import Pool
 from db.core.sql import Platform
 from db.core.tenancy import tenant

@@ -13,8 +13,8 @@ from functools import partial
 
 from redis.exceptions import RedisError
 
-from app.logs import get_logger
-from app.settings import Settings
+from app.settings.environment import Settings
+from app.settings.logs import get_logger
 from db.core.errors import is_retryable, safe_facts
 from db.core.pool import Pool, open_pool
 from db.core.session import set_asynchronous_commit

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from uuid import UUID
 
-from app.logs import get_logger
+from app.settings.logs import get_logger
 from workers.core.runtime import current_runtime
 from workers.inbound import process as batches
 from workers.outbound.sending import push_store as pushes

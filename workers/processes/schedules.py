@@ -11,7 +11,7 @@ from croniter import croniter  # type: ignore[import-untyped]  # it has no types
 from croniter.croniter import CroniterError  # type: ignore[import-untyped]
 from psycopg import Connection, Error
 
-from app.logs import get_logger
+from app.settings.logs import get_logger
 from db.core.errors import is_contended, safe_facts
 from db.core.pool import Pool
 from db.core.sql import Platform

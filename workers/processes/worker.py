@@ -10,8 +10,8 @@ from rq import SimpleWorker
 from rq.job import Job
 from rq.serializers import JSONSerializer
 
-from app.logs import get_logger
-from app.settings import Settings
+from app.settings.environment import Settings
+from app.settings.logs import get_logger
 from workers.core.allowed_jobs import AllowedJob, WakeUpQueue
 from workers.core.heartbeat import beat
 from workers.core.queues import QUEUES

@@ -10,7 +10,7 @@ from typing import Any
 import psycopg
 from psycopg import Connection
 
-from app.logs import get_logger
+from app.settings.logs import get_logger
 from db.catalogue.staged_upsert import ConcurrentChange, Versioned
 from db.core.session import set_asynchronous_commit
 from db.core.sql import Platform

@@ -19,7 +19,7 @@ from uuid import UUID
 
 import structlog
 
-from app.logs import get_logger
+from app.settings.logs import get_logger
 from db.core.errors import is_retryable, safe_facts
 from db.core.session import set_asynchronous_commit
 from db.core.tenancy import tenant

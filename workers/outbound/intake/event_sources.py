@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-from app.setting_values import ErpUser
+from app.settings.values import ErpUser
 from schemas.base.strict_json import NotJson, loads
 from workers.outbound.intake.events import CHANNELS, Event, read_event
 

@@ -10,7 +10,7 @@ from uuid import UUID
 
 from psycopg.errors import ForeignKeyViolation
 
-from app.logs import get_logger
+from app.settings.logs import get_logger
 from db.core.pool import Pool
 from db.core.tenancy import tenant
 from db.outbound.items import Origin

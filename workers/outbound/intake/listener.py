@@ -20,8 +20,8 @@ from redis import Redis
 from redis.client import PubSub
 from redis.exceptions import RedisError, ResponseError
 
-from app.logs import get_logger
-from app.settings import Settings
+from app.settings.environment import Settings
+from app.settings.logs import get_logger
 from db.core.errors import is_retryable, safe_facts
 from db.core.pool import Pool, open_pool
 from workers.core.heartbeat import beat

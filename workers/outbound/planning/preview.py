@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
-from app.settings import Settings
+from app.settings.environment import Settings
 from db.core.pool import Pool
 from db.core.tenancy import tenant
 from db.outbound.erp_categories import StoredCategory, list_erp_categories

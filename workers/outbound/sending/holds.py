@@ -7,7 +7,7 @@ from uuid import UUID
 
 from psycopg import Connection
 
-from app.logs import get_logger
+from app.settings.logs import get_logger
 from db.outbound.batches import close_hold, count_batch_results, count_hold, get_batch, get_open_hold, open_hold
 from db.outbound.brakes import count_catalogue, get_brakes, list_changes
 from db.outbound.item_holds import (

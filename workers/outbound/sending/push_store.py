@@ -18,7 +18,7 @@ from uuid import UUID
 import structlog
 from redis.exceptions import RedisError
 
-from app.logs import get_logger
+from app.settings.logs import get_logger
 from db.core.errors import is_retryable, safe_facts
 from db.core.tenancy import tenant
 from db.outbound.erp_categories import StoredCategory, save_sent_category

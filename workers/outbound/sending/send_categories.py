@@ -6,7 +6,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 from uuid import UUID
 
-from app.logs import get_logger
+from app.settings.logs import get_logger
 from db.outbound.erp_categories import StoredCategory
 from db.outbound.item_claims import ClaimedItem
 from workers.outbound.planning.outcomes import Done, Outcomes, Refused

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
-from app.logs import get_logger
+from app.settings.logs import get_logger
 from db.outbound.erp_categories import StoredCategory
 from db.outbound.item_claims import ClaimedItem
 from db.outbound.mappings import Mapping as ProductMapping

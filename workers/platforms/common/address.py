@@ -20,7 +20,7 @@ from urllib.parse import urlsplit
 import httpcore
 import httpx
 
-from app.settings import SHOP_PORTS
+from app.settings.environment import SHOP_PORTS
 from workers.platforms.common.answer_body import ACCEPT_ENCODING
 from workers.platforms.common.interface import PlatformError
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 
 import httpx
 
-from app.logs import get_logger
+from app.settings.logs import get_logger
 from workers.platforms.common.address import ShopAddress, guarded_client
 from workers.platforms.common.answer_body import read_body
 from workers.platforms.common.answers import Answer, read_document, request_id

@@ -12,7 +12,7 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from typing import Any
 
-from app.logs import get_logger
+from app.settings.logs import get_logger
 from workers.platforms.common.answers import Answer
 from workers.platforms.common.failures import renewal_lost, revoked
 from workers.platforms.common.http import Clock, PlatformHttp, Request

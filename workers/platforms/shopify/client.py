@@ -17,7 +17,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from urllib.parse import parse_qs, urlencode, urljoin, urlsplit
 
-from app.logs import get_logger
+from app.settings.logs import get_logger
 from schemas.platforms.payloads import NATIVES
 from workers.platforms.common.address import ShopAddress
 from workers.platforms.common.answers import Answer, judge_by_status

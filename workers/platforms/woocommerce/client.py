@@ -12,7 +12,7 @@ from typing import Any
 
 import httpx
 
-from app.settings import SHOP_PORTS
+from app.settings.environment import SHOP_PORTS
 from workers.platforms.common.address import guarded_client, read_shop_url
 from workers.platforms.common.answers import Answer
 from workers.platforms.common.failures import bad_credentials

@@ -12,7 +12,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from urllib.parse import parse_qs, urlencode
 
-from app.logs import get_logger
+from app.settings.logs import get_logger
 from schemas.platforms.payloads import NATIVES
 from workers.platforms.common.failures import no_such_entity
 from workers.platforms.common.interface import Page, Window
