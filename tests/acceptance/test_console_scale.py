@@ -28,7 +28,7 @@ from db.outbound.overview import (
 )
 from db.sync.logs import LogFilter, list_logs
 from tests.conftest import Database
-from tests.plans import Ask, Listening, count_scans, explained
+from tests.support.plans import Ask, Listening, count_scans, explained
 from workers.core.ids import new_id
 
 pytestmark = pytest.mark.slow

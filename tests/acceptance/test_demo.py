@@ -19,8 +19,8 @@ import pytest
 from app.demo.sample_store import batches
 from app.settings.environment import load_settings
 from app.stack.state import read_running
+from tests.support.paths import ROOT
 
-ROOT = Path(__file__).parents[2]
 PATIENCE_SECONDS = 300.0
 MARK = "SLUICE_DEMO_TEST"  # an unknown variable, by which every descendant can be found
 

@@ -21,7 +21,7 @@ from db.core.tenancy import tenant
 from tests.bench.report import Row
 from tests.bench.world import World
 from tests.fakes.woocommerce import FakeWooCommerce
-from tests.outbound import make_erp_product, put_products
+from tests.support.outbound import make_erp_product, put_products
 from workers.core.queues import connect
 from workers.outbound.intake.event_sources import STREAM
 from workers.outbound.intake.listener import Listener

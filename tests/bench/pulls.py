@@ -18,11 +18,11 @@ from db.core.sql import Platform
 from db.core.tenancy import tenant
 from tests.bench.report import Row
 from tests.bench.world import World
-from tests.fakes.server import Call, FakeServer, Reply
-from tests.fakes.shopify import FIRST_ORDER as FIRST_SHOPIFY
-from tests.fakes.shopify import FakeShopify
-from tests.fakes.tiktok import FakeTiktok
-from tests.fakes.tiktok_records import FIRST_ORDER as FIRST_TIKTOK
+from tests.fakes.common.server import Call, FakeServer, Reply
+from tests.fakes.shopify.shop import FIRST_ORDER as FIRST_SHOPIFY
+from tests.fakes.shopify.shop import FakeShopify
+from tests.fakes.tiktok.records import FIRST_ORDER as FIRST_TIKTOK
+from tests.fakes.tiktok.shop import FakeTiktok
 from workers.pulls.shop_access import open_store_shop
 from workers.pulls.start import Wanted, start_pull
 from workers.pulls.turn import Turn, pull

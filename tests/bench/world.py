@@ -9,7 +9,6 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Any
 from uuid import UUID
 
@@ -24,12 +23,12 @@ from app.usecases.stores import CreatedStore, create_store, set_credentials
 from db.core.installation import create_database, own_schema
 from db.core.migrate import migrate
 from db.core.pool import open_pool
-from tests.data_dirs import data_dir
-from tests.factories import make_item, make_order
+from tests.support.data_dirs import data_dir
+from tests.support.factories import make_item, make_order
+from tests.support.paths import ROOT
 from workers.core.queues import WakeUp, connect
 from workers.core.runtime import Runtime
 
-REPOSITORY = Path(__file__).parents[2]
 SECRET_KEY = "b" * 32
 
 
@@ -89,7 +88,7 @@ class World:
             "ALLOW_HTTP_SHOPS": "true",
             "DATA_DIR": str(self.runtime.settings.data_dir),
         }
-        process = subprocess.Popen([sys.executable, "-m", "app", "worker"], cwd=REPOSITORY, env=environment)
+        process = subprocess.Popen([sys.executable, "-m", "app", "worker"], cwd=ROOT, env=environment)
         try:
             yield process
         finally:

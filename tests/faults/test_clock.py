@@ -10,10 +10,10 @@ from redis import Redis
 
 from db.core.tenancy import tenant
 from db.sync.logs import begin_attempt
-from tests.factories import make_order
 from tests.faults.harm import set_clock
-from tests.pipeline import accept_batch, read_log
-from tests.waiting import wait_until
+from tests.support.factories import make_order
+from tests.support.pipeline import accept_batch, read_log
+from tests.support.waiting import wait_until
 from workers.core.queues import waiting_logs
 from workers.core.runtime import Runtime
 from workers.inbound.process import Outcome, process

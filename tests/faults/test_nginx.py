@@ -15,11 +15,12 @@ from pathlib import Path
 import httpx
 import pytest
 
-from tests.factories import make_order
-from tests.stack import Shop, Stack, free_port, running_stack
-from tests.waiting import wait_until
+from tests.support.factories import make_order
+from tests.support.paths import ROOT
+from tests.support.stack import Shop, Stack, free_port, running_stack
+from tests.support.waiting import wait_until
 
-NGINX = Path(__file__).parents[2] / "docker" / "nginx.conf"
+NGINX = ROOT / "docker" / "nginx.conf"
 TLS_PROXY = "127.0.0.77"
 SLOW_CLIENTS = 40
 SECONDS = 10

@@ -15,8 +15,8 @@ from redis import Redis
 from db.sync.logs import Ticket
 from tests.faults.harm import QUEUE
 from tests.faults.oracle import assert_applied_once, make_orders
-from tests.stack import Shop, Stack
-from tests.waiting import wait_until
+from tests.support.stack import Shop, Stack
+from tests.support.waiting import wait_until
 from workers.core.queues import enqueue_all
 
 

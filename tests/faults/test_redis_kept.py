@@ -12,10 +12,10 @@ from uuid import UUID
 from psycopg import Connection
 
 from app.stack.embedded.redis import answers, find_program
-from tests.data_dirs import data_dir
-from tests.factories import make_order
-from tests.pipeline import accept_batch
-from tests.waiting import wait_until
+from tests.support.data_dirs import data_dir
+from tests.support.factories import make_order
+from tests.support.pipeline import accept_batch
+from tests.support.waiting import wait_until
 from workers.core.queues import WakeUp, connect, waiting_logs
 from workers.core.runtime import Runtime
 from workers.processes.dispatcher import Dispatcher

@@ -33,9 +33,9 @@ from schemas.plugin.entities import ENTITIES
 from schemas.plugin.envelope import read_batch
 from schemas.records.shop import ErpCategory, ErpProduct, Order
 from tests.conftest import Database
-from tests.factories import MAKERS, make_item, make_order
-from tests.outbound import make_erp_product
-from tests.pipeline import bearer, post
+from tests.support.factories import MAKERS, make_item, make_order
+from tests.support.outbound import make_erp_product
+from tests.support.pipeline import bearer, post
 
 # Written out here and not taken from the code: what the promise names.
 FORMS = {

@@ -11,7 +11,7 @@ from standardwebhooks import Webhook as Verifier
 from standardwebhooks.webhooks import WebhookVerificationError
 
 from app.settings.environment import SettingsError, load_settings
-from tests.fakes.webhook import Webhook, running_webhook
+from tests.fakes.common.webhook import Webhook, running_webhook
 from workers.alerts import notices
 from workers.core.ids import new_id
 

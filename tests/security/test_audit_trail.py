@@ -25,10 +25,10 @@ from app.server import factory
 from app.usecases.stores import CreatedStore, create_store, delete_store
 from db.core.tenancy import tenant
 from db.insight.audit_events import AuditEvent, insert_event, prune_events
-from tests.console import Visitor, World, csrf_of, place, visitor
-from tests.factories import make_order
-from tests.pipeline import bearer, post
-from tests.stack import REPOSITORY
+from tests.support.console import Visitor, World, csrf_of, place, visitor
+from tests.support.factories import make_order
+from tests.support.paths import ROOT
+from tests.support.pipeline import bearer, post
 from workers.core.ids import new_id
 
 Command = Callable[..., tuple[int, str]]
@@ -356,6 +356,6 @@ def test_no_secret_stands_in_an_event(world: World, command_line: Command, root_
 
 
 def test_every_action_has_its_row_in_the_document() -> None:
-    text = (REPOSITORY / "docs" / "audit.md").read_text(encoding="utf-8")
+    text = (ROOT / "docs" / "audit.md").read_text(encoding="utf-8")
     rows = re.findall(r"^\| `([a-z_]+[.][a-z_]+)` \|", text, re.MULTILINE)
     assert sorted(rows) == list(all_actions())

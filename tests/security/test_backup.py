@@ -25,11 +25,11 @@ from app.stack.errors import StackError
 from app.usecases.stores import create_store, set_credentials
 from db.core.backup import count_rows
 from tests.conftest import Database, Servers
-from tests.factories import make_customer, make_order
-from tests.pipeline import sync
+from tests.support.factories import make_customer, make_order
+from tests.support.paths import ROOT
+from tests.support.pipeline import sync
 from workers.core.runtime import Runtime
 
-ROOT = Path(__file__).parents[2]
 KEY = "a key for tests that is long enough"
 COLUMNS = """SELECT table_name, string_agg(quote_ident(column_name), ',' ORDER BY ordinal_position)
     FROM information_schema.columns WHERE table_schema = 'public' GROUP BY 1 ORDER BY 1"""

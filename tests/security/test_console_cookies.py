@@ -12,7 +12,7 @@ from werkzeug.test import TestResponse
 
 from app.settings.environment import load_settings
 from tests.conftest import Database, Servers
-from tests.console import World, console_app, csrf_of
+from tests.support.console import World, console_app, csrf_of
 
 CLIENT, PROXY, FIRST_PROXY = "203.0.113.9", "10.1.0.2", "192.0.2.7"
 NETWORKS = f"10.1.0.0/16, {FIRST_PROXY}"

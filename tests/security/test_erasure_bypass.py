@@ -19,7 +19,7 @@ from db.sync.record_errors import RecordError
 from schemas.base.strict_json import loads
 from schemas.plugin.entities import CUSTOMERS, ENTITIES, ORDERS, load_record
 from schemas.records.shop import Customer, Order
-from tests.pipeline import bearer
+from tests.support.pipeline import bearer
 from workers.core.runtime import Runtime
 from workers.inbound.process import Outcome, process
 from workers.privacy.erasure import clean_batch, clean_page

@@ -6,7 +6,6 @@ import json
 import re
 import time
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -18,7 +17,8 @@ from redis.exceptions import AuthenticationError, NoPermissionError
 from app.settings.values import ErpUser
 from db.sync.logs import Ticket
 from tests.conftest import Servers
-from tests.waiting import wait_until
+from tests.support.paths import ROOT
+from tests.support.waiting import wait_until
 from workers.core.ids import new_id
 from workers.core.queues import INGEST, connect, enqueue_all, queue_lengths
 from workers.core.runtime import Runtime
@@ -29,7 +29,7 @@ from workers.processes.worker import build_worker
 
 RULES = re.findall(
     r"^user (sluice|erp) on >\$\([^)]+\) (.+)$",
-    (Path(__file__).parents[2] / "docker" / "redis.sh").read_text(encoding="utf-8"),
+    (ROOT / "docker" / "redis.sh").read_text(encoding="utf-8"),
     re.MULTILINE,
 )
 EVENT_KEY = "a key for events that is long enough"

@@ -35,8 +35,8 @@ from schemas.base.privacy import email_hasher
 from schemas.plugin.entities import ENTITIES
 from schemas.plugin.envelope import read_batch
 from tests.conftest import Database, Servers
-from tests.factories import make_customer
-from tests.pipeline import LIMITS, read_log
+from tests.support.factories import make_customer
+from tests.support.pipeline import LIMITS, read_log
 from workers.core.credentials import (
     WITHOUT_ID,
     CredentialsUnreadable,

@@ -17,9 +17,9 @@ from app.settings.environment import Settings
 from app.stack.state import Running, write_running
 from app.usecases.stores import Origin, create_operator, create_store
 from schemas.base.key_ids import key_id
-from tests.application import application
 from tests.conftest import Database, Servers
-from tests.console import visitor
+from tests.support.application import application
+from tests.support.console import visitor
 
 KEY = "k" * 32
 OWN = {"DATABASE_URL": "postgresql://a@127.0.0.1:1/b", "REDIS_URL": "redis://127.0.0.1:1", "SECRET_KEY": KEY}

@@ -20,11 +20,11 @@ from app.http.scopes import grant_of
 from app.settings.environment import Settings
 from app.usecases.stores import CreatedStore, Origin, add_token
 from schemas.records.shop import ErpCategory, ErpProduct
-from tests.application import application
 from tests.conftest import Database, Servers
 from tests.fakes.woocommerce import FakeWooCommerce
-from tests.outbound import SECRET_KEY, ask, make_erp_product, push, put_categories, put_products
-from tests.pipeline import bearer
+from tests.support.application import application
+from tests.support.outbound import SECRET_KEY, ask, make_erp_product, push, put_categories, put_products
+from tests.support.pipeline import bearer
 from workers.core.runtime import Runtime
 from workers.outbound.planning.field_groups import category_hash, part_hashes
 from workers.outbound.planning.mapper import to_woocommerce_product

@@ -23,9 +23,9 @@ from schemas.base.error_codes import PROBLEMS_LISTED
 from schemas.plugin.entities import ORDERS, load_record
 from schemas.plugin.orders import OrderItemSchema
 from tests.conftest import Database, Servers
-from tests.console import console_app, place, visitor
-from tests.factories import make_order
-from tests.pipeline import bearer, read_log, sync
+from tests.support.console import console_app, place, visitor
+from tests.support.factories import make_order
+from tests.support.pipeline import bearer, read_log, sync
 from workers.core.runtime import Runtime
 from workers.inbound.process import Outcome, process
 

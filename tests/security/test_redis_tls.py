@@ -11,9 +11,9 @@ from redis.exceptions import ConnectionError as RedisConnectionError
 
 from app.stack.embedded.redis import find_program
 from db.sync.logs import Ticket
-from tests.fakes.tls import contexts
-from tests.stack import free_port
-from tests.waiting import wait_until
+from tests.fakes.common.tls import contexts
+from tests.support.stack import free_port
+from tests.support.waiting import wait_until
 from workers.core.ids import new_id
 from workers.core.queues import INGEST, connect, enqueue_all, queue_lengths
 

@@ -11,8 +11,8 @@ import pytest
 from app.http.body import LINGER_BYTES, throw_rest_away
 from app.usecases.stores import CreatedStore
 from tests.conftest import Database, Servers
-from tests.pipeline import bearer
-from tests.web_server import WebServer, web_server
+from tests.support.pipeline import bearer
+from tests.support.web_server import WebServer, web_server
 
 TOO_MUCH = 20 * 1024 * 1024
 JSON = {"Content-Type": "application/json"}

@@ -20,10 +20,10 @@ from app.openapi.document import OPERATIONS
 from app.openapi.operation import Operation
 from app.usecases.stores import CreatedStore, create_store
 from tests.conftest import Database, Servers
-from tests.factories import make_item, make_order
-from tests.pipeline import bearer
-from tests.stack import REPOSITORY
-from tests.web_server import WebServer, web_server
+from tests.support.factories import make_item, make_order
+from tests.support.paths import ROOT
+from tests.support.pipeline import bearer
+from tests.support.web_server import WebServer, web_server
 
 INFLATED = 16_000_000
 AT_ONCE = 8
@@ -123,8 +123,8 @@ def test_no_route_with_a_body_parses_a_bomb(
 def test_only_one_place_reads_bodies() -> None:
     """Forms of the console aside, which werkzeug bounds; a route that read a body by itself would forget its limits."""
     reads = re.compile(r"request\.(get_json|get_data|json|data|stream|files)\b|wsgi\.input")
-    found = {path for path in (REPOSITORY / "app").rglob("*.py") if reads.search(path.read_text(encoding="utf-8"))}
-    assert found == {REPOSITORY / "app" / "body.py"}
+    found = {path for path in (ROOT / "app").rglob("*.py") if reads.search(path.read_text(encoding="utf-8"))}
+    assert found == {ROOT / "app" / "body.py"}
 
 
 @pytest.mark.parametrize(("count", "lines"), [(5000, 15), (500, 200), (100, 1000)])

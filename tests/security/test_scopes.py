@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import psycopg
@@ -20,13 +19,14 @@ from app.http.scopes import CUSTOM, PRESETS, SCOPES, grant_of
 from app.openapi.document import OPERATIONS
 from app.openapi.operation import Operation
 from app.usecases.stores import CreatedStore, Origin, add_token, create_operator, create_store
-from tests.console import World, csrf_of, place, visitor
-from tests.outbound import make_erp_product
-from tests.pipeline import bearer
-from tests.unit.test_contract import paths_of
+from tests.support.console import World, csrf_of, place, visitor
+from tests.support.outbound import make_erp_product
+from tests.support.paths import ROOT
+from tests.support.pipeline import bearer
+from tests.unit.app.openapi.test_contract import paths_of
 from workers.core.ids import new_id
 
-TABLE = Path(__file__).parents[2] / "docs" / "tokens.md"
+TABLE = ROOT / "docs" / "tokens.md"
 ROW = re.compile(r"^\| `([A-Z]+) (/api/\S+)` \| (.+) \|$", re.MULTILINE)
 GUARDED = [operation for operation in OPERATIONS if isinstance(operation.access, tuple)]
 Command = Callable[..., tuple[int, str]]

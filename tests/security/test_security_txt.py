@@ -9,8 +9,8 @@ import pytest
 from flask.testing import FlaskClient
 
 from app.settings.environment import Settings, SettingsError, load_settings
-from tests.application import application
 from tests.conftest import Database, Servers
+from tests.support.application import application
 
 PATH = "/.well-known/security.txt"
 CONTACT, EXPIRES = "mailto:security@example.com", "2027-06-30T00:00:00Z"

@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from app.settings.environment import SHOP_PORTS, SettingsError, load_settings
-from tests.fakes.server import FakeServer, Reply
+from tests.fakes.common.server import FakeServer, Reply
 from workers.platforms.common.address import (
     REFUSED,
     GuardedBackend,

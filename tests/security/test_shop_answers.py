@@ -12,9 +12,9 @@ import httpx
 import pytest
 import zstandard
 
-from tests.fakes.clock import FakeClock
-from tests.fakes.server import Call, FakeServer, Reply
-from tests.fakes.webhook import running_webhook
+from tests.fakes.common.clock import FakeClock
+from tests.fakes.common.server import Call, FakeServer, Reply
+from tests.fakes.common.webhook import running_webhook
 from workers.alerts.notices import post
 from workers.platforms.common.address import read_shop_url
 from workers.platforms.common.answer_body import MOST_BODY_BYTES

@@ -12,7 +12,7 @@ from redis import Redis
 from app.console import sign_in_attempts as attempts
 from app.settings.environment import load_settings
 from tests.conftest import Database, Servers
-from tests.console import Visitor, World, console_app, visitor
+from tests.support.console import Visitor, World, console_app, visitor
 
 PROXY = "10.1.0.2"
 

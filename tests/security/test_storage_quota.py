@@ -20,11 +20,11 @@ from app.settings.environment import Settings, load_settings
 from app.usecases.storage import FullStores
 from app.usecases.stores import CreatedStore, create_store
 from db.insight.storage import list_full_stores, measure_storage
-from tests.application import application
 from tests.conftest import Database, Servers
-from tests.factories import make_order
-from tests.outbound import make_erp_product
-from tests.pipeline import bearer, post, sync
+from tests.support.application import application
+from tests.support.factories import make_order
+from tests.support.outbound import make_erp_product
+from tests.support.pipeline import bearer, post, sync
 from workers.core.runtime import Runtime
 from workers.outbound.scheduled_tasks import Upkeep
 

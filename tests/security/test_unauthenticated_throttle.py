@@ -17,8 +17,8 @@ from app.http.errors import ApiError
 from app.http.token_throttle import BURST, MOST_REMEMBERED, REFUSED_SECONDS, TokenThrottle
 from app.usecases.stores import CreatedStore, create_store
 from db.stores.tokens import Caller, authenticate_token
-from tests.application import application
 from tests.conftest import Database, Servers
+from tests.support.application import application
 from workers.core.ids import new_id
 
 CALLER = Caller(new_id(), UUID(int=1), "store", ("ingest", "read"))
