@@ -32,4 +32,4 @@ COPY app app
 RUN ["python", "-m", "compileall", "-q", "schemas", "db", "workers", "app"]
 USER 10001:10001
 EXPOSE 8000
-CMD ["python", "-m", "gunicorn", "app.wsgi:application", "-c", "app/gunicorn_conf.py"]
+CMD ["python", "-m", "gunicorn", "app.server.wsgi:application", "-c", "app/server/gunicorn_conf.py"]

@@ -44,7 +44,7 @@ dashboard: setup .venv-dashboard/.installed ## rq-dashboard on http://127.0.0.1:
 test: setup ## all tests but the slow proof, with the coverage gate
 	@$(BIN)/python -m coverage erase
 	@$(BIN)/python -m coverage run -m pytest -q -n 3 --dist loadfile --no-loadscope-reorder -m "not slow" tests && $(BIN)/python -m coverage combine -q \
-	  && $(BIN)/python -m coverage report --format=total > .coverage-total && $(BIN)/python tests/coverage_gate.py
+	  && $(BIN)/python -m coverage report --format=total > .coverage-total && $(BIN)/python tests/support/coverage_gate.py
 
 test-faults: setup ## every fault that has a test, and all examples of every property: half an hour
 	@$(BIN)/python -m pytest -q --hypothesis-profile=thorough -m "slow or hypothesis" tests && $(BIN)/python -m pytest -q -m "not slow" tests/faults
@@ -53,7 +53,7 @@ test-hosts: setup ## workers on several hosts, one cut off, and PgBouncer; what 
 	@$(BIN)/python -m pytest -q -s -rs -m slow tests/hosts
 
 test-console: setup ## the console in a real browser: chromium must be installed; pictures go to .console-shots
-	@$(BIN)/python -m tests.browser
+	@$(BIN)/python -m tests.support.browser
 	@$(BIN)/python -m pytest -q tests/acceptance/test_console_browser.py tests/acceptance/test_console_scale.py
 
 SECONDS ?= 150
@@ -62,7 +62,7 @@ chaos: setup ## random faults under load, and an oracle that knows every row: ma
 	@$(BIN)/python -m tests.chaos --seconds $(SECONDS) --seed $(SEED)
 
 lint: setup ## ruff, mypy --strict, and the direction of imports
-	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy && $(BIN)/python -m pytest -q tests/unit/test_architecture.py
+	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy && $(BIN)/python -m pytest -q tests/unit/project/test_architecture.py
 
 format: setup ## let ruff lay the code out
 	@$(BIN)/ruff format . && $(BIN)/ruff check --fix .

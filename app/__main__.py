@@ -8,8 +8,8 @@ from argparse import ArgumentParser
 from collections.abc import Sequence
 from importlib import import_module
 
-from app.commands.exits import EXIT_CODES, FAILED, INTERRUPTED
-from app.settings import SettingsError, load_settings
+from app.commands.terminal.exits import EXIT_CODES, FAILED, INTERRUPTED
+from app.settings.environment import SettingsError, load_settings
 from app.stack.errors import StackError
 
 COMMANDS = (
@@ -42,7 +42,7 @@ def build_parser(names: Sequence[str] = COMMANDS) -> ArgumentParser:
 
 
 def main(argv: Sequence[str]) -> int:
-    """Run a command; the exit codes are those of app/commands/exits.py, and an error is one line on standard error."""
+    """Run a command; the exit codes are those of app/commands/terminal/exits.py, and an error is one line on standard error."""
     known = argv[:1] if argv[:1] and argv[0] in COMMANDS else COMMANDS
     args = build_parser(known).parse_args(argv)
     try:

@@ -17,21 +17,21 @@ from psycopg import Connection, sql
 from redis import Redis
 
 from app.__main__ import main
-from app.garbage import collect_less_often
-from app.settings import Settings, load_settings
-from app.stack.postgres import EmbeddedPostgres
-from app.stack.redis import EmbeddedRedis
-from app.tenants import CreatedStore, create_store
-from db.migrate import migrate
-from db.pool import Pool, open_pool
-from tests.application import application
-from tests.data_dirs import data_dir
-from tests.examples import QUICK, THOROUGH
-from workers.queues import WakeUp, connect
-from workers.runtime import Runtime
+from app.server.gc_tuning import collect_less_often
+from app.settings.environment import Settings, load_settings
+from app.stack.embedded.postgres import EmbeddedPostgres
+from app.stack.embedded.redis import EmbeddedRedis
+from app.usecases.stores import CreatedStore, create_store
+from db.core.migrate import migrate
+from db.core.pool import Pool, open_pool
+from tests.support.application import application
+from tests.support.data_dirs import data_dir
+from tests.support.examples import QUICK, THOROUGH
+from workers.core.queues import WakeUp, connect
+from workers.core.runtime import Runtime
 
 # Fixtures that several files share; each module stands behind those that it imports.
-pytest_plugins = ("tests.outbound", "tests.console", "tests.plans", "tests.pulls")
+pytest_plugins = ("tests.support.outbound", "tests.support.console", "tests.support.plans", "tests.support.pulls")
 
 # A loaded machine is no defect: no test fails because an example took long.
 hypothesis.settings.register_profile("thorough", deadline=None, max_examples=THOROUGH)

@@ -8,7 +8,7 @@ import sys
 from argparse import ArgumentParser, Namespace, _SubParsersAction
 from pathlib import Path
 
-from app.settings import Settings
+from app.settings.environment import Settings
 from app.stack.endpoints import resolve
 from app.stack.errors import StackError
 

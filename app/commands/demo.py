@@ -16,13 +16,13 @@ from rich.console import Console
 
 from app.demo.errors import DemoError
 from app.demo.run import run_demo
-from app.settings import Settings
+from app.settings.environment import Settings
 from app.stack.checks import web_url
-from app.stack.child import Child, ChildSpec, wait_ready
 from app.stack.endpoints import Endpoints, resolve
 from app.stack.errors import Away, NotRunning, StackError
 from app.stack.state import is_held, read_running
-from app.tenants import connected, create_store
+from app.stack.supervisor.child import Child, ChildSpec, wait_ready
+from app.usecases.stores import connected, create_store
 
 SHOP_NAME = "Sample shop"
 START_SECONDS = 180.0  # a first start creates a database cluster

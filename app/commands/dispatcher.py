@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from argparse import ArgumentParser, Namespace, _SubParsersAction
 
-from app.commands.stopping import stop_on_signal
-from app.logs import configure_logging
-from app.settings import Settings
+from app.commands.terminal.stopping import stop_on_signal
+from app.settings.environment import Settings
+from app.settings.logs import configure_logging
 from app.stack.endpoints import resolve
-from workers.dispatcher import run_dispatcher
+from workers.processes.dispatcher import run_dispatcher
 
 
 def add_parser(commands: _SubParsersAction[ArgumentParser]) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from argparse import ArgumentParser, Namespace, _SubParsersAction
 
-from app.settings import Settings
+from app.settings.environment import Settings
 from app.stack.endpoints import Endpoints, resolve
 from app.stack.errors import StackError
 

@@ -16,16 +16,16 @@ from uuid import UUID
 from rich.console import Console
 from rich.table import Table
 
-from app.settings import Settings
+from app.settings.environment import Settings
 from app.stack.endpoints import resolve
 from app.stack.errors import NotFound, StackError
-from app.tenants import connected
-from db.stores import get_store
-from db.sync_items import Origin
-from db.tenancy import tenant
-from schemas.strict_json import NotJson, loads
-from workers.outbound.catalogue import Intake, take_categories, take_products
-from workers.queues import WakeUp, connect
+from app.usecases.stores import connected
+from db.core.tenancy import tenant
+from db.outbound.items import Origin
+from db.stores.stores import get_store
+from schemas.base.strict_json import NotJson, loads
+from workers.core.queues import WakeUp, connect
+from workers.outbound.intake.catalogue import Intake, take_categories, take_products
 
 AT_ONCE = 1000
 REFUSALS_SHOWN = 20

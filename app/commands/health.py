@@ -5,8 +5,8 @@ from __future__ import annotations
 import sys
 from argparse import ArgumentParser, Namespace, _SubParsersAction
 
-from app.settings import Settings
-from workers.heartbeat import FRESH_SECONDS, is_alive
+from app.settings.environment import Settings
+from workers.core.heartbeat import FRESH_SECONDS, is_alive
 
 
 def add_parser(commands: _SubParsersAction[ArgumentParser]) -> None:

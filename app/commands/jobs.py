@@ -10,23 +10,23 @@ from uuid import UUID
 from psycopg import Connection
 from rich.table import Table
 
-from app.answers import moment, record_error_answer
-from app.commands.exits import DONE, EXIT_CODES
-from app.commands.finding import answers_of, find_log, the_store
-from app.commands.numbers import whole_number
-from app.commands.output import console, table, write_json
-from app.commands.watching import POLL_SECONDS, run_watch
-from app.settings import Settings
+from app.commands.terminal.exits import DONE, EXIT_CODES
+from app.commands.terminal.lookups import answers_of, find_log, the_store
+from app.commands.terminal.numbers import whole_number
+from app.commands.terminal.output import console, table, write_json
+from app.commands.terminal.watching import POLL_SECONDS, run_watch
+from app.settings.environment import Settings
 from app.stack.endpoints import resolve
 from app.stack.errors import StackError
-from app.tenants import connected
-from db.pull_runs import retry_pull
-from db.sync_logs import LogFilter, LogView, list_logs, retry_log
-from db.sync_record_errors import FROM_THE_START, RecordError, list_record_errors
-from db.tenancy import tenant
-from schemas.entities import ENTITIES
-from schemas.queries import ALL_MODES, SOURCES, STATUSES
-from workers.queues import WakeUp, connect
+from app.usecases.job_answers import moment, record_error_answer
+from app.usecases.stores import connected
+from db.core.tenancy import tenant
+from db.pulls.runs import retry_pull
+from db.sync.logs import LogFilter, LogView, list_logs, retry_log
+from db.sync.record_errors import FROM_THE_START, RecordError, list_record_errors
+from schemas.plugin.entities import ENTITIES
+from schemas.requests.lists import ALL_MODES, SOURCES, STATUSES
+from workers.core.queues import WakeUp, connect
 
 LISTED = 50
 MOST_LISTED = 1000

@@ -7,10 +7,10 @@ from argparse import ArgumentParser, Namespace, _SubParsersAction
 
 import psycopg
 
-from app.settings import Settings
+from app.settings.environment import Settings
 from app.stack.endpoints import resolve
 from app.stack.errors import Away, StackError
-from db.migrate import MigrationError, migrate
+from db.core.migrate import MigrationError, migrate
 
 
 def add_parser(commands: _SubParsersAction[ArgumentParser]) -> None:

@@ -6,10 +6,10 @@ import json
 import sys
 from argparse import ArgumentParser, Namespace, _SubParsersAction
 
-from app.commands.exits import EXIT_CODES
-from app.settings import Settings
+from app.commands.terminal.exits import EXIT_CODES
+from app.settings.environment import Settings
 from app.stack.endpoints import resolve
-from app.tenants import connected, create_operator
+from app.usecases.stores import connected, create_operator
 
 
 def add_parser(commands: _SubParsersAction[ArgumentParser]) -> None:

@@ -10,18 +10,18 @@ from uuid import UUID
 from rich.console import Console
 from rich.table import Table
 
-from app.commands.numbers import whole_number
-from app.pulled import PULLED
-from app.schedules import MODES, make_schedule, schedule_answer
-from app.settings import Settings
+from app.commands.terminal.numbers import whole_number
+from app.settings.environment import Settings
 from app.stack.endpoints import resolve
 from app.stack.errors import NotFound, StackError
-from app.tenants import connected
-from db.schedules import delete_schedule, list_schedules, put_schedule
-from db.stores import get_store
-from db.tenancy import tenant
-from schemas.pull_requests import MOST_MINUTES, MOST_SECONDS
-from workers.schedules import Timing, WrongSchedule
+from app.usecases.pulled import PULLED
+from app.usecases.schedules import MODES, make_schedule, schedule_answer
+from app.usecases.stores import connected
+from db.core.tenancy import tenant
+from db.pulls.schedules import delete_schedule, list_schedules, put_schedule
+from db.stores.stores import get_store
+from schemas.requests.pulls import MOST_MINUTES, MOST_SECONDS
+from workers.processes.schedules import Timing, WrongSchedule
 
 ENTITIES = ("orders", "products", "customers")
 

@@ -15,18 +15,18 @@ from uuid import UUID
 from redis.exceptions import RedisError
 from rich.markup import escape
 
-from app import tenants
-from app.answers import moment
-from app.commands.exits import DONE, EXIT_CODES
-from app.commands.finding import no_such_store
-from app.commands.output import console, table, write_json
-from app.commands.scrubbing import run_scrub
-from app.settings import Settings
+from app.commands.scrub import run_scrub
+from app.commands.terminal.exits import DONE, EXIT_CODES
+from app.commands.terminal.lookups import no_such_store
+from app.commands.terminal.output import console, table, write_json
+from app.settings.environment import Settings
 from app.stack.endpoints import resolve
 from app.stack.errors import Away, StackError
-from app.tenants import PLATFORMS, TOKEN_ROLES, connected
-from schemas.store_forms import MOST_NAME
-from workers.queues import connect, forget_store
+from app.usecases import stores as tenants
+from app.usecases.job_answers import moment
+from app.usecases.stores import PLATFORMS, TOKEN_ROLES, connected
+from schemas.requests.store_forms import MOST_NAME
+from workers.core.queues import connect, forget_store
 
 GRACE_HOURS = 24.0
 MOST_GRACE_HOURS = 8760.0

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from argparse import ArgumentParser, Namespace, _SubParsersAction
 
-from app.logs import configure_logging
-from app.settings import Settings
+from app.settings.environment import Settings
+from app.settings.logs import configure_logging
 from app.stack.up import up
 
 

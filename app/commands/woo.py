@@ -15,22 +15,22 @@ from redis.exceptions import RedisError
 from rich.console import Console
 from rich.table import Table
 
-from app.commands.finding import the_store
-from app.outbound_answers import batch_answer, mapping_answer, stats_answer
-from app.settings import Settings
+from app.commands.terminal.lookups import the_store
+from app.settings.environment import Settings
 from app.stack.endpoints import resolve
 from app.stack.errors import NotFound
-from app.tenants import connected
-from db.brakes import set_brakes
-from db.erp_products import count_erp_products
-from db.mappings import count_mappings, list_drift, list_mappings
-from db.sync_batches import get_batch, get_open_hold, list_batches
-from db.sync_item_views import count_breaches, count_items
-from db.tenancy import tenant
-from workers.outbound.listener import refused_counts
-from workers.outbound.priorities import SYNC_TYPES
+from app.usecases.outbound_answers import batch_answer, mapping_answer, stats_answer
+from app.usecases.stores import connected
+from db.core.tenancy import tenant
+from db.outbound.batches import get_batch, get_open_hold, list_batches
+from db.outbound.brakes import set_brakes
+from db.outbound.erp_products import count_erp_products
+from db.outbound.item_views import count_breaches, count_items
+from db.outbound.mappings import count_mappings, list_drift, list_mappings
+from workers.core.queues import WakeUp, connect
+from workers.outbound.intake.listener import refused_counts
+from workers.outbound.planning.priorities import SYNC_TYPES
 from workers.outbound.runs import approve, reject, retry_failed, start_categories, start_full, start_one
-from workers.queues import WakeUp, connect
 
 LISTED = 50
 RUNS_LISTED = 5

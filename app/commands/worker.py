@@ -7,13 +7,13 @@ from dataclasses import replace
 
 from redis.exceptions import RedisError
 
-from app.garbage import collect_less_often
-from app.logs import configure_logging, get_logger
-from app.settings import Settings
+from app.server.gc_tuning import collect_less_often
+from app.settings.environment import Settings
+from app.settings.logs import configure_logging, get_logger
+from app.stack.embedded.redis import server_warnings
 from app.stack.endpoints import resolve
-from app.stack.redis import server_warnings
-from workers.queues import INGEST, QUEUES, connect
-from workers.worker import run_worker
+from workers.core.queues import INGEST, QUEUES, connect
+from workers.processes.worker import run_worker
 
 log = get_logger(__name__)
 

@@ -8,14 +8,15 @@ from pathlib import Path
 from flask import Blueprint, Flask, Response, g, redirect, render_template, request, url_for
 from werkzeug.middleware.proxy_fix import ProxyFix
 
-from app.console import explaining, history, login, outbound, overview, starts, stores
-from app.console.attempts import SignInAttempts
-from app.console.login import ATTEMPTS
 from app.console.notices import notice
+from app.console.pages import explain as explaining
+from app.console.pages import history, login, outbound, overview, starts, stores
+from app.console.pages.login import ATTEMPTS
 from app.console.sessions import PATH, csrf_token, may_administer
-from app.console.words import FILTERS
-from app.errors import STATUSES, ApiError, error_response
-from app.services import EXTENSION, Services
+from app.console.sign_in_attempts import SignInAttempts
+from app.console.views.formatting import FILTERS
+from app.http.errors import STATUSES, ApiError, error_response
+from app.http.services import EXTENSION, Services
 
 MOST_FORM_BYTES = 64 * 1024
 POLICY = "; ".join(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from flask import request
 
-from app.console.words import number
+from app.console.views.formatting import number
 
 NOTICES = {
     "approved": "Approved: {count} items are on their way to the shop.",

@@ -18,13 +18,13 @@ import structlog
 from flask import g, request
 from werkzeug.wrappers import Response
 
-from app.auth import token_sha256
-from app.errors import ApiError, not_found
-from app.services import services
-from db.console_sessions import close_session, find_session, open_session
-from db.stores import Store, get_store
-from db.tenancy import tenant
-from db.tokens import Caller
+from app.http.auth import token_sha256
+from app.http.errors import ApiError, not_found
+from app.http.services import services
+from db.core.tenancy import tenant
+from db.stores.console_sessions import close_session, find_session, open_session
+from db.stores.stores import Store, get_store
+from db.stores.tokens import Caller
 
 P = ParamSpec("P")
 T = TypeVar("T")

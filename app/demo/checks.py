@@ -10,8 +10,8 @@ from uuid import UUID
 from psycopg import Connection
 
 from app.demo.delivery import Delivery, Log
-from db import reports
-from db.tenancy import tenant
+from db.core.tenancy import tenant
+from db.insight import reports
 
 SYNCED = ("inserted", "updated", "unchanged", "stale")
 SKIPPED = ("invalid", "existing")

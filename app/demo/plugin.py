@@ -1,6 +1,6 @@
 """What the WooCommerce plugin does before it posts a resource: WooCommerce's REST answer in, contract record out.
 
-The answers were recorded from WooCommerce 11.0.1; the contract is what `schemas/orders.py` and its neighbours take.
+The answers were recorded from WooCommerce 11.0.1; the contract is what `schemas/plugin/orders.py` and its neighbours take.
 """
 
 from __future__ import annotations

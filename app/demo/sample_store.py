@@ -15,9 +15,9 @@ from random import Random
 from typing import Any, cast
 
 from app.demo import catalogue, sales
+from app.demo.bad_records import spoiled
 from app.demo.errors import DemoError
 from app.demo.plugin import plugin_category, plugin_customer, plugin_order, plugin_product
-from app.demo.spoiled import spoiled
 
 Resource = dict[str, Any]
 

@@ -11,12 +11,12 @@ from prometheus_client.registry import Collector
 from redis import Redis
 from redis.exceptions import RedisError
 
-from app.logs import get_logger
-from db import metrics
-from db.errors import safe_facts
-from db.pool import connect_briefly
-from db.session import limit_statements
-from workers.queues import queue_lengths
+from app.settings.logs import get_logger
+from db.core.errors import safe_facts
+from db.core.pool import connect_briefly
+from db.core.session import limit_statements
+from db.insight import metrics
+from workers.core.queues import queue_lengths
 
 log = get_logger(__name__)
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from prometheus_client import Counter, Gauge
 
 from app.metrics.requests import REGISTRY
-from db.pool import Pool
+from db.core.pool import Pool
 
 LOOK_EVERY_SECONDS = 5.0
 

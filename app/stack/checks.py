@@ -13,10 +13,10 @@ from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
 from redis.retry import Retry
 
-from app.logs import get_logger
+from app.settings.logs import get_logger
+from app.stack.embedded.redis import server_warnings
 from app.stack.errors import Away, StackError
-from app.stack.redis import server_warnings
-from db.bootstrap import ping
+from db.core.installation import ping
 
 log = get_logger(__name__)
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from app.settings import Settings
+from app.settings.environment import Settings
+from app.stack.embedded.postgres import EmbeddedPostgres
+from app.stack.embedded.redis import EmbeddedRedis
+from app.stack.embedded.secrets import read_secrets
 from app.stack.errors import NotRunning, StackError
-from app.stack.postgres import EmbeddedPostgres
-from app.stack.redis import EmbeddedRedis
-from app.stack.secrets import read_secrets
 from app.stack.state import current
 
 __all__ = ["Endpoints", "NotRunning", "StackError", "of_embedded", "resolve"]

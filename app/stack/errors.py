@@ -1,4 +1,4 @@
-"""What goes wrong with servers, supervisor and commands, each told to people in one line; `exit_code` as app/commands/exits.py
+"""What goes wrong with servers, supervisor and commands, each told to people in one line; `exit_code` as the exit codes say
 has it."""
 
 from __future__ import annotations

@@ -8,8 +8,8 @@ import os
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 
+from app.stack.embedded.secrets import write_private
 from app.stack.errors import NotRunning, StackError
-from app.stack.secrets import write_private
 
 
 @dataclass(frozen=True, slots=True)

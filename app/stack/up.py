@@ -13,17 +13,17 @@ from types import FrameType
 
 import psycopg
 
-from app.logs import get_logger
-from app.settings import Settings
+from app.settings.environment import Settings
+from app.settings.logs import get_logger
 from app.stack.checks import check_database, check_port, check_redis, first_line, is_healthy, web_url
+from app.stack.embedded.postgres import EmbeddedPostgres
+from app.stack.embedded.redis import EmbeddedRedis
 from app.stack.endpoints import Endpoints, of_configured, of_embedded
 from app.stack.errors import StackError
-from app.stack.postgres import EmbeddedPostgres
-from app.stack.processes import Child, ChildSpec, Supervisor
-from app.stack.redis import EmbeddedRedis
 from app.stack.state import Running, UpLock, clear_running, read_running, write_running
-from db.migrate import migrate, pending
-from workers.queues import PUSH
+from app.stack.supervisor.processes import Child, ChildSpec, Supervisor
+from db.core.migrate import migrate, pending
+from workers.core.queues import PUSH
 
 log = get_logger(__name__)
 
@@ -173,7 +173,7 @@ def child_specs(settings: Settings, endpoints: Endpoints, environ: Mapping[str, 
     """The API, the workers and the dispatcher, in the order of their start."""
     env = child_environment(endpoints, environ)
     app = (sys.executable, "-m", "app")
-    web = (sys.executable, "-m", "gunicorn", "app.wsgi:application", "-c", "app/gunicorn_conf.py")
+    web = (sys.executable, "-m", "gunicorn", "app.server.wsgi:application", "-c", "app/server/gunicorn_conf.py")
     return [
         ChildSpec("api", web, env, stop_timeout=35.0),
         *(ChildSpec(name, (*app, "worker"), env, stop_timeout=60.0) for name in worker_names(settings.workers)),

@@ -5,9 +5,9 @@ from __future__ import annotations
 from marshmallow import fields
 
 from schemas.answers.fields import AnswerSchema, count, free, one, rate, several, text, truth, uuid, when, word
-from schemas.pull_requests import JOB_TYPES
-from schemas.queries import ALL_MODES, SOURCES, STATUSES
-from schemas.reasons import REASONS
+from schemas.base.error_codes import REASONS
+from schemas.requests.lists import ALL_MODES, SOURCES, STATUSES
+from schemas.requests.pulls import JOB_TYPES
 
 ENTITY_NAMES = ("orders", "products", "customers", "categories")
 

@@ -20,7 +20,7 @@ from schemas.answers.fields import (
     when,
     word,
 )
-from schemas.reasons import REASONS
+from schemas.base.error_codes import REASONS
 
 SYNC_TYPES = ("price", "stock", "product", "category", "image")
 ITEM_STATUSES = ("pending", "syncing", "completed", "failed", "needs_approval", "superseded")

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.stack import Shop, Stack, running_stack
+from tests.support.stack import Shop, Stack, running_stack
 
 MOST_BODY_BYTES = 1024 * 1024
 

@@ -6,10 +6,10 @@ import signal
 
 import pytest
 
-from tests.factories import make_order
-from tests.fakes.webhook import running_webhook
-from tests.stack import running_stack
-from tests.waiting import wait_until
+from tests.fakes.common.webhook import running_webhook
+from tests.support.factories import make_order
+from tests.support.stack import running_stack
+from tests.support.waiting import wait_until
 
 SECONDS = 60.0  # two looks of the dispatcher and a restart, on a machine with other things to do
 

@@ -10,11 +10,11 @@ import pytest
 from redis import Redis
 
 from app.__main__ import main
-from app.commands.exits import AWAY, FAILED
-from app.stack.redis import EmbeddedRedis
+from app.commands.terminal.exits import AWAY, FAILED
+from app.stack.embedded.redis import EmbeddedRedis
 from tests.conftest import Servers
-from tests.data_dirs import data_dir
-from tests.stack import environment, free_port, run
+from tests.support.data_dirs import data_dir
+from tests.support.stack import environment, free_port, run
 
 SECRET = "s" * 32
 

@@ -12,15 +12,15 @@ import psycopg
 import pytest
 from playwright.sync_api import Browser, expect, sync_playwright
 
-from app.tenants import create_operator
-from tests.browser import DESK, PHONE, Scheme, Window, find_chromium, missing, window
-from tests.factories import make_order
-from tests.fakes.shopify import FakeShopify
+from app.usecases.stores import create_operator
+from tests.fakes.shopify.shop import FakeShopify
 from tests.fakes.woocommerce import FakeWooCommerce
-from tests.outbound import make_erp_product
-from tests.stack import Shop, Stack, running_stack
-from tests.waiting import wait_until
-from workers.ids import new_id
+from tests.support.browser import DESK, PHONE, Scheme, Window, find_chromium, missing, window
+from tests.support.factories import make_order
+from tests.support.outbound import make_erp_product
+from tests.support.stack import Shop, Stack, running_stack
+from tests.support.waiting import wait_until
+from workers.core.ids import new_id
 
 pytestmark = [pytest.mark.slow, pytest.mark.skipif(missing() is not None, reason=missing() or "")]
 

@@ -8,15 +8,9 @@ from uuid import UUID
 import psycopg
 import pytest
 
-from app.tenants import create_operator, create_store
-from db.outbound_overview import (
-    count_open_items,
-    list_failed_group,
-    list_failed_groups,
-    list_items_in_hand,
-    page_waiting_items,
-)
-from db.overview import (
+from app.usecases.stores import create_operator, create_store
+from db.core.tenancy import tenant
+from db.insight.overview import (
     count_finished,
     count_finished_of_all,
     count_items_of_all,
@@ -25,11 +19,17 @@ from db.overview import (
     list_open_logs,
     list_store_activity,
 )
-from db.sync_logs import LogFilter, list_logs
-from db.tenancy import tenant
+from db.outbound.overview import (
+    count_open_items,
+    list_failed_group,
+    list_failed_groups,
+    list_items_in_hand,
+    page_waiting_items,
+)
+from db.sync.logs import LogFilter, list_logs
 from tests.conftest import Database
-from tests.plans import Ask, Listening, count_scans, explained
-from workers.ids import new_id
+from tests.support.plans import Ask, Listening, count_scans, explained
+from workers.core.ids import new_id
 
 pytestmark = pytest.mark.slow
 

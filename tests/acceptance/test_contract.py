@@ -12,11 +12,12 @@ from pathlib import Path
 
 import pytest
 
-from app.stack.secrets import read_secrets
+from app.stack.embedded.secrets import read_secrets
 from tests.conftest import Database, Servers
-from tests.contract import play, shops
-from tests.stack import OURS, REPOSITORY, free_port, running_stack
-from tests.waiting import wait_until
+from tests.support.contract import play, shops
+from tests.support.paths import ROOT
+from tests.support.stack import OURS, free_port, running_stack
+from tests.support.waiting import wait_until
 
 SECRET_KEY = "a key for tests that is long enough"
 # No worker runs, so nobody may wait for one.
@@ -29,8 +30,8 @@ def gunicorn(**settings: str) -> Iterator[str]:
     port = free_port()
     env = {name: value for name, value in os.environ.items() if name not in OURS}
     env |= SETTINGS | settings | {"PORT": str(port), "LOG_LEVEL": "WARNING", "WEB_WORKERS": "1"}
-    command = [sys.executable, "-m", "gunicorn", "app.wsgi:application", "-c", "app/gunicorn_conf.py"]
-    process = subprocess.Popen(command, cwd=REPOSITORY, env=env)
+    command = [sys.executable, "-m", "gunicorn", "app.server.wsgi:application", "-c", "app/server/gunicorn_conf.py"]
+    process = subprocess.Popen(command, cwd=ROOT, env=env)
     try:
         wait_until(lambda: _answers(port), 30, "gunicorn")
         yield f"http://127.0.0.1:{port}"

@@ -14,12 +14,13 @@ import httpx
 import pytest
 from redis import Redis
 
-from db.sync_logs import Ticket
+from db.sync.logs import Ticket
 from tests.conftest import Servers
-from tests.stack import REPOSITORY, command, run
-from tests.waiting import wait_until
-from workers.ids import new_id
-from workers.queues import WakeUp
+from tests.support.paths import ROOT
+from tests.support.stack import command, run
+from tests.support.waiting import wait_until
+from workers.core.ids import new_id
+from workers.core.queues import WakeUp
 
 TICKET = Ticket(UUID("00000000-0000-7000-8000-000000003f2a"), new_id(), 1, "orders", 1000)
 REDIS_URL = "redis://127.0.0.1:1/0"
@@ -79,7 +80,7 @@ def program(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The real one, as `make dashboard` installs it."""
     folder = tmp_path_factory.mktemp("dashboard")
     subprocess.run([sys.executable, "-m", "venv", str(folder)], check=True, capture_output=True)
-    words = [str(folder / "bin" / "pip"), "install", "--quiet", "-r", str(REPOSITORY / "requirements-dashboard.txt")]
+    words = [str(folder / "bin" / "pip"), "install", "--quiet", "-r", str(ROOT / "requirements-dashboard.txt")]
     installed = subprocess.run(words, capture_output=True, text=True, check=False)
     if installed.returncode:
         pytest.skip("rq-dashboard can't be installed: " + installed.stderr.strip().splitlines()[-1])
@@ -92,7 +93,7 @@ def shown(program: Path, servers: Servers, redis: Redis, tmp_path: Path) -> Iter
     WakeUp(redis).enqueue([TICKET])
     env = settings(tmp_path) | {"REDIS_URL": servers.redis.url}
     with subprocess.Popen(
-        command("dashboard", "--program", str(program)), cwd=REPOSITORY, env=env, stdout=subprocess.PIPE, text=True,
+        command("dashboard", "--program", str(program)), cwd=ROOT, env=env, stdout=subprocess.PIPE, text=True,
         stderr=subprocess.DEVNULL,
     ) as process:  # fmt: skip
         assert process.stdout is not None

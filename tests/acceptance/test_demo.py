@@ -17,10 +17,10 @@ from uuid import uuid4
 import pytest
 
 from app.demo.sample_store import batches
-from app.settings import load_settings
+from app.settings.environment import load_settings
 from app.stack.state import read_running
+from tests.support.paths import ROOT
 
-ROOT = Path(__file__).parents[2]
 PATIENCE_SECONDS = 300.0
 MARK = "SLUICE_DEMO_TEST"  # an unknown variable, by which every descendant can be found
 
@@ -80,7 +80,7 @@ def told_of(entry: Path) -> str:
 
 def configured_names() -> set[str]:
     """The settings of this shell, which are not those of a fresh machine."""
-    source = (ROOT / "app" / "settings.py").read_text(encoding="utf-8")
+    source = (ROOT / "app" / "settings" / "environment.py").read_text(encoding="utf-8")
     return set(re.findall(r'\bread\(\s*"([A-Z_]+)"', source))
 
 

@@ -13,11 +13,12 @@ from typing import Any
 
 import pytest
 
-from tests.stack import REPOSITORY, Stack
+from tests.support.paths import ROOT
+from tests.support.stack import Stack
 
-README = REPOSITORY / "README.md"
-GUIDE = REPOSITORY / "docs" / "plugin-guide.md"
-WORDPRESS = REPOSITORY / "tests" / "fixtures" / "php" / "wordpress.php"
+README = ROOT / "README.md"
+GUIDE = ROOT / "docs" / "plugin-guide.md"
+WORDPRESS = ROOT / "tests" / "fixtures" / "php" / "wordpress.php"
 HEADING = "## A session with curl"
 BLOCK = re.compile(r"^```(sh|console)\n(.*?)^```$", re.DOTALL | re.MULTILINE)
 SESSION_SECONDS = 120.0
@@ -90,7 +91,7 @@ def checkout(tmp_path: Path) -> Path:
 
 
 def test_the_session_with_curl_works_as_printed(stack: Stack, checkout: Path) -> None:
-    given = {"URL": stack.url, "TOKEN": stack.create_store().token, "PYTHONPATH": str(REPOSITORY)}
+    given = {"URL": stack.url, "TOKEN": stack.create_store().token, "PYTHONPATH": str(ROOT)}
     session = subprocess.run(
         ["bash", "-eu", "-c", script()],
         cwd=checkout,

@@ -17,8 +17,8 @@ import httpx
 import pytest
 
 from tests.acceptance.conftest import MOST_BODY_BYTES
-from tests.factories import make_category, make_customer, make_item, make_order, make_product
-from tests.stack import Shop, Stack
+from tests.support.factories import make_category, make_customer, make_item, make_order, make_product
+from tests.support.stack import Shop, Stack
 
 T = TypeVar("T")
 

@@ -7,9 +7,9 @@ import signal
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from tests.factories import make_order
-from tests.stack import Stack, processes, running_stack, send
-from tests.waiting import wait_until
+from tests.support.factories import make_order
+from tests.support.stack import Stack, processes, running_stack, send
+from tests.support.waiting import wait_until
 
 ACCEPTED = {"method": "POST", "route": "/api/sync/<entity>", "status": "202"}
 MOST = {"state": "most"}

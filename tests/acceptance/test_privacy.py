@@ -16,8 +16,8 @@ import pytest
 import zstandard
 from redis import Redis
 
-from tests.factories import MAKERS, make_customer, make_item, make_order, make_product
-from tests.stack import Shop, Stack, run
+from tests.support.factories import MAKERS, make_customer, make_item, make_order, make_product
+from tests.support.stack import Shop, Stack, run
 from workers.inbound.payload import FRAME
 
 LOCAL, DOMAIN = "qkanarie7781vogel", "piepmail4419.example"

@@ -12,13 +12,13 @@ from collections.abc import Iterator
 import psycopg
 import pytest
 
-from app.commands.exits import AWAY
-from app.stack.postgres import EmbeddedPostgres
-from app.stack.redis import EmbeddedRedis
+from app.commands.terminal.exits import AWAY
+from app.stack.embedded.postgres import EmbeddedPostgres
+from app.stack.embedded.redis import EmbeddedRedis
 from tests.conftest import Servers
-from tests.data_dirs import data_dir, is_running
-from tests.stack import READY_SECONDS, Stack, Up, environment, free_port, gone, run
-from tests.waiting import wait_until
+from tests.support.data_dirs import data_dir, is_running
+from tests.support.stack import READY_SECONDS, Stack, Up, environment, free_port, gone, run
+from tests.support.waiting import wait_until
 
 STOPPED = ({"api", "listener"}, {"dispatcher"}, {"worker-1", "puller-1", "pusher-1"}, {"redis"}, {"postgres"})
 EVERY_PROCESS = [name for stage in STOPPED for name in sorted(stage)]

@@ -7,7 +7,7 @@ import sys
 
 from rich.console import Console
 
-from app.logs import configure_logging
+from app.settings.logs import configure_logging
 from tests.bench.parts import DEFAULT_PARTS, PARTS, Options
 from tests.bench.report import Row, show
 

@@ -12,14 +12,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from http.client import HTTPConnection
-from pathlib import Path
 from statistics import median
 
 from tests.bench.load import Load
 from tests.bench.world import World, orders
-from tests.waiting import wait_until
+from tests.support.paths import ROOT
+from tests.support.waiting import wait_until
 
-REPOSITORY = Path(__file__).parents[2]
 BATCH = 100
 STORES = 8
 
@@ -54,7 +53,7 @@ def measure(world: World, runs: int, clients: tuple[int, ...], requests: int) ->
     tokens = [world.new_token() for _ in range(STORES)]
     found = []
     with (
-        _gunicorn(world, "app.wsgi:application") as api,
+        _gunicorn(world, "app.server.wsgi:application") as api,
         _gunicorn(world, "tests.bench.floor_app:application") as floor,
     ):
         for encoding in ("plain", "gzip"):
@@ -92,7 +91,7 @@ def _forget(world: World) -> None:
 
 def _run(load: Load) -> dict[str, float]:
     command = [sys.executable, "-m", "tests.bench.load", json.dumps(asdict(load))]
-    done = subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True, timeout=300)
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=300)
     if done.returncode:
         raise RuntimeError(done.stderr.strip())
     figures: dict[str, float] = json.loads(done.stdout)
@@ -113,8 +112,8 @@ def _gunicorn(world: World, application: str) -> Iterator[int]:
         "RATE_LIMIT_PER_MINUTE": "1000000",
         "MAX_OPEN_LOGS_PER_STORE": "1000000",
     }
-    command = [sys.executable, "-m", "gunicorn", application, "-c", "app/gunicorn_conf.py"]
-    process = subprocess.Popen(command, cwd=REPOSITORY, env=environment)
+    command = [sys.executable, "-m", "gunicorn", application, "-c", "app/server/gunicorn_conf.py"]
+    process = subprocess.Popen(command, cwd=ROOT, env=environment)
     try:
         wait_until(lambda: _listens(port), 30, application)
         yield port

@@ -7,7 +7,7 @@ from uuid import uuid4
 
 from flask import Flask, Response, jsonify, request
 
-from db.pool import open_pool
+from db.core.pool import open_pool
 
 
 def create_floor() -> Flask:

@@ -7,8 +7,8 @@ from statistics import median
 from uuid import UUID
 
 from tests.bench.world import World, orders
-from tests.pipeline import accept_batch, read_log
-from tests.waiting import wait_until
+from tests.support.pipeline import accept_batch, read_log
+from tests.support.waiting import wait_until
 
 
 def measure(world: World, jobs: int) -> float:

@@ -10,8 +10,8 @@ from psycopg import Connection
 
 from tests.bench.report import Row
 from tests.bench.world import orders
-from tests.stack import Shop, running_stack
-from tests.waiting import wait_until
+from tests.support.stack import Shop, running_stack
+from tests.support.waiting import wait_until
 
 RECORDS = 10
 WARM_UP = 10

@@ -11,7 +11,7 @@ from tests.bench.load import Load, run
 from tests.bench.report import Row
 from tests.bench.resident import peak_mib, resident_mib, slope
 from tests.bench.world import orders
-from tests.stack import Shop, Stack, processes, running_stack
+from tests.support.stack import Shop, Stack, processes, running_stack
 
 REQUESTS = 10_000
 REQUESTS_A_LOOK = 250

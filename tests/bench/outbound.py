@@ -17,18 +17,18 @@ from datetime import UTC, datetime, timedelta
 from multiprocessing.connection import Connection
 from uuid import UUID
 
-from db.tenancy import tenant
+from db.core.tenancy import tenant
 from tests.bench.report import Row
 from tests.bench.world import World
 from tests.fakes.woocommerce import FakeWooCommerce
-from tests.outbound import make_erp_product, put_products
-from workers.inbound.pull import Turn, pull
-from workers.inbound.pull_start import Wanted, start_pull
-from workers.inbound.shop_access import open_store_shop
-from workers.outbound.drain import Outcome, drain
-from workers.outbound.listener import STREAM, Listener
+from tests.support.outbound import make_erp_product, put_products
+from workers.core.queues import connect
+from workers.outbound.intake.listener import STREAM, Listener
 from workers.outbound.runs import start_full
-from workers.queues import connect
+from workers.outbound.sending.push_store import Outcome, drain
+from workers.pulls.shop_access import open_store_shop
+from workers.pulls.start import Wanted, start_pull
+from workers.pulls.turn import Turn, pull
 
 ANSWER_SECONDS = 0.5
 EVENTS_A_SECOND, EVENTS_AT_ONCE = 100, 10

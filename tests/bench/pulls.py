@@ -14,18 +14,18 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from uuid import UUID
 
-from db.sql import Platform
-from db.tenancy import tenant
+from db.core.sql import Platform
+from db.core.tenancy import tenant
 from tests.bench.report import Row
 from tests.bench.world import World
-from tests.fakes.server import Call, FakeServer, Reply
-from tests.fakes.shopify import FIRST_ORDER as FIRST_SHOPIFY
-from tests.fakes.shopify import FakeShopify
-from tests.fakes.tiktok import FakeTiktok
-from tests.fakes.tiktok_records import FIRST_ORDER as FIRST_TIKTOK
-from workers.inbound.pull import Turn, pull
-from workers.inbound.pull_start import Wanted, start_pull
-from workers.inbound.shop_access import open_store_shop
+from tests.fakes.common.server import Call, FakeServer, Reply
+from tests.fakes.shopify.shop import FIRST_ORDER as FIRST_SHOPIFY
+from tests.fakes.shopify.shop import FakeShopify
+from tests.fakes.tiktok.records import FIRST_ORDER as FIRST_TIKTOK
+from tests.fakes.tiktok.shop import FakeTiktok
+from workers.pulls.shop_access import open_store_shop
+from workers.pulls.start import Wanted, start_pull
+from workers.pulls.turn import Turn, pull
 
 SLOW_PAGES = 40
 MOST_SLOW_RUNS = 3  # of which the median counts

@@ -8,12 +8,12 @@ from statistics import median
 from typing import Any
 from uuid import UUID
 
-from app.factory import create_app
-from app.services import EXTENSION
+from app.http.services import EXTENSION
+from app.server.factory import create_app
 from tests.bench.fill import LOGS, fill
 from tests.bench.report import Row
 from tests.bench.world import World, orders
-from tests.pipeline import accept_batch, bearer, read_log
+from tests.support.pipeline import accept_batch, bearer, read_log
 from workers.inbound.process import Outcome, process
 
 BATCH = 1000

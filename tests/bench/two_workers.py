@@ -13,8 +13,8 @@ import psycopg
 from tests.bench.report import Row
 from tests.bench.resident import IS_TOLD, busy_seconds, cpu_seconds
 from tests.bench.world import World, orders
-from tests.pipeline import accept_batch
-from tests.waiting import wait_until
+from tests.support.pipeline import accept_batch
+from tests.support.waiting import wait_until
 
 BATCH = 1000
 BATCHES = 24

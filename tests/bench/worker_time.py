@@ -11,7 +11,7 @@ from psycopg import Connection, sql
 
 from tests.bench.report import Row
 from tests.bench.world import World, orders
-from tests.pipeline import accept_batch
+from tests.support.pipeline import accept_batch
 from workers.inbound.process import Outcome, process
 
 BATCH = 1000

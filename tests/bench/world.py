@@ -9,27 +9,26 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Any
 from uuid import UUID
 
 import psycopg
 from psycopg import Connection
 
-from app.garbage import collect_less_often
-from app.settings import load_settings
-from app.stack.postgres import DATABASE, EmbeddedPostgres
-from app.stack.redis import EmbeddedRedis
-from app.tenants import CreatedStore, create_store, set_credentials
-from db.bootstrap import create_database, own_schema
-from db.migrate import migrate
-from db.pool import open_pool
-from tests.data_dirs import data_dir
-from tests.factories import make_item, make_order
-from workers.queues import WakeUp, connect
-from workers.runtime import Runtime
+from app.server.gc_tuning import collect_less_often
+from app.settings.environment import load_settings
+from app.stack.embedded.postgres import DATABASE, EmbeddedPostgres
+from app.stack.embedded.redis import EmbeddedRedis
+from app.usecases.stores import CreatedStore, create_store, set_credentials
+from db.core.installation import create_database, own_schema
+from db.core.migrate import migrate
+from db.core.pool import open_pool
+from tests.support.data_dirs import data_dir
+from tests.support.factories import make_item, make_order
+from tests.support.paths import ROOT
+from workers.core.queues import WakeUp, connect
+from workers.core.runtime import Runtime
 
-REPOSITORY = Path(__file__).parents[2]
 SECRET_KEY = "b" * 32
 
 
@@ -88,7 +87,7 @@ class World:
             "LOG_LEVEL": "WARNING",
             "DATA_DIR": str(self.runtime.settings.data_dir),
         }
-        process = subprocess.Popen([sys.executable, "-m", "app", "worker"], cwd=REPOSITORY, env=environment)
+        process = subprocess.Popen([sys.executable, "-m", "app", "worker"], cwd=ROOT, env=environment)
         try:
             yield process
         finally:

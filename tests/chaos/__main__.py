@@ -15,17 +15,17 @@ from pathlib import Path
 
 from rich.console import Console
 
-from app.logs import configure_logging
+from app.settings.logs import configure_logging
 from tests.chaos import outbound, pulls
 from tests.chaos.client import Client
 from tests.chaos.harm import Done, one_fault
 from tests.chaos.judge import judge
 from tests.chaos.report import Report, show
 from tests.chaos.truth import Truth
-from tests.fakes.tiktok import FakeTiktok
+from tests.fakes.tiktok.shop import FakeTiktok
 from tests.fakes.woocommerce import FakeWooCommerce
-from tests.stack import Stack, running_stack
-from tests.waiting import wait_until
+from tests.support.stack import Stack, running_stack
+from tests.support.waiting import wait_until
 
 STORES = 4
 EVIDENCE = Path("bench-results")

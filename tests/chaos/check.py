@@ -10,7 +10,7 @@ from typing import Any
 from uuid import UUID
 
 from tests.chaos.truth import Truth
-from tests.stack import Stack
+from tests.support.stack import Stack
 
 STORED = {
     "orders": """

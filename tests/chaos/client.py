@@ -11,7 +11,7 @@ from uuid import uuid4
 import httpx
 
 from tests.chaos.truth import Posted, Truth
-from tests.stack import Shop
+from tests.support.stack import Shop
 
 PAUSE_SECONDS = (0.1, 0.8)  # of each client between posts: below what two workers that keep dying can take
 

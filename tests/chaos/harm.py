@@ -11,11 +11,11 @@ from dataclasses import dataclass
 from redis import Redis
 from redis.exceptions import RedisError
 
-from app.stack.redis import EmbeddedRedis
+from app.stack.embedded.redis import EmbeddedRedis
 from tests.faults.harm import COMMIT, postgres_through
 from tests.faults.proxy import Act, Trap
-from tests.stack import Stack, processes, send
-from tests.waiting import wait_until
+from tests.support.stack import Stack, processes, send
+from tests.support.waiting import wait_until
 
 Fault = Callable[[Stack, random.Random], None]
 

@@ -9,8 +9,8 @@ from tests.chaos.client import Client
 from tests.chaos.harm import Done
 from tests.chaos.report import Report
 from tests.chaos.truth import Posted
-from tests.stack import Stack
-from tests.waiting import wait_until
+from tests.support.stack import Stack
+from tests.support.waiting import wait_until
 
 SLACK_SECONDS = 60.0  # how long is waited before a batch counts as lost
 

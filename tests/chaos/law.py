@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 
 import psycopg
 
-from tests.stack import Shop
+from tests.support.stack import Shop
 
 EVERY_SECONDS = 0.5
 SNAPSHOT = """

@@ -18,8 +18,8 @@ import httpx
 from redis.exceptions import RedisError
 
 from tests.fakes.woocommerce import FakeWooCommerce, Fault
-from tests.stack import Shop, Stack
-from tests.waiting import wait_until
+from tests.support.stack import Shop, Stack
+from tests.support.waiting import wait_until
 
 COUNT = 400
 WRITES = "POST /products/batch"

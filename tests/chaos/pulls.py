@@ -10,10 +10,10 @@ from dataclasses import dataclass, field
 import httpx
 
 from tests.chaos.law import Change, History, Watcher
-from tests.fakes.tiktok import FakeTiktok
-from tests.fakes.tiktok_records import FIRST_ORDER
-from tests.stack import Shop, Stack
-from tests.waiting import wait_until
+from tests.fakes.tiktok.records import FIRST_ORDER
+from tests.fakes.tiktok.shop import FakeTiktok
+from tests.support.stack import Shop, Stack
+from tests.support.waiting import wait_until
 
 ORDERS = "/api/tiktok/sync/orders"
 COUNT = 2000

@@ -15,14 +15,14 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from app.commands.demo import base_url, running_stack
-from app.settings import load_settings
+from app.settings.environment import load_settings
 from app.stack.endpoints import Endpoints
 from app.stack.errors import StackError
-from app.tenants import connected, create_store, set_credentials
-from tests.fakes.shopify import FIRST_ORDER as FIRST_SHOPIFY
-from tests.fakes.shopify import FakeShopify
-from tests.fakes.tiktok import FakeTiktok
-from tests.fakes.tiktok_records import FIRST_ORDER as FIRST_TIKTOK
+from app.usecases.stores import connected, create_store, set_credentials
+from tests.fakes.shopify.shop import FIRST_ORDER as FIRST_SHOPIFY
+from tests.fakes.shopify.shop import FakeShopify
+from tests.fakes.tiktok.records import FIRST_ORDER as FIRST_TIKTOK
+from tests.fakes.tiktok.shop import FakeTiktok
 
 POLL_SECONDS = 0.3
 CHANGED = 50

@@ -8,8 +8,8 @@ import pytest
 
 from tests.faults.harm import is_whole
 from tests.faults.oracle import assert_nothing_told
-from tests.stack import UNMEASURED, Shop, Stack, running_stack
-from tests.waiting import wait_until
+from tests.support.stack import UNMEASURED, Shop, Stack, running_stack
+from tests.support.waiting import wait_until
 
 
 @pytest.fixture(scope="session")

@@ -17,11 +17,11 @@ from psycopg import Connection
 from psycopg.conninfo import conninfo_to_dict
 from redis.exceptions import RedisError
 
-from app.stack.redis import EmbeddedRedis
-from db.pool import FRESH_SECONDS
+from app.stack.embedded.redis import EmbeddedRedis
+from db.core.pool import FRESH_SECONDS
 from tests.faults.proxy import Trap, in_the_way
-from tests.stack import Stack, send
-from tests.waiting import wait_until
+from tests.support.stack import Stack, send
+from tests.support.waiting import wait_until
 
 COMMIT = b"Q\x00\x00\x00\x0bCOMMIT\x00"  # the statement as it goes over the wire; the word alone stands in others too
 QUEUE = "rq:queue:ingest"

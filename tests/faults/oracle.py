@@ -10,9 +10,9 @@ from uuid import UUID, uuid4
 
 import httpx
 
-from tests.factories import make_item, make_order
-from tests.stack import RECOVERY_SECONDS, Answer, Shop, Stack
-from tests.waiting import wait_until
+from tests.support.factories import make_item, make_order
+from tests.support.stack import RECOVERY_SECONDS, Answer, Shop, Stack
+from tests.support.waiting import wait_until
 
 ROWS = """
     SELECT o.wc_order_id, o.total, o.wc_customer_id,

@@ -10,8 +10,8 @@ from functools import partial
 import pytest
 
 from tests.faults.oracle import accept_in_the_end, assert_applied_once, make_orders
-from tests.stack import Shop, Stack
-from tests.waiting import wait_until
+from tests.support.stack import Shop, Stack
+from tests.support.waiting import wait_until
 
 
 @pytest.mark.slow

@@ -8,16 +8,16 @@ import pytest
 from psycopg import Connection
 from redis import Redis
 
-from db.sync_logs import begin_attempt
-from db.tenancy import tenant
-from tests.factories import make_order
+from db.core.tenancy import tenant
+from db.sync.logs import begin_attempt
 from tests.faults.harm import set_clock
-from tests.pipeline import accept_batch, read_log
-from tests.waiting import wait_until
-from workers.dispatcher import Dispatcher
+from tests.support.factories import make_order
+from tests.support.pipeline import accept_batch, read_log
+from tests.support.waiting import wait_until
+from workers.core.queues import waiting_logs
+from workers.core.runtime import Runtime
 from workers.inbound.process import Outcome, process
-from workers.queues import waiting_logs
-from workers.runtime import Runtime
+from workers.processes.dispatcher import Dispatcher
 
 HOURS = pytest.mark.parametrize("hours", [1, -1], ids=["forward", "back"])
 

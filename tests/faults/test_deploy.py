@@ -15,7 +15,7 @@ import pytest
 
 from tests.faults.harm import away, pause
 from tests.faults.oracle import accept_in_the_end, assert_applied_once, held, make_orders, wait_in_the_middle
-from tests.stack import Shop, Stack, send
+from tests.support.stack import Shop, Stack, send
 
 ROLLING_SECONDS = 60
 AWAY_SECONDS = 60.0

@@ -11,11 +11,11 @@ from uuid import uuid4
 
 import pytest
 
-from tests.data_dirs import data_dir
 from tests.faults.harm import is_whole, small_disk
 from tests.faults.oracle import accept_in_the_end, assert_applied_once, assert_nothing_told, make_orders, receipt
-from tests.stack import Shop, Stack, running_on
-from tests.waiting import wait_until
+from tests.support.data_dirs import data_dir
+from tests.support.stack import Shop, Stack, running_on
+from tests.support.waiting import wait_until
 
 DISK = "192m"
 LATER = 100_001

@@ -14,8 +14,9 @@ import pytest
 
 from tests.faults.harm import QUEUE, pause, set_clock
 from tests.faults.oracle import assert_applied_once, make_orders
-from tests.stack import REPOSITORY, Shop, Stack, command, run, running_stack
-from tests.waiting import wait_until
+from tests.support.paths import ROOT
+from tests.support.stack import Shop, Stack, command, run, running_stack
+from tests.support.waiting import wait_until
 
 ENQUEUES = "SELECT enqueues FROM sync_logs WHERE store_id = ANY (%s)"
 LONG_QUEUE = 5000
@@ -47,7 +48,7 @@ def test_two_dispatchers_hand_out_each_batch_once(stack: Stack, shop: Shop) -> N
 def second_dispatcher(stack: Stack) -> Iterator[None]:
     log = stack.root.with_name("dispatcher")
     with log.open("wb") as file:
-        process = subprocess.Popen(command("dispatcher"), cwd=REPOSITORY, env=stack.up.env, stdout=file, stderr=file)
+        process = subprocess.Popen(command("dispatcher"), cwd=ROOT, env=stack.up.env, stdout=file, stderr=file)
     try:
         wait_until(lambda: "dispatcher_started" in log.read_text(), 20.0, "the second dispatcher")
         yield

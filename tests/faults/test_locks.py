@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 
-from tests.factories import make_customer, make_order
 from tests.faults.oracle import assert_applied_once, held, make_orders, stored, wait_in_the_middle
-from tests.stack import Shop, Stack
-from tests.waiting import wait_until
+from tests.support.factories import make_customer, make_order
+from tests.support.stack import Shop, Stack
+from tests.support.waiting import wait_until
 
 LOCK_SECONDS = 12.0
 DEADLOCKS = "SELECT deadlocks FROM pg_stat_database WHERE datname = current_database()"

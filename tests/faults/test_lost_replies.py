@@ -16,8 +16,8 @@ import pytest
 from tests.faults.harm import COMMIT, postgres_through, redis_through
 from tests.faults.oracle import accept_in_the_end, assert_applied_once, leftovers, make_orders, receipt
 from tests.faults.proxy import Act, Trap
-from tests.stack import Shop, Stack
-from tests.waiting import wait_until
+from tests.support.stack import Shop, Stack
+from tests.support.waiting import wait_until
 
 COMMIT_OF_A_BATCH = (b"sluice worker", b"sync_payloads", COMMIT)
 ENQUEUE = (b"RPUSH",)

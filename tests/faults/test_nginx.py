@@ -15,11 +15,12 @@ import httpx
 import pytest
 import yaml
 
-from tests.factories import make_order
-from tests.stack import Shop, Stack, free_port, running_stack
-from tests.waiting import wait_until
+from tests.support.factories import make_order
+from tests.support.paths import ROOT
+from tests.support.stack import Shop, Stack, free_port, running_stack
+from tests.support.waiting import wait_until
 
-COMPOSE = Path(__file__).parents[2] / "docker-compose.yml"
+COMPOSE = ROOT / "docker-compose.yml"
 SLOW_CLIENTS = 40
 SECONDS = 10
 POSTS_A_SECOND = 3

@@ -13,12 +13,12 @@ from typing import Any
 import psycopg
 import pytest
 
-from app.tenants import create_store, set_credentials
+from app.usecases.stores import create_store, set_credentials
 from tests.fakes.woocommerce import FakeWooCommerce, Fault
-from tests.outbound import make_erp_product
-from tests.stack import Shop, Stack, running_stack
-from tests.waiting import wait_until
-from workers.queues import enqueue_push, push_mark
+from tests.support.outbound import make_erp_product
+from tests.support.stack import Shop, Stack, running_stack
+from tests.support.waiting import wait_until
+from workers.core.queues import enqueue_push, push_mark
 
 pytestmark = pytest.mark.slow
 

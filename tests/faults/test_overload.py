@@ -14,16 +14,16 @@ import pytest
 from psycopg import Connection
 from werkzeug.test import TestResponse
 
-from app.factory import create_app
-from app.services import EXTENSION
-from app.settings import Settings
-from app.tenants import CreatedStore
+from app.http.services import EXTENSION
+from app.server.factory import create_app
+from app.settings.environment import Settings
+from app.usecases.stores import CreatedStore
 from tests.conftest import Database, Servers
-from tests.factories import make_order
 from tests.faults.oracle import accept_in_the_end, assert_applied_once, make_orders
-from tests.pipeline import post
-from tests.stack import Shop, Stack, processes
-from tests.waiting import wait_until
+from tests.support.factories import make_order
+from tests.support.pipeline import post
+from tests.support.stack import Shop, Stack, processes
+from tests.support.waiting import wait_until
 
 CLIENTS, CONNECTIONS = 50, 2
 MEGABYTE = 1 << 20

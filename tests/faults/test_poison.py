@@ -10,11 +10,11 @@ from typing import Any
 
 import pytest
 
-from tests.factories import make_item, make_order
 from tests.faults.harm import short_of_memory
 from tests.faults.oracle import assert_applied_once, assert_nothing_told, find_worker_of, leftovers, make_orders, stored
-from tests.stack import Shop, Stack, running_stack, send
-from tests.waiting import wait_until
+from tests.support.factories import make_item, make_order
+from tests.support.stack import Shop, Stack, running_stack, send
+from tests.support.waiting import wait_until
 
 MOST_ATTEMPTS = 3
 SPARE_BYTES = 24 * 1024 * 1024

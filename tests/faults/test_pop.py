@@ -6,12 +6,12 @@ import signal
 
 import pytest
 
-from tests.data_dirs import is_running
 from tests.faults.harm import QUEUE, frozen, redis_through
 from tests.faults.oracle import assert_applied_once, make_orders
 from tests.faults.proxy import Act, Trap
-from tests.stack import RECOVERY_SECONDS, Shop, Stack, send
-from tests.waiting import wait_until
+from tests.support.data_dirs import is_running
+from tests.support.stack import RECOVERY_SECONDS, Shop, Stack, send
+from tests.support.waiting import wait_until
 
 SILENCE_SECONDS = 25.0  # after which an idle worker takes a connection for dead
 WAITING = 4  # two workers for batches, one for pulls, one for shops: each waits in a command of its own

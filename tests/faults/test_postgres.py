@@ -12,8 +12,8 @@ import pytest
 
 from tests.faults.harm import CUT, away
 from tests.faults.oracle import accept_in_the_end, assert_applied_once, held, leftovers, make_orders, wait_in_the_middle
-from tests.stack import Shop, Stack, send
-from tests.waiting import wait_until
+from tests.support.stack import Shop, Stack, send
+from tests.support.waiting import wait_until
 
 
 def test_an_immediate_stop_in_mid_batch_loses_and_doubles_nothing(stack: Stack, shop: Shop) -> None:

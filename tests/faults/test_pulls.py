@@ -10,9 +10,9 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.fakes.tiktok import FakeTiktok
-from tests.stack import Shop, Stack, running_stack
-from tests.waiting import wait_until
+from tests.fakes.tiktok.shop import FakeTiktok
+from tests.support.stack import Shop, Stack, running_stack
+from tests.support.waiting import wait_until
 
 pytestmark = pytest.mark.slow
 

@@ -11,7 +11,7 @@ from redis import Redis
 
 from tests.faults.harm import QUEUE, away, pause
 from tests.faults.oracle import assert_applied_once, held, make_orders, wait_in_the_middle
-from tests.stack import Shop, Stack
+from tests.support.stack import Shop, Stack
 
 FREEZE_SECONDS = 20.0
 AWAY_SECONDS = 60.0

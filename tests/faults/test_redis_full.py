@@ -13,8 +13,8 @@ from redis.exceptions import OutOfMemoryError, ResponseError
 from tests.faults.harm import QUEUE
 from tests.faults.oracle import assert_applied_once
 from tests.faults.test_redis import make_batches
-from tests.stack import Shop, Stack
-from tests.waiting import wait_until
+from tests.support.stack import Shop, Stack
+from tests.support.waiting import wait_until
 
 WRITE = b"sluice:test"
 

@@ -12,12 +12,12 @@ from typing import Any
 import pytest
 from redis import Redis
 
-from db.sync_logs import Ticket
+from db.sync.logs import Ticket
 from tests.faults.harm import QUEUE
 from tests.faults.oracle import assert_applied_once, make_orders
-from tests.stack import Shop, Stack
-from tests.waiting import wait_until
-from workers.queues import enqueue_all
+from tests.support.stack import Shop, Stack
+from tests.support.waiting import wait_until
+from workers.core.queues import enqueue_all
 
 
 class Evil:
@@ -55,7 +55,7 @@ def test_jobs_that_somebody_else_wrote_are_refused_and_later_batches_work(
         "method": zlib.compress(json.dumps(["touch", "pathlib.Path", [str(ran)], {}]).encode()),
         "pickle": zlib.compress(pickle.dumps(Evil(ran))),
         "bare-pickle": pickle.dumps(Evil(ran)),
-        "arguments": call_of("workers.jobs.process_log", "no", "id"),
+        "arguments": call_of("workers.processes.jobs.process_log", "no", "id"),
         "nothing": b"",
     }
     for job_id, data in calls.items():

@@ -11,14 +11,14 @@ from uuid import UUID
 
 from psycopg import Connection
 
-from app.stack.redis import answers, find_program
-from tests.data_dirs import data_dir
-from tests.factories import make_order
-from tests.pipeline import accept_batch
-from tests.waiting import wait_until
-from workers.dispatcher import Dispatcher
-from workers.queues import WakeUp, connect, waiting_logs
-from workers.runtime import Runtime
+from app.stack.embedded.redis import answers, find_program
+from tests.support.data_dirs import data_dir
+from tests.support.factories import make_order
+from tests.support.pipeline import accept_batch
+from tests.support.waiting import wait_until
+from workers.core.queues import WakeUp, connect, waiting_logs
+from workers.core.runtime import Runtime
+from workers.processes.dispatcher import Dispatcher
 
 LONG_AGO = "UPDATE sync_logs SET enqueued_at = now() - interval '1 minute' WHERE enqueued_at IS NOT NULL"
 KEEPS = ("--port", "0", "--save", "", "--appendonly", "yes", "--appendfsync", "everysec")

@@ -7,7 +7,6 @@ import signal
 
 import pytest
 
-from tests.data_dirs import is_running
 from tests.faults.harm import frozen, is_whole, pause
 from tests.faults.oracle import (
     assert_applied_once,
@@ -18,8 +17,9 @@ from tests.faults.oracle import (
     wait_in_the_middle,
     worker_of,
 )
-from tests.stack import Shop, Stack, send
-from tests.waiting import wait_until
+from tests.support.data_dirs import is_running
+from tests.support.stack import Shop, Stack, send
+from tests.support.waiting import wait_until
 
 IMPATIENT_SECONDS = 1.5  # RQ takes a second signal within one second for the first
 

@@ -16,7 +16,8 @@ from uuid import uuid4
 
 from psycopg.conninfo import conninfo_to_dict
 
-from tests.stack import REPOSITORY, command
+from tests.support.paths import ROOT
+from tests.support.stack import command
 
 IP = shutil.which("ip") or shutil.which("ip", path="/usr/sbin:/sbin")
 NETWORK = "10.213"  # of the third number a host: .1 is ours, .2 is the host's
@@ -53,7 +54,7 @@ class Host:
         assert IP is not None
         with log.open("ab") as file:
             words = [IP, "netns", "exec", self.name, *command("worker", "ingest")]
-            self.worker = subprocess.Popen(words, cwd=REPOSITORY, env=env, stdout=file, stderr=file)
+            self.worker = subprocess.Popen(words, cwd=ROOT, env=env, stdout=file, stderr=file)
 
     def stop_worker(self) -> None:
         if self.worker is not None and self.worker.poll() is None:

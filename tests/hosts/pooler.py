@@ -15,8 +15,8 @@ from tempfile import TemporaryDirectory
 import psycopg
 from psycopg.conninfo import conninfo_to_dict
 
-from tests.stack import free_port
-from tests.waiting import wait_until
+from tests.support.stack import free_port
+from tests.support.waiting import wait_until
 
 PROGRAM = shutil.which("pgbouncer") or shutil.which("pgbouncer", path="/usr/sbin:/usr/local/sbin")
 SERVER_CONNECTIONS = 4

@@ -16,13 +16,13 @@ import pytest
 from psycopg import Connection
 
 from tests.conftest import Database, Servers
-from tests.factories import make_customer, make_order
 from tests.hosts.network import Host, host, urls_for, why_not
-from tests.pipeline import accept_batch, read_log
-from tests.stack import RECOVERY_SECONDS, environment
-from tests.waiting import wait_until
-from workers.dispatcher import run_dispatcher
-from workers.runtime import Runtime
+from tests.support.factories import make_customer, make_order
+from tests.support.pipeline import accept_batch, read_log
+from tests.support.stack import RECOVERY_SECONDS, environment
+from tests.support.waiting import wait_until
+from workers.core.runtime import Runtime
+from workers.processes.dispatcher import run_dispatcher
 
 pytestmark = pytest.mark.slow
 HOSTS = 3

@@ -12,13 +12,13 @@ import httpx
 import psycopg
 import pytest
 
-from app.tenants import CreatedStore, create_store
+from app.usecases.stores import CreatedStore, create_store
 from tests.conftest import Database, Servers
-from tests.data_dirs import data_dir
-from tests.factories import make_category, make_customer, make_order, make_product
 from tests.hosts.pooler import PROGRAM, SERVER_CONNECTIONS, Pooler, pooler
-from tests.stack import Up
-from tests.waiting import wait_until
+from tests.support.data_dirs import data_dir
+from tests.support.factories import make_category, make_customer, make_order, make_product
+from tests.support.stack import Up
+from tests.support.waiting import wait_until
 
 pytestmark = [
     pytest.mark.slow,

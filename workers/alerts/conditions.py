@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from app.settings import Settings
-from db.alerts import Failures, LongRunning, OldWatermark, OpenAlert, RecentRuns
-from db.push import Backlog
+from app.settings.environment import Settings
+from db.insight.alerts import Failures, LongRunning, OldWatermark, OpenAlert, RecentRuns
+from db.outbound.push_leases import Backlog
 
 LOG_FAILED = "log_failed"
 RUNNING_TOO_LONG = "running_too_long"

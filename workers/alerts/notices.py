@@ -14,10 +14,10 @@ from typing import Any
 import httpx
 import msgspec
 
-from app.logs import get_logger
-from db.alerts import Notice, claim_notices, note_raise_told, note_recovery_told, postpone_notice
-from db.pool import Pool
-from db.tenancy import tenant
+from app.settings.logs import get_logger
+from db.core.pool import Pool
+from db.core.tenancy import tenant
+from db.insight.alerts import Notice, claim_notices, note_raise_told, note_recovery_told, postpone_notice
 
 log = get_logger(__name__)
 

@@ -6,8 +6,10 @@ from datetime import UTC, datetime
 
 from psycopg import Connection
 
-from app.settings import Settings
-from db.alerts import (
+from app.settings.environment import Settings
+from db.core.pool import Pool
+from db.core.tenancy import tenant
+from db.insight.alerts import (
     claim_watch,
     insert_alert,
     list_open_alerts,
@@ -18,11 +20,9 @@ from db.alerts import (
     watch_runs,
     watch_watermarks,
 )
-from db.pool import Pool
-from db.push import list_backlog
-from db.tenancy import tenant
+from db.outbound.push_leases import list_backlog
 from workers.alerts.conditions import Facts, begun, ended, troubles_in
-from workers.ids import new_id
+from workers.core.ids import new_id
 
 WATCH_SECONDS = 15.0
 QUIET_SECONDS = 900.0  # a failure is good news again after so long without another, if a run completed since

@@ -6,12 +6,12 @@ import hashlib
 from dataclasses import dataclass
 from uuid import UUID
 
-from db.pool import Pool
-from db.sync_logs import NewLog, Ticket, accept_log
-from schemas.envelope import Batch
-from workers.ids import new_id
+from db.core.pool import Pool
+from db.sync.logs import NewLog, Ticket, accept_log
+from schemas.plugin.envelope import Batch
+from workers.core.ids import new_id
+from workers.core.queues import WakeUp
 from workers.inbound.payload import pack
-from workers.queues import WakeUp
 
 
 @dataclass(frozen=True, slots=True)

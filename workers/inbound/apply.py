@@ -9,12 +9,12 @@ from uuid import UUID
 
 from psycopg import Connection
 
-from app.logs import get_logger
-from db.errors import is_about_records, safe_facts
-from db.rows import Versioned
-from db.sync_logs import Claim, Counts, get_barrier
-from db.sync_record_errors import RecordError
-from schemas.reasons import REASONS
+from app.settings.logs import get_logger
+from db.catalogue.staged_upsert import Versioned
+from db.core.errors import is_about_records, safe_facts
+from db.sync.logs import Claim, Counts, get_barrier
+from db.sync.record_errors import RecordError
+from schemas.base.error_codes import REASONS
 from workers.inbound.entities import TABLES, EntityTable
 from workers.inbound.plan import Plan, plan_populate, plan_upserts
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from db.errors import is_retryable
+from db.core.errors import is_retryable
 
 FIRST_DELAY_SECONDS = 2.0
 LONGEST_DELAY_SECONDS = 8.0

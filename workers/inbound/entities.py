@@ -11,12 +11,12 @@ from uuid import UUID
 
 from psycopg import Connection
 
-from db.categories import get_category_versions, link_categories, touch_categories, upsert_categories
-from db.customers import get_customer_versions, touch_customers, upsert_customers
-from db.orders import get_order_versions, link_order_items, link_orders, touch_orders, upsert_orders
-from db.products import get_product_versions, link_products, touch_products, upsert_products
-from db.rows import StoredVersion, Write
-from db.sql import PLATFORMS, Platform
+from db.catalogue.categories import get_category_versions, link_categories, touch_categories, upsert_categories
+from db.catalogue.customers import get_customer_versions, touch_customers, upsert_customers
+from db.catalogue.orders import get_order_versions, link_order_items, link_orders, touch_orders, upsert_orders
+from db.catalogue.products import get_product_versions, link_products, touch_products, upsert_products
+from db.catalogue.staged_upsert import StoredVersion, Write
+from db.core.sql import PLATFORMS, Platform
 
 Link = Callable[[Connection, UUID, Sequence[Write[Any]]], None]
 

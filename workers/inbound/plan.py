@@ -10,11 +10,11 @@ from typing import Any
 
 import msgspec
 
-from db.rows import StoredVersion, Versioned, Write
-from db.sync_logs import Counts
-from schemas.reasons import Problem
-from schemas.records import Order, Product, Record
-from workers.ids import new_ids
+from db.catalogue.staged_upsert import StoredVersion, Versioned, Write
+from db.sync.logs import Counts
+from schemas.base.error_codes import Problem
+from schemas.records.shop import Order, Product, Record
+from workers.core.ids import new_ids
 
 CLOCK_TOLERANCE = timedelta(hours=24)
 _canonical = msgspec.json.Encoder(order="deterministic").encode

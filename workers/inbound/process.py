@@ -16,13 +16,14 @@ import psycopg
 import structlog
 from psycopg import Connection
 
-from app.logs import get_logger
-from db.entity_stats import add_to_stats
-from db.errors import is_retryable, safe_facts
-from db.rows import ConcurrentChange, Versioned
-from db.session import set_asynchronous_commit
-from db.stores import mark_store_synced
-from db.sync_logs import (
+from app.settings.logs import get_logger
+from db.catalogue.entity_stats import add_to_stats
+from db.catalogue.staged_upsert import ConcurrentChange, Versioned
+from db.core.errors import is_retryable, safe_facts
+from db.core.session import set_asynchronous_commit
+from db.core.tenancy import tenant
+from db.stores.stores import mark_store_synced
+from db.sync.logs import (
     Attempt,
     ClaimedLog,
     Counts,
@@ -34,13 +35,12 @@ from db.sync_logs import (
     mark_failed,
     mark_retrying,
 )
-from db.sync_payloads import delete_payload
-from db.sync_record_errors import replace_record_errors
-from db.tenancy import tenant
+from db.sync.payloads import delete_payload
+from db.sync.record_errors import replace_record_errors
+from workers.core.runtime import Runtime
 from workers.inbound.apply import apply_batch
 from workers.inbound.attempts import retry_delays, verdict_on
 from workers.inbound.validate import validate_batch
-from workers.runtime import Runtime
 
 log = get_logger(__name__)
 REPLANS = 10  # rows changed under the plan: each time somebody else's commit went through, so this ends

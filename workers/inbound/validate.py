@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from db.rows import Versioned
-from db.sync_logs import ClaimedLog
-from db.sync_record_errors import RecordError
-from schemas.entities import ENTITIES, Entity, external_id, load_record
-from schemas.reasons import REASONS, Problem
-from schemas.strict_json import loads
+from db.catalogue.staged_upsert import Versioned
+from db.sync.logs import ClaimedLog
+from db.sync.record_errors import RecordError
+from schemas.base.error_codes import REASONS, Problem
+from schemas.base.strict_json import loads
+from schemas.plugin.entities import ENTITIES, Entity, external_id, load_record
 from workers.inbound.payload import unpack
 from workers.inbound.plan import versioned
 

@@ -7,9 +7,9 @@ from uuid import UUID
 
 from psycopg import Connection
 
-from db.sync_items import Origin, Wanted, lock_items, request_category_items, request_product_items
-from workers.ids import new_ids
-from workers.outbound.priorities import PRIORITIES, SLA_SECONDS
+from db.outbound.items import Origin, Wanted, lock_items, request_category_items, request_product_items
+from workers.core.ids import new_ids
+from workers.outbound.planning.priorities import PRIORITIES, SLA_SECONDS
 
 Change = tuple[UUID, str]  # a product's id and a sync type
 AT_ONCE = 5000

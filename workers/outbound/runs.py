@@ -10,16 +10,16 @@ from uuid import UUID
 
 from psycopg import Connection
 
-from db.erp_categories import list_erp_categories
-from db.erp_products import get_products, list_unsent_products
-from db.outbound_overview import lock_failed_group
-from db.sync_batches import insert_batch, size_batch
-from db.sync_item_holds import list_reopenable_items, reopen_items
-from db.sync_items import Origin, lock_items
-from workers.ids import new_id
-from workers.outbound.claim import PRODUCTS_A_CALL
-from workers.outbound.gate import approve, count_reopened, reject
+from db.outbound.batches import insert_batch, size_batch
+from db.outbound.erp_categories import list_erp_categories
+from db.outbound.erp_products import get_products, list_unsent_products
+from db.outbound.item_holds import list_reopenable_items, reopen_items
+from db.outbound.items import Origin, lock_items
+from db.outbound.overview import lock_failed_group
+from workers.core.ids import new_id
 from workers.outbound.requests import request_categories, request_products
+from workers.outbound.sending.claim import PRODUCTS_A_CALL
+from workers.outbound.sending.holds import approve, count_reopened, reject
 
 __all__ = [
     "AUTOMATIC_REST_SECONDS",

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from uuid import UUID
 
-from app.settings import Settings
-from db.pool import Pool
-from db.stores import get_credentials, get_store
-from db.tenancy import tenant
-from workers.credentials import CredentialsUnreadable, decrypt_credentials
-from workers.platforms.base import PlatformError
-from workers.platforms.http import Clock
+from app.settings.environment import Settings
+from db.core.pool import Pool
+from db.core.tenancy import tenant
+from db.stores.stores import get_credentials, get_store
+from workers.core.credentials import CredentialsUnreadable, decrypt_credentials
+from workers.core.runtime import Runtime
+from workers.platforms.common.http import Clock
+from workers.platforms.common.interface import PlatformError
 from workers.platforms.woocommerce.client import WooCommerceClient, open_client
-from workers.runtime import Runtime
 
 NOT_WOOCOMMERCE = "NOT_WOOCOMMERCE"
 SHOP_NOT_SET_UP = "SHOP_NOT_SET_UP"

@@ -18,7 +18,7 @@ from psycopg.conninfo import conninfo_to_dict
 from tests.bench.peers.process import Peer, is_installed, running
 from tests.bench.report import Row
 from tests.bench.world import World, orders
-from tests.pipeline import accept_batch
+from tests.support.pipeline import accept_batch
 from workers.inbound.process import Outcome, process
 
 DATABASE = "peers"

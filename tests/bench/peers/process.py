@@ -10,8 +10,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-REPOSITORY = Path(__file__).parents[3]
-ENVIRONMENTS = REPOSITORY / ".bench-peers"  # made by `make bench-peers`
+from tests.support.paths import ROOT
+
+ENVIRONMENTS = ROOT / ".bench-peers"  # made by `make bench-peers`
 ANSWER_SECONDS = 300.0
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from datetime import UTC, datetime, timedelta
 
-from tests.fakes.server import serve_until_stopped
+from tests.fakes.common.server import serve_until_stopped
 from tests.fakes.woocommerce import FakeWooCommerce, Fault
 from tests.fakes.woocommerce.faults import KINDS
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import parse_qsl, urlencode
 
-from tests.fakes.server import Call
+from tests.fakes.common.server import Call
 from tests.fakes.woocommerce import batch, categories, customers, orders, product_list, products
 from tests.fakes.woocommerce.auth import PhpQuery, authenticate, php_query
 from tests.fakes.woocommerce.checks import check_product

@@ -15,7 +15,7 @@ from types import TracebackType
 from typing import Any, Self
 from urllib.parse import parse_qsl
 
-from tests.fakes.server import Call, FakeServer, Reply
+from tests.fakes.common.server import Call, FakeServer, Reply
 from tests.fakes.woocommerce import api, categories, orders, products
 from tests.fakes.woocommerce.errors import Crash, no_route, wp_die
 from tests.fakes.woocommerce.faults import Fault, Faults

@@ -10,8 +10,8 @@ import re
 from itertools import chain, islice
 from typing import Any
 
-from schemas.strict_json import NotJson, loads
-from workers.platforms.answers import Answer, retry_after
+from schemas.base.strict_json import NotJson, loads
+from workers.platforms.common.answers import Answer, retry_after
 from workers.platforms.woocommerce import errors
 from workers.platforms.woocommerce.errors import RateLimitError, WooCommerceApiError
 

@@ -8,11 +8,11 @@ from typing import Any
 
 import httpx
 
-from schemas.strict_json import dumps
-from workers.platforms.address import ShopAddress
-from workers.platforms.answers import Answer
-from workers.platforms.failures import bad_certificate
-from workers.platforms.http import USER_AGENT, Clock, is_about_certificate, read_body
+from schemas.base.strict_json import dumps
+from workers.platforms.common.address import ShopAddress
+from workers.platforms.common.answers import Answer
+from workers.platforms.common.failures import bad_certificate
+from workers.platforms.common.http import USER_AGENT, Clock, is_about_certificate, read_body
 from workers.platforms.woocommerce import errors
 from workers.platforms.woocommerce.answers import NotTheApi, data_of, read_document
 from workers.platforms.woocommerce.auth import Pair, Param, ShopKey, encoded, query_pairs, signed_pairs

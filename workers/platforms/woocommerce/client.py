@@ -12,10 +12,10 @@ from typing import Any
 
 import httpx
 
-from workers.platforms.address import guarded_client, read_shop_url
-from workers.platforms.answers import Answer
-from workers.platforms.failures import bad_credentials
-from workers.platforms.http import Clock
+from workers.platforms.common.address import guarded_client, read_shop_url
+from workers.platforms.common.answers import Answer
+from workers.platforms.common.failures import bad_credentials
+from workers.platforms.common.http import Clock
 from workers.platforms.woocommerce import errors
 from workers.platforms.woocommerce.answers import count_of
 from workers.platforms.woocommerce.auth import Param, ShopKey

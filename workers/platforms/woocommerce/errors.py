@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from uuid import UUID
 
-from workers.platforms.base import PlatformError
+from workers.platforms.common.interface import PlatformError
 
 PLATFORM_UNREACHABLE = "PLATFORM_UNREACHABLE"
 PLATFORM_TIMED_OUT = "PLATFORM_TIMED_OUT"

@@ -12,10 +12,10 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from urllib.parse import parse_qs, urlencode
 
-from app.logs import get_logger
-from schemas.natives import NATIVES
-from workers.platforms.base import Page, Window
-from workers.platforms.failures import no_such_entity
+from app.settings.logs import get_logger
+from schemas.platforms.payloads import NATIVES
+from workers.platforms.common.failures import no_such_entity
+from workers.platforms.common.interface import Page, Window
 from workers.platforms.woocommerce.auth import Param
 from workers.platforms.woocommerce.client import PAGE_SIZE, Listing, WooCommerceClient
 

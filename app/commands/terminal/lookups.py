@@ -1,0 +1,50 @@
+"""What an operator at the terminal means: a store, a job of any store, and what there is to say of it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+from uuid import UUID
+
+from psycopg import Connection
+
+from app.stack.errors import NotFound, StackError
+from app.usecases.job_answers import log_answer
+from app.usecases.pulls import progress_answer
+from db.core.tenancy import tenant
+from db.pulls.runs import list_progress
+from db.stores.stores import get_store, list_store_ids
+from db.sync.logs import LogView, get_log
+
+
+def the_store(conn: Connection, named: UUID | None) -> UUID:
+    """The store that was named, or the only one there is. Raises StackError, NotFound for an unknown one."""
+    if named is None:
+        found = list_store_ids(conn)
+        if len(found) != 1:
+            raise StackError("name the store with --store: `python -m app stores list` shows them")
+        return found[0]
+    with tenant(conn, named):
+        if get_store(conn, named) is None:
+            raise no_such_store(named)
+    return named
+
+
+def no_such_store(store_id: UUID) -> NotFound:
+    return NotFound(f"there is no store {store_id}: `python -m app stores list` shows them")
+
+
+def find_log(conn: Connection, log_id: UUID) -> tuple[UUID, LogView]:
+    """The log and its store; an operator at the terminal may look into every store, one at a time. Raises NotFound."""
+    for store_id in list_store_ids(conn):
+        with tenant(conn, store_id):
+            log = get_log(conn, store_id, log_id)
+        if log is not None:
+            return store_id, log
+    raise NotFound(f"there is no job {log_id}")
+
+
+def answers_of(conn: Connection, store_id: UUID, logs: Sequence[LogView]) -> list[dict[str, Any]]:
+    """As the API tells them; pulls with their progress. Inside the store's wall."""
+    progress = list_progress(conn, store_id, [log.id for log in logs if log.source != "plugin"])
+    return [log_answer(log) | progress_answer(log, progress.get(log.id)) for log in logs]

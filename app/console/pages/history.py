@@ -1,0 +1,123 @@
+"""The sync history and one log of it: filtered, paged, live, with whatever its state allows."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+from uuid import UUID
+
+from flask import Blueprint, Response, redirect, render_template, request, url_for
+from werkzeug.wrappers import Response as AnyResponse
+
+from app.console.sessions import current_store, store_page
+from app.console.views.logs import LogRow, read_rows, timeline_of
+from app.http.errors import ApiError
+from app.http.paging import last_before_more, read_cursor, write_cursor
+from app.http.services import services
+from app.usecases.job_actions import Changed, cancel, existing, pause, resume, retry
+from app.usecases.record_errors import download_csv, read_record_errors
+from db.core.tenancy import tenant
+from db.sync.logs import LogFilter, get_log, list_logs
+from db.sync.record_errors import FROM_THE_START
+from schemas.plugin.entities import ENTITIES
+from schemas.requests.lists import ALL_MODES, SOURCES, STATUSES
+
+LOGS_SHOWN = 50
+ERRORS_SHOWN = 50
+CHOICES = {"status": STATUSES, "entity": tuple(ENTITIES), "source": SOURCES, "mode": ALL_MODES}
+ACTIONS: dict[str, Callable[[UUID, UUID], Changed]] = {
+    "retry": retry,
+    "cancel": cancel,
+    "pause": pause,
+    "resume": resume,
+}
+
+
+def add_pages(blueprint: Blueprint) -> None:
+    blueprint.add_url_rule("/<uuid:store_id>/history", "history", show_history)
+    blueprint.add_url_rule("/<uuid:store_id>/history/rows", "history_rows", show_rows)
+    blueprint.add_url_rule("/<uuid:store_id>/logs/<uuid:log_id>", "log", show_log)
+    blueprint.add_url_rule("/<uuid:store_id>/logs/<uuid:log_id>/live", "log_live", show_log_live)
+    blueprint.add_url_rule("/<uuid:store_id>/logs/<uuid:log_id>/skipped.csv", "log_skipped", download_skipped)
+    blueprint.add_url_rule(
+        "/<uuid:store_id>/logs/<uuid:log_id>/<any(retry,cancel,pause,resume):action>",
+        "act_on_log",
+        act_on_log,
+        methods=["POST"],
+    )
+
+
+@store_page
+def show_history() -> str:
+    return render_template("console/history.html", page="history", choices=CHOICES, **_history())
+
+
+@store_page
+def show_rows() -> str:
+    return render_template("console/_history_rows.html", **_history())
+
+
+def _history() -> dict[str, Any]:
+    cursor = read_cursor(request.args)
+    filters = {name: _choice(name, allowed) for name, allowed in CHOICES.items()}
+    wanted = LogFilter(before=int(cursor[0]) if cursor else None, **filters)
+    store_id = current_store().id
+    with services().pool.connection() as conn, tenant(conn, store_id):
+        found = list_logs(conn, store_id, wanted, LOGS_SHOWN + 1)
+        rows = read_rows(conn, found[:LOGS_SHOWN])
+    kept = {name: value for name, value in filters.items() if value}
+    last = last_before_more(found, LOGS_SHOWN)
+    more = write_cursor(str(last.accepted_seq)) if last else None
+    return {"rows": rows, "filters": kept, "more": more, "is_first": cursor is None}
+
+
+def _choice(name: str, allowed: tuple[str, ...]) -> str | None:
+    value = request.args.get(name) or None
+    if value is not None and value not in allowed:
+        raise ApiError("VALIDATION_ERROR", f"The filter {name} must be one of " + ", ".join(allowed) + ".")
+    return value
+
+
+@store_page
+def show_log(log_id: UUID) -> str:
+    """The log, and its skipped records from the cursor on."""
+    after = _after(read_cursor(request.args))
+    return render_template("console/log.html", page="history", is_first=after == FROM_THE_START, **_log(log_id, after))
+
+
+@store_page
+def show_log_live(log_id: UUID) -> str:
+    return render_template("console/_log_live.html", is_first=True, **_log(log_id, FROM_THE_START))
+
+
+def _log(log_id: UUID, after: tuple[int, str]) -> dict[str, Any]:
+    store_id = current_store().id
+    row = _row(store_id, log_id)
+    errors = read_record_errors(store_id, log_id, after, ERRORS_SHOWN + 1)
+    last = last_before_more(errors, ERRORS_SHOWN)
+    more = write_cursor(str(last.record_index), last.field) if last else None
+    return {"row": row, "steps": timeline_of(row), "errors": errors[:ERRORS_SHOWN], "more": more}
+
+
+def _row(store_id: UUID, log_id: UUID) -> LogRow:
+    with services().pool.connection() as conn, tenant(conn, store_id):
+        return read_rows(conn, [existing(get_log(conn, store_id, log_id))])[0]
+
+
+def _after(cursor: list[str] | None) -> tuple[int, str]:
+    return (int(cursor[0]), cursor[1]) if cursor and len(cursor) == 2 else FROM_THE_START
+
+
+@store_page
+def download_skipped(log_id: UUID) -> Response:
+    store_id = current_store().id
+    _row(store_id, log_id)
+    return download_csv(store_id, log_id)
+
+
+@store_page
+def act_on_log(log_id: UUID, action: str) -> AnyResponse:
+    """Retry, cancel, pause or resume; where the state forbids it by now, the page says so."""
+    store_id = current_store().id
+    ACTIONS[action](store_id, log_id)
+    return redirect(url_for("console.log", store_id=store_id, log_id=log_id))

@@ -1,0 +1,163 @@
+"""The first pages: how a store does, and, for operators, how all of them do together."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+from flask import Blueprint, redirect, render_template, request, url_for
+from psycopg import Connection
+from werkzeug.wrappers import Response as AnyResponse
+
+from app.console.sessions import caller, current_store, operator_page, session_required, store_page
+from app.console.views.logs import read_rows
+from app.console.views.plots import DEFAULT_RANGE, RANGES, Range, begin_of, figures_of, series_of, totals_of
+from app.console.views.time_cursor import read_place, write_place, wrong_place
+from app.http.errors import ApiError
+from app.http.paging import last_before_more
+from app.http.services import services
+from app.usecases.pulled import PULLED
+from db.catalogue.entity_stats import list_stats
+from db.core.tenancy import tenant
+from db.insight.overview import (
+    StoreActivity,
+    count_finished,
+    count_finished_of_all,
+    count_items_of_all,
+    count_open,
+    count_open_of_all,
+    list_open_logs,
+    list_store_activity,
+)
+from db.outbound.overview import count_open_items
+from db.stores.stores import Store, get_store
+from db.sync.metadata import list_metadata
+from schemas.plugin.entities import ENTITIES
+from workers.outbound.planning.priorities import SLA_SECONDS
+
+OPEN_SHOWN = 12
+STORES_SHOWN = 25
+FAILED_HOURS = 24
+
+
+def add_pages(blueprint: Blueprint) -> None:
+    blueprint.add_url_rule("", "root", home)
+    blueprint.add_url_rule("/", "home", home)
+    blueprint.add_url_rule("/stores", "all_stores", show_all)
+    blueprint.add_url_rule("/stores/live", "all_stores_live", show_all_live)
+    blueprint.add_url_rule("/<uuid:store_id>/", "overview", show_overview)
+    blueprint.add_url_rule("/<uuid:store_id>/live", "overview_live", show_live)
+    blueprint.add_url_rule("/<uuid:store_id>/plots", "overview_plots", show_plots)
+
+
+@session_required
+def home() -> AnyResponse:
+    """A store's token leads to its store, an operator's to all."""
+    store_id = caller().store_id
+    return redirect(url_for("console.overview", store_id=store_id) if store_id else url_for("console.all_stores"))
+
+
+@store_page
+def show_overview() -> str:
+    return render_template("console/overview.html", page="overview", **_live(), **_plots())
+
+
+@store_page
+def show_live() -> str:
+    return render_template("console/_overview_live.html", **_live())
+
+
+@store_page
+def show_plots() -> str:
+    return render_template("console/_plots.html", **_plots())
+
+
+def _live() -> dict[str, Any]:
+    """What moves from second to second."""
+    store = current_store()
+    with services().pool.connection() as conn, tenant(conn, store.id):
+        opened = count_open(conn, store.id)
+        rows = read_rows(conn, list_open_logs(conn, store.id, OPEN_SHOWN))
+        stats, metadata = list_stats(conn, store.id), list_metadata(conn, store.id)
+        items = count_open_items(conn, store.id) if store.platform == "woocommerce" else []
+    entities = [name for name in ENTITIES if name in stats or name in metadata or name in PULLED[store.platform]]
+    return {
+        "opened": opened,
+        "rows": rows,
+        "entities": [(name, stats.get(name), metadata.get(name)) for name in entities],
+        "items": items,
+        "sla": SLA_SECONDS,
+    }
+
+
+def _plots() -> dict[str, Any]:
+    store, range_ = current_store(), _range()
+    begin = begin_of(range_, datetime.now(UTC))
+    with services().pool.connection() as conn, tenant(conn, store.id):
+        found = count_finished(conn, store.id, begin, range_.step)
+    return _figures(range_, begin, found)
+
+
+def _figures(range_: Range, begin: datetime, found: Any) -> dict[str, Any]:
+    series = series_of(found, range_, begin)
+    return {
+        "range": range_,
+        "ranges": list(RANGES.values()),
+        "totals": totals_of(found),
+        "series": series,
+        "figures": figures_of(series),
+    }
+
+
+def _range() -> Range:
+    name = request.args.get("range", DEFAULT_RANGE)
+    if name not in RANGES:
+        raise ApiError("VALIDATION_ERROR", "The range must be one of " + ", ".join(RANGES) + ".")
+    return RANGES[name]
+
+
+@operator_page
+def show_all() -> str:
+    """Totals over all stores, and the stores themselves, a page at a time."""
+    return render_template("console/all_stores.html", page="all", **_all_stores(), **_all_plots())
+
+
+@operator_page
+def show_all_live() -> str:
+    return render_template("console/_all_stores_live.html", **_all_stores())
+
+
+def _all_plots() -> dict[str, Any]:
+    range_ = _range()
+    begin = begin_of(range_, datetime.now(UTC))
+    with services().pool.connection() as conn:
+        found = count_finished_of_all(conn, begin, range_.step)
+    return _figures(range_, begin, found)
+
+
+def _all_stores() -> dict[str, Any]:
+    """What moves from second to second: what waits over all stores, and a page of them."""
+    after = _after(read_place(request.args))
+    since = datetime.now(UTC) - timedelta(hours=FAILED_HOURS)
+    with services().pool.connection() as conn:
+        opened, (waiting, overdue) = count_open_of_all(conn), count_items_of_all(conn)
+        found = list_store_activity(conn, after, since, STORES_SHOWN + 1)
+        shown = [(store, row) for row in found[:STORES_SHOWN] if (store := _store_of(conn, row)) is not None]
+    last = last_before_more(found, STORES_SHOWN)
+    more = write_place(last.created_at, str(last.store_id)) if last else None
+    page = {"stores": shown, "more": more, "is_first": after is None, "failed_hours": FAILED_HOURS}
+    return page | {"opened": opened, "waiting": waiting, "overdue": overdue}
+
+
+def _store_of(conn: Connection, row: StoreActivity) -> Store | None:
+    """Each read inside its own wall: what looks across stores returns ids and counts alone."""
+    with tenant(conn, row.store_id):
+        return get_store(conn, row.store_id)
+
+
+def _after(place: tuple[datetime, str] | None) -> tuple[datetime, UUID] | None:
+    try:
+        return (place[0], UUID(place[1])) if place else None
+    except ValueError:
+        raise wrong_place() from None

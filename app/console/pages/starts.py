@@ -1,0 +1,82 @@
+"""Starting a sync: choose, read once more what it will do, confirm."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from flask import Blueprint, redirect, render_template, request, url_for
+from werkzeug.wrappers import Response as AnyResponse
+
+from app.console.sessions import current_store, store_page
+from app.console.views.modes import MODES, summary_of
+from app.http.errors import ApiError
+from app.http.services import services
+from app.usecases.pulled import PULLED
+from app.usecases.pulls import start_run
+from db.core.tenancy import tenant
+from db.pulls.schedules import list_schedules
+from db.sync.metadata import list_metadata
+from schemas.requests.start_form import StartForm, WrongForm, read_start_form
+from workers.pulls.start import Wanted
+
+
+def add_pages(blueprint: Blueprint) -> None:
+    blueprint.add_url_rule("/<uuid:store_id>/start", "start", show_form)
+    blueprint.add_url_rule("/<uuid:store_id>/start/confirm", "confirm_start", confirm, methods=["POST"])
+    blueprint.add_url_rule("/<uuid:store_id>/start", "start_now", start, methods=["POST"])
+
+
+@store_page
+def show_form() -> str:
+    return _form({"entity": PULLED[current_store().platform][0], "mode": "incremental"}, {})
+
+
+@store_page
+def confirm() -> AnyResponse | str | tuple[str, int]:
+    """What will happen, in one sentence; or the form again, as it was filled in, with what is wrong."""
+    try:
+        form = _read()
+    except WrongForm as error:
+        return _form(request.form, error.problems), 400
+    sentence = summary_of(current_store().platform, form)
+    return render_template("console/start_confirm.html", page="start", form=form, sentence=sentence)
+
+
+@store_page
+def start() -> AnyResponse | tuple[str, int]:
+    """Start it; where one runs already, the form says so and leads there."""
+    try:
+        form = _read()
+    except WrongForm as error:
+        return _form(request.form, error.problems), 400
+    wanted = Wanted(form.entity, form.mode, form.days, form.stale_after_mins, max_records=form.max_records)
+    try:
+        log_id = start_run(wanted)
+    except ApiError as error:
+        if error.code != "CONFLICT":
+            raise
+        return _form(request.form, {"": error.message}, (error.details or {}).get("jobId")), 409
+    return redirect(url_for("console.log", store_id=current_store().id, log_id=log_id))
+
+
+def _read() -> StartForm:
+    platform = current_store().platform
+    return read_start_form(request.form, PULLED[platform], {mode.name: mode.numbers for mode in MODES[platform]})
+
+
+def _form(values: Any, problems: dict[str, str], running: str | None = None) -> str:
+    store = current_store()
+    with services().pool.connection() as conn, tenant(conn, store.id):
+        metadata = list_metadata(conn, store.id)
+        scheduled = list_schedules(conn, store.id)
+    return render_template(
+        "console/start.html",
+        page="start",
+        entities=PULLED[store.platform],
+        modes=MODES[store.platform],
+        values=values,
+        problems=problems,
+        running=running,
+        metadata=metadata,
+        scheduled=scheduled,
+    )

@@ -1,0 +1,174 @@
+"""One store: its tokens, shown once; its credentials, never shown; its schedules. And, for operators, a new store."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+from uuid import UUID
+
+from flask import Blueprint, redirect, render_template, request, url_for
+from werkzeug.wrappers import Response as AnyResponse
+
+from app.console.sessions import admin_page, current_store, may_administer, operator_page, store_page
+from app.console.views.modes import MODES
+from app.http.errors import ApiError, not_found
+from app.http.services import services
+from app.usecases.pulled import PULLED
+from app.usecases.schedules import MODES as SCHEDULED_MODES
+from app.usecases.schedules import make_schedule
+from app.usecases.stores import TOKEN_ROLES, add_token, create_store, rotate_token, set_credentials
+from db.core.tenancy import tenant
+from db.pulls.schedules import delete_schedule, list_schedules, put_schedule
+from db.stores.tokens import list_tokens, revoke_token
+from schemas.requests.start_form import WrongForm
+from schemas.requests.store_forms import CREDENTIALS, read_credentials_form, read_schedule_form, read_store_form
+from workers.processes.schedules import Timing, WrongSchedule
+
+TOKENS_SHOWN = 50
+GRACE_HOURS = (0, 1, 24, 168)
+
+Page = AnyResponse | str | tuple[str, int]
+
+
+def add_pages(blueprint: Blueprint) -> None:
+    root = "/<uuid:store_id>/store"
+    post = ["POST"]
+    blueprint.add_url_rule(root, "store", show_store)
+    blueprint.add_url_rule(f"{root}/tokens", "create_token", create_token, methods=post)
+    blueprint.add_url_rule(f"{root}/tokens/rotate", "rotate_token", rotate, methods=post)
+    blueprint.add_url_rule(f"{root}/tokens/<uuid:token_id>/revoke", "revoke_token", revoke, methods=post)
+    blueprint.add_url_rule(f"{root}/credentials", "put_credentials", put_credentials, methods=post)
+    blueprint.add_url_rule(f"{root}/schedules", "put_schedule", put_store_schedule, methods=post)
+    blueprint.add_url_rule(f"{root}/schedules/<entity>/remove", "remove_schedule", remove_schedule, methods=post)
+    blueprint.add_url_rule("/stores/new", "new_store", show_new_store)
+    blueprint.add_url_rule("/stores/new", "create_store", create_new_store, methods=post)
+
+
+@store_page
+def show_store() -> str:
+    return _page()
+
+
+def _page(**more: Any) -> str:
+    """All of the store's parts; `problems` of the form named by `form`, with its `values`."""
+    store = current_store()
+    with services().pool.connection() as conn, tenant(conn, store.id):
+        tokens = list_tokens(conn, store.id, TOKENS_SHOWN) if may_administer() else []
+        schedules = list_schedules(conn, store.id)
+    defaults: dict[str, Any] = {"form": None, "values": {}, "problems": {}, "new_token": None}
+    return render_template(
+        "console/store.html",
+        page="store",
+        tokens=tokens,
+        schedules=schedules,
+        roles=TOKEN_ROLES,
+        grace_hours=GRACE_HOURS,
+        credential_fields=CREDENTIALS[store.platform],
+        entities=PULLED[store.platform],
+        modes=[mode for mode in MODES[store.platform] if mode.name in SCHEDULED_MODES],
+        **(defaults | more),
+    )
+
+
+@admin_page
+def create_token() -> Page:
+    """The token is on the answer and nowhere else: a page that is read again shows it no more."""
+    role = _role()
+    with services().pool.connection() as conn:
+        token = add_token(conn, current_store().id, role)
+    return _page(new_token=token, new_role=role)
+
+
+@admin_page
+def rotate() -> Page:
+    """A new token; the newest one before it lives on for the grace that was chosen, all older ones end."""
+    role, grace = _role(), request.form.get("grace_hours", "")
+    if grace not in {str(hours) for hours in GRACE_HOURS}:
+        raise ApiError("VALIDATION_ERROR", "Choose how long the token before may live on.")
+    with services().pool.connection() as conn:
+        token = rotate_token(conn, current_store().id, role, timedelta(hours=int(grace)))
+    if token is None:
+        raise not_found()
+    return _page(new_token=token, new_role=role)
+
+
+def _role() -> str:
+    role = request.form.get("role", "")
+    if role not in TOKEN_ROLES:
+        raise ApiError("VALIDATION_ERROR", "Choose what the token is for: " + " or ".join(TOKEN_ROLES) + ".")
+    return role
+
+
+@admin_page
+def revoke(token_id: UUID) -> AnyResponse:
+    store_id = current_store().id
+    with services().pool.connection() as conn, tenant(conn, store_id):
+        if not revoke_token(conn, store_id, token_id):
+            raise ApiError("CONFLICT", "This token has ended already, or is none of this store's.")
+    return _back("revoked")
+
+
+@admin_page
+def put_credentials() -> Page:
+    """What is wrong is told; what was typed is not repeated."""
+    store, secret_key = current_store(), services().settings.secret_key
+    if secret_key is None:
+        raise ApiError("CONFLICT", "Credentials can't be kept: SECRET_KEY is not set.")
+    try:
+        credentials = read_credentials_form(request.form, store.platform)
+    except WrongForm as error:
+        return _page(form="credentials", problems=error.problems), 400
+    with services().pool.connection() as conn:
+        set_credentials(conn, secret_key, store.id, credentials)
+    return _back("credentials")
+
+
+@store_page
+def put_store_schedule() -> Page:
+    store = current_store()
+    modes = [mode.name for mode in MODES[store.platform] if mode.name in SCHEDULED_MODES]
+    try:
+        asked = read_schedule_form(request.form, PULLED[store.platform], modes)
+        timing = Timing(asked.cron, asked.every_seconds)
+        schedule = make_schedule(asked.entity, asked.mode, asked.stale_after_mins, timing)
+    except WrongForm as error:
+        return _page(form="schedule", values=request.form, problems=error.problems), 400
+    except WrongSchedule as error:
+        return _page(form="schedule", values=request.form, problems={"cron": f"{error}".capitalize() + "."}), 400
+    with services().pool.connection() as conn, tenant(conn, store.id):
+        put_schedule(conn, store.id, schedule)
+    return _back("scheduled")
+
+
+@store_page
+def remove_schedule(entity: str) -> AnyResponse:
+    store_id = current_store().id
+    with services().pool.connection() as conn, tenant(conn, store_id):
+        if not delete_schedule(conn, store_id, entity):
+            raise not_found()
+    return _back("unscheduled")
+
+
+def _back(done: str) -> AnyResponse:
+    return redirect(url_for("console.store", store_id=current_store().id, done=done))
+
+
+@operator_page
+def show_new_store() -> str:
+    return render_template("console/new_store.html", page="all", values={}, problems={}, platforms=CREDENTIALS)
+
+
+@operator_page
+def create_new_store() -> Page:
+    """The store with its first token, shown this once."""
+    try:
+        asked = read_store_form(request.form)
+    except WrongForm as error:
+        values = request.form
+        page = render_template(
+            "console/new_store.html", page="all", values=values, problems=error.problems, platforms=CREDENTIALS
+        )
+        return page, 400
+    with services().pool.connection() as conn:
+        made = create_store(conn, asked.name, asked.platform, asked.url, "admin")
+    return render_template("console/store_made.html", page="all", made=made, name=asked.name)

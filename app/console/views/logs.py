@@ -1,0 +1,136 @@
+"""A log as the pages show it: how far it is, what happens to it now, and what may be done about it. Pure but for one read."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from psycopg import Connection
+
+from app.console.views.bars import Part, parts_of, percent_of
+from app.console.views.formatting import ago, duration, number
+from app.usecases.pulls import job_answers
+from db.sync.logs import LogView
+
+
+@dataclass(frozen=True, slots=True)
+class LogRow:
+    """`percent` None: nobody knows how much there is. `took` in seconds, until now where it has not ended."""
+
+    log: LogView
+    progress: dict[str, Any] | None
+    options: dict[str, Any]
+    percent: float | None
+    note: str
+    took: float | None
+    parts: list[Part]
+
+    @property
+    def is_open(self) -> bool:
+        return self.log.status in ("running", "paused")
+
+    @property
+    def is_pull(self) -> bool:
+        return self.log.source != "plugin"
+
+    @property
+    def actions(self) -> list[str]:
+        """What its state allows."""
+        if self.log.status == "running":
+            return ["pause", "cancel"] if self.is_pull else ["cancel"]
+        return {"paused": ["resume", "cancel"], "failed": ["retry"]}.get(self.log.status, [])
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One moment in a log's life."""
+
+    at: datetime | None
+    title: str
+    detail: str = ""
+    kind: str = "done"
+
+
+def read_rows(conn: Connection, logs: list[LogView]) -> list[LogRow]:
+    return [row_of(log, answer) for log, answer in zip(logs, job_answers(conn, logs), strict=True)]
+
+
+def row_of(log: LogView, answer: dict[str, Any]) -> LogRow:
+    now = datetime.now(UTC)
+    progress = answer.get("progress")
+    return LogRow(
+        log=log,
+        progress=progress,
+        options=answer.get("options") or {},
+        percent=percent_of(log, answer),
+        note=_note(log, progress, now),
+        took=_took(log, now),
+        parts=parts_of(log),
+    )
+
+
+def _took(log: LogView, now: datetime) -> float | None:
+    if log.started_at is None:
+        return None
+    return ((log.finished_at or now) - log.started_at).total_seconds()
+
+
+def _note(log: LogView, progress: dict[str, Any] | None, now: datetime) -> str:
+    if log.status == "paused":
+        return "stands still until it is resumed"
+    if log.status != "running":
+        return log.error_message or ""
+    if log.phase == "retrying":
+        why = f": {log.error_message}" if log.error_message else ""
+        return f"attempt {log.attempts} came to nothing, the next is due {ago(log.next_attempt_at, now)}{why}"
+    if log.phase == "queued":
+        return f"waits for a worker since {ago(log.accepted_at, now).removesuffix(' ago')}"
+    return _progress_note(progress) if progress else "is being applied, all records at once"
+
+
+def _progress_note(progress: dict[str, Any]) -> str:
+    parts = [f"page {number(progress['pages'])}", _records(progress)]
+    if progress["recordsPerSecond"]:
+        parts.append(f"{number(round(progress['recordsPerSecond']))} a second")
+    if progress["etaSeconds"] is not None:
+        parts.append(f"about {duration(max(progress['etaSeconds'], 10))} left")
+    return ", ".join(parts)
+
+
+def _records(progress: dict[str, Any]) -> str:
+    total = f" of {number(progress['total'])}" if progress["total"] is not None else ""
+    return f"{number(progress['records'])}{total} records"
+
+
+def timeline_of(row: LogRow) -> list[Step]:
+    """From acceptance to the end, or to what comes next."""
+    log = row.log
+    began = f"request {log.request_id}" if log.request_id else ""
+    steps = [Step(log.accepted_at, "Started by a person or schedule" if row.is_pull else "Accepted, durable", began)]
+    if log.started_at:
+        attempts = f"attempt {log.attempts}" if log.attempts > 1 else ""
+        steps.append(Step(log.started_at, "A worker took it", attempts))
+    if row.progress and row.progress["pages"]:
+        steps.append(Step(None, f"{number(row.progress['pages'])} pages read", _records(row.progress)))
+    if log.status == "running":
+        steps.append(Step(_next_at(log), _now_title(log), row.note, "now"))
+    elif log.status == "paused":
+        steps.append(Step(None, "Paused", row.note, "now"))
+    else:
+        steps.append(Step(log.finished_at, log.status.capitalize(), _end(row), log.status))
+    return steps
+
+
+def _next_at(log: LogView) -> datetime | None:
+    return log.next_attempt_at if log.phase == "retrying" else None
+
+
+def _now_title(log: LogView) -> str:
+    return {"queued": "Waiting", "retrying": "Will be tried again"}.get(log.phase or "", "In progress")
+
+
+def _end(row: LogRow) -> str:
+    if row.log.error_code:
+        return f"{row.log.error_code}: {row.log.error_message or ''}"
+    return f"after {duration(row.took)}" if row.took is not None else ""

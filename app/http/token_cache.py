@@ -1,0 +1,35 @@
+"""Remembers for a second who is behind a token, so that a busy plugin costs one look-up a second and not one a request."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from db.stores.tokens import Caller
+
+REMEMBERED_SECONDS = 1.0  # and so the longest that a revoked token still opens a door
+MOST_REMEMBERED = 10_000
+
+
+@dataclass(slots=True)
+class Callers:
+    """Known tokens by SHA-256. An unknown one is never remembered: it may be created the next moment."""
+
+    clock: Callable[[], float] = time.monotonic
+    _known: dict[bytes, tuple[float, Caller]] = field(default_factory=dict)
+
+    def get(self, sha256: bytes, look_up: Callable[[bytes], Caller | None]) -> Caller | None:
+        """The caller, from memory or from `look_up`. Threads may look up the same token twice; both find the same."""
+        now = self.clock()
+        remembered = self._known.get(sha256)
+        if remembered is not None and now < remembered[0]:
+            return remembered[1]
+        caller = look_up(sha256)
+        if caller is None:
+            self._known.pop(sha256, None)
+            return None
+        if len(self._known) >= MOST_REMEMBERED:
+            self._known = {}
+        self._known[sha256] = (now + REMEMBERED_SECONDS, caller)
+        return caller

@@ -1,0 +1,108 @@
+"""Builds the Flask application: routes, errors, a request id on every answer, one log line a request."""
+
+from __future__ import annotations
+
+import random
+import re
+import time
+
+import structlog
+from flask import Flask, Response, g, request
+
+from app.api import (
+    coverage,
+    customers,
+    erp,
+    health,
+    ingest,
+    jobs,
+    metrics,
+    schedules,
+    shopify,
+    status,
+    tiktok,
+    woocommerce,
+    woocommerce_intake,
+    woocommerce_views,
+)
+from app.api import openapi as contract
+from app.console.blueprint import add_console, render_error
+from app.http.errors import register_errors
+from app.http.json_encoder import JsonAnswers
+from app.http.limits import RateLimiter, waiting_room
+from app.http.services import EXTENSION, Services
+from app.http.token_cache import Callers
+from app.metrics.facts import FactsCollector
+from app.metrics.pool import PoolWatch
+from app.metrics.requests import note_request, route_of
+from app.settings.environment import Settings
+from app.settings.logs import get_logger
+from db.core.pool import open_pool
+from schemas.base.privacy import email_hasher
+from workers.core.queues import WakeUp, connect
+
+REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
+OUTBOUND = (erp, woocommerce, woocommerce_intake, woocommerce_views)
+ROUTES = (
+    *(ingest, customers, jobs, status, shopify, tiktok, coverage, schedules),
+    *OUTBOUND,
+    *(health, metrics, contract),
+)
+SHARE_FOR_SHOPS = 4  # one thread in so many, at most, may wait for a shop's answer
+QUIET = ("/healthz", "/readyz", "/metrics")  # asked every few seconds, and with nothing to tell
+
+log = get_logger(__name__)
+
+
+def create_app(settings: Settings, database_url: str, redis_url: str) -> Flask:
+    """The API over the given servers; it connects lazily, so it starts while they are away."""
+    app = Flask("sluice", static_folder=None)
+    app.json = JsonAnswers(app)
+    wake_up = WakeUp(connect(redis_url))
+    pool = open_pool(database_url, settings.db_pool_size, "api", prepare_threshold=settings.prepare_threshold)
+    app.extensions[EXTENSION] = Services(
+        settings=settings,
+        pool=pool,
+        wake_up=wake_up,
+        limiter=RateLimiter(wake_up, settings.rate_limit_per_minute),
+        callers=Callers(),
+        waiting_room=waiting_room(settings.max_waiters),
+        shop_room=waiting_room(max(settings.web_threads // SHARE_FOR_SHOPS, 1)),
+        hash_email=email_hasher(settings.email_hash_key),
+        pool_watch=PoolWatch(pool),
+        facts=FactsCollector(database_url, wake_up.redis),
+    )
+    for group in ROUTES:
+        app.register_blueprint(group.blueprint)
+    add_console(app)
+    register_errors(app, pool, render_error)
+    app.before_request(_begin_request)
+    app.after_request(_end_request)
+    return app
+
+
+def _begin_request() -> None:
+    """Take the caller's request id where it is harmless, else make one; it runs through logs and jobs."""
+    given = request.headers.get("X-Request-Id", "")
+    g.request_id = given if REQUEST_ID.fullmatch(given) else _new_request_id()
+    g.began = time.monotonic()
+    structlog.contextvars.clear_contextvars()
+    structlog.contextvars.bind_contextvars(request_id=g.request_id)
+
+
+def _new_request_id() -> str:
+    """128 random bits: a name to search the logs for and no secret, so it need not cost a system call."""
+    return f"{random.getrandbits(128):032x}"
+
+
+def _end_request(response: Response) -> Response:
+    response.headers.add("X-Request-Id", g.request_id)
+    response.headers.setdefault("Cache-Control", "no-store")
+    response.headers.add("X-Content-Type-Options", "nosniff")
+    # The rule and not the path: an unknown path may hold anything.
+    route, seconds = route_of(request.url_rule), time.monotonic() - g.began
+    method, status, code = request.method, response.status_code, g.get("error_code")
+    note_request(method, route, status, seconds, code)
+    if request.path not in QUIET:
+        log.info("request", method=method, route=route, status=status, code=code, seconds=round(seconds, 4))
+    return response

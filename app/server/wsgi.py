@@ -1,0 +1,22 @@
+"""What gunicorn serves: the application of this process's environment."""
+
+from __future__ import annotations
+
+import os
+import sys
+
+from app.http.services import EXTENSION
+from app.server.factory import create_app
+from app.settings.environment import SettingsError, load_settings
+from app.settings.logs import configure_logging
+from app.stack.endpoints import resolve
+from app.stack.errors import StackError
+
+try:
+    _settings = load_settings(os.environ)
+    configure_logging(_settings.log_level, _settings.log_format)
+    _endpoints = resolve(_settings)
+except (SettingsError, StackError) as error:
+    sys.exit(str(error))
+application = create_app(_settings, _endpoints.database_url, _endpoints.redis_url)
+application.extensions[EXTENSION].pool_watch.keep_looking()

@@ -1,0 +1,187 @@
+"""Every setting, read from the environment in this one place; a wrong one refuses to start and names itself."""
+
+from __future__ import annotations
+
+from collections import ChainMap
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+from typing import TypeVar
+
+from app.settings.values import one_of, secret, text, url, whole, yes_or_no
+
+T = TypeVar("T")
+
+LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR")
+LOG_FORMATS = ("console", "json")
+PREPARE_AFTER = 5  # uses of a statement, as psycopg has it
+
+
+class SettingsError(ValueError):
+    """One or more settings are wrong. The message has one line for each, naming it and what it should be."""
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """The settings of one process. The comment beside each is its row in the README."""
+
+    database_url: str | None  # None: embedded servers under data_dir
+    migration_database_url: str | None
+    redis_url: str | None
+    data_dir: Path
+    host: str
+    port: int
+    web_workers: int
+    web_threads: int
+    workers: int
+    log_level: str
+    log_format: str
+    secret_key: str | None = field(repr=False)
+    email_hash_key: str | None = field(repr=False)
+    max_batch_records: int
+    max_body_bytes: int
+    max_attempts: int
+    retention_days: int
+    rate_limit_per_minute: int
+    max_open_logs_per_store: int
+    queue_window: int
+    db_pool_size: int
+    max_waiters: int
+    pull_workers: int
+    pull_turn_seconds: int
+    push_workers: int
+    push_cache_seconds: int
+    metrics_token: str | None = field(repr=False)
+    alert_webhook_url: str | None = field(repr=False)
+    alert_running_seconds: int
+    alert_zero_runs: int
+    alert_skipped_percent: int
+    alert_watermark_seconds: int
+    allow_http_shops: bool
+    tiktok_calls_per_second: int
+    prepared_statements: bool
+    trusted_proxies: int
+
+    @property
+    def prepare_threshold(self) -> int | None:
+        """After how many uses a statement is prepared; None: never, as sessions change behind a pooler."""
+        return PREPARE_AFTER if self.prepared_statements else None
+
+
+@dataclass(frozen=True, slots=True)
+class _Reader:
+    """Reads one variable after the other; `wrong` collects what is to be said of them."""
+
+    environ: Mapping[str, str]
+    wrong: list[str] = field(default_factory=list)
+
+    def __call__(self, name: str, parse: Callable[[str], T], default: T) -> T:
+        value = self.environ.get(name, "").strip()
+        if not value:
+            return default
+        try:
+            return parse(value)
+        except ValueError as error:
+            self.wrong.append(f"{name} must be {error}")
+            return default
+
+
+def load_settings(environ: Mapping[str, str]) -> Settings:
+    """Read the settings from `environ`, normally `os.environ`; an empty variable counts as unset.
+
+    Raises SettingsError that names every wrong variable at once.
+    """
+    read = _Reader(environ)
+    parts = [subject(read).keywords for subject in (_servers, _processes, _intake, _platforms, _watching)]
+    wrong = read.wrong + _half_configured({name for name, value in environ.items() if value.strip()})
+    if wrong:
+        raise SettingsError("\n".join(wrong))
+    return Settings(**ChainMap(*parts))
+
+
+# Each subject is a partial call, so that mypy holds the names and types against those of Settings.
+
+
+def _servers(read: _Reader) -> partial[Settings]:
+    """Where data is kept, and with which keys."""
+    return partial(
+        Settings,
+        database_url=read("DATABASE_URL", url("postgresql", "postgres"), None),
+        migration_database_url=read("MIGRATION_DATABASE_URL", url("postgresql", "postgres"), None),
+        redis_url=read("REDIS_URL", url("redis", "rediss", "unix"), None),
+        data_dir=Path(read("DATA_DIR", text, ".data")).absolute(),
+        secret_key=read("SECRET_KEY", secret, None),
+        email_hash_key=read("EMAIL_HASH_KEY", secret, None),
+        db_pool_size=read("DB_POOL_SIZE", whole(1, 100), 8),
+        prepared_statements=read("PREPARED_STATEMENTS", yes_or_no, True),
+    )
+
+
+def _processes(read: _Reader) -> partial[Settings]:
+    """How many processes there are, where they listen, and what they log."""
+    return partial(
+        Settings,
+        host=read("HOST", text, "127.0.0.1"),
+        port=read("PORT", whole(1, 65535), 8000),
+        web_workers=read("WEB_WORKERS", whole(1, 64), 2),
+        web_threads=read("WEB_THREADS", whole(1, 64), 8),
+        workers=read("WORKERS", whole(1, 64), 2),
+        pull_workers=read("PULL_WORKERS", whole(1, 64), 1),
+        push_workers=read("PUSH_WORKERS", whole(1, 64), 2),
+        trusted_proxies=read("TRUSTED_PROXIES", whole(0, 8), 0),
+        log_level=read("LOG_LEVEL", one_of(*LOG_LEVELS), "INFO"),
+        log_format=read("LOG_FORMAT", one_of(*LOG_FORMATS), "console"),
+    )
+
+
+def _intake(read: _Reader) -> partial[Settings]:
+    """What a store may send, and how long it is kept."""
+    return partial(
+        Settings,
+        max_batch_records=read("MAX_BATCH_RECORDS", whole(1, 100_000), 5000),
+        max_body_bytes=read("MAX_BODY_BYTES", whole(1024, 256 * 1024 * 1024), 16 * 1024 * 1024),
+        max_attempts=read("MAX_ATTEMPTS", whole(1, 20), 5),
+        retention_days=read("RETENTION_DAYS", whole(1, 3650), 30),
+        rate_limit_per_minute=read("RATE_LIMIT_PER_MINUTE", whole(1, 1_000_000), 1200),
+        max_open_logs_per_store=read("MAX_OPEN_LOGS_PER_STORE", whole(1, 1_000_000), 2000),
+        queue_window=read("QUEUE_WINDOW", whole(1, 1000), 8),
+        max_waiters=read("MAX_WAITERS", whole(0, 64), 4),
+    )
+
+
+def _platforms(read: _Reader) -> partial[Settings]:
+    """How the platforms are read and written."""
+    return partial(
+        Settings,
+        pull_turn_seconds=read("PULL_TURN_SECONDS", whole(1, 3600), 60),
+        push_cache_seconds=read("PUSH_CACHE_SECONDS", whole(1, 366 * 24 * 3600), 24 * 3600),
+        allow_http_shops=read("ALLOW_HTTP_SHOPS", yes_or_no, False),
+        tiktok_calls_per_second=read("TIKTOK_CALLS_PER_SECOND", whole(1, 1000), 20),
+    )
+
+
+def _watching(read: _Reader) -> partial[Settings]:
+    """Who is told of what, and from when on."""
+    return partial(
+        Settings,
+        metrics_token=read("METRICS_TOKEN", secret, None),
+        alert_webhook_url=read("ALERT_WEBHOOK_URL", url("https", "http"), None),
+        alert_running_seconds=read("ALERT_RUNNING_SECONDS", whole(1, 604_800), 900),
+        alert_zero_runs=read("ALERT_ZERO_RUNS", whole(0, 10), 3),
+        alert_skipped_percent=read("ALERT_SKIPPED_PERCENT", whole(0, 100), 20),
+        alert_watermark_seconds=read("ALERT_WATERMARK_SECONDS", whole(1, 31_536_000), 3600),
+    )
+
+
+def _half_configured(given: set[str]) -> list[str]:
+    """Own servers come as a pair, and need an own key: a generated one would be lost with the container."""
+    wrong = []
+    missing = {"DATABASE_URL", "REDIS_URL"} - given
+    if len(missing) == 1:
+        wrong.append(
+            f"{missing.pop()} must be set too: DATABASE_URL and REDIS_URL are set both, or neither (embedded servers)"
+        )
+    if "DATABASE_URL" in given and "SECRET_KEY" not in given:
+        wrong.append("SECRET_KEY must be set when DATABASE_URL is: it encrypts platform credentials")
+    return wrong

@@ -1,0 +1,33 @@
+"""Reads all that is known of one record, for `explain` to judge."""
+
+from __future__ import annotations
+
+from psycopg import Connection
+
+from app.usecases.explain import Known
+from app.usecases.pulls import platform_of
+from db.insight.explain import get_last_skip, get_log_of_seq, get_stored_record
+from db.stores.stores import Store
+from db.sync.coverage import list_covered
+from db.sync.metadata import get_metadata
+from db.sync.stale_arrivals import get_stale_arrival
+from workers.pulls.watermark import holes
+
+
+def read_known(conn: Connection, store: Store, entity: str, external_id: int) -> Known:
+    """`external_id` is the number that the store's own platform gave the record."""
+    platform = platform_of(store)
+    stored = get_stored_record(conn, store.id, platform, entity, external_id)
+    covered = list_covered(conn, store.id, entity)
+    return Known(
+        platform=platform,
+        entity=entity,
+        external_id=external_id,
+        stored=stored,
+        log_id=get_log_of_seq(conn, store.id, stored.accepted_seq) if stored else None,
+        skip=get_last_skip(conn, store.id, entity, external_id),
+        stale=get_stale_arrival(conn, store.id, entity, external_id),
+        metadata=get_metadata(conn, store.id, entity),
+        covered=covered,
+        holes=holes(covered),
+    )

@@ -1,0 +1,183 @@
+"""Episodes of what is wrong with a store: what they are found by, when they began and ended, and who was told."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from psycopg import Connection
+from psycopg.rows import class_row
+
+from db.core.sql import queries
+
+SQL = queries(__file__)
+
+
+@dataclass(frozen=True, slots=True)
+class Failures:
+    """Failed logs of a store, entity and source that no later run made good; `log_id` is the last of them."""
+
+    store_id: UUID
+    entity: str
+    source: str
+    failed: int
+    log_id: UUID
+
+
+@dataclass(frozen=True, slots=True)
+class LongRunning:
+    """What has run for longest in a store and queue."""
+
+    store_id: UUID
+    queue: str
+    running_seconds: float
+    log_id: UUID
+
+
+@dataclass(frozen=True, slots=True)
+class RecentRuns:
+    """The last completed runs of a store, entity and source: the newest `zero_runs` had no record, an older one may have."""
+
+    store_id: UUID
+    entity: str
+    source: str
+    runs: int
+    zero_runs: int
+    had_rows: bool
+    received: int
+    invalid: int
+    log_id: UUID
+
+
+@dataclass(frozen=True, slots=True)
+class OldWatermark:
+    """A scheduled pull that does not keep up with its own step."""
+
+    store_id: UUID
+    entity: str
+    age_seconds: float
+    step_seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class OpenAlert:
+    """An episode that has not ended."""
+
+    store_id: UUID
+    id: UUID
+    kind: str
+    entity: str
+    source: str
+
+
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """What somebody has to be told: that an episode began, or, once that is told, that it ended."""
+
+    store_id: UUID
+    id: UUID
+    kind: str
+    entity: str
+    source: str
+    log_id: UUID | None
+    measured: float
+    threshold: float
+    raised_at: datetime
+    recovered_at: datetime | None
+    raise_told: bool
+    tries: int
+    is_logged: bool
+
+
+def mark_tick(conn: Connection, seconds: float) -> None:
+    """Say that a dispatcher lives, and how long its tick took."""
+    conn.execute(SQL["mark_tick"], {"seconds": seconds})
+
+
+def claim_watch(conn: Connection, pause: float) -> bool:
+    """Whether the caller is the one to look now; nobody else is until its transaction ends and `pause` seconds are over."""
+    return conn.execute(SQL["claim_watch"], {"pause": pause}).fetchone() is not None
+
+
+def watch_failures(conn: Connection, quiet: float) -> list[Failures]:
+    """What failed within `quiet` seconds, or has not completed since."""
+    with conn.cursor(row_factory=class_row(Failures)) as cursor:
+        return cursor.execute(SQL["watch_failures"], {"quiet": quiet}).fetchall()
+
+
+def watch_running(conn: Connection, longest: float) -> list[LongRunning]:
+    """What runs for more than `longest` seconds."""
+    with conn.cursor(row_factory=class_row(LongRunning)) as cursor:
+        return cursor.execute(SQL["watch_running"], {"longest": longest}).fetchall()
+
+
+def watch_runs(conn: Connection, recent: int) -> list[RecentRuns]:
+    """Of the last `recent` completed runs of each store, entity and source: where one was empty or a record invalid."""
+    with conn.cursor(row_factory=class_row(RecentRuns)) as cursor:
+        return cursor.execute(SQL["watch_runs"], {"recent": recent}).fetchall()
+
+
+def watch_watermarks(conn: Connection, longest: float) -> list[OldWatermark]:
+    """What lags by more than its schedule's step and `longest` seconds."""
+    with conn.cursor(row_factory=class_row(OldWatermark)) as cursor:
+        return cursor.execute(SQL["watch_watermarks"], {"longest": longest}).fetchall()
+
+
+def list_open_alerts(conn: Connection) -> list[OpenAlert]:
+    with conn.cursor(row_factory=class_row(OpenAlert)) as cursor:
+        return cursor.execute(SQL["list_open_alerts"]).fetchall()
+
+
+def insert_alert(
+    conn: Connection,
+    store_id: UUID,
+    alert_id: UUID,
+    about: tuple[str, str, str],
+    log_id: UUID | None,
+    measured: float,
+    threshold: float,
+) -> None:
+    """Open an episode. `about`: kind, entity, source."""
+    kind, entity, source = about
+    parameters = {
+        "store_id": store_id,
+        "id": alert_id,
+        "kind": kind,
+        "entity": entity,
+        "source": source,
+        "log_id": log_id,
+        "measured": measured,
+        "threshold": threshold,
+    }
+    conn.execute(SQL["insert_alert"], parameters)
+
+
+def recover_alert(conn: Connection, store_id: UUID, alert_id: UUID) -> None:
+    """End an episode."""
+    conn.execute(SQL["recover_alert"], {"store_id": store_id, "id": alert_id})
+
+
+def claim_notices(conn: Connection, hold: float, most: int) -> list[Notice]:
+    """Have at most `most` notices for `hold` seconds; what is neither noted as told nor postponed by then is due again."""
+    with conn.cursor(row_factory=class_row(Notice)) as cursor:
+        return cursor.execute(SQL["claim_notices"], {"hold": hold, "most": most}).fetchall()
+
+
+def note_raise_told(conn: Connection, store_id: UUID, alert_id: UUID) -> None:
+    conn.execute(SQL["note_raise_told"], {"store_id": store_id, "id": alert_id})
+
+
+def note_recovery_told(conn: Connection, store_id: UUID, alert_id: UUID) -> None:
+    conn.execute(SQL["note_recovery_told"], {"store_id": store_id, "id": alert_id})
+
+
+def postpone_notice(conn: Connection, store_id: UUID, alert_id: UUID, seconds: float) -> None:
+    """Nobody took it: it is due again after so many seconds."""
+    conn.execute(SQL["postpone_notice"], {"store_id": store_id, "id": alert_id, "seconds": seconds})
+
+
+def prune_alerts(conn: Connection, days: int) -> int:
+    """Delete episodes that ended more than `days` days ago; returns how many."""
+    row = conn.execute(SQL["prune_alerts"], {"days": days}).fetchone()
+    return int(row[0]) if row else 0

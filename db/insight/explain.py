@@ -1,0 +1,60 @@
+"""What is known of one record by its platform's id: the row, the log that wrote it, the log that skipped it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from psycopg import Connection
+from psycopg.rows import class_row
+
+from db.core.sql import Platform, by_platform, queries
+
+SQL = queries(__file__)
+KEYED = {
+    "orders": (by_platform(SQL, "order"), "get_stored_order"),
+    "products": (by_platform(SQL, "product"), "get_stored_product"),
+    "customers": (by_platform(SQL, "customer"), "get_stored_customer"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class StoredRecord:
+    """The version that stands, and when it was written; `created_at` is the platform's."""
+
+    source_updated_at: datetime
+    accepted_seq: int
+    synced_at: datetime
+    created_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class Skip:
+    """Why a log skipped the record."""
+
+    log_id: UUID
+    field: str
+    code: str
+    reason: str
+    skipped_at: datetime
+
+
+def get_stored_record(
+    conn: Connection, store_id: UUID, platform: Platform, entity: str, external_id: int
+) -> StoredRecord | None:
+    texts, name = KEYED[entity]
+    with conn.cursor(row_factory=class_row(StoredRecord)) as cursor:
+        return cursor.execute(texts[platform][name], {"store_id": store_id, "external_id": external_id}).fetchone()
+
+
+def get_log_of_seq(conn: Connection, store_id: UUID, accepted_seq: int) -> UUID | None:
+    """The log that wrote a version; None once it has been pruned."""
+    row = conn.execute(SQL["get_log_of_seq"], {"store_id": store_id, "accepted_seq": accepted_seq}).fetchone()
+    return row[0] if row else None
+
+
+def get_last_skip(conn: Connection, store_id: UUID, entity: str, external_id: int) -> Skip | None:
+    parameters = {"store_id": store_id, "entity": entity, "external_id": external_id}
+    with conn.cursor(row_factory=class_row(Skip)) as cursor:
+        return cursor.execute(SQL["get_last_skip"], parameters).fetchone()

@@ -1,0 +1,107 @@
+"""Facts about all stores together, as counts and ages: what `/metrics` shows of PostgreSQL."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from psycopg import Connection
+from psycopg.rows import class_row
+
+from db.core.sql import queries
+
+SQL = queries(__file__)
+
+
+@dataclass(frozen=True, slots=True)
+class LogGroup:
+    """Logs that are running, paused or failed; `oldest_seconds` since the first of them was accepted."""
+
+    entity: str
+    source: str
+    queue: str
+    status: str
+    phase: str | None
+    logs: int
+    oldest_seconds: float
+    most_attempts: int
+
+
+@dataclass(frozen=True, slots=True)
+class Totals:
+    """Since the installation began: logs by how they ended, their attempts, and records by outcome."""
+
+    entity: str
+    source: str
+    completed: int
+    failed: int
+    cancelled: int
+    attempts: int
+    inserted: int
+    updated: int
+    unchanged: int
+    stale: int
+    invalid: int
+    existing: int
+
+
+@dataclass(frozen=True, slots=True)
+class Watermarks:
+    """Of the scheduled pulls of one platform and entity; None where nothing was measured yet."""
+
+    platform: str
+    entity: str
+    age_seconds: float | None
+    lateness_seconds: float | None
+    overlap_seconds: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class ItemGroup:
+    """Outbound items that have not ended well yet; `overdue` of them are past their deadline."""
+
+    sync_type: str
+    status: str
+    items: int
+    overdue: int
+    oldest_seconds: float
+
+
+def measure_logs(conn: Connection) -> list[LogGroup]:
+    with conn.cursor(row_factory=class_row(LogGroup)) as cursor:
+        return cursor.execute(SQL["measure_logs"]).fetchall()
+
+
+def measure_totals(conn: Connection) -> list[Totals]:
+    with conn.cursor(row_factory=class_row(Totals)) as cursor:
+        return cursor.execute(SQL["measure_totals"]).fetchall()
+
+
+def measure_watermarks(conn: Connection) -> list[Watermarks]:
+    with conn.cursor(row_factory=class_row(Watermarks)) as cursor:
+        return cursor.execute(SQL["measure_watermarks"]).fetchall()
+
+
+def measure_outbound(conn: Connection) -> list[ItemGroup]:
+    with conn.cursor(row_factory=class_row(ItemGroup)) as cursor:
+        return cursor.execute(SQL["measure_outbound"]).fetchall()
+
+
+def measure_breaches(conn: Connection, seconds: float) -> list[tuple[str, str, int]]:
+    """(type, cause, items) of what ended past its deadline within the last `seconds`."""
+    rows = conn.execute(SQL["measure_breaches"], {"seconds": seconds}).fetchall()
+    return [(row[0], row[1], row[2]) for row in rows]
+
+
+def measure_alerts(conn: Connection) -> list[tuple[str, int, int]]:
+    """(kind, open episodes, notices nobody was told of yet)."""
+    return [(row[0], row[1], row[2]) for row in conn.execute(SQL["measure_alerts"]).fetchall()]
+
+
+def measure_marks(conn: Connection) -> dict[str, tuple[float | None, float]]:
+    """By name: seconds since the dispatchers' last `tick` and `watch` (None: never), and how long each took."""
+    return {row[0]: (row[1], row[2]) for row in conn.execute(SQL["measure_marks"]).fetchall()}
+
+
+def count_connections(conn: Connection) -> list[tuple[str, str, int]]:
+    """(process, state, connections): our own, by who opened them."""
+    return [(row[0], row[1], row[2]) for row in conn.execute(SQL["count_connections"]).fetchall()]

@@ -1,0 +1,91 @@
+"""What the console's first pages show: what ended when, what is open, and how each store does."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from psycopg import Connection
+from psycopg.rows import class_row
+
+from db.core.sql import queries
+from db.sync.logs import LogView
+
+SQL = queries(__file__)
+
+
+@dataclass(frozen=True, slots=True)
+class Finished:
+    """Logs of one status that ended in the step that began at `began_at`, and their records."""
+
+    began_at: datetime
+    status: str
+    logs: int
+    synced: int
+    skipped: int
+
+
+@dataclass(frozen=True, slots=True)
+class Open:
+    running: int
+    oldest_accepted_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class StoreActivity:
+    """`failed`: logs that failed lately."""
+
+    store_id: UUID
+    created_at: datetime
+    running: int
+    oldest_accepted_at: datetime | None
+    failed: int
+
+
+def count_finished(conn: Connection, store_id: UUID, since: datetime, step: float) -> list[Finished]:
+    """Steps of `step` seconds from `since` on; one in which nothing ended is not there."""
+    parameters = {"store_id": store_id, "since": since, "step": step}
+    with conn.cursor(row_factory=class_row(Finished)) as cursor:
+        return cursor.execute(SQL["count_finished"], parameters).fetchall()
+
+
+def count_finished_of_all(conn: Connection, since: datetime, step: float) -> list[Finished]:
+    with conn.cursor(row_factory=class_row(Finished)) as cursor:
+        return cursor.execute(SQL["count_finished_of_all"], {"since": since, "step": step}).fetchall()
+
+
+def list_open_logs(conn: Connection, store_id: UUID, most: int) -> list[LogView]:
+    """At most `most`, oldest first."""
+    with conn.cursor(row_factory=class_row(LogView)) as cursor:
+        return cursor.execute(SQL["list_open_logs"], {"store_id": store_id, "most": most}).fetchall()
+
+
+def count_open(conn: Connection, store_id: UUID) -> Open:
+    row = conn.execute(SQL["count_open"], {"store_id": store_id}).fetchone()
+    return Open(*row) if row else Open(0, None)
+
+
+def count_open_of_all(conn: Connection) -> Open:
+    row = conn.execute(SQL["count_open_of_all"]).fetchone()
+    return Open(*row) if row else Open(0, None)
+
+
+def count_items_of_all(conn: Connection) -> tuple[int, int]:
+    """(waiting, overdue)."""
+    row = conn.execute(SQL["count_items_of_all"]).fetchone()
+    return (int(row[0]), int(row[1])) if row else (0, 0)
+
+
+def list_store_activity(
+    conn: Connection, after: tuple[datetime, UUID] | None, failed_since: datetime, most: int
+) -> list[StoreActivity]:
+    """`after`: when the last store of the page before was created, and its id."""
+    parameters = {
+        "after_created": after[0] if after else None,
+        "after_id": after[1] if after else None,
+        "failed_since": failed_since,
+        "most": most,
+    }
+    with conn.cursor(row_factory=class_row(StoreActivity)) as cursor:
+        return cursor.execute(SQL["list_store_activity"], parameters).fetchall()

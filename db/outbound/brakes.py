@@ -1,0 +1,60 @@
+"""What open items would change in the shop, for the brakes to weigh; and each store's own limits."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any
+from uuid import UUID
+
+from psycopg import Connection
+from psycopg.rows import class_row
+from psycopg.types.json import Jsonb
+
+from db.core.sql import queries
+
+SQL = queries(__file__)
+
+
+@dataclass(frozen=True, slots=True)
+class Catalogue:
+    """Products of ours that the shop has, and how many of them were in stock when it last heard."""
+
+    mapped: int
+    in_stock: int
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One open item that would change a price or take a product out of stock."""
+
+    id: UUID
+    product_id: UUID
+    is_held: bool
+    sku: str
+    sent_regular_price: Decimal | None
+    sent_sale_price: Decimal | None
+    regular_price: Decimal | None
+    sale_price: Decimal | None
+    changes_price: bool
+    empties_stock: bool
+
+
+def count_catalogue(conn: Connection, store_id: UUID) -> Catalogue:
+    row = conn.execute(SQL["count_catalogue"], {"store_id": store_id}).fetchone()
+    return Catalogue(*row) if row else Catalogue(0, 0)
+
+
+def list_changes(conn: Connection, store_id: UUID) -> list[Change]:
+    with conn.cursor(row_factory=class_row(Change)) as cursor:
+        return cursor.execute(SQL["list_changes"], {"store_id": store_id}).fetchall()
+
+
+def get_brakes(conn: Connection, store_id: UUID) -> Any:
+    """The store's own limits as they are stored; None where it has none."""
+    row = conn.execute(SQL["get_brakes"], {"store_id": store_id}).fetchone()
+    return row[0] if row else None
+
+
+def set_brakes(conn: Connection, store_id: UUID, brakes: dict[str, Any]) -> bool:
+    return conn.execute(SQL["set_brakes"], {"store_id": store_id, "brakes": Jsonb(brakes)}).rowcount == 1

@@ -1,0 +1,96 @@
+"""The ERP's products as they were last told to us, and what we know of their way into the shop."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+from uuid import UUID
+
+from psycopg import Connection
+from psycopg.types.json import Jsonb
+
+from db.core.sql import queries
+from schemas.records.shop import ErpProduct
+
+SQL = queries(__file__)
+PartHashes = Mapping[str, str]
+IMAGES, CATEGORIES, HASHES = 10, 11, 14  # places in a row of get_products
+
+
+@dataclass(frozen=True, slots=True)
+class ProductState:
+    """What is stored of a product, as far as a newer record is compared with it."""
+
+    version: int | None
+    allow_manual_woocommerce_offers: bool
+    part_hashes: PartHashes
+
+
+@dataclass(frozen=True, slots=True)
+class StoredProduct:
+    """A product with the hash of each of its parts. `create_begun`: a call that may have created it in the shop was begun."""
+
+    product: ErpProduct
+    part_hashes: PartHashes
+    create_begun: bool
+
+
+def lock_catalogue(conn: Connection, store_id: UUID) -> None:
+    conn.execute(SQL["lock_catalogue"], {"store_id": store_id})
+
+
+def get_product_states(conn: Connection, store_id: UUID, product_ids: Sequence[UUID]) -> dict[UUID, ProductState]:
+    rows = conn.execute(SQL["get_product_states"], {"store_id": store_id, "product_ids": list(product_ids)}).fetchall()
+    return {row[0]: ProductState(*row[1:]) for row in rows}
+
+
+def upsert_erp_products(conn: Connection, store_id: UUID, rows: Sequence[tuple[ErpProduct, PartHashes]]) -> None:
+    """Write products in the order of their ids. The caller has decided that none is stale, under `lock_catalogue`."""
+    if not rows:
+        return
+    in_order = sorted(rows, key=lambda row: row[0].product_id)
+    with conn.cursor() as cursor:
+        cursor.executemany(SQL["upsert_erp_product"], [_parameters(store_id, *row) for row in in_order])
+
+
+def _parameters(store_id: UUID, product: ErpProduct, hashes: PartHashes) -> dict[str, object]:
+    lists = {"image_urls": list(product.image_urls), "category_ids": list(product.category_ids)}
+    return {**asdict(product), **lists, "store_id": store_id, "part_hashes": Jsonb(dict(hashes))}
+
+
+def get_products(conn: Connection, store_id: UUID, product_ids: Sequence[UUID]) -> dict[UUID, StoredProduct]:
+    """Those that the ERP has told us of; an unknown id is simply missing."""
+    rows = conn.execute(SQL["get_products"], {"store_id": store_id, "product_ids": list(product_ids)}).fetchall()
+    return {row[0]: _stored(row) for row in rows}
+
+
+def _stored(row: tuple[Any, ...]) -> StoredProduct:
+    """A row in the order of the query, which is the record's; its arrays come as lists."""
+    values = (*row[:IMAGES], tuple(row[IMAGES]), tuple(row[CATEGORIES]), *row[CATEGORIES + 1 : HASHES])
+    return StoredProduct(ErpProduct(*values), row[HASHES], row[HASHES + 1])
+
+
+def mark_create_begun(conn: Connection, store_id: UUID, product_ids: Sequence[UUID]) -> None:
+    conn.execute(SQL["mark_create_begun"], {"store_id": store_id, "product_ids": list(product_ids)})
+
+
+def list_unsent_products(conn: Connection, store_id: UUID, everything: bool) -> list[UUID]:
+    """Ids of the products whose state is not what the shop last got; of all where `everything`."""
+    rows = conn.execute(SQL["list_unsent_products"], {"store_id": store_id, "everything": everything}).fetchall()
+    return [row[0] for row in rows]
+
+
+def page_products(conn: Connection, store_id: UUID, after: UUID | None, most: int) -> list[UUID]:
+    rows = conn.execute(SQL["page_products"], {"store_id": store_id, "after": after, "most": most}).fetchall()
+    return [row[0] for row in rows]
+
+
+def list_products_in(conn: Connection, store_id: UUID, category_ids: Sequence[UUID]) -> list[UUID]:
+    parameters = {"store_id": store_id, "category_ids": list(category_ids)}
+    return [row[0] for row in conn.execute(SQL["list_products_in"], parameters).fetchall()]
+
+
+def count_erp_products(conn: Connection, store_id: UUID) -> int:
+    row = conn.execute(SQL["count_erp_products"], {"store_id": store_id}).fetchone()
+    return int(row[0]) if row else 0

@@ -1,0 +1,184 @@
+"""Sync items in hand: claimed, ended, or let go. Every change is guarded by the status and the claim that it expects."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from psycopg import Connection
+from psycopg.rows import class_row
+
+from db.core.sql import queries
+
+SQL = queries(__file__)
+
+
+@dataclass(frozen=True, slots=True)
+class ClaimedItem:
+    """An item in the hands of one call. `attempts` counts this one; seconds are those of earlier attempts."""
+
+    id: UUID
+    product_id: UUID | None
+    category_id: UUID | None
+    sync_type: str
+    priority: int
+    force: bool
+    approved: bool
+    attempts: int
+    max_attempts: int
+    batch_id: UUID | None
+    created_at: datetime
+    due_at: datetime
+    platform_seconds: float
+    backoff_seconds: float
+    validation_seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Spent:
+    """Seconds that one call took: at the platform, and in our own preparation."""
+
+    platform: float
+    validation: float
+
+
+@dataclass(frozen=True, slots=True)
+class Completed:
+    id: UUID
+    wc_id: int | None
+    breach: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Failed:
+    """The message is for the tenant. `retryable`: whether trying again may help."""
+
+    id: UUID
+    code: str
+    message: str
+    retryable: bool
+    breach: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Returned:
+    """Back to wait for `delay` seconds. `spent` False: the attempt does not count."""
+
+    id: UUID
+    claim_id: UUID
+    code: str | None
+    message: str | None
+    delay: float
+    spent: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Orphan:
+    """An item in the hands of a process that is gone."""
+
+    id: UUID
+    claim_id: UUID
+    attempts: int
+    product_id: UUID | None
+    category_id: UUID | None
+    sync_type: str
+
+
+def next_is_category(conn: Connection, store_id: UUID) -> bool | None:
+    """Whether a category's turn has come; None where nothing is due."""
+    row = conn.execute(SQL["next_is_category"], {"store_id": store_id}).fetchone()
+    return bool(row[0]) if row else None
+
+
+LOOKED_AT_PER_PRODUCT = 3  # more items of one product than this are rare, and then a call is a little shorter
+
+
+def claim_product_items(conn: Connection, store_id: UUID, claim_id: UUID, holder: UUID, most: int) -> list[ClaimedItem]:
+    """All due items of at most `most` products, by priority, then age. Counts an attempt of each."""
+    parameters = {
+        "store_id": store_id,
+        "claim_id": claim_id,
+        "holder": holder,
+        "most": most,
+        "looked_at": most * LOOKED_AT_PER_PRODUCT,
+    }
+    with conn.cursor(row_factory=class_row(ClaimedItem)) as cursor:
+        return _in_order(cursor.execute(SQL["claim_product_items"], parameters).fetchall())
+
+
+def claim_category_items(
+    conn: Connection, store_id: UUID, claim_id: UUID, holder: UUID, most: int
+) -> list[ClaimedItem]:
+    """At most `most` due categories, the oldest first. Counts an attempt of each."""
+    parameters = {"store_id": store_id, "claim_id": claim_id, "holder": holder, "most": most}
+    with conn.cursor(row_factory=class_row(ClaimedItem)) as cursor:
+        return _in_order(cursor.execute(SQL["claim_category_items"], parameters).fetchall())
+
+
+def _in_order(items: list[ClaimedItem]) -> list[ClaimedItem]:
+    return sorted(items, key=lambda item: (item.priority, item.created_at, item.id))
+
+
+def complete_items(
+    conn: Connection, store_id: UUID, claim_id: UUID, done: Sequence[Completed], spent: Spent
+) -> list[UUID | None]:
+    """Returns the run of each item that was completed; one that the call no longer holds is left alone."""
+    parameters = _ended(store_id, claim_id, done, spent) | {"wc_ids": [one.wc_id for one in done]}
+    return [row[0] for row in conn.execute(SQL["complete_items"], parameters).fetchall()]
+
+
+def fail_items(
+    conn: Connection, store_id: UUID, claim_id: UUID, failed: Sequence[Failed], spent: Spent
+) -> list[UUID | None]:
+    """Returns the run of each item that was failed; one that the call no longer holds is left alone."""
+    parameters = _ended(store_id, claim_id, failed, spent) | {
+        "codes": [one.code for one in failed],
+        "messages": [one.message for one in failed],
+        "retryables": [one.retryable for one in failed],
+    }
+    return [row[0] for row in conn.execute(SQL["fail_items"], parameters).fetchall()]
+
+
+def _ended(store_id: UUID, claim_id: UUID, items: Sequence[Completed | Failed], spent: Spent) -> dict[str, Any]:
+    """What is to be said of items that end, however they do."""
+    return {
+        "store_id": store_id,
+        "claim_id": claim_id,
+        "ids": [one.id for one in items],
+        "breaches": [one.breach for one in items],
+        "platform": spent.platform,
+        "validation": spent.validation,
+    }
+
+
+def return_items(conn: Connection, store_id: UUID, back: Sequence[Returned], spent: Spent) -> list[UUID | None]:
+    """Let items wait again, under `lock_items`; the run of each that a waiting one superseded and did not take over."""
+    conn.execute(SQL["absorb_items"], {"store_id": store_id, "ids": [one.id for one in back]})
+    parameters = {
+        "store_id": store_id,
+        "ids": [one.id for one in back],
+        "claim_ids": [one.claim_id for one in back],
+        "codes": [one.code for one in back],
+        "messages": [one.message for one in back],
+        "delays": [one.delay for one in back],
+        "spents": [one.spent for one in back],
+        "platform": spent.platform,
+        "validation": spent.validation,
+    }
+    rows = conn.execute(SQL["return_items"], parameters).fetchall()
+    return [batch_id for batch_id, superseded in rows if superseded]
+
+
+def holds_claim(conn: Connection, store_id: UUID, claim_id: UUID) -> bool:
+    """False where the holder lost its lease, and another took the items over."""
+    row = conn.execute(SQL["holds_claim"], {"store_id": store_id, "claim_id": claim_id}).fetchone()
+    return bool(row and row[0])
+
+
+def list_orphaned_items(conn: Connection, store_id: UUID, holder: UUID) -> list[Orphan]:
+    """What others than the holder have in hand; the holder of the store's lease knows that they are gone."""
+    with conn.cursor(row_factory=class_row(Orphan)) as cursor:
+        return cursor.execute(SQL["list_orphaned_items"], {"store_id": store_id, "holder": holder}).fetchall()

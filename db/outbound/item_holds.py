@@ -1,0 +1,62 @@
+"""Sync items that brakes hold, and those that wait again. Every change of status is guarded by the status that it expects."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from uuid import UUID
+
+from psycopg import Connection
+
+from db.core.sql import queries
+
+SQL = queries(__file__)
+
+
+def list_reopenable_items(conn: Connection, store_id: UUID, everything: bool, rest_seconds: float) -> list[UUID]:
+    """Failed items: all, or those that failed for a passing reason at least `rest_seconds` ago."""
+    parameters = {"store_id": store_id, "everything": everything, "rest_seconds": rest_seconds}
+    return [row[0] for row in conn.execute(SQL["list_reopenable_items"], parameters).fetchall()]
+
+
+def list_held_items(conn: Connection, store_id: UUID, hold_id: UUID) -> list[UUID]:
+    parameters = {"store_id": store_id, "hold_id": hold_id}
+    return [row[0] for row in conn.execute(SQL["list_held_items"], parameters).fetchall()]
+
+
+def reject_items(conn: Connection, store_id: UUID, hold_id: UUID, code: str, message: str) -> list[UUID | None]:
+    """Fail what a hold has, for good; returns the run of each. Under `lock_items`."""
+    parameters = {"store_id": store_id, "hold_id": hold_id, "code": code, "message": message}
+    return [row[0] for row in conn.execute(SQL["reject_items"], parameters).fetchall()]
+
+
+@dataclass(frozen=True, slots=True)
+class Reopened:
+    """One item that left `failed` or `needs_approval`; `pending` False: another stands for it."""
+
+    batch_id: UUID | None
+    was_failed: bool
+    pending: bool
+
+
+def reopen_items(conn: Connection, store_id: UUID, ids: Sequence[UUID], approved: bool) -> list[Reopened]:
+    """Let failed or held items wait again, with new attempts; under `lock_items`."""
+    parameters = {"store_id": store_id, "ids": list(ids), "approved": approved}
+    return [Reopened(*row) for row in conn.execute(SQL["reopen_items"], parameters).fetchall()]
+
+
+def approve_waiting(conn: Connection, store_id: UUID, ids: Sequence[UUID]) -> None:
+    conn.execute(SQL["approve_waiting"], {"store_id": store_id, "ids": list(ids)})
+
+
+def hold_items(conn: Connection, store_id: UUID, ids: Sequence[UUID], hold_id: UUID) -> None:
+    conn.execute(SQL["hold_items"], {"store_id": store_id, "ids": list(ids), "hold_id": hold_id})
+
+
+def has_unweighed(conn: Connection, store_id: UUID) -> bool:
+    row = conn.execute(SQL["has_unweighed"], {"store_id": store_id}).fetchone()
+    return bool(row and row[0])
+
+
+def mark_weighed(conn: Connection, store_id: UUID) -> None:
+    conn.execute(SQL["mark_weighed"], {"store_id": store_id})

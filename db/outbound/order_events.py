@@ -1,0 +1,40 @@
+"""Orders that are to be told of: noted with the rows, published afterwards, marked once they are."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from uuid import UUID
+
+from psycopg import Connection
+
+from db.core.sql import queries
+
+SQL = queries(__file__)
+
+
+@dataclass(frozen=True, slots=True)
+class ReceivedOrder:
+    """An order by its ids: ours, and the shop's."""
+
+    order_id: UUID
+    wc_order_id: int
+
+
+def note_received_orders(conn: Connection, store_id: UUID, wc_order_ids: Sequence[int]) -> None:
+    """Note those of these orders that wait for the merchant, and were not noted before."""
+    conn.execute(SQL["note_received_orders"], {"store_id": store_id, "wc_order_ids": list(wc_order_ids)})
+
+
+def list_unpublished_orders(conn: Connection, store_id: UUID, most: int) -> list[ReceivedOrder]:
+    rows = conn.execute(SQL["list_unpublished_orders"], {"store_id": store_id, "most": most}).fetchall()
+    return [ReceivedOrder(*row) for row in rows]
+
+
+def mark_orders_published(conn: Connection, store_id: UUID, order_ids: Sequence[UUID]) -> None:
+    conn.execute(SQL["mark_orders_published"], {"store_id": store_id, "order_ids": list(order_ids)})
+
+
+def list_publishing_stores(conn: Connection, most: int) -> list[UUID]:
+    """Stores with orders that are still to be published."""
+    return [row[0] for row in conn.execute(SQL["list_publishing_stores"], {"most": most}).fetchall()]

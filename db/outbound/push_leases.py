@@ -1,0 +1,88 @@
+"""Who sends for which store: leases with a deadline, the shop's pauses, and what the dispatcher asks across stores."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from psycopg import Connection
+from psycopg.rows import class_row
+
+from db.core.sql import queries
+
+SQL = queries(__file__)
+
+
+@dataclass(frozen=True, slots=True)
+class Backlog:
+    """What waits of one type in one store; `overdue` of them are past their deadline."""
+
+    store_id: UUID
+    sync_type: str
+    waiting: int
+    overdue: int
+    oldest_created_at: datetime
+
+
+def list_due_stores(conn: Connection, most: int) -> list[UUID]:
+    return [row[0] for row in conn.execute(SQL["list_due_stores"], {"most": most}).fetchall()]
+
+
+def take_lease(conn: Connection, store_id: UUID, holder: UUID, seconds: float) -> bool:
+    """Become the one who sends for the store; False where another is, or the shop asked for a pause."""
+    parameters = {"store_id": store_id, "holder": holder, "seconds": seconds}
+    return conn.execute(SQL["take_lease"], parameters).fetchone() is not None
+
+
+def renew_lease(conn: Connection, store_id: UUID, holder: UUID, seconds: float) -> bool:
+    """False where the lease ran out: from then on nothing may be sent."""
+    parameters = {"store_id": store_id, "holder": holder, "seconds": seconds}
+    return conn.execute(SQL["renew_lease"], parameters).fetchone() is not None
+
+
+def hold_lease(conn: Connection, store_id: UUID, holder: UUID) -> bool:
+    """Whether the holder may claim now; if so the lease is locked until the transaction ends."""
+    return conn.execute(SQL["hold_lease"], {"store_id": store_id, "holder": holder}).fetchone() is not None
+
+
+def release_lease(conn: Connection, store_id: UUID, holder: UUID) -> None:
+    conn.execute(SQL["release_lease"], {"store_id": store_id, "holder": holder})
+
+
+def pause_store(conn: Connection, store_id: UUID, seconds: float) -> None:
+    """Claim nothing for so long: the shop said so."""
+    conn.execute(SQL["pause_store"], {"store_id": store_id, "seconds": seconds})
+
+
+def list_backlog(conn: Connection) -> list[Backlog]:
+    with conn.cursor(row_factory=class_row(Backlog)) as cursor:
+        return cursor.execute(SQL["list_backlog"]).fetchall()
+
+
+def prune_items(conn: Connection, days: int, most: int) -> int:
+    """Delete at most `most` ended items older than `days`; returns how many."""
+    row = conn.execute(SQL["prune_items"], {"days": days, "most": most}).fetchone()
+    return int(row[0]) if row else 0
+
+
+def prune_runs(conn: Connection, days: int, most: int) -> int:
+    """Delete at most `most` ended runs and holds older than `days`, once their items are gone; returns how many."""
+    row = conn.execute(SQL["prune_runs"], {"days": days, "most": most}).fetchone()
+    return int(row[0]) if row else 0
+
+
+def list_due_tasks(conn: Connection, most: int) -> list[tuple[UUID, str]]:
+    """(store id, task) of what is due or was never planned; each is then claimed inside its store's wall."""
+    return [(row[0], row[1]) for row in conn.execute(SQL["list_due_tasks"], {"most": most}).fetchall()]
+
+
+def plan_task(conn: Connection, store_id: UUID, task: str, next_run_at: datetime) -> None:
+    """Plan the first tick of a task that had none."""
+    conn.execute(SQL["plan_task"], {"store_id": store_id, "task": task, "next_run_at": next_run_at})
+
+
+def claim_task(conn: Connection, store_id: UUID, task: str, next_run_at: datetime) -> bool:
+    """Have a task's tick, and plan the next; False where it is not due, or another has it."""
+    parameters = {"store_id": store_id, "task": task, "next_run_at": next_run_at}
+    return conn.execute(SQL["claim_task"], parameters).fetchone() is not None

@@ -1,0 +1,90 @@
+"""What is known of one customer, wherever it is kept: rows, batches and pages that wait, and what was said about them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from uuid import UUID
+
+from psycopg import Connection
+from psycopg.rows import class_row
+
+from db.core.sql import Platform, by_platform, queries
+
+SQL = queries(__file__)
+KEYED = by_platform(SQL, "customer")
+
+
+@dataclass(frozen=True, slots=True)
+class KeptBatch:
+    """A batch that may still be applied. `body` is compressed."""
+
+    accepted_seq: int
+    log_id: UUID
+    entity: str
+    body: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class KeptPages:
+    """The pages that a run keeps: one to be applied, and one left for the next run."""
+
+    log_id: UUID
+    entity: str
+    page: bytes | None
+    rest_page: bytes | None
+
+
+@dataclass(frozen=True, slots=True)
+class Traces:
+    """Rows that told of the customer."""
+
+    orders: int
+    customers: int
+    remarks: int
+
+
+def lock_kept_batches(conn: Connection, store_id: UUID, after: int, most: int) -> list[KeptBatch]:
+    """The next batches behind `after` that may name a customer. Raises LockNotAvailable where a worker takes too long."""
+    parameters = {"store_id": store_id, "after": after, "most": most}
+    with conn.cursor(binary=True) as cursor:
+        return [KeptBatch(*row) for row in cursor.execute(SQL["lock_kept_batches"], parameters).fetchall()]
+
+
+def replace_batch(conn: Connection, store_id: UUID, log_id: UUID, body: bytes) -> None:
+    conn.execute(SQL["replace_batch"], {"store_id": store_id, "log_id": log_id, "body": body})
+
+
+def take_over_pulls(conn: Connection, store_id: UUID) -> None:
+    """Have running pulls of orders and customers begin their next step from what is kept here."""
+    conn.execute(SQL["take_over_pulls"], {"store_id": store_id})
+
+
+def lock_kept_pages(conn: Connection, store_id: UUID) -> list[KeptPages]:
+    with conn.cursor(row_factory=class_row(KeptPages)) as cursor:
+        return cursor.execute(SQL["lock_kept_pages"], {"store_id": store_id}).fetchall()
+
+
+def replace_pages(conn: Connection, store_id: UUID, pages: KeptPages) -> None:
+    parameters = {"store_id": store_id, "log_id": pages.log_id, "page": pages.page, "rest_page": pages.rest_page}
+    conn.execute(SQL["replace_pages"], parameters)
+
+
+def lock_kept_rests(conn: Connection, store_id: UUID) -> Sequence[tuple[str, bytes]]:
+    """(entity, page) of what the last runs left for the next ones."""
+    return [(row[0], row[1]) for row in conn.execute(SQL["lock_kept_rests"], {"store_id": store_id}).fetchall()]
+
+
+def replace_rest(conn: Connection, store_id: UUID, entity: str, page: bytes) -> None:
+    conn.execute(SQL["replace_rest"], {"store_id": store_id, "entity": entity, "rest_page": page})
+
+
+def delete_customer(conn: Connection, store_id: UUID, platform: Platform, external_id: int) -> Traces:
+    """Delete the customer's row and what tells of it, and take the name off its orders."""
+    parameters = {"store_id": store_id, "external_id": external_id}
+    texts = KEYED[platform]
+    orders = conn.execute(texts["forget_customer_of_orders"], parameters).rowcount
+    customers = conn.execute(texts["delete_customer"], parameters).rowcount
+    errors = conn.execute(SQL["delete_customer_errors"], parameters).rowcount
+    arrivals = conn.execute(SQL["delete_customer_arrivals"], parameters).rowcount
+    return Traces(orders, customers, errors + arrivals)

@@ -1,0 +1,15 @@
+"""Payloads: the sanitised body of a log, from its acceptance to its completion."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+from psycopg import Connection
+
+from db.core.sql import queries
+
+SQL = queries(__file__)
+
+
+def delete_payload(conn: Connection, store_id: UUID, log_id: UUID) -> None:
+    conn.execute(SQL["delete_payload"], {"store_id": store_id, "log_id": log_id})

@@ -1,0 +1,164 @@
+"""The ERP's products and categories as `PUT /api/v1/erp/…` and the import take them; snake_case, as specification 3 has it.
+
+Stricter than the plugin contract where WooCommerce would read a value otherwise than meant: a SKU without blanks around it or a
+comma (its list filter splits there), a sale below the regular price, stock in whole pieces.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+from uuid import UUID
+
+from marshmallow import EXCLUDE, ValidationError, fields, post_load
+
+from schemas.base.fields import Count, Money, RecordSchema, StrictField, Text, Timestamp, refuse, whole_number
+from schemas.records.shop import ErpCategory, ErpProduct
+
+LONGEST_SKU = 100  # WooCommerce's lookup table holds no more
+LONGEST_DESCRIPTION = 200_000
+MOST_PIECES = 2**31 - 1
+MOST_IMAGES = 50
+MOST_CATEGORIES = 100
+SIGNED = re.compile(r"-?[0-9]{1,10}")
+WEB_ADDRESS = re.compile(r"https?://[^\s/?#@]+(?:[/?#]\S*)?", re.IGNORECASE)
+
+
+class Id(StrictField):
+    """A UUID in its usual text form."""
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> UUID:
+        if not isinstance(value, str):
+            raise refuse("not_a_uuid")
+        try:
+            return UUID(value)
+        except ValueError:
+            raise refuse("not_a_uuid") from None
+
+
+class Sku(Text):
+    """A stock keeping unit that WooCommerce keeps as it is: it trims blanks, and its filter splits at commas."""
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> str:
+        sku = super()._deserialize(value, attr, data, **kwargs)
+        if sku != sku.strip() or "," in sku:
+            raise refuse("not_a_sku")
+        return sku
+
+
+class Price(Money):
+    """An amount that can be charged: not below zero."""
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> Any:
+        amount = super()._deserialize(value, attr, data, **kwargs)
+        if amount < 0:
+            raise refuse("out_of_range")
+        return amount
+
+
+class Pieces(StrictField):
+    """A whole number of pieces; below zero for what is sold but not there."""
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> int:
+        number = whole_number(value, SIGNED)
+        if number is None:
+            raise refuse("not_a_whole_number")
+        if abs(number) > MOST_PIECES:
+            raise refuse("out_of_range")
+        return number
+
+
+class Flag(StrictField):
+    """`true` or `false`, as JSON or as the words of a CSV file."""
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> bool:
+        word = value.strip().lower() if isinstance(value, str) else value
+        if word is True or word == "true":
+            return True
+        if word is False or word == "false":
+            return False
+        raise refuse("not_a_flag")
+
+
+class ImageUrl(Text):
+    """An address from which the shop downloads a picture."""
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> str:
+        url = super()._deserialize(value, attr, data, **kwargs)
+        if not WEB_ADDRESS.fullmatch(url):
+            raise refuse("not_a_url")
+        return url
+
+
+class Several(fields.List[Any]):
+    """A list of at most `most` plain values."""
+
+    default_error_messages = {"required": "required", "null": "required", "invalid": "not_a_list"}  # noqa: RUF012 - marshmallow's own shape
+
+    def __init__(self, inner: StrictField, *, most: int, **kwargs: Any) -> None:
+        super().__init__(inner, **kwargs)
+        self.most = most
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> list[Any]:
+        if isinstance(value, list) and len(value) > self.most:
+            raise refuse("too_many")
+        return super()._deserialize(value, attr, data, **kwargs)
+
+
+class ErpProductSchema(RecordSchema):
+    """A product of the ERP. Required: product_id, sku, name. A left-out `manage_stock` follows from the quantity."""
+
+    class Meta:
+        unknown = EXCLUDE
+
+    product_id = Id(required=True)
+    sku = Sku(required=True, blank=False, longest=LONGEST_SKU)
+    name = Text(required=True, blank=False)
+    description = Text(load_default=None, allow_none=True, longest=LONGEST_DESCRIPTION)
+    regular_price = Price(load_default=None, allow_none=True)
+    sale_price = Price(load_default=None, allow_none=True)
+    sale_from = Timestamp(load_default=None, allow_none=True)
+    sale_to = Timestamp(load_default=None, allow_none=True)
+    manage_stock = Flag(load_default=None, allow_none=True)
+    stock_quantity = Pieces(load_default=None, allow_none=True)
+    image_urls = Several(ImageUrl(blank=False), most=MOST_IMAGES, load_default=(), allow_none=True)
+    category_ids = Several(Id(), most=MOST_CATEGORIES, load_default=(), allow_none=True)
+    allow_manual_woocommerce_offers = Flag(load_default=False)
+    version = Count(load_default=None, allow_none=True)
+
+    @post_load
+    def make(self, data: dict[str, Any], **_kwargs: Any) -> ErpProduct:
+        _check_sale(data)
+        data["image_urls"] = tuple(data["image_urls"] or ())
+        data["category_ids"] = tuple(dict.fromkeys(data["category_ids"] or ()))
+        if data["manage_stock"] is None:
+            data["manage_stock"] = data["stock_quantity"] is not None
+        return ErpProduct(**data)
+
+
+class ErpCategorySchema(RecordSchema):
+    """A category of the ERP. Required: category_id, name."""
+
+    class Meta:
+        unknown = EXCLUDE
+
+    category_id = Id(required=True)
+    name = Text(required=True, blank=False, longest=200)
+    parent_id = Id(load_default=None, allow_none=True)
+    version = Count(load_default=None, allow_none=True)
+
+    @post_load
+    def make(self, data: dict[str, Any], **_kwargs: Any) -> ErpCategory:
+        if data["parent_id"] == data["category_id"]:
+            raise ValidationError({"parent_id": ["out_of_range"]})
+        return ErpCategory(**data)
+
+
+def _check_sale(data: dict[str, Any]) -> None:
+    """WooCommerce drops a sale price that is not below the regular one, and says nothing."""
+    sale, regular = data["sale_price"], data["regular_price"]
+    if sale is not None and (regular is None or sale >= regular):
+        raise ValidationError({"sale_price": ["not_below_regular_price"]})
+    begins, ends = data["sale_from"], data["sale_to"]
+    if begins is not None and ends is not None and ends < begins:
+        raise ValidationError({"sale_to": ["before_its_begin"]})

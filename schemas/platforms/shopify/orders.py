@@ -1,0 +1,211 @@
+"""Orders as Shopify's REST Admin API writes them, and what each becomes here.
+
+Meanings that are not plain from the names:
+- An order's amounts are those of the sale (`total_price`, …), as in WooCommerce: refunds do not lower them. `subtotal_price` is
+  what remains after discounts, before shipping and tax.
+- A line's subtotal is price times quantity, its total what remains after all discounts allocated to it.
+Everything about the buyer may be absent: Shopify withholds it from apps that are not approved for it.
+"""
+
+from __future__ import annotations
+
+import functools
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+
+from schemas.base.fields import MICRO, Count, ExternalId, Money, Records, Reference, Timestamp
+from schemas.base.platform_fields import OPTIONAL, SEVERAL, MaskedText, MaskedTexts, NativeSchema, Part, storable
+from schemas.records.shop import Order, OrderItem
+
+MOST_LINES = 1000
+
+UNPAID_STATUSES = {"authorized": "on-hold", "pending": "pending", "partially_paid": "pending", "expired": "cancelled"}
+CLOSED_STATUSES = {"refunded": "refunded", "voided": "cancelled"}
+PAID_STATUSES = ("paid", "partially_refunded")
+
+
+@dataclass(frozen=True, slots=True)
+class Allocation:
+    """A share of a discount."""
+
+    amount: Decimal
+
+
+class AllocationSchema(NativeSchema):
+    record = Allocation
+    amount = Money(required=True)
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """A line of an order; its product may be gone."""
+
+    product_id: int | None
+    sku: str | None
+    title: str | None
+    quantity: int
+    price: Decimal
+    total_discount: Decimal | None
+    discount_allocations: tuple[Allocation, ...]
+
+
+class LineSchema(NativeSchema):
+    record = Line
+    product_id = Reference(**OPTIONAL)
+    sku = MaskedText(**OPTIONAL)
+    title = MaskedText(**OPTIONAL)
+    quantity = Count(required=True)
+    price = Money(required=True)
+    total_discount = Money(**OPTIONAL)
+    discount_allocations = Records(AllocationSchema, Allocation, most=MOST_LINES, **SEVERAL)
+
+
+@dataclass(frozen=True, slots=True)
+class Buyer:
+    """The customer inside an order."""
+
+    id: int | None
+
+
+class BuyerSchema(NativeSchema):
+    record = Buyer
+    id = Reference(**OPTIONAL)
+
+
+@dataclass(frozen=True, slots=True)
+class ShopMoney:
+    """An amount in the shop's own currency."""
+
+    amount: Decimal | None
+
+
+class ShopMoneySchema(NativeSchema):
+    record = ShopMoney
+    amount = Money(**OPTIONAL)
+
+
+@dataclass(frozen=True, slots=True)
+class MoneySet:
+    """An amount in the shop's and in the buyer's currency; the shop's counts."""
+
+    shop_money: ShopMoney | None
+
+
+class MoneySetSchema(NativeSchema):
+    record = MoneySet
+    shop_money = Part(ShopMoneySchema, ShopMoney, **OPTIONAL)
+
+
+@dataclass(frozen=True, slots=True)
+class DiscountCode:
+    """A code that the buyer typed."""
+
+    code: str | None
+
+
+class DiscountCodeSchema(NativeSchema):
+    record = DiscountCode
+    code = MaskedText(**OPTIONAL)
+
+
+@dataclass(frozen=True, slots=True)
+class ShopifyOrder:
+    """What is read of an order; its fields are those that the client asks for."""
+
+    id: int
+    created_at: datetime
+    updated_at: datetime | None
+    cancelled_at: datetime | None
+    financial_status: str | None
+    fulfillment_status: str | None
+    currency: str | None
+    total_price: Decimal
+    subtotal_price: Decimal | None
+    total_tax: Decimal | None
+    total_discounts: Decimal | None
+    total_shipping_price_set: MoneySet | None
+    customer: Buyer | None
+    payment_gateway_names: tuple[str, ...] | None
+    discount_codes: tuple[DiscountCode, ...]
+    line_items: tuple[Line, ...]
+
+
+class ShopifyOrderSchema(NativeSchema):
+    record = ShopifyOrder
+    id = ExternalId(required=True)
+    created_at = Timestamp(required=True)
+    updated_at = Timestamp(**OPTIONAL)
+    cancelled_at = Timestamp(**OPTIONAL)
+    financial_status = MaskedText(longest=100, **OPTIONAL)
+    fulfillment_status = MaskedText(longest=100, **OPTIONAL)
+    currency = MaskedText(longest=20, **OPTIONAL)
+    total_price = Money(required=True)
+    subtotal_price = Money(**OPTIONAL)
+    total_tax = Money(**OPTIONAL)
+    total_discounts = Money(**OPTIONAL)
+    total_shipping_price_set = Part(MoneySetSchema, MoneySet, **OPTIONAL)
+    customer = Part(BuyerSchema, Buyer, **OPTIONAL)
+    payment_gateway_names = MaskedTexts(**OPTIONAL)
+    discount_codes = Records(DiscountCodeSchema, DiscountCode, most=MOST_LINES, **SEVERAL)
+    line_items = Records(LineSchema, Line, most=MOST_LINES, **SEVERAL)
+
+
+def order_status(order: ShopifyOrder) -> str:
+    """One word for Shopify's three, in the words that WooCommerce's orders have.
+
+    cancelled: cancelled, voided, expired or restocked. refunded: in full. pending: not or only partly paid. on-hold: the
+    payment is authorised, not captured. completed: paid and fulfilled. processing: paid, not (all) fulfilled; a partial
+    refund changes neither. A payment status that is not known here is kept as it is.
+    """
+    if order.cancelled_at is not None or order.fulfillment_status == "restocked":
+        return "cancelled"
+    payment = order.financial_status or "pending"
+    if payment in PAID_STATUSES:
+        return "completed" if order.fulfillment_status == "fulfilled" else "processing"
+    return CLOSED_STATUSES.get(payment) or UNPAID_STATUSES.get(payment) or payment
+
+
+def to_order(native: ShopifyOrder) -> Order:
+    """The plain record. Raises ValidationError where a computed amount can't be stored."""
+    shipping = native.total_shipping_price_set
+    return Order(
+        wc_order_id=native.id,
+        date_created=native.created_at,
+        date_modified=native.updated_at,
+        status=order_status(native),
+        total=native.total_price,
+        subtotal=native.subtotal_price,
+        tax_total=native.total_tax,
+        shipping_total=shipping.shop_money.amount if shipping and shipping.shop_money else None,
+        discount_total=native.total_discounts,
+        currency=native.currency,
+        wc_customer_id=native.customer.id if native.customer else None,
+        payment_method=_joined(native.payment_gateway_names or ()),
+        coupon_used=_joined(tuple(entry.code for entry in native.discount_codes or () if entry.code)),
+        items=tuple(map(_item, native.line_items or ())),
+    )
+
+
+def _joined(words: tuple[str, ...]) -> str | None:
+    return ", ".join(words) or None
+
+
+@functools.lru_cache(maxsize=1024)
+def _quantity(pieces: int) -> Decimal:
+    return storable(Decimal(pieces), "line_items").quantize(MICRO)
+
+
+def _item(line: Line) -> OrderItem:
+    subtotal = storable(line.price * line.quantity, "line_items")
+    discount = line.total_discount
+    if line.discount_allocations:
+        discount = sum((share.amount for share in line.discount_allocations), Decimal(0))
+    return OrderItem(
+        product_name=line.title or "",
+        sku=line.sku or None,
+        quantity=_quantity(line.quantity),
+        subtotal=subtotal,
+        total=storable(subtotal - discount, "line_items") if discount else subtotal,
+        wc_product_id=line.product_id,
+    )

@@ -1,0 +1,134 @@
+"""Orders as TikTok Shop's Partner API writes them, and what each becomes here.
+
+Ids are texts of 19 digits, beyond what a float holds; moments are whole seconds; amounts are texts. A line item is one unit:
+units of the same SKU at the same price make one line here. `sub_total` is what remains after discounts, before shipping and
+tax. An order's status stays TikTok's own word.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+
+from schemas.base.fields import MICRO, ExternalId, Money, Records, Reference
+from schemas.base.platform_fields import OPTIONAL, SEVERAL, MaskedText, NativeSchema, Part, UnixSeconds, storable_sum
+from schemas.records.shop import Order, OrderItem
+
+MOST_UNITS = 10_000
+
+
+@dataclass(frozen=True, slots=True)
+class Unit:
+    """One line item, which is one unit."""
+
+    sku_id: int | None
+    product_id: int | None
+    seller_sku: str | None
+    product_name: str | None
+    original_price: Decimal | None
+    sale_price: Decimal | None
+
+
+class UnitSchema(NativeSchema):
+    record = Unit
+    sku_id = Reference(**OPTIONAL)
+    product_id = Reference(**OPTIONAL)
+    seller_sku = MaskedText(**OPTIONAL)
+    product_name = MaskedText(**OPTIONAL)
+    original_price = Money(**OPTIONAL)
+    sale_price = Money(**OPTIONAL)
+
+
+@dataclass(frozen=True, slots=True)
+class Payment:
+    """An order's amounts."""
+
+    currency: str | None
+    total_amount: Decimal
+    sub_total: Decimal | None
+    tax: Decimal | None
+    shipping_fee: Decimal | None
+    seller_discount: Decimal | None
+    platform_discount: Decimal | None
+
+
+class PaymentSchema(NativeSchema):
+    record = Payment
+    currency = MaskedText(longest=20, **OPTIONAL)
+    total_amount = Money(required=True)
+    sub_total = Money(**OPTIONAL)
+    tax = Money(**OPTIONAL)
+    shipping_fee = Money(**OPTIONAL)
+    seller_discount = Money(**OPTIONAL)
+    platform_discount = Money(**OPTIONAL)
+
+
+@dataclass(frozen=True, slots=True)
+class TiktokOrder:
+    """What is read of an order; `user_id` is the buyer's lasting key."""
+
+    id: int
+    status: str
+    create_time: datetime
+    update_time: datetime | None
+    user_id: int | None
+    payment_method_name: str | None
+    payment: Payment
+    line_items: tuple[Unit, ...]
+
+
+class TiktokOrderSchema(NativeSchema):
+    record = TiktokOrder
+    id = ExternalId(required=True)
+    status = MaskedText(required=True, blank=False, longest=100)
+    create_time = UnixSeconds(required=True)
+    update_time = UnixSeconds(**OPTIONAL)
+    user_id = Reference(**OPTIONAL)
+    payment_method_name = MaskedText(**OPTIONAL)
+    payment = Part(PaymentSchema, Payment, required=True)
+    line_items = Records(UnitSchema, Unit, most=MOST_UNITS, **SEVERAL)
+
+
+def to_order(native: TiktokOrder) -> Order:
+    """The plain record. Raises ValidationError where a computed amount can't be stored."""
+    payment = native.payment
+    return Order(
+        wc_order_id=native.id,
+        date_created=native.create_time,
+        date_modified=native.update_time,
+        status=native.status,
+        total=payment.total_amount,
+        subtotal=payment.sub_total,
+        tax_total=payment.tax,
+        shipping_total=payment.shipping_fee,
+        discount_total=storable_sum("payment", (payment.seller_discount, payment.platform_discount)),
+        currency=payment.currency,
+        wc_customer_id=native.user_id,
+        payment_method=native.payment_method_name or None,
+        coupon_used=None,
+        items=tuple(map(_item, _by_sku(native.line_items or ()))),
+    )
+
+
+def _by_sku(units: Iterable[Unit]) -> list[list[Unit]]:
+    """Units of the same SKU and price together, in the order of their first appearance."""
+    groups: dict[tuple[Any, ...], list[Unit]] = {}
+    for unit in units:
+        known = unit.sku_id or (unit.product_id, unit.seller_sku, unit.product_name)
+        groups.setdefault((known, unit.sale_price), []).append(unit)
+    return list(groups.values())
+
+
+def _item(units: list[Unit]) -> OrderItem:
+    first = units[0]
+    return OrderItem(
+        product_name=first.product_name or "",
+        sku=first.seller_sku or None,
+        quantity=Decimal(len(units)).quantize(MICRO),
+        subtotal=storable_sum("line_items", (unit.original_price for unit in units)),
+        total=storable_sum("line_items", (unit.sale_price for unit in units)),
+        wc_product_id=first.product_id,
+    )

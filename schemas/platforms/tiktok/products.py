@@ -1,0 +1,106 @@
+"""Products as TikTok Shop's Partner API lists them: the cheapest SKU's price, the stock of all warehouses."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+
+from schemas.base.fields import ExternalId, Money, Records
+from schemas.base.platform_fields import OPTIONAL, SEVERAL, MaskedText, NativeSchema, Part, UnixSeconds, storable_sum
+from schemas.records.shop import Product
+
+MOST_SKUS = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class SkuPrice:
+    """A SKU's price; `sale_price` includes tax and is given in some regions alone."""
+
+    tax_exclusive_price: Decimal | None
+    sale_price: Decimal | None
+
+
+class SkuPriceSchema(NativeSchema):
+    record = SkuPrice
+    tax_exclusive_price = Money(**OPTIONAL)
+    sale_price = Money(**OPTIONAL)
+
+
+@dataclass(frozen=True, slots=True)
+class Stock:
+    """What one warehouse holds of a SKU."""
+
+    quantity: Decimal | None
+
+
+class StockSchema(NativeSchema):
+    record = Stock
+    quantity = Money(**OPTIONAL)
+
+
+@dataclass(frozen=True, slots=True)
+class Sku:
+    """A form in which a product is sold."""
+
+    seller_sku: str | None
+    price: SkuPrice | None
+    inventory: tuple[Stock, ...]
+
+
+class SkuSchema(NativeSchema):
+    record = Sku
+    seller_sku = MaskedText(**OPTIONAL)
+    price = Part(SkuPriceSchema, SkuPrice, **OPTIONAL)
+    inventory = Records(StockSchema, Stock, most=MOST_SKUS, **SEVERAL)
+
+
+@dataclass(frozen=True, slots=True)
+class TiktokProduct:
+    """What is read of a product."""
+
+    id: int
+    title: str
+    status: str | None
+    create_time: datetime | None
+    update_time: datetime | None
+    skus: tuple[Sku, ...]
+
+
+class TiktokProductSchema(NativeSchema):
+    record = TiktokProduct
+    id = ExternalId(required=True)
+    title = MaskedText(required=True, blank=False)
+    status = MaskedText(longest=100, **OPTIONAL)
+    create_time = UnixSeconds(**OPTIONAL)
+    update_time = UnixSeconds(**OPTIONAL)
+    skus = Records(SkuSchema, Sku, most=MOST_SKUS, **SEVERAL)
+
+
+def to_product(native: TiktokProduct) -> Product:
+    """The plain record: the cheapest SKU's price, the stock of all warehouses. Raises ValidationError for too large a sum."""
+    skus = tuple(native.skus or ())
+    prices = [price for price in map(_price, skus) if price is not None]
+    stock = storable_sum("skus", (place.quantity for sku in skus for place in sku.inventory or ()))
+    return Product(
+        wc_product_id=native.id,
+        name=native.title,
+        sku=(skus[0].seller_sku or None) if len(skus) == 1 else None,
+        price=min(prices, default=None),
+        regular_price=None,
+        sale_price=None,
+        wc_category_id=None,
+        category_name=None,
+        stock_quantity=stock,
+        stock_status=None if stock is None else "instock" if stock > 0 else "outofstock",
+        status=native.status,
+        type="variable" if len(skus) > 1 else "simple",
+        created_at=native.create_time,
+        updated_at=native.update_time,
+    )
+
+
+def _price(sku: Sku) -> Decimal | None:
+    if sku.price is None:
+        return None
+    return sku.price.tax_exclusive_price if sku.price.sale_price is None else sku.price.sale_price

@@ -1,0 +1,163 @@
+"""Orders as WooCommerce's REST API v3 writes them, and what each becomes here.
+
+Meanings that are not plain from the names:
+- Only the `_gmt` dates are moments: their twins are the shop's wall clock, which shows an hour twice a year.
+- An order's amounts are those of the sale: refunds stand beside them and lower none. WooCommerce has no subtotal of an order:
+  it is the sum over its lines, before coupons.
+- A line whose product was deleted has the id 0 and may have a blank name.
+The buyer's name, address and e-mail are not among the fields, so they are never fetched.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+
+from marshmallow import ValidationError
+
+from schemas.base.fields import ExternalId, Money, Records, Reference, Text, Timestamp
+from schemas.base.platform_fields import OPTIONAL, SEVERAL, MaskedText, NativeSchema, storable_sum
+from schemas.records.shop import Order, OrderItem
+
+MOST_LINES = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """A line of an order. `total` is what remains of `subtotal` after coupons."""
+
+    product_id: int | None
+    name: str | None
+    sku: str | None
+    quantity: Decimal
+    subtotal: Decimal | None
+    total: Decimal | None
+
+
+class LineSchema(NativeSchema):
+    record = Line
+    product_id = Reference(**OPTIONAL)
+    name = MaskedText(**OPTIONAL)
+    sku = MaskedText(**OPTIONAL)
+    quantity = Money(required=True)
+    subtotal = Money(**OPTIONAL)
+    total = Money(**OPTIONAL)
+
+
+@dataclass(frozen=True, slots=True)
+class CouponLine:
+    """A coupon that was used."""
+
+    code: str | None
+
+
+class CouponLineSchema(NativeSchema):
+    record = CouponLine
+    code = MaskedText(**OPTIONAL)
+
+
+class RefundTotal(Money):
+    """What was given back, below zero. A refund made without an amount has the total "-"."""
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> Decimal:
+        return super()._deserialize("0" if value == "-" else value, attr, data, **kwargs)
+
+
+@dataclass(frozen=True, slots=True)
+class Refund:
+    """A refund as its order lists it."""
+
+    total: Decimal | None
+
+
+class RefundSchema(NativeSchema):
+    record = Refund
+    total = RefundTotal(**OPTIONAL)
+
+
+@dataclass(frozen=True, slots=True)
+class WooOrder:
+    """What is read of an order; its fields are those that the client asks for."""
+
+    id: int
+    number: str | None
+    status: str
+    currency: str | None
+    date_created_gmt: datetime
+    date_modified_gmt: datetime | None
+    total: Decimal
+    total_tax: Decimal | None
+    shipping_total: Decimal | None
+    discount_total: Decimal | None
+    customer_id: int | None
+    payment_method: str | None
+    line_items: tuple[Line, ...]
+    coupon_lines: tuple[CouponLine, ...]
+    refunds: tuple[Refund, ...]
+
+
+class WooOrderSchema(NativeSchema):
+    record = WooOrder
+    id = ExternalId(required=True)
+    number = MaskedText(longest=200, **OPTIONAL)
+    status = Text(required=True, blank=False, longest=100)
+    currency = Text(longest=20, **OPTIONAL)
+    date_created_gmt = Timestamp(required=True)
+    date_modified_gmt = Timestamp(**OPTIONAL)
+    total = Money(required=True)
+    total_tax = Money(**OPTIONAL)
+    shipping_total = Money(**OPTIONAL)
+    discount_total = Money(**OPTIONAL)
+    customer_id = Reference(**OPTIONAL)
+    payment_method = MaskedText(**OPTIONAL)
+    line_items = Records(LineSchema, Line, most=MOST_LINES, **SEVERAL)
+    coupon_lines = Records(CouponLineSchema, CouponLine, most=MOST_LINES, **SEVERAL)
+    refunds = Records(RefundSchema, Refund, most=MOST_LINES, **SEVERAL)
+
+
+def read_order(payload: Any) -> WooOrder | None:
+    """An order of the shop's; None for one that can't be read."""
+    try:
+        order: WooOrder = WooOrderSchema().load(payload)
+    except ValidationError:
+        return None
+    return order
+
+
+def to_order(native: WooOrder) -> Order:
+    """The plain record. Raises ValidationError where a computed amount can't be stored."""
+    coupons = [line.code for line in native.coupon_lines or () if line.code]
+    return Order(
+        wc_order_id=native.id,
+        date_created=native.date_created_gmt,
+        date_modified=native.date_modified_gmt,
+        status=native.status,
+        total=native.total,
+        subtotal=storable_sum("line_items", (line.subtotal for line in native.line_items or ())),
+        tax_total=native.total_tax,
+        shipping_total=native.shipping_total,
+        discount_total=native.discount_total,
+        currency=native.currency,
+        wc_customer_id=native.customer_id,
+        payment_method=native.payment_method,
+        coupon_used=", ".join(coupons),  # "" without any, as the plugin writes it
+        items=tuple(map(_item, native.line_items or ())),
+    )
+
+
+def refunded_total(native: WooOrder) -> Decimal:
+    """How much of an order was given back so far, as a positive amount."""
+    return -sum((refund.total for refund in native.refunds or () if refund.total is not None), Decimal(0))
+
+
+def _item(line: Line) -> OrderItem:
+    return OrderItem(
+        product_name=line.name or "",
+        sku=line.sku or None,
+        quantity=line.quantity,
+        subtotal=line.subtotal,
+        total=line.total,
+        wc_product_id=line.product_id,
+    )

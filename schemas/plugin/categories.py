@@ -1,0 +1,26 @@
+"""Product categories of the plugin contract (specification 2)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from marshmallow import EXCLUDE, post_load
+
+from schemas.base.fields import Count, ExternalId, RecordSchema, Reference, Text
+from schemas.records.shop import Category
+
+
+class CategorySchema(RecordSchema):
+    """A category. Required are the two fields of FR10; a parent of null or 0 is none."""
+
+    class Meta:
+        unknown = EXCLUDE
+
+    wc_category_id = ExternalId(required=True)
+    name = Text(required=True, blank=False)
+    wc_parent_id = Reference(load_default=None, allow_none=True, data_key="parent_id")
+    product_count = Count(load_default=None, allow_none=True)
+
+    @post_load
+    def make(self, data: dict[str, Any], **_kwargs: Any) -> Category:
+        return Category(**data)

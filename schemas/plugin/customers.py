@@ -1,0 +1,30 @@
+"""Customers of the plugin contract (specification 2)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from marshmallow import EXCLUDE, post_load
+
+from schemas.base.fields import Count, EmailHash, ExternalId, Money, RecordSchema, Text, Timestamp
+from schemas.records.shop import Customer
+
+
+class CustomerSchema(RecordSchema):
+    """A customer. Required is the id alone (FR6); `email` arrives here as its hash (FR7)."""
+
+    class Meta:
+        unknown = EXCLUDE
+
+    wc_customer_id = ExternalId(required=True)
+    email_hash = EmailHash(load_default=None, allow_none=True, data_key="email")
+    display_name = Text(load_default=None, allow_none=True)
+    total_spent = Money(load_default=None, allow_none=True)
+    order_count = Count(load_default=None, allow_none=True)
+    first_order_date = Timestamp(load_default=None, allow_none=True)
+    last_order_date = Timestamp(load_default=None, allow_none=True)
+    created_at = Timestamp(load_default=None, allow_none=True)
+
+    @post_load
+    def make(self, data: dict[str, Any], **_kwargs: Any) -> Customer:
+        return Customer(**data)

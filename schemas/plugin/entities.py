@@ -1,0 +1,117 @@
+"""The four entities of the plugin contract, and what each is called where."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+from marshmallow import Schema, ValidationError, fields
+
+from schemas.base.error_codes import Problem, problems
+from schemas.base.fast_validators import FastLoad, compile_schema
+from schemas.base.fields import RecordSchema
+from schemas.plugin.categories import CategorySchema
+from schemas.plugin.customers import CustomerSchema
+from schemas.plugin.orders import OrderSchema
+from schemas.plugin.products import ProductSchema
+from schemas.records.shop import Category, Customer, Order, Product, Record
+
+Scalar = str | int | float | bool | None
+
+
+@dataclass(frozen=True, slots=True)
+class Entity:
+    """One entity. `name` is the word of the envelope and the URL; `id_field` is the natural key's name in a record."""
+
+    name: str
+    id_field: str
+    schema: RecordSchema
+    known_fields: frozenset[str]
+    fast_load: FastLoad
+    lists: dict[str, frozenset[str]]  # a list field's name, and the fields known inside its entries
+    shape: type[msgspec.Struct]  # the known fields and no others, unread: what msgspec drops the rest with
+    known_shape: type[msgspec.Struct]  # the known fields, each a scalar of any kind: refuses a record that holds others
+
+
+def _names(schema: Schema) -> tuple[str, ...]:
+    """In the contract's order, which is the order that msgspec expects: a name that comes next is found at once."""
+    return tuple(field.data_key or name for name, field in schema.fields.items())
+
+
+def _nested(schema: Schema) -> dict[str, Schema]:
+    """The list fields of a schema, and the schema of their entries."""
+    return {
+        field.data_key or name: field.inner.schema
+        for name, field in schema.fields.items()
+        if isinstance(field, fields.List) and isinstance(field.inner, fields.Nested)
+    }
+
+
+def _shape(name: str, schema: Schema) -> type[msgspec.Struct]:
+    nested = _nested(schema)
+    unread: list[tuple[str, Any, Any]] = []
+    for field in _names(schema):
+        kind: Any = msgspec.Raw
+        if field in nested:
+            kind = list[_shape(f"{name}_{field}", nested[field])] | None  # type: ignore[misc]  # made at run time
+        unread.append((field, kind | msgspec.UnsetType, msgspec.UNSET))
+    return msgspec.defstruct(name, unread, gc=False)
+
+
+def _known_shape(name: str, schema: Schema) -> type[msgspec.Struct]:
+    nested = _nested(schema)
+    scalars: list[tuple[str, Any, Any]] = []
+    for field in _names(schema):
+        kind: Any = Scalar
+        if field in nested:
+            kind = list[_known_shape(f"{name}_{field}", nested[field])] | None  # type: ignore[misc]  # made at run time
+        scalars.append((field, kind, None))
+    return msgspec.defstruct(name, scalars, gc=False, forbid_unknown_fields=True)
+
+
+def _entity(name: str, id_field: str, schema: RecordSchema, record: type[Record]) -> Entity:
+    return Entity(
+        name=name,
+        id_field=id_field,
+        schema=schema,
+        fast_load=compile_schema(schema, record),
+        known_fields=frozenset(_names(schema)),
+        lists={field: frozenset(_names(inner)) for field, inner in _nested(schema).items()},
+        shape=_shape(name, schema),
+        known_shape=_known_shape(name, schema),
+    )
+
+
+ORDERS = _entity("orders", "wc_order_id", OrderSchema(), Order)
+PRODUCTS = _entity("products", "wc_product_id", ProductSchema(), Product)
+CUSTOMERS = _entity("customers", "wc_customer_id", CustomerSchema(), Customer)
+CATEGORIES = _entity("categories", "wc_category_id", CategorySchema(), Category)
+ENTITIES = {entity.name: entity for entity in (ORDERS, PRODUCTS, CUSTOMERS, CATEGORIES)}
+
+
+def load_record(entity: Entity, payload: Any) -> Record | list[Problem]:
+    """Validate one record of a batch: the plain record, or what is wrong with it. Never raises for bad input."""
+    usual: Record | None = entity.fast_load(payload)
+    return usual if usual is not None else load_strictly(entity, payload)
+
+
+def load_strictly(entity: Entity, payload: Any) -> Record | list[Problem]:
+    """Marshmallow's own verdict, which is the last word."""
+    try:
+        record: Record = entity.schema.load(payload)
+    except ValidationError as error:
+        return problems({"_schema": error.messages} if isinstance(error.messages, list) else error.messages)
+    return record
+
+
+def external_id(entity: Entity, payload: Any) -> str | None:
+    """The platform's id of a refused record, where it has one that may be shown."""
+    return plain_id(payload.get(entity.id_field)) if isinstance(payload, dict) else None
+
+
+def plain_id(value: Any) -> str | None:
+    """An id's text where it is a plain number; other text may be anything, so it is not kept."""
+    text = str(value).strip() if isinstance(value, int | str) and not isinstance(value, bool) else ""
+    digits = text.removeprefix("-")
+    return text if digits.isascii() and digits.isdecimal() and len(text) <= 30 else None

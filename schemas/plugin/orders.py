@@ -1,0 +1,57 @@
+"""Orders of the plugin contract (specification 1)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from marshmallow import EXCLUDE, post_load
+
+from schemas.base.fields import ExternalId, Money, Records, RecordSchema, Reference, Text, Timestamp
+from schemas.records.shop import Order, OrderItem
+
+MOST_ITEMS = 1000
+
+
+class OrderItemSchema(RecordSchema):
+    """A line. Its name may be blank (WooCommerce keeps lines of products that are gone) but not missing."""
+
+    class Meta:
+        unknown = EXCLUDE
+
+    product_name = Text(required=True)
+    sku = Text(load_default=None, allow_none=True)
+    quantity = Money(required=True)
+    subtotal = Money(load_default=None, allow_none=True)
+    total = Money(load_default=None, allow_none=True)
+    wc_product_id = Reference(load_default=None, allow_none=True)
+
+    @post_load
+    def make(self, data: dict[str, Any], **_kwargs: Any) -> OrderItem:
+        return OrderItem(**data)
+
+
+class OrderSchema(RecordSchema):
+    """An order. Required are the four fields of FR2; items left out mean an order without lines."""
+
+    class Meta:
+        unknown = EXCLUDE
+
+    wc_order_id = ExternalId(required=True)
+    date_created = Timestamp(required=True)
+    date_modified = Timestamp(load_default=None, allow_none=True)
+    status = Text(required=True, blank=False, longest=100)
+    total = Money(required=True)
+    subtotal = Money(load_default=None, allow_none=True)
+    tax_total = Money(load_default=None, allow_none=True)
+    shipping_total = Money(load_default=None, allow_none=True)
+    discount_total = Money(load_default=None, allow_none=True)
+    currency = Text(load_default=None, allow_none=True, longest=20)
+    wc_customer_id = Reference(load_default=None, allow_none=True, data_key="customer_id")
+    payment_method = Text(load_default=None, allow_none=True)
+    coupon_used = Text(load_default=None, allow_none=True)
+    items = Records(OrderItemSchema, OrderItem, most=MOST_ITEMS, load_default=(), allow_none=True)
+
+    @post_load
+    def make(self, data: dict[str, Any], **_kwargs: Any) -> Order:
+        data["items"] = tuple(data["items"] or ())
+        return Order(**data)

@@ -1,0 +1,36 @@
+"""Products of the plugin contract (specification 2)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from marshmallow import EXCLUDE, post_load
+
+from schemas.base.fields import ExternalId, Money, RecordSchema, Reference, Text, Timestamp
+from schemas.records.shop import Product
+
+
+class ProductSchema(RecordSchema):
+    """A product. Required are the two fields of FR2."""
+
+    class Meta:
+        unknown = EXCLUDE
+
+    wc_product_id = ExternalId(required=True)
+    name = Text(required=True, blank=False)
+    sku = Text(load_default=None, allow_none=True)
+    price = Money(load_default=None, allow_none=True)
+    regular_price = Money(load_default=None, allow_none=True)
+    sale_price = Money(load_default=None, allow_none=True)
+    wc_category_id = Reference(load_default=None, allow_none=True, data_key="category_id")
+    category_name = Text(load_default=None, allow_none=True)
+    stock_quantity = Money(load_default=None, allow_none=True)
+    stock_status = Text(load_default=None, allow_none=True, longest=100)
+    status = Text(load_default=None, allow_none=True, longest=100)
+    type = Text(load_default=None, allow_none=True, longest=100)
+    created_at = Timestamp(load_default=None, allow_none=True)
+    updated_at = Timestamp(load_default=None, allow_none=True)
+
+    @post_load
+    def make(self, data: dict[str, Any], **_kwargs: Any) -> Product:
+        return Product(**data)

@@ -1,0 +1,206 @@
+"""What is asked of a pull: the bodies and queries of its doors, checked as a whole, with words for whoever sent them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+from marshmallow import ValidationError, validates_schema
+
+from schemas.requests.fields import (
+    Choice,
+    ClosedSchema,
+    QueryTruth,
+    QueryWhole,
+    RequestSchema,
+    Truth,
+    Whole,
+    Words,
+    read_object,
+    read_request,
+)
+from schemas.requests.fields import WrongRequest as WrongRequest  # what the readers below raise
+
+JOB_TYPES = ("orders", "products", "customers")
+SYNC_MODES = ("populate", "update")
+SCHEDULED_MODES = ("incremental", "update", "populate", "full")
+MOST_DAYS = 36_500
+MOST_MINUTES = 5_256_000  # ten years
+MOST_SECONDS = 31_622_400  # a year
+MOST_RECORDS = 10_000_000
+BIGINT_MAX = 2**63 - 1
+
+IF_UPDATE: dict[str, Any] = {"required": ["syncMode"], "properties": {"syncMode": {"const": "update"}}}
+IF_POPULATE: dict[str, Any] = {"required": ["syncMode"], "properties": {"syncMode": {"const": "populate"}}}
+STALE_GIVEN: dict[str, Any] = {"required": ["staleAfterMins"], "properties": {"staleAfterMins": {"type": "integer"}}}
+STALE_ABSENT: dict[str, Any] = {"properties": {"staleAfterMins": {"type": "null"}}}
+DAYS_ABSENT: dict[str, Any] = {"properties": {"days": {"type": "null"}}}
+
+
+@dataclass(frozen=True, slots=True)
+class ShopifyStart:
+    """`mode` is `upsert` where `syncMode` is absent: everything is read and applied."""
+
+    job_type: str
+    mode: str
+    days: int | None
+    stale_after_mins: int | None
+    full_scan: bool
+
+
+class ShopifyStartSchema(ClosedSchema):
+    """The body of a start (specification 4)."""
+
+    rules: ClassVar[dict[str, Any]] = {
+        "allOf": [
+            {"if": IF_UPDATE, "then": {"allOf": [STALE_GIVEN, DAYS_ABSENT]}, "else": STALE_ABSENT},
+            {"if": IF_POPULATE, "then": {}, "else": {"properties": {"fullScan": {"enum": [False, None]}}}},
+        ]
+    }
+
+    syncMode = Choice(SYNC_MODES, load_default=None, allow_none=True)
+    days = Whole(1, MOST_DAYS, load_default=None, allow_none=True)
+    staleAfterMins = Whole(1, MOST_MINUTES, load_default=None, allow_none=True)
+    fullScan = Truth(load_default=None, allow_none=True)
+    jobType = Choice(JOB_TYPES, required=True)
+
+    @validates_schema
+    def fit_the_mode(self, data: dict[str, Any], **_kwargs: Any) -> None:
+        """Refuse what has no meaning in the mode."""
+        mode, stale = data["syncMode"], data["staleAfterMins"]
+        if mode == "update" and stale is None:
+            raise ValidationError("staleAfterMins is required for syncMode update")
+        if mode != "update" and stale is not None:
+            raise ValidationError("staleAfterMins goes with syncMode update alone")
+        if mode == "update" and data["days"] is not None:
+            raise ValidationError("days has no meaning for syncMode update: staleAfterMins says how far back")
+        if data["fullScan"] and mode != "populate":
+            raise ValidationError("fullScan goes with syncMode populate alone")
+
+
+@dataclass(frozen=True, slots=True)
+class TiktokStart:
+    """Specification 5's own names."""
+
+    force_full: bool
+    max_records: int | None
+
+
+class TiktokFullQuery(RequestSchema):
+    """The query of a full run (specification 5)."""
+
+    max_records = QueryWhole(1, MOST_RECORDS, load_default=None)
+
+
+class TiktokQuery(TiktokFullQuery):
+    """The query of a run."""
+
+    force_full = QueryTruth(load_default=False)
+
+
+@dataclass(frozen=True, slots=True)
+class ScheduleRequest:
+    """A schedule as it was sent; whether its timing can be followed is judged elsewhere."""
+
+    mode: str
+    stale_after_mins: int | None
+    cron: str | None
+    every_seconds: int | None
+
+
+def _cron_field(value: str) -> str:
+    part = rf"(\*|{value}(-{value})?)(/[1-9][0-9]?)?"
+    return f"{part}(,{part}){{0,4}}"
+
+
+CRON = " ".join(
+    _cron_field(value)
+    for value in (
+        "[0-5]?[0-9]",
+        "(1?[0-9]|2[0-3])",
+        "([1-9]|[12][0-9]|3[01])",
+        "([1-9]|1[0-2]|jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)",
+        "([0-7]|sun|mon|tue|wed|thu|fri|sat)",
+    )
+)
+
+
+class ScheduleSchema(ClosedSchema):
+    """The body of a schedule: either a cron expression or a number of seconds."""
+
+    rules: ClassVar[dict[str, Any]] = {
+        "allOf": [{"if": IF_UPDATE, "then": STALE_GIVEN, "else": STALE_ABSENT}],
+        "oneOf": [
+            {"required": ["cron"], "properties": {"cron": {"type": "string"}, "everySeconds": {"type": "null"}}},
+            {
+                "required": ["everySeconds"],
+                "properties": {"everySeconds": {"type": "integer", "minimum": 30}, "cron": {"type": "null"}},
+            },
+        ],
+    }
+
+    syncMode = Choice(SCHEDULED_MODES, load_default="incremental", allow_none=True)
+    staleAfterMins = Whole(1, MOST_MINUTES, load_default=None, allow_none=True)
+    cron = Words(pattern=f"^{CRON}$", load_default=None, allow_none=True)
+    everySeconds = Whole(1, MOST_SECONDS, load_default=None, allow_none=True)
+
+    @validates_schema
+    def fit_the_mode(self, data: dict[str, Any], **_kwargs: Any) -> None:
+        """Refuse what has no meaning in the mode."""
+        if (data["syncMode"] == "update") != (data["staleAfterMins"] is not None):
+            raise ValidationError("staleAfterMins goes with syncMode update, which needs it")
+
+
+class EntitySchema(RequestSchema):
+    """Which entity is meant: of a query or a body."""
+
+    entity = Choice(JOB_TYPES, required=True)
+
+
+class NumberQuery(RequestSchema):
+    """The platform's number of a record."""
+
+    id = QueryWhole(1, BIGINT_MAX, required=True)
+
+
+class RecordQuery(EntitySchema, NumberQuery):
+    """Which record is meant."""
+
+
+_SHOPIFY_START, _SCHEDULE, _TIKTOK, _ENTITY, _NUMBER = (
+    ShopifyStartSchema(),
+    ScheduleSchema(),
+    TiktokQuery(),
+    EntitySchema(),
+    NumberQuery(),
+)
+
+
+def read_shopify_start(body: bytes) -> ShopifyStart:
+    """The body of a start. Raises WrongRequest for fields that do not fit the mode."""
+    asked = read_request(_SHOPIFY_START, read_object(body))
+    mode = asked["syncMode"] or "upsert"
+    return ShopifyStart(asked["jobType"], mode, asked["days"], asked["staleAfterMins"], bool(asked["fullScan"]))
+
+
+def read_tiktok_start(query: Mapping[str, str]) -> TiktokStart:
+    """The query of a start. Raises WrongRequest."""
+    return TiktokStart(**read_request(_TIKTOK, query))
+
+
+def read_schedule(body: bytes) -> ScheduleRequest:
+    """The body of a schedule. Raises WrongRequest."""
+    asked = read_request(_SCHEDULE, read_object(body))
+    mode = asked["syncMode"] or "incremental"
+    return ScheduleRequest(mode, asked["staleAfterMins"], asked["cron"], asked["everySeconds"])
+
+
+def read_entity(document: Mapping[str, Any]) -> str:
+    """`entity` of a query or a body. Raises WrongRequest."""
+    return str(read_request(_ENTITY, document)["entity"])
+
+
+def read_external_id(query: Mapping[str, str]) -> int:
+    """`id`, a platform's number. Raises WrongRequest."""
+    return int(read_request(_NUMBER, query)["id"])

@@ -1,0 +1,129 @@
+"""The forms about a store: its credentials by platform, its schedules, and a new store. Wrong fields are told by name."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from urllib.parse import urlsplit
+
+from schemas.requests.pulls import MOST_MINUTES, MOST_SECONDS
+from schemas.requests.start_form import WrongForm
+
+MOST_CHARACTERS = 4000
+MOST_NAME = 200
+
+
+@dataclass(frozen=True, slots=True)
+class CredentialField:
+    name: str
+    label: str
+    is_required: bool = True
+
+
+CREDENTIALS = {
+    "woocommerce": (
+        CredentialField("consumer_key", "Consumer key (ck_…)"),
+        CredentialField("consumer_secret", "Consumer secret (cs_…)"),
+        CredentialField("webhook_secret", "Webhook secret", is_required=False),
+    ),
+    "shopify": (
+        CredentialField("access_token", "Access token (shpat_…)"),
+        CredentialField("api_secret", "API secret", is_required=False),
+    ),
+    "tiktok": (
+        CredentialField("app_key", "App key"),
+        CredentialField("app_secret", "App secret"),
+        CredentialField("access_token", "Access token"),
+        CredentialField("refresh_token", "Refresh token"),
+        CredentialField("access_token_expire_in", "Access token expires at (seconds since 1970)"),
+        CredentialField("refresh_token_expire_in", "Refresh token expires at (seconds since 1970)"),
+        CredentialField("shop_cipher", "Shop cipher"),
+        CredentialField("auth_url", "Address of the authorisation server, where it is not TikTok's", is_required=False),
+    ),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class ScheduleForm:
+    """Either `cron` or `every_seconds` is set."""
+
+    entity: str
+    mode: str
+    stale_after_mins: int | None
+    cron: str | None
+    every_seconds: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class StoreForm:
+    name: str
+    platform: str
+    url: str | None
+
+
+def read_credentials_form(fields: Mapping[str, str], platform: str) -> dict[str, str]:
+    """The filled-in fields. Raises WrongForm, which repeats no value."""
+    problems: dict[str, str] = {}
+    found = {field.name: fields.get(field.name, "").strip() for field in CREDENTIALS[platform]}
+    for field in CREDENTIALS[platform]:
+        if field.is_required and not found[field.name]:
+            problems[field.name] = "This is needed."
+        if len(found[field.name]) > MOST_CHARACTERS or "\0" in found[field.name]:
+            problems[field.name] = "This can't be right: it is too long, or holds a character that no credential has."
+    if problems:
+        raise WrongForm(problems)
+    return {name: value for name, value in found.items() if value}
+
+
+def read_schedule_form(fields: Mapping[str, str], entities: Collection[str], modes: Collection[str]) -> ScheduleForm:
+    """Whether its timing can be followed is judged elsewhere. Raises WrongForm."""
+    problems: dict[str, str] = {}
+    entity, mode, cron = (fields.get(name, "").strip() for name in ("entity", "mode", "cron"))
+    if entity not in entities:
+        problems["entity"] = "Choose what to sync."
+    if mode not in modes:
+        problems["mode"] = "Choose a mode."
+    minutes = _whole("every_minutes", fields, MOST_SECONDS // 60, problems)
+    stale = _whole("stale_after_mins", fields, MOST_MINUTES, problems)
+    if "every_minutes" not in problems and bool(cron) == (minutes is not None):
+        problems["every_minutes"] = "Write either a number of minutes or a cron expression."
+    if mode == "update" and stale is None and "stale_after_mins" not in problems:
+        problems["stale_after_mins"] = "This mode needs to know how far back to look."
+    if problems:
+        raise WrongForm(problems)
+    every = minutes * 60 if minutes is not None else None
+    return ScheduleForm(entity, mode, stale if mode == "update" else None, cron or None, every)
+
+
+def read_store_form(fields: Mapping[str, str]) -> StoreForm:
+    """Raises WrongForm."""
+    problems: dict[str, str] = {}
+    name, platform, url = (fields.get(field, "").strip() for field in ("name", "platform", "url"))
+    if not name or len(name) > MOST_NAME or not name.isprintable():
+        problems["name"] = f"Write a name of at most {MOST_NAME} characters."
+    if platform not in CREDENTIALS:
+        problems["platform"] = "Choose a platform."
+    if url and not _is_web_address(url):
+        problems["url"] = "Write the shop's whole address, such as https://shop.example."
+    if problems:
+        raise WrongForm(problems)
+    return StoreForm(name, platform, url or None)
+
+
+def _is_web_address(url: str) -> bool:
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return False
+    is_clean = len(url) <= MOST_CHARACTERS and url.isprintable() and " " not in url
+    return is_clean and parts.scheme in ("https", "http") and bool(parts.hostname) and parts.username is None
+
+
+def _whole(name: str, fields: Mapping[str, str], most: int, problems: dict[str, str]) -> int | None:
+    value = fields.get(name, "").strip()
+    if not value:
+        return None
+    if not (value.isascii() and value.isdecimal() and len(value) <= 12 and 1 <= int(value) <= most):
+        problems[name] = f"Write a whole number from 1 to {most:,}."
+        return None
+    return int(value)

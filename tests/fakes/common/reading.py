@@ -1,0 +1,24 @@
+"""How tests read a platform's client: page by page, and several at once."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+
+from workers.platforms.common.interface import Page, Shop, Source, Window
+
+
+def pages_of(source: Source, cursor: str | None = None) -> Iterator[Page]:
+    """Every page from a cursor on."""
+    while True:
+        page = source.fetch(cursor)
+        yield page
+        if page.cursor is None:
+            return
+        cursor = page.cursor
+
+
+def read_at_once(clients: Sequence[Shop]) -> list[int]:
+    """How many orders each client finds on the first page, all of them asking at the same time."""
+    with ThreadPoolExecutor(len(clients)) as threads:
+        return list(threads.map(lambda client: len(client.source("orders", Window()).fetch(None).records), clients))

@@ -1,0 +1,37 @@
+"""Where a shop's tokens are kept in a test: in a list, the newest last."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+from workers.platforms.common.token_store import TokenDesk, Tokens, tokens_of
+
+
+@dataclass
+class MemoryDesk:
+    """`stored` holds every pair that was ever kept; one caller at a time is let in to renew."""
+
+    stored: list[Tokens]
+    lock: threading.Lock = field(default_factory=threading.Lock)
+
+    @contextmanager
+    def _alone(self) -> Iterator[None]:
+        with self.lock:
+            yield
+
+    def _store(self, known: Tokens, fresh: Tokens) -> bool:
+        if not self.stored[-1].is_pair_of(known):
+            return False
+        self.stored.append(fresh)
+        return True
+
+    @property
+    def desk(self) -> TokenDesk:
+        return TokenDesk(lambda: self.stored[-1], self._store, self._alone)
+
+
+def desk_of(credentials: Mapping[str, str]) -> MemoryDesk:
+    return MemoryDesk([tokens_of(credentials)])

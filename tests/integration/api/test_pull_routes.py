@@ -1,0 +1,124 @@
+"""What may be sent to the doors of the pulls by mistake or in haste, and what they answer."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+from flask.testing import FlaskClient
+from psycopg import Connection
+
+from tests.fakes.tiktok.shop import FakeTiktok
+from tests.support.pipeline import bearer
+from tests.support.pulls import Shopkeeper, shopkeeper
+from workers.core.runtime import Runtime
+
+ORDERS = "/api/tiktok/sync/orders"
+START = "/api/shopify/sync/jobs/start"
+FILL = "/api/sync/coverage/fill"
+
+
+@pytest.fixture
+def shop() -> Iterator[FakeTiktok]:
+    with FakeTiktok(orders=250) as shop:
+        yield shop
+
+
+@pytest.fixture
+def shopify(runtime: Runtime, client: FlaskClient, conn: Connection) -> Shopkeeper:
+    return shopkeeper(runtime, client, conn, "shopify", "http://127.0.0.1:9", {"access_token": "x"})
+
+
+@pytest.mark.parametrize("path", [START, FILL])
+@pytest.mark.parametrize(
+    ("body", "code"),
+    [(b"{", "INVALID_JSON"), (b"[]", "VALIDATION_ERROR"), (b'"orders"', "VALIDATION_ERROR")],
+)
+def test_a_body_that_is_no_object_is_refused(shopify: Shopkeeper, path: str, body: bytes, code: str) -> None:
+    headers = bearer(shopify.token) | {"Content-Type": "application/json"}
+    answer = shopify.client.post(path, data=body, headers=headers)
+    assert (answer.status_code, answer.json["error"]["code"]) == (400, code)  # type: ignore[index]
+
+
+@pytest.mark.parametrize("query", ["limit=0", "limit=x", "cursor=nonsense"])
+def test_a_list_of_jobs_that_makes_no_sense_is_refused(shopify: Shopkeeper, query: str) -> None:
+    assert shopify.call("GET", f"/api/shopify/sync/jobs?{query}").status_code == 400
+
+
+def test_runs_of_another_platform_or_of_nobody_are_not_shown(shopify: Shopkeeper, keeper: Shopkeeper) -> None:
+    ran = keeper.run(ORDERS)["jobId"]
+    for job in (ran, "00000000-0000-4000-8000-000000000000", "nonsense"):
+        assert shopify.call("GET", f"/api/shopify/sync/jobs/{job}").status_code == 404
+        assert keeper.call("GET", f"/api/shopify/sync/jobs/{job}").status_code == 404
+    assert keeper.call("GET", "/api/shopify/sync/jobs").status_code == 403
+
+
+def test_of_runs_started_at_once_one_runs_and_the_others_are_refused_with_its_id(
+    runtime: Runtime, keeper: Shopkeeper
+) -> None:
+    with ThreadPoolExecutor(4) as pool:
+        answers = list(
+            pool.map(
+                lambda _n: keeper.client.application.test_client().post(ORDERS, headers=bearer(keeper.token)), range(4)
+            )
+        )
+    assert sorted(answer.status_code for answer in answers) == [202, 409, 409, 409]
+    (job,) = {answer.json["data"]["jobId"] for answer in answers if answer.status_code == 202}  # type: ignore[index]
+    assert {answer.json["error"]["details"]["jobId"] for answer in answers if answer.status_code == 409} == {job}  # type: ignore[index]
+
+
+def test_a_paused_run_keeps_its_place_until_it_is_cancelled(keeper: Shopkeeper) -> None:
+    job = keeper.start(ORDERS)
+    keeper.data("POST", f"/api/sync/jobs/{job}/pause")
+    assert keeper.call("POST", ORDERS).status_code == 409
+    assert keeper.call("POST", f"/api/sync/jobs/{job}/retry").status_code == 409
+    assert keeper.data("POST", f"/api/sync/jobs/{job}/cancel")["status"] == "cancelled"
+    for change in ("pause", "resume", "cancel", "retry"):
+        assert keeper.call("POST", f"/api/sync/jobs/{job}/{change}").status_code == 409
+    assert keeper.run(ORDERS)["counts"]["inserted"] == 250
+
+
+def test_a_completed_run_can_be_neither_paused_nor_retried(keeper: Shopkeeper) -> None:
+    job = keeper.run(ORDERS)["jobId"]
+    for change in ("pause", "resume", "cancel", "retry"):
+        assert keeper.call("POST", f"/api/sync/jobs/{job}/{change}").status_code == 409
+
+
+def test_holes_can_not_be_filled_where_there_is_none_or_a_run_goes_on(keeper: Shopkeeper) -> None:
+    assert keeper.call("POST", FILL, entity="orders").status_code == 409
+    job = keeper.run(ORDERS)
+    answer = keeper.call("POST", FILL, entity="orders")
+    assert (answer.status_code, "no hole" in answer.json["error"]["message"]) == (409, True)  # type: ignore[index]
+    running = keeper.start(f"{ORDERS}/full")
+    answer = keeper.call("POST", FILL, entity="orders")
+    assert answer.json["error"]["details"] == {"jobId": str(running)} != {"jobId": job["jobId"]}  # type: ignore[index]
+
+
+def test_what_the_platform_does_not_have_is_said_so(keeper: Shopkeeper) -> None:
+    assert keeper.call("POST", FILL, entity="customers").status_code == 400
+    assert keeper.data("GET", "/api/sync/coverage?entity=customers")["covered"] == []
+    assert keeper.call("GET", "/api/sync/coverage?entity=refunds").status_code == 400
+    answer = keeper.call("GET", "/api/sync/explain?entity=customers&id=5")
+    error = answer.json["error"]  # type: ignore[index]
+    assert (answer.status_code, error["code"]) == (400, "VALIDATION_ERROR")
+    assert error["message"] == "tiktok stores have orders, products"
+
+
+@pytest.mark.parametrize("entity", ["orders", "products"])
+def test_a_limited_run_over_records_in_no_order_moves_no_watermark(
+    keeper: Shopkeeper, shop: FakeTiktok, entity: str
+) -> None:
+    """A first run reads by creation: what it has not read yet may have changed before what it has."""
+    for _ in range(5):
+        shop.add("products")
+    path = f"/api/tiktok/sync/{entity}"
+    shop.edit(shop.tables["orders"].ids[0])
+    limited = keeper.start(f"{path}?max_records=1")
+    keeper.work(limited)
+    assert keeper.data("GET", "/api/tiktok/sync/status")[entity]["metadata"]["last_sync_time"] is None
+    rest = keeper.start(path)
+    keeper.data("POST", f"/api/sync/jobs/{rest}/cancel")
+    keeper.run(path)
+    status = keeper.data("GET", "/api/tiktok/sync/status")[entity]
+    assert (status["count"], status["metadata"]["last_sync_time"] is not None) == (len(shop.tables[entity]), True)

@@ -1,0 +1,148 @@
+"""`erp` and `woo`: an ERP's file in, and the outbound side of a store from the command line."""
+
+from __future__ import annotations
+
+import csv
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+from uuid import UUID, uuid4
+
+import pytest
+from psycopg import Connection
+
+from tests.fakes.woocommerce import FakeWooCommerce
+from tests.support.outbound import make_erp_product, push, put_products, statuses
+from workers.core.runtime import Runtime
+from workers.outbound.sending.push_store import Outcome
+
+Command = Callable[..., tuple[int, str]]
+
+
+@pytest.fixture
+def shop(connected_shop: FakeWooCommerce) -> FakeWooCommerce:
+    return connected_shop
+
+
+@pytest.fixture
+def woo(command_line: Command, store_id: UUID) -> Callable[..., tuple[int, Any]]:
+    """`woo … --json` on the store: exit code and what was answered."""
+
+    def run(*words: str) -> tuple[int, Any]:
+        code, shown = command_line("woo", *words, "--store", str(store_id), "--json")
+        return code, json.loads(shown.splitlines()[-1]) if code == 0 else shown
+
+    return run
+
+
+def csv_of(folder: Path, products: list[dict[str, Any]]) -> str:
+    path = folder / "products.csv"
+    with path.open("w", encoding="utf-8", newline="") as file:
+        writer = csv.DictWriter(file, sorted(products[0]))
+        writer.writeheader()
+        writer.writerows(products)
+    return str(path)
+
+
+def ndjson_of(folder: Path, records: list[Any]) -> str:
+    path = folder / "records.ndjson"
+    path.write_text("".join(json.dumps(record) + "\n" for record in records), encoding="utf-8")
+    return str(path)
+
+
+def imported(command_line: Command, store_id: UUID, *words: str) -> tuple[int, Any]:
+    code, shown = command_line("erp", "import", *words, "--store", str(store_id), "--json")
+    return code, json.loads(shown.splitlines()[-1])
+
+
+@pytest.mark.parametrize("write", [csv_of, ndjson_of])
+def test_a_file_is_imported_once(
+    command_line: Command, store_id: UUID, tmp_path: Path, write: Callable[[Path, list[dict[str, Any]]], str]
+) -> None:
+    path = write(tmp_path, [make_erp_product() for _ in range(3)])
+    code, told = imported(command_line, store_id, path)
+    assert (code, told["received"], told["inserted"], told["refused"]) == (0, 3, 3, 0)
+    code, told = imported(command_line, store_id, path)
+    assert (code, told["unchanged"], told["items"]) == (0, 3, 0)
+
+
+def test_a_bad_record_is_told_and_the_others_are_taken(command_line: Command, store_id: UUID, tmp_path: Path) -> None:
+    path = ndjson_of(tmp_path, [make_erp_product(), make_erp_product(sku=""), make_erp_product()])
+    code, told = imported(command_line, store_id, path)
+    assert (code, told["inserted"], told["refused"]) == (1, 2, 1)
+    assert [(error["record"], error["field"]) for error in told["errors"]] == [(2, "sku")]
+    code, shown = command_line("erp", "import", path, "--store", str(store_id))
+    assert (code, "record 2: sku" in shown) == (1, True)
+
+
+def test_categories_are_imported_too(command_line: Command, store_id: UUID, tmp_path: Path) -> None:
+    path = ndjson_of(tmp_path, [{"category_id": str(uuid4()), "name": "Widgets"}])
+    code, told = imported(command_line, store_id, "--categories", path)
+    assert (code, told["inserted"]) == (0, 1)
+
+
+def test_what_can_not_be_imported_is_told_in_one_line(command_line: Command, store_id: UUID, tmp_path: Path) -> None:
+    broken = tmp_path / "broken.ndjson"
+    broken.write_text("{", encoding="utf-8")
+    for words in ((str(broken),), (str(tmp_path / "nothing.csv"),)):
+        code, shown = command_line("erp", "import", *words, "--store", str(store_id))
+        assert (code, len(shown.splitlines())) == (1, 1)
+    code, shown = command_line("erp", "import", str(broken), "--store", str(uuid4()))
+    assert (code, "there is no store" in shown) == (3, True)
+
+
+def test_a_store_is_synced_and_looked_at(
+    woo: Callable[..., tuple[int, Any]], command_line: Command, pushing: Runtime, root_conn: Connection, store_id: UUID
+) -> None:
+    product = make_erp_product()
+    put_products(pushing, store_id, [product, make_erp_product()])
+    assert push(pushing, store_id) is Outcome.DRAINED
+    code, stats = woo("status")
+    assert (code, stats["products"], stats["queueDepth"]) == (0, 2, 0)
+    code, mappings = woo("mappings")
+    assert (code, {one["sku"] for one in mappings} >= {product["sku"]}) == (0, True)
+    assert woo("mappings", "--out-of-sync") == (0, [])
+    code, run = woo("sync", "--force")
+    assert (code, run["items"]) == (0, "2")
+    code, one = woo("sync", "--product", product["product_id"], "--type", "price")
+    assert code == 0 and UUID(one["syncItemId"])
+    assert woo("sync", "--categories")[0] == 0
+    assert push(pushing, store_id) is Outcome.DRAINED
+    assert set(statuses(root_conn, store_id)) <= {"completed", "superseded"}
+    code, shown = command_line("woo", "status", "--store", str(store_id))
+    assert (code, "2 products, 0 of them" in shown) == (0, True)
+    assert command_line("woo", "mappings", "--store", str(store_id))[0] == 0
+
+
+def test_failed_items_are_tried_again(
+    woo: Callable[..., tuple[int, Any]], pushing: Runtime, root_conn: Connection, store_id: UUID
+) -> None:
+    put_products(pushing, store_id, [make_erp_product()])
+    root_conn.execute(
+        "UPDATE wc_sync_items SET status = 'failed', error_code = 'X', retryable = true WHERE store_id = %s",
+        (store_id,),
+    )
+    assert woo("retry") == (0, {"retryCount": 1})
+    assert push(pushing, store_id) is Outcome.DRAINED
+    assert statuses(root_conn, store_id) == {"completed": 1}
+
+
+def test_brakes_are_set_and_what_is_unknown_is_refused(woo: Callable[..., tuple[int, Any]], store_id: UUID) -> None:
+    assert woo("brakes", "--price-share", "0.5") == (0, {"enabled": True, "price_share": 0.5})
+    assert woo("brakes", "--off") == (0, {"enabled": False})
+    assert woo("approve", str(uuid4()))[0] == woo("reject", str(uuid4()))[0] == 3
+    assert woo("sync", "--product", str(uuid4()))[0] == 3
+
+
+def test_a_hold_is_shown_however_many_runs_came_after_it(
+    woo: Callable[..., tuple[int, Any]], command_line: Command, root_conn: Connection, store_id: UUID
+) -> None:
+    insert = """INSERT INTO wc_sync_batches (store_id, id, kind, status, created_at)
+                SELECT %s, gen_random_uuid(), %s, %s, now() - make_interval(days => %s) FROM generate_series(1, %s)"""
+    root_conn.execute(insert, (store_id, "hold", "needs_approval", 2, 1))
+    root_conn.execute(insert, (store_id, "full", "completed", 1, 6))
+    _, status = woo("status")
+    assert len(status["batches"]) == 5 and status["hold"]["status"] == "needs_approval"
+    _, shown = command_line("woo", "status", "--store", str(store_id))
+    assert status["hold"]["batchId"] in shown.replace("\n", "")

@@ -1,0 +1,205 @@
+"""Who gets into the console, how long, and whose data it is then; no change without its form."""
+
+from __future__ import annotations
+
+import hashlib
+import html
+import re
+from dataclasses import replace
+
+import pytest
+from psycopg import Connection
+from werkzeug.test import TestResponse
+
+from app.console.sign_in_attempts import MOST_FAILURES
+from app.settings.environment import load_settings
+from app.usecases.stores import create_store, revoke_all
+from tests.conftest import Database, Servers
+from tests.support.console import STORE_PAGES, Visitor, World, console_app, csrf_of, place, visitor, words_of
+from workers.core.ids import new_id
+
+# Getting in
+
+
+def test_without_a_session_every_page_leads_to_the_form_and_back(world: World) -> None:
+    answer = visitor(world.app).get(place(world.full.store_id, "/history?status=failed"))
+    assert answer.status_code == 302
+    assert answer.location.startswith("/console/login?next=/console/")
+    assert "status%3Dfailed" in answer.location or "status=failed" in answer.location
+    form = visitor(world.app).client.get(answer.location)
+    signed = visitor(world.app)
+    signed.client.get(answer.location)
+    sent = {"csrf": csrf_of(signed.client.get(answer.location)), "token": world.full.token, "next": next_of(form)}
+    assert signed.client.post("/console/login", data=sent).location == next_of(form)
+
+
+def next_of(answer: TestResponse) -> str:
+    found = re.search(r'name="next" value="([^"]*)"', answer.text)
+    assert found is not None
+    return html.unescape(found[1])
+
+
+def test_a_live_part_without_a_session_takes_the_whole_page_to_the_form(world: World) -> None:
+    answer = visitor(world.app).client.get(f"/console/{world.full.store_id}/live", headers={"HX-Request": "true"})
+    assert answer.headers["HX-Redirect"] == "/console/login"
+
+
+@pytest.mark.parametrize("asked", ["https://evil.example/", "//evil.example/", "/console/\\evil", "/api/sync/jobs"])
+def test_nobody_is_led_elsewhere_after_signing_in(world: World, asked: str) -> None:
+    answer = visitor(world.app).post("/login", "/login", token=world.full.token, next=asked)
+    assert answer.location == "/console/"
+
+
+@pytest.mark.parametrize("token", ["", "slc_wrong", "slc_\x00", "ü" * 50])
+def test_a_wrong_token_is_told_and_opens_nothing(world: World, token: str) -> None:
+    stranger = visitor(world.app)
+    answer = stranger.sign_in(token)
+    assert answer.status_code == 401
+    assert "token" in words_of(answer)
+    assert stranger.get("/").status_code == 302
+
+
+def test_the_cookie_is_for_this_site_alone_and_holds_no_token(world: World, root_conn: Connection) -> None:
+    answer = visitor(world.app).sign_in(world.full.token)
+    (cookie,) = [line for line in answer.headers.getlist("Set-Cookie") if line.startswith("sluice_console=")]
+    assert {"HttpOnly", "Path=/console", "SameSite=Strict"} <= set(cookie.split("; "))
+    assert world.full.token not in cookie
+    secret = cookie.split("=", 1)[1].split(";")[0]
+    kept = root_conn.execute("SELECT session_sha256 FROM console_sessions").fetchall()
+    assert hashlib.sha256(secret.encode()).digest() in [row[0] for row in kept]
+    assert secret.encode() not in b"".join(row[0] for row in kept)
+
+
+def test_over_https_the_cookie_never_goes_in_clear(world: World) -> None:
+    page = world.app.test_client()
+    form = page.get("/console/login", base_url="https://localhost")
+    sent = {"csrf": csrf_of(form), "token": world.full.token}
+    answer = page.post("/console/login", data=sent, base_url="https://localhost")
+    assert all("Secure" in line for line in answer.headers.getlist("Set-Cookie") if "Max-Age=43200" in line)
+    assert answer.status_code == 302
+
+
+def test_only_a_trusted_proxy_says_whose_call_it_is_and_whether_in_clear(
+    servers: Servers, database: Database, world: World
+) -> None:
+    settings = replace(load_settings({"TRUSTED_PROXIES": "1"}), data_dir=servers.root)
+    said = {"X-Forwarded-For": "203.0.113.9", "X-Forwarded-Proto": "https"}
+    with console_app(settings, database.url, servers.redis.url) as behind_proxy:
+        behind, straight = (app.test_client().get("/console/login", headers=said) for app in (behind_proxy, world.app))
+    assert ["Secure" in answer.headers["Set-Cookie"] for answer in (behind, straight)] == [True, False]
+
+
+def test_signing_out_ends_the_session_for_whoever_has_the_cookie(world: World, admin: Visitor) -> None:
+    cookie = admin.client.get_cookie("sluice_console", path="/console")
+    assert cookie is not None
+    assert admin.post("/logout", place(world.full.store_id)).location == "/console/login"
+    thief = visitor(world.app)
+    thief.client.set_cookie("sluice_console", cookie.value, path="/console")
+    assert thief.get("/").status_code == 302
+
+
+def test_a_revoked_token_ends_its_sessions_at_once(world: World, conn: Connection) -> None:
+    made = create_store(conn, "Leaky shop", "woocommerce")
+    guest = visitor(world.app, made.token)
+    assert guest.get(place(made.store_id)).status_code == 200
+    revoke_all(conn, made.store_id)
+    assert guest.get(place(made.store_id)).status_code == 302
+
+
+def test_a_session_ends_by_itself(world: World, root_conn: Connection) -> None:
+    guest = visitor(world.app, world.empty.token)
+    root_conn.execute("UPDATE console_sessions SET expires_at = now()")
+    assert guest.get(place(world.empty.store_id)).status_code == 302
+
+
+def test_too_many_wrong_tokens_are_refused_for_a_while(world: World) -> None:
+    stranger = visitor(world.app)
+    stranger.client.environ_base["REMOTE_ADDR"] = "203.0.113.7"
+    answers = [stranger.sign_in("slc_wrong") for _ in range(MOST_FAILURES + 1)]
+    assert [answer.status_code for answer in answers] == [401] * MOST_FAILURES + [429]
+    assert int(answers[-1].headers["Retry-After"]) >= 1
+    assert stranger.sign_in(world.full.token).status_code == 429
+    assert visitor(world.app).sign_in(world.full.token).status_code == 302, "another address is not held liable"
+
+
+# Walls
+
+
+def theirs(world: World) -> list[str]:
+    ids = [
+        f"/logs/{world.done}",
+        f"/logs/{world.done}/live",
+        f"/logs/{world.done}/skipped.csv",
+        f"/outbound/holds/{world.hold}",
+    ]
+    return [*STORE_PAGES, *ids, "/outbound/failed/price/REJECTED"]
+
+
+def test_another_stores_pages_and_ids_are_not_there(world: World) -> None:
+    guest = visitor(world.app, world.empty.token)
+    for page in theirs(world):
+        answers = [guest.get(place(world.full.store_id, page)), guest.get(place(new_id(), page))]
+        assert [answer.status_code for answer in answers] == [404, 404], page
+        assert len({without_id(answer) for answer in answers}) == 1, page
+    for page in theirs(world)[len(STORE_PAGES) : -1]:  # the ids of the other store below one's own address
+        assert guest.get(place(world.empty.store_id, page)).status_code == 404, page
+
+
+def without_id(answer: TestResponse) -> str:
+    return re.sub(r"Request \w+", "", words_of(answer))
+
+
+@pytest.mark.parametrize(
+    "path", ["/logs/{done}/retry", "/outbound/holds/{hold}/approve", "/outbound/holds/{hold}/reject",
+             "/outbound/failed/price/REJECTED", "/store/tokens",
+             "/store/credentials", "/store/schedules", "/start"]
+)  # fmt: skip
+def test_nobody_changes_another_store(world: World, path: str) -> None:
+    guest = visitor(world.app, world.pulled.token)
+    rest = path.format(done=world.failed, hold=world.hold)
+    answer = guest.post(place(world.full.store_id, rest), place(world.pulled.store_id))
+    assert answer.status_code == 404
+
+
+def test_operators_pages_are_not_there_for_a_store(world: World, admin: Visitor) -> None:
+    assert [admin.get(path).status_code for path in ("/stores", "/stores/live", "/stores/new")] == [404] * 3
+
+
+def test_the_plugins_token_administers_nothing(world: World) -> None:
+    guest = visitor(world.app, world.empty.token)
+    own = world.empty.store_id
+    for path in ("/store/tokens", "/store/tokens/rotate", "/store/credentials", f"/outbound/holds/{new_id()}/reject"):
+        answer = guest.post(place(own, path), place(own, "/store"), role="admin")
+        assert answer.status_code == 403, path
+    assert "admin" in guest.read(place(own, "/store"))
+
+
+CHANGES = (
+    "/logs/{failed}/retry", "/logs/{failed}/cancel", "/start", "/start/confirm", "/outbound/failed/price/REJECTED",
+    "/outbound/holds/{hold}/approve", "/outbound/holds/{hold}/reject", "/store/tokens", "/store/tokens/rotate",
+    "/store/credentials", "/store/schedules",
+    "/store/schedules/orders/remove",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("token", [None, "", "0" * 64])
+def test_no_change_without_its_csrf_token(
+    world: World, admin: Visitor, root_conn: Connection, token: str | None
+) -> None:
+    before = root_conn.execute("SELECT count(*) FROM api_tokens").fetchone()
+    for path in CHANGES:
+        address = f"/console/{world.full.store_id}{path.format(failed=world.failed, hold=world.hold)}"
+        sent = {"role": "admin"} | ({"csrf": token} if token is not None else {})
+        assert admin.client.post(address, data=sent).status_code == 403, path
+    assert admin.client.post("/console/logout", data={}).status_code == 403
+    assert root_conn.execute("SELECT count(*) FROM api_tokens").fetchone() == before
+
+
+def test_every_change_stands_in_the_list_of_those_that_need_a_token(world: World) -> None:
+    """Retry and cancel are one rule; not in the list are signing in and out, a new store, and ending one token."""
+    rules = {
+        rule.rule
+        for rule in world.app.url_map.iter_rules()
+        if rule.rule.startswith("/console") and "POST" in (rule.methods or set())
+    }
+    assert len(rules) == len(CHANGES) - 1 + 4

@@ -1,0 +1,345 @@
+"""The console's pages: what each shows with data and without, what it changes, and what it says of bad input."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+from pathlib import Path
+from uuid import UUID
+
+import pytest
+from psycopg import Connection
+
+from app.console import blueprint
+from app.settings.environment import load_settings
+from app.usecases.stores import create_store, delete_store
+from tests.conftest import Servers
+from tests.support.console import (
+    FAIL,
+    FAILED_ITEM,
+    HELD_ITEM,
+    STORE_PAGES,
+    Visitor,
+    World,
+    console_app,
+    listed,
+    place,
+    visitor,
+    words_of,
+)
+from tests.support.outbound import SECRET_KEY
+from workers.core.credentials import decrypt_credentials
+from workers.core.ids import new_id
+
+HOLD_AGAIN = "UPDATE wc_sync_batches SET status = 'needs_approval', completed_at = NULL WHERE id = %s"
+MANY_ITEMS = """INSERT INTO wc_sync_items (store_id, id, product_id, sync_type, priority, status, due_at, created_at)
+    SELECT %s, gen_random_uuid(), gen_random_uuid(), (ARRAY['price', 'stock'])[1 + n %% 2], 1 + n %% 2, 'pending', now(),
+           now() - n * interval '1.000007 s'
+      FROM generate_series(1, 120) n"""
+CLAIM_ORDER = "SELECT product_id FROM wc_sync_items WHERE store_id = %s ORDER BY priority, created_at, id"
+MANY_LOGS = """INSERT INTO sync_logs (store_id, id, entity, source, mode, status, received, next_attempt_at, finished_at)
+    SELECT %s, gen_random_uuid(), 'orders', 'plugin', 'upsert', 'completed', 0, now(), now() FROM generate_series(1, 120)"""
+MANY_ERRORS = """INSERT INTO sync_record_errors (store_id, log_id, record_index, field, code, reason)
+    SELECT %s, %s, n, 'items[].total', 'required', 'is missing' FROM generate_series(0, 119) n"""
+VENDOR = Path(blueprint.__file__).parent / "static" / "vendor"
+
+
+# Every page
+
+
+def test_every_answer_carries_the_policy_and_no_page_has_inline_script_or_style(world: World) -> None:
+    boss = visitor(world.app, world.operator)
+    paths = [place(world.full.store_id, page) for page in STORE_PAGES]
+    for path in [*paths, "/login", "/stores", "/nowhere", place(world.full.store_id, f"/logs/{world.done}")]:
+        answer = boss.get(path)
+        policy = answer.headers["Content-Security-Policy"]
+        assert policy.startswith("default-src 'none'; script-src 'self'; style-src 'self'"), path
+        assert "unsafe" not in policy
+        assert answer.headers["X-Frame-Options"] == "DENY"
+        assert not re.search(
+            r"<script(?![^>]* src=)|<style|\sstyle=|\son\w+=|javascript:|https?://(?!lamps)", answer.text
+        ), path
+
+
+def test_what_pages_load_is_our_own_and_stays_in_the_browser(world: World) -> None:
+    page = visitor(world.app).get("/login").text
+    files = re.findall(r'(?:src|href)="(/console/static/[^"]+)"', page)
+    assert len(files) >= 6
+    for path in files:
+        with visitor(world.app).client.get(path) as answer:
+            assert answer.status_code == 200
+            assert "max-age" in answer.headers["Cache-Control"]
+    assert all((VENDOR / name).stat().st_size > 300 for name in ("htmx-LICENSE.txt", "uplot-LICENSE.txt"))
+
+
+def test_pages_with_data_show_it(world: World, admin: Visitor) -> None:
+    overview = admin.read(place(world.full.store_id))
+    assert "Lamps <&> more" in overview
+    assert "Syncs failed 1" in overview and "Records skipped 1" in overview
+    history = admin.read(place(world.full.store_id, "/history"))
+    assert "completed" in history and "failed" in history
+    log = admin.read(place(world.full.store_id, f"/logs/{world.done}"))
+    assert "2 received = 1 synced + 1 skipped" in log
+    assert "77" in log and "is missing or empty" in log
+    assert "every attempt was interrupted" in admin.read(place(world.full.store_id, f"/logs/{world.failed}"))
+    outbound = admin.read(place(world.full.store_id, "/outbound"))
+    assert "1 changes of 1 products wait for approval" in outbound and "the shop refused it" in outbound
+    assert "LAMP-1" in admin.read(place(world.full.store_id, f"/outbound/holds/{world.hold}"))
+    csv = admin.get(place(world.full.store_id, f"/logs/{world.done}/skipped.csv"))
+    assert csv.text.splitlines()[0] == "index,id,field,code,reason" and ",77," in csv.text
+
+
+def test_pages_without_data_say_what_to_do_next(world: World) -> None:
+    guest = visitor(world.app, world.empty.token)
+    said = {page: guest.read(place(world.empty.store_id, page)) for page in STORE_PAGES}
+    assert "No sync is running" in said["/"]
+    assert "Post a first batch with the plugin" in said["/history"]
+    assert "The shop is not connected yet" in said["/start"]
+    assert "Write the number that the shop gave the record" in said["/explain"]
+    assert "Nothing waits, nothing failed" in said["/outbound"]
+    assert "Nothing is pulled by schedule" in said["/store"]
+
+
+def test_an_operator_sees_all_stores_one_at_a_time_and_totals(world: World) -> None:
+    boss = visitor(world.app, world.operator)
+    assert boss.get("/").location == "/console/stores"
+    everything = boss.read("/stores")
+    assert "Outbound items waiting" in boss.read("/stores/live")
+    assert "Lamps <&> more" in everything and "Pulled shop" in everything and "Syncs failed 1" in everything
+    for made in (world.full, world.empty, world.pulled):
+        assert "Overview" in boss.read(place(made.store_id))
+    assert "Outbound" not in boss.read(place(world.pulled.store_id))
+
+
+# Changes
+
+
+def test_a_failed_log_is_retried_and_then_the_state_forbids_it(
+    world: World, admin: Visitor, root_conn: Connection
+) -> None:
+    path = place(world.full.store_id, f"/logs/{world.failed}")
+    assert admin.post(f"{path}/retry", path).status_code == 302
+    assert "Waiting" in admin.read(path)
+    again = admin.post(f"{path}/retry", path)
+    assert again.status_code == 409
+    assert "Not possible now" in words_of(again) and "only a failed job" in words_of(again).lower()
+    root_conn.execute(FAIL, ("every attempt was interrupted", world.failed))
+
+
+def test_a_start_is_confirmed_once_and_leads_to_its_log(world: World) -> None:
+    guest, own = visitor(world.app, world.pulled.token), world.pulled.store_id
+    asked = {"entity": "orders", "mode": "update", "stale_after_mins": "soon"}
+    wrong = guest.post(place(own, "/start/confirm"), place(own, "/start"), **asked)
+    assert wrong.status_code == 400
+    assert "Write a whole number from 1 to 5,256,000." in words_of(wrong)
+    assert 'value="soon"' in wrong.text and re.search(r'value="update"[^>]* checked', wrong.text), (
+        "nothing typed is lost"
+    )
+    asked["stale_after_mins"] = "90"
+    page = guest.post(place(own, "/start/confirm"), place(own, "/start"), **asked)
+    assert "Read the orders of this Shopify shop that changed within the last 90 minutes." in words_of(page)
+    started = guest.post(place(own, "/start"), place(own, "/start"), **asked)
+    assert "staleAfterMins 90" in words_of(guest.client.get(started.location))
+    second = guest.post(place(own, "/start"), place(own, "/start"), **asked)
+    assert second.status_code == 409
+    assert "in progress" in words_of(second) and started.location in second.text
+    for action, status in (("pause", "paused"), ("resume", "running"), ("cancel", "cancelled")):
+        log = started.location.removeprefix("/console")
+        guest.post(f"{log}/{action}", log)
+        assert status in guest.read(log)
+
+
+def test_explain_tells_why(world: World, admin: Visitor) -> None:
+    own = world.full.store_id
+    assert "It came, and was skipped." in admin.read(place(own, "/explain?entity=orders&id=77"))
+    assert "It is here." in admin.read(place(own, "/explain?entity=orders&id=1001"))
+    for wrong in ("abc", "-1", "9" * 30):
+        answer = admin.get(place(own, f"/explain?entity=orders&id={wrong}"))
+        assert answer.status_code == 400 and "Write the number" in words_of(answer)
+    assert admin.get(place(own, "/explain?entity=moons&id=1")).status_code == 400
+
+
+def test_explain_asks_for_what_the_platform_has_alone(world: World, conn: Connection) -> None:
+    made = create_store(conn, "Short videos", "tiktok")
+    answer = visitor(world.app, made.token).get(place(made.store_id, "/explain?entity=customers&id=5"))
+    delete_store(conn, made.store_id)
+    assert answer.status_code == 400 and "Choose what kind" in words_of(answer)
+    assert re.findall(r'<option value="(\w+)"', answer.text) == ["orders", "products"]
+
+
+def test_failed_items_are_counted_before_they_are_tried_again(
+    world: World, admin: Visitor, root_conn: Connection
+) -> None:
+    own = world.full.store_id
+    group = place(own, "/outbound/failed/price/REJECTED")
+    assert "Try 1 failed price item again?" in admin.read(group)
+    answer = admin.post(group, group)
+    assert "1 items wait to be sent again." in words_of(admin.client.get(answer.location))
+    assert admin.get(group).status_code == 404
+    root_conn.execute(FAILED_ITEM, (own, new_id(), new_id()))
+
+
+@pytest.mark.parametrize(
+    ("decision", "button", "said"),
+    [
+        ("approve", "Approve: send 1 changes", "Approved: 1 items are on their way"),
+        ("reject", "Reject: the shop keeps what it has", "Rejected: 1 items are given up"),
+    ],
+)
+def test_a_hold_is_looked_at_decided_once_and_then_gone(
+    world: World, admin: Visitor, root_conn: Connection, decision: str, button: str, said: str
+) -> None:
+    own = world.full.store_id
+    page = place(own, f"/outbound/holds/{world.hold}")
+    assert button in admin.read(page)
+    assert '<input type="hidden" name="items" value="1">' in admin.get(page).text
+    for unseen in ({"items": 0}, {}):
+        assert "Other changes were held meanwhile" in words_of(admin.post(f"{page}/{decision}", page, **unseen))
+    answer = admin.post(f"{page}/{decision}", page, items=1)
+    assert said in words_of(admin.client.get(answer.location))
+    again = admin.post(f"{page}/{decision}", place(own), items=1)
+    assert again.status_code == 409 and "Nothing waits for approval" in words_of(again)
+    root_conn.execute(HOLD_AGAIN, (world.hold,))
+    root_conn.execute(HELD_ITEM, (own, new_id(), new_id(), world.hold))
+
+
+def test_a_token_is_shown_once_works_and_is_revoked(world: World, admin: Visitor) -> None:
+    own = world.full.store_id
+    made = admin.post(place(own, "/store/tokens"), place(own, "/store"), role="store")
+    token = re.search(r'value="(slc_[^"]+)"', made.text)
+    assert token is not None and made.headers["Cache-Control"] == "no-store"
+    assert token[1] not in admin.get(place(own, "/store")).text
+    guest = visitor(world.app, token[1])
+    assert guest.get(place(own)).status_code == 200
+    (address,) = [
+        one for one in re.findall(r'action="(/console/[^"]+/revoke)"', made.text) if is_newest(made.text, one)
+    ]
+    answer = admin.post(address.removeprefix("/console"), place(own, "/store"))
+    assert "The token is revoked" in words_of(admin.client.get(answer.location))
+    assert guest.get(place(own)).status_code == 302
+    again = admin.post(address.removeprefix("/console"), place(own, "/store"))
+    assert again.status_code == 409
+    assert admin.post(place(own, "/store/tokens"), place(own, "/store"), role="operator").status_code == 400
+
+
+def is_newest(page: str, address: str) -> bool:
+    """Tokens stand newest first."""
+    return page.index(address) == min(page.index(one) for one in re.findall(r'/console/[^"]+/revoke', page))
+
+
+def test_rotating_leaves_the_token_before_for_its_grace(world: World, conn: Connection) -> None:
+    made = create_store(conn, "Rotating shop", "woocommerce", None, "admin")
+    guest, page = visitor(world.app, made.token), place(made.store_id, "/store")
+    answer = guest.post(f"{page}/tokens/rotate", page, role="admin", grace_hours=24)
+    assert re.search(r'value="slc_', answer.text)
+    assert "ends in" in guest.read(page)
+    assert guest.post(f"{page}/tokens/rotate", page, role="admin", grace_hours="-1").status_code == 400
+    assert guest.post(f"{page}/tokens/rotate", page, role="admin", grace_hours=0).status_code == 200
+    assert guest.get(page).status_code == 302
+
+
+def test_credentials_are_kept_encrypted_and_never_shown(world: World, admin: Visitor, root_conn: Connection) -> None:
+    page = place(world.full.store_id, "/store")
+    half = admin.post(f"{page}/credentials", page, consumer_key="ck_secret")
+    assert half.status_code == 400
+    assert "This is needed." in words_of(half) and "ck_secret" not in half.text
+    done = admin.post(f"{page}/credentials", page, consumer_key="ck_secret", consumer_secret="cs_secret")
+    shown = admin.client.get(done.location)
+    assert "never shown" in words_of(shown) and "_secret&" not in shown.text and "ck_secret" not in shown.text
+    ((kept,),) = root_conn.execute("SELECT credentials FROM stores WHERE id = %s", (world.full.store_id,)).fetchall()
+    assert decrypt_credentials(SECRET_KEY, world.full.store_id, kept) == {
+        "consumer_key": "ck_secret",
+        "consumer_secret": "cs_secret",
+    }
+
+
+def test_a_schedule_is_set_and_removed(world: World, admin: Visitor) -> None:
+    page = place(world.full.store_id, "/store")
+    wrong = admin.post(f"{page}/schedules", page, entity="orders", mode="incremental", cron="whenever")
+    assert wrong.status_code == 400 and 'value="whenever"' in wrong.text
+    both = admin.post(f"{page}/schedules", page, entity="orders", mode="incremental", cron="* * * * *", every_minutes=5)
+    assert "either a number of minutes or a cron expression" in words_of(both)
+    done = admin.post(f"{page}/schedules", page, entity="orders", mode="incremental", every_minutes=15)
+    assert "every 15 min" in words_of(admin.client.get(done.location))
+    admin.post(f"{page}/schedules/orders/remove", page)
+    assert "Nothing is pulled by schedule" in admin.read(page)
+
+
+def test_an_operator_makes_a_store_and_sees_its_token_once(world: World, conn: Connection) -> None:
+    boss = visitor(world.app, world.operator)
+    wrong = boss.post("/stores/new", "/stores/new", name="A shop", platform="shopify", url="javascript:alert(1)")
+    assert wrong.status_code == 400 and "whole address" in words_of(wrong) and 'value="A shop"' in wrong.text
+    made = boss.post(
+        "/stores/new", "/stores/new", name="A <b>new</b> shop", platform="shopify", url="https://a.example"
+    )
+    token = re.search(r'value="(slc_[^"]+)"', made.text)
+    assert token is not None and "<b>new</b>" not in made.text
+    assert visitor(world.app, token[1]).get("/").location.startswith("/console/")
+    delete_store(conn, UUID(visitor(world.app, token[1]).get("/").location.split("/")[2]))
+
+
+@pytest.mark.parametrize(
+    "rest", ["/history?status=odd", "/history?cursor=x", "/history?cursor=%00", "/outbound?cursor=MQ", "/?range=9y",
+             "/outbound/live?cursor=MQo5OjE"]
+)  # fmt: skip
+def test_a_bad_address_is_told_in_plain_words(world: World, admin: Visitor, rest: str) -> None:
+    answer = admin.get(place(world.full.store_id, rest))
+    assert answer.status_code == 400
+    assert "Something is missing or wrong" in words_of(answer)
+
+
+def test_what_is_too_much_or_not_there_is_a_page_too(world: World, admin: Visitor) -> None:
+    huge = admin.client.post("/console/login", data={"token": "x" * 100_000})
+    assert huge.status_code == 413 and "<h1>" in huge.text
+    assert admin.client.put("/console/login").status_code == 405
+    missing = admin.get(place(world.full.store_id, f"/logs/{new_id()}"))
+    assert missing.status_code == 404 and "belongs to another store" in words_of(missing)
+    assert visitor(world.app).client.get("/nowhere").json is not None, "elsewhere errors keep the envelope"
+
+
+def test_pages_of_a_list_follow_each_other(world: World, root_conn: Connection) -> None:
+    """Newest first, each log once, over three pages."""
+    root_conn.execute(MANY_LOGS, (world.empty.store_id,))
+    guest = visitor(world.app, world.empty.token)
+    seen = listed(guest, place(world.empty.store_id, "/history"), r'id="log-([0-9a-f-]+)"')
+    root_conn.execute("DELETE FROM sync_logs WHERE store_id = %s", (world.empty.store_id,))
+    assert len(seen) == len(set(seen)) == 120
+
+
+def test_skipped_records_of_a_log_are_paged_in_their_order(world: World, root_conn: Connection) -> None:
+    store_id = world.full.store_id
+    root_conn.execute(MANY_ERRORS, (store_id, world.failed))
+    admin = visitor(world.app, world.full.token)
+    places = listed(admin, place(store_id, f"/logs/{world.failed}"), r'data-label="Place">(\d+)<')
+    root_conn.execute("DELETE FROM sync_record_errors WHERE log_id = %s", (world.failed,))
+    assert places == [str(index) for index in range(120)]
+
+
+def test_an_operator_pages_through_all_stores(world: World, conn: Connection) -> None:
+    made = [create_store(conn, f"Shop {number}", "tiktok").store_id for number in range(30)]
+    seen = listed(visitor(world.app, world.operator), "/stores", r'id="store-([0-9a-f-]+)"')
+    for store_id in made:
+        delete_store(conn, store_id)
+    assert len(seen) == len(set(seen))
+    assert {str(store_id) for store_id in made} <= set(seen)
+
+
+def test_waiting_items_are_paged_in_the_order_in_which_they_go_out(world: World, root_conn: Connection) -> None:
+    root_conn.execute(MANY_ITEMS, (world.empty.store_id,))
+    guest = visitor(world.app, world.empty.token)
+    seen = listed(guest, place(world.empty.store_id, "/outbound"), r'<code title="([0-9a-f-]+)">product')
+    wanted = root_conn.execute(CLAIM_ORDER, (world.empty.store_id,)).fetchall()
+    root_conn.execute("DELETE FROM wc_sync_items WHERE store_id = %s", (world.empty.store_id,))
+    assert seen == [str(row[0]) for row in wanted]
+
+
+@pytest.mark.slow
+def test_while_the_database_is_away_a_page_says_so(servers: Servers) -> None:
+    """Two seconds: as long as a request waits for a connection."""
+    settings = replace(load_settings({}), data_dir=servers.root)
+    with console_app(settings, "postgresql://sluice_app@127.0.0.1:1/away", servers.redis.url) as app:
+        guest = visitor(app)
+        guest.client.set_cookie("sluice_console", "anything", path="/console")
+        answer = guest.get("/stores")
+        assert answer.status_code == 503 and int(answer.headers["Retry-After"]) > 0
+        assert "Not available for the moment" in words_of(answer)

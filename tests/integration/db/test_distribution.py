@@ -1,0 +1,81 @@
+"""Tables of tenants can be spread over servers by store_id: the catalogue says that every key and reference begins with it."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from psycopg import Connection
+
+from tests.support.paths import ROOT
+
+# Looked up before a store is known: every server has them whole.
+EVERYWHERE = {"api_tokens"}
+ROOT_TABLE = "stores"  # spread by its own id, which is what store_id refers to
+TENANT_TABLES = """SELECT c.relname FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid AND a.attname = 'store_id'
+                    WHERE c.relkind = 'r' AND c.relnamespace = 'public'::regnamespace AND NOT a.attisdropped"""
+UNIQUE_KEYS = """SELECT i.indrelid::regclass::text, i.indexrelid::regclass::text,
+                        pg_get_indexdef(i.indexrelid, 1, true)
+                   FROM pg_index i JOIN pg_class c ON c.oid = i.indrelid
+                  WHERE i.indisunique AND c.relnamespace = 'public'::regnamespace"""
+PLAIN_KEYS = """SELECT i.indrelid::regclass::text, i.indexrelid::regclass::text, pg_get_indexdef(i.indexrelid, 1, true)
+                  FROM pg_index i JOIN pg_class c ON c.oid = i.indrelid
+                 WHERE NOT i.indisunique AND c.relnamespace = 'public'::regnamespace"""
+REFERENCES = """SELECT k.conrelid::regclass::text, k.conname, k.confrelid::regclass::text,
+                       (SELECT array_agg(a.attname::text ORDER BY n.place)
+                          FROM unnest(k.conkey) WITH ORDINALITY n (number, place)
+                          JOIN pg_attribute a ON a.attrelid = k.conrelid AND a.attnum = n.number),
+                       (SELECT array_agg(a.attname::text ORDER BY n.place)
+                          FROM unnest(k.confkey) WITH ORDINALITY n (number, place)
+                          JOIN pg_attribute a ON a.attrelid = k.confrelid AND a.attnum = n.number)
+                  FROM pg_constraint k
+                 WHERE k.contype = 'f' AND k.connamespace = 'public'::regnamespace"""
+# What is looked up for all stores at once, by age or by what is due: by the dispatcher, for metrics and for operators.
+ACROSS_STORES = {
+    *("sync_logs_by_age", "wc_sync_items_by_age", "schedules_due"),
+    *("alerts_untold", "wc_sync_items_late", "stores_by_age"),
+}
+
+
+@pytest.fixture
+def spread(root_conn: Connection) -> set[str]:
+    """The tables to spread."""
+    return {row[0] for row in root_conn.execute(TENANT_TABLES).fetchall()} - EVERYWHERE
+
+
+def test_there_are_tables_to_spread(spread: set[str]) -> None:
+    assert {"orders", "order_items", "sync_logs", "sync_payloads", "wc_sync_items"} <= spread
+    assert len(spread) > 20
+
+
+def test_the_guide_spreads_every_table(spread: set[str]) -> None:
+    """A new tenant's table needs its place in docs/scaling.md, behind those that it refers to."""
+    guide = (ROOT / "docs" / "scaling.md").read_text(encoding="utf-8")
+    (listed,) = re.findall(r"FROM unnest\(ARRAY\[(.*?)\]\)", guide, re.DOTALL)
+    assert set(re.findall(r"'(\w+)'", listed)) == spread
+
+
+def test_every_unique_key_begins_with_the_store(root_conn: Connection, spread: set[str]) -> None:
+    found = root_conn.execute(UNIQUE_KEYS).fetchall()
+    assert {table for table, _, _ in found} >= spread
+    assert [index for table, index, first in found if table in spread and first != "store_id"] == []
+    assert [first for table, _, first in found if table == ROOT_TABLE] == ["id"]
+
+
+def test_every_reference_begins_with_the_store_on_both_sides(root_conn: Connection, spread: set[str]) -> None:
+    found = [row for row in root_conn.execute(REFERENCES).fetchall() if row[0] in spread]
+    assert {row[0] for row in found} == spread
+    wrong = [
+        name
+        for _, name, target, own, theirs in found
+        if own[0] != "store_id"
+        or theirs[0] != ("id" if target == ROOT_TABLE else "store_id")
+        or target not in {*spread, ROOT_TABLE}
+    ]
+    assert wrong == []
+
+
+def test_every_other_index_begins_with_the_store_too(root_conn: Connection, spread: set[str]) -> None:
+    found = root_conn.execute(PLAIN_KEYS).fetchall()
+    tenants = [(index, first) for table, index, first in found if table in {*spread, ROOT_TABLE}]
+    assert {index for index, first in tenants if first != "store_id"} == ACROSS_STORES

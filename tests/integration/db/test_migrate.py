@@ -1,0 +1,88 @@
+"""Migrations: once each, in order, by however many processes, and whole after a kill."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from uuid import uuid4
+
+import psycopg
+import pytest
+from psycopg import sql
+
+from db.core.migrate import MigrationError, migrate, pending, read_migrations
+from tests.conftest import Servers
+from tests.support.paths import ROOT
+from tests.support.waiting import wait_until
+
+ALL = [migration.name for migration in read_migrations()]
+RUN = "import sys; from pathlib import Path; from db.core.migrate import migrate; print(migrate(sys.argv[1], Path(sys.argv[2])))"
+
+
+@pytest.fixture
+def empty(servers: Servers) -> Iterator[str]:
+    """An empty database of the owner's; its name."""
+    name = f"m_{uuid4().hex[:12]}"
+    with psycopg.connect(servers.postgres.superuser_url(), autocommit=True) as conn:
+        conn.execute(sql.SQL("CREATE DATABASE {} TEMPLATE template0 OWNER sluice_owner").format(sql.Identifier(name)))
+        yield name
+        conn.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
+
+
+def start(url: str, folder: Path) -> subprocess.Popen[str]:
+    command = [sys.executable, "-c", RUN, url, str(folder)]
+    return subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True)
+
+
+def test_all_are_applied_once(servers: Servers, empty: str) -> None:
+    url = servers.postgres.owner_url(empty)
+    assert pending(servers.postgres.app_url(empty)) == ALL
+    assert migrate(url) == ALL
+    assert migrate(url) == []
+    assert pending(servers.postgres.app_url(empty)) == []
+
+
+def test_three_at_once_apply_each_file_once(servers: Servers, empty: str) -> None:
+    started = [start(servers.postgres.owner_url(empty), ROOT / "db" / "migrations") for _ in range(3)]
+    answers = sorted(process.communicate(timeout=60)[0].strip() for process in started)
+    assert [process.returncode for process in started] == [0, 0, 0]
+    assert answers == sorted([str(ALL), "[]", "[]"])
+
+
+def test_a_kill_in_the_middle_leaves_a_file_wholly_or_not(servers: Servers, empty: str, tmp_path: Path) -> None:
+    (tmp_path / "0001_half.sql").write_text("CREATE TABLE half (); SELECT pg_sleep(3);")
+    url = servers.postgres.owner_url(empty)
+    process = start(url, tmp_path)
+    with psycopg.connect(servers.postgres.superuser_url(empty), autocommit=True) as conn:
+        asleep = "SELECT count(*) FROM pg_stat_activity WHERE datname = %s AND wait_event = 'PgSleep'"
+        wait_until(lambda: conn.execute(asleep, (empty,)).fetchone() == (1,), 20, "the migration to be half way")
+        process.send_signal(signal.SIGKILL)
+        process.communicate()
+        assert conn.execute("SELECT to_regclass('half')").fetchone() == (None,)
+    assert migrate(url, tmp_path) == ["0001_half"]
+
+
+def test_a_file_changed_after_it_was_applied_is_refused(servers: Servers, empty: str, tmp_path: Path) -> None:
+    file = tmp_path / "0001_one.sql"
+    file.write_text("CREATE TABLE one ();")
+    url = servers.postgres.owner_url(empty)
+    migrate(url, tmp_path)
+    file.write_text("CREATE TABLE other ();")
+    with pytest.raises(MigrationError, match="0001_one was changed"):
+        migrate(url, tmp_path)
+
+
+def test_a_file_with_another_name_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "first.sql").write_text("SELECT 1")
+    with pytest.raises(MigrationError, match=r"first\.sql"):
+        read_migrations(tmp_path)
+
+
+def test_an_error_in_a_file_leaves_nothing_of_it(servers: Servers, empty: str, tmp_path: Path) -> None:
+    (tmp_path / "0001_bad.sql").write_text("CREATE TABLE half (); SELECT no_such_function();")
+    with pytest.raises(psycopg.errors.UndefinedFunction):
+        migrate(servers.postgres.owner_url(empty), tmp_path)
+    assert pending(servers.postgres.app_url(empty), tmp_path) == ["0001_bad"]

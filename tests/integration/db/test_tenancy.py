@@ -1,0 +1,241 @@
+"""Tenants are walls: in PostgreSQL itself, in every route, and for a connection's next user."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+import psycopg
+import pytest
+from flask.testing import FlaskClient
+from psycopg import Connection
+from werkzeug.test import TestResponse
+
+from app.usecases.stores import CreatedStore, delete_store, list_stores
+from db.core.installation import APP
+from db.core.tenancy import tenant
+from db.insight.alerts import insert_alert
+from db.outbound.mappings import Mapping, Sent, save_mappings
+from db.outbound.order_events import note_received_orders
+from db.outbound.push_leases import plan_task
+from db.outbound.push_leases import take_lease as take_push_lease
+from db.pulls.refresh_leases import take_lease
+from db.pulls.schedules import Schedule, put_schedule
+from tests.support.factories import MAKERS, make_customer, make_order
+from tests.support.outbound import make_erp_product, put_categories, put_products
+from tests.support.pipeline import accept_batch, bearer, sync
+from tests.support.pulls import MemoryShop, run
+from workers.core.ids import new_id
+from workers.core.runtime import Runtime
+from workers.outbound.runs import start_full
+
+PUBLIC = ("/healthz", "/readyz", "/openapi.json", "/docs", "/console/login", "/console/static/<path:filename>")
+SESSIONS = ("session", "operator session", "session of the store", "admin session of the store")
+
+
+def tenant_tables(root_conn: Connection) -> list[str]:
+    """Every table with a store_id, and the stores themselves."""
+    query = """SELECT c.relname FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid AND a.attname = 'store_id'
+                WHERE c.relnamespace = 'public'::regnamespace AND c.relkind IN ('r', 'p')"""
+    return ["stores", *sorted(row[0] for row in root_conn.execute(query))]
+
+
+@pytest.fixture
+def filled(runtime: Runtime, store: CreatedStore) -> CreatedStore:
+    """A store with rows in every table."""
+    for entity, make in MAKERS.items():
+        sync(runtime, store.store_id, entity, [make(), {}])
+    accept_batch(runtime, store.store_id, "orders", [make_order()])
+    pull_once(runtime, store.store_id)
+    fill_outbound(runtime, store.store_id)
+    with runtime.pool.connection() as conn, tenant(conn, store.store_id):
+        insert_alert(conn, store.store_id, new_id(), ("log_failed", "orders", "plugin"), None, 1.0, 0.0)
+    return store
+
+
+def fill_outbound(runtime: Runtime, store_id: UUID) -> None:
+    """Rows in the tables of the outbound side."""
+    product = make_erp_product()
+    put_products(runtime, store_id, [product])
+    sync(runtime, store_id, "orders", [make_order(wc_order_id=1002, status="processing")])
+    put_categories(runtime, store_id, [{"category_id": str(new_id()), "name": "Lamps"}])
+    with runtime.pool.connection() as conn, tenant(conn, store_id):
+        sent = Sent(7, {}, None, None, None)
+        save_mappings(conn, store_id, [Mapping(new_id(), UUID(product["product_id"]), "synced", sent)])
+        start_full(conn, store_id, "test", force=False)
+        take_push_lease(conn, store_id, new_id(), 60.0)
+        plan_task(conn, store_id, "full", datetime.now(UTC))
+        note_received_orders(conn, store_id, [1002])
+
+
+def pull_once(runtime: Runtime, store_id: UUID) -> None:
+    """Rows in the tables of the pulls: an order that came older than it stood, a schedule, a lease."""
+    shop = MemoryShop()
+    shop.change(1)
+    run(runtime, store_id, shop)
+    shop.arrive_late(1, timedelta(minutes=1))
+    run(runtime, store_id, shop)
+    with runtime.pool.connection() as conn, tenant(conn, store_id):
+        put_schedule(
+            conn, store_id, Schedule("orders", "incremental", None, None, 3600, datetime.now(UTC) + timedelta(days=1))
+        )
+        take_lease(conn, store_id, new_id(), 60.0)
+
+
+def test_every_table_of_a_tenant_has_its_wall(root_conn: Connection) -> None:
+    query = "SELECT relname, relrowsecurity, relforcerowsecurity FROM pg_class WHERE relname = ANY (%s)"
+    tables = tenant_tables(root_conn)
+    assert len(tables) >= 11
+    found = root_conn.execute(query, (tables,)).fetchall()
+    assert sorted(found) == sorted((table, True, True) for table in tables)
+
+
+def test_every_unique_key_of_a_tenant_begins_with_its_store(root_conn: Connection) -> None:
+    query = """SELECT c.relname || '.' || i.indexrelid::regclass
+                 FROM pg_index i JOIN pg_class c ON c.oid = i.indrelid
+                 JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum = i.indkey[0]
+                WHERE i.indisunique AND a.attname <> 'store_id' AND c.relname = ANY (%s)"""
+    found = {row[0] for row in root_conn.execute(query, (tenant_tables(root_conn),))}
+    # The two tables that are looked up before the store is known.
+    assert found == {"stores.stores_pkey", "api_tokens.api_tokens_pkey", "api_tokens.api_tokens_token_sha256_key"}
+
+
+def test_the_applications_role_has_no_way_around_the_wall(root_conn: Connection) -> None:
+    query = "SELECT rolsuper, rolbypassrls, rolcreaterole, rolcreatedb FROM pg_roles WHERE rolname = %s"
+    assert root_conn.execute(query, (APP,)).fetchone() == (False, False, False, False)
+    owned = root_conn.execute(
+        "SELECT count(*) FROM pg_class c JOIN pg_roles r ON r.oid = c.relowner WHERE r.rolname = %s", (APP,)
+    )
+    assert owned.fetchone() == (0,)
+    member = "SELECT count(*) FROM pg_auth_members m JOIN pg_roles r ON r.oid = m.member WHERE r.rolname = %s"
+    assert root_conn.execute(member, (APP,)).fetchone() == (0,)
+
+
+def test_functions_that_look_across_stores_return_no_tenants_data(root_conn: Connection) -> None:
+    """All run as a role that nobody logs in as, with a fixed search path, and only for the application."""
+    query = """SELECT p.proname, r.rolname, r.rolcanlogin, p.proconfig, has_function_privilege('public', p.oid, 'EXECUTE'),
+                      has_function_privilege(%s, p.oid, 'EXECUTE')
+                 FROM pg_proc p JOIN pg_roles r ON r.oid = p.proowner
+                WHERE p.prosecdef AND p.pronamespace = 'public'::regnamespace"""
+    found = root_conn.execute(query, (APP,)).fetchall()
+    assert len(found) >= 7
+    for name, *facts in found:
+        assert facts == ["sluice_system", False, ["search_path=pg_catalog, public"], False, True], name
+
+
+def test_without_a_store_no_row_is_seen(conn: Connection, root_conn: Connection, filled: CreatedStore) -> None:
+    for table in tenant_tables(root_conn):
+        count = f"SELECT count(*) FROM {table}".encode()
+        assert conn.execute(count).fetchone() == (0,), table
+        assert root_conn.execute(count).fetchone() != (0,), table
+
+
+def test_another_store_sees_no_row_but_its_own(
+    conn: Connection, root_conn: Connection, filled: CreatedStore, other_store: CreatedStore
+) -> None:
+    for table in tenant_tables(root_conn):
+        with tenant(conn, other_store.store_id):
+            key = "id" if table == "stores" else "store_id"
+            count = f"SELECT count(*) FROM {table} WHERE {key} <> %s".encode()
+            assert conn.execute(count, (other_store.store_id,)).fetchone() == (0,), table
+
+
+def test_a_row_for_another_store_is_refused(conn: Connection, store_id: UUID, other_store: CreatedStore) -> None:
+    with pytest.raises(psycopg.errors.InsufficientPrivilege), tenant(conn, other_store.store_id):
+        conn.execute(
+            """INSERT INTO categories (store_id, id, wc_category_id, name, source_updated_at, accepted_seq, content_hash)
+               VALUES (%s, %s, 1, 'x', now(), 1, '')""",
+            (store_id, new_id()),
+        )
+
+
+def test_rows_of_another_store_are_not_changed(
+    conn: Connection, root_conn: Connection, filled: CreatedStore, other_store: CreatedStore
+) -> None:
+    with tenant(conn, other_store.store_id):
+        assert conn.execute("UPDATE orders SET status = 'x'").rowcount == 0
+        assert conn.execute("DELETE FROM order_items").rowcount == 0
+
+
+def test_a_reference_to_another_stores_row_is_refused(
+    runtime: Runtime, root_conn: Connection, store_id: UUID, other_store: CreatedStore
+) -> None:
+    sync(runtime, store_id, "orders", [make_order()])
+    sync(runtime, other_store.store_id, "customers", [make_customer()])
+    theirs = root_conn.execute("SELECT id FROM customers WHERE store_id = %s", (other_store.store_id,)).fetchone()
+    assert theirs is not None
+    with pytest.raises(psycopg.errors.ForeignKeyViolation):
+        root_conn.execute("UPDATE orders SET customer_id = %s WHERE store_id = %s", (theirs[0], store_id))
+
+
+def test_the_same_natural_keys_live_side_by_side(
+    runtime: Runtime, root_conn: Connection, store_id: UUID, other_store: CreatedStore
+) -> None:
+    for owner in (store_id, other_store.store_id):
+        for entity in ("customers", "orders"):
+            assert sync(runtime, owner, entity, [MAKERS[entity]()]).inserted == 1
+    query = """SELECT count(*) FROM orders o JOIN customers c ON c.id = o.customer_id AND c.store_id = o.store_id
+                WHERE o.store_id = ANY (%s)"""
+    assert root_conn.execute(query, ([store_id, other_store.store_id],)).fetchone() == (2,)
+
+
+def test_a_pooled_connection_carries_no_store_to_its_next_user(runtime: Runtime, filled: CreatedStore) -> None:
+    with runtime.pool.connection() as conn:
+        with tenant(conn, filled.store_id):
+            assert conn.execute("SELECT count(*) FROM orders").fetchone() == (3,)
+        assert conn.execute("SELECT count(*) FROM orders").fetchone() == (0,)
+        with pytest.raises(ZeroDivisionError), tenant(conn, filled.store_id):
+            _ = 1 / 0
+        assert conn.execute("SELECT count(*) FROM orders").fetchone() == (0,)
+
+
+def without_request_id(answer: TestResponse) -> tuple[Any, ...]:
+    kept = {name: value for name, value in answer.headers if name != "X-Request-Id"}
+    return answer.status_code, answer.json, kept
+
+
+@pytest.mark.parametrize(("method", "path"), [("GET", ""), ("GET", "/errors"), ("POST", "/retry"), ("POST", "/cancel")])
+def test_another_stores_log_is_answered_as_an_unknown_one(
+    client: FlaskClient, runtime: Runtime, store: CreatedStore, other_store: CreatedStore, method: str, path: str
+) -> None:
+    theirs = accept_batch(runtime, other_store.store_id, "orders", [make_order()])
+    answers = [
+        client.open(f"/api/sync/jobs/{log_id}{path}", method=method, headers=bearer(store.token))
+        for log_id in (theirs, new_id())
+    ]
+    assert answers[0].status_code == 404
+    assert without_request_id(answers[0]) == without_request_id(answers[1])
+
+
+def test_lists_and_figures_are_of_ones_own(
+    client: FlaskClient, filled: CreatedStore, other_store: CreatedStore
+) -> None:
+    jobs = client.get("/api/sync/jobs", headers=bearer(other_store.token)).json or {}
+    status = client.get("/api/sync/status", headers=bearer(other_store.token)).json or {}
+    assert jobs["data"]["jobs"] == []
+    assert {entity["count"] for entity in status["data"].values()} == {0}
+
+
+def test_every_route_but_health_contract_and_the_way_in_is_guarded(client: FlaskClient) -> None:
+    views = client.application.view_functions
+    guards = {
+        rule.rule: getattr(views[rule.endpoint], "requires", None) for rule in client.application.url_map.iter_rules()
+    }
+    assert len(guards) >= 8
+    guarded = ("store", "admin", "metrics", *SESSIONS)
+    assert {rule for rule, guard in guards.items() if guard not in guarded} == set(PUBLIC)
+
+
+def test_a_deleted_store_leaves_nothing_and_takes_nothing_of_others(
+    conn: Connection, root_conn: Connection, runtime: Runtime, filled: CreatedStore, other_store: CreatedStore
+) -> None:
+    sync(runtime, other_store.store_id, "orders", [make_order()])
+    assert delete_store(conn, filled.store_id)
+    for table in tenant_tables(root_conn):
+        key = "id" if table == "stores" else "store_id"
+        found = root_conn.execute(f"SELECT count(*) FROM {table} WHERE {key} = %s".encode(), (filled.store_id,))
+        assert found.fetchone() == (0,), table
+    ids = [kept.id for kept in list_stores(conn)]
+    assert other_store.store_id in ids and filled.store_id not in ids
+    assert not delete_store(conn, filled.store_id)

@@ -1,0 +1,124 @@
+"""Events on pub/sub and on the stream become items; nothing on the stream is lost, and nothing malformed does harm."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from uuid import UUID, uuid4
+
+import pytest
+from psycopg import Connection
+from redis import Redis
+
+from tests.conftest import Servers
+from tests.support.waiting import wait_until
+from workers.core.queues import connect
+from workers.core.runtime import Runtime
+from workers.outbound.intake.listener import GROUP, STREAM, Listener, refused_counts
+
+
+@pytest.fixture
+def listener(runtime: Runtime, servers: Servers, redis: Redis) -> Iterator[Listener]:
+    with connect(servers.redis.url, 5.0) as client:
+        hearing = Listener(runtime.pool, client, runtime.wake_up)
+        hearing.tick()
+        yield hearing
+        hearing.forget()
+
+
+def asked(root_conn: Connection, store_id: UUID) -> list[tuple[str, int]]:
+    query = "SELECT sync_type, requests FROM wc_sync_items WHERE store_id = %s ORDER BY priority"
+    return root_conn.execute(query, (store_id,)).fetchall()
+
+
+def add(redis: Redis, event: str, **data: str) -> None:
+    redis.xadd(STREAM, {"event": event, "data": json.dumps(data)})
+
+
+def test_both_ways_in_lead_to_items(listener: Listener, redis: Redis, root_conn: Connection, store_id: UUID) -> None:
+    product = {"storeId": str(store_id), "productId": str(uuid4())}
+    redis.publish("pricing.price_changed", json.dumps(product))
+    redis.publish("product.image_added", json.dumps(product))
+    add(redis, "inventory.stock_updated", **product)
+    add(redis, "category.created", storeId=str(store_id), categoryId=str(uuid4()))
+    wait_until(lambda: listener.tick() == 0, 10, "everything is heard")
+    assert [kind for kind, _ in asked(root_conn, store_id)] == ["price", "stock", "category", "image"]
+    assert redis.xpending(STREAM, GROUP)["pending"] == 0
+
+
+def test_malformed_events_are_counted_and_passed_over(
+    listener: Listener, redis: Redis, root_conn: Connection, store_id: UUID
+) -> None:
+    product = {"storeId": str(store_id), "productId": str(uuid4())}
+    redis.xadd(STREAM, {"event": "product.updated", "data": "{"})
+    redis.xadd(STREAM, {"nothing": "known"})
+    add(redis, "weather.changed", **product)
+    add(redis, "product.updated", productId=product["productId"])
+    add(redis, "product.updated", storeId=str(uuid4()), productId=product["productId"])
+    add(redis, "woocommerce.order_received", orderId="1")
+    redis.publish("product.created", b"\xff\xfe")
+    add(redis, "product.updated", **product)
+    wait_until(lambda: listener.tick() == 0, 10, "everything is heard")
+    assert asked(root_conn, store_id) == [("product", 1)]
+    assert refused_counts(redis) == {
+        "not_json": 3,
+        "unknown_event": 1,
+        "no_store_id": 1,
+        "unknown_store": 1,
+    }
+
+
+def test_what_a_dead_listener_had_read_is_read_by_another(
+    listener: Listener, redis: Redis, root_conn: Connection, store_id: UUID
+) -> None:
+    add(redis, "product.updated", storeId=str(store_id), productId=str(uuid4()))
+    redis.xreadgroup(GROUP, "dead", {STREAM: ">"})
+    [entry] = redis.xpending_range(STREAM, GROUP, "-", "+", 10)
+    redis.xclaim(STREAM, GROUP, "dead", 0, [entry["message_id"]], idle=60_000)
+    listener.claimed_at = float("-inf")
+    listener.tick()
+    assert asked(root_conn, store_id) == [("product", 1)]
+
+
+def test_what_waited_for_longer_than_a_week_is_read_before_it_is_dropped(
+    listener: Listener, redis: Redis, root_conn: Connection, store_id: UUID
+) -> None:
+    with redis.pipeline() as pipe:
+        for number in range(1, 251):  # as of 1970
+            data = json.dumps({"storeId": str(store_id), "productId": str(uuid4())})
+            pipe.xadd(STREAM, {"event": "product.updated", "data": data}, id=f"{number}-1")
+        pipe.execute()
+    redis.xreadgroup(GROUP, "dead", {STREAM: ">"}, count=10)
+    listener.claimed_at = float("-inf")
+    wait_until(lambda: listener.tick() == 0, 10, "everything is heard")
+    assert redis.xlen(STREAM) == 250 and len(asked(root_conn, store_id)) == 240
+    for entry in redis.xpending_range(STREAM, GROUP, "-", "+", 10):
+        redis.xclaim(STREAM, GROUP, "dead", 0, [entry["message_id"]], idle=60_000)
+    for _ in range(2):  # the first one reads what the dead one left, the second finds all of it done
+        listener.claimed_at = float("-inf")
+        listener.tick()
+    assert redis.xlen(STREAM) < 250 and len(asked(root_conn, store_id)) == 250
+
+
+def test_a_redis_that_was_emptied_is_subscribed_to_anew(
+    listener: Listener, redis: Redis, root_conn: Connection, store_id: UUID
+) -> None:
+    redis.flushall()
+    with pytest.raises(Exception, match="NOGROUP"):
+        listener.tick()
+    listener.forget()
+    listener.tick()
+    add(redis, "product.updated", storeId=str(store_id), productId=str(uuid4()))
+    wait_until(lambda: listener.tick() == 0, 10, "everything is heard")
+    assert asked(root_conn, store_id) == [("product", 1)]
+
+
+def test_a_thousand_events_of_one_product_are_one_item(
+    listener: Listener, redis: Redis, root_conn: Connection, store_id: UUID
+) -> None:
+    product = {"storeId": str(store_id), "productId": str(uuid4())}
+    for _ in range(1000):
+        add(redis, "pricing.price_changed", **product)
+    wait_until(lambda: listener.tick() == 0, 10, "everything is heard")
+    [(kind, requests)] = asked(root_conn, store_id)
+    assert kind == "price" and requests <= 10

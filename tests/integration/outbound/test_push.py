@@ -1,0 +1,525 @@
+"""From the ERP's catalogue to the shop: what is sent, in how many calls, and what becomes of it."""
+
+from __future__ import annotations
+
+from uuid import UUID, uuid4
+
+import pytest
+from psycopg import Connection
+from redis import Redis
+
+from app.usecases.stores import CreatedStore
+from db.core.tenancy import tenant
+from db.outbound.batches import get_batch, list_batches
+from db.outbound.push_leases import take_lease
+from tests.fakes.woocommerce import FakeWooCommerce, Fault
+from tests.support.outbound import (
+    ask,
+    connect_shop,
+    hurried,
+    make_erp_product,
+    push,
+    put_categories,
+    put_products,
+    statuses,
+)
+from workers.core.ids import new_id
+from workers.core.runtime import Runtime
+from workers.outbound.planning.outcomes import Outcomes, Refused
+from workers.outbound.runs import retry_failed, start_full
+from workers.outbound.sending.claim import claim_next
+from workers.outbound.sending.holds import approve, reject
+from workers.outbound.sending.push_store import Outcome
+from workers.outbound.sending.save_results import record
+from workers.outbound.sending.send_products import send_products
+from workers.outbound.sending.shop_connection import Line
+from workers.outbound.shop import open_store_client
+from workers.platforms.common.interface import PlatformError
+
+CACHED = ("mapping", "sync_status", "sync_attempts", "last_sync")
+
+
+@pytest.fixture
+def shop(connected_shop: FakeWooCommerce) -> FakeWooCommerce:
+    return connected_shop
+
+
+def test_new_products_go_out_together(
+    pushing: Runtime, root_conn: Connection, store_id: UUID, shop: FakeWooCommerce
+) -> None:
+    products = [make_erp_product() for _ in range(250)]
+    put_products(pushing, store_id, products)
+    assert push(pushing, store_id) is Outcome.DRAINED
+    assert shop.calls == {"POST /products/batch": 3}
+    assert statuses(root_conn, store_id) == {"completed": 250}
+    for product in products:
+        made = shop.product_of(product["sku"])
+        assert made is not None and (made["regular_price"], made["stock_quantity"]) == ("19.9", 7)
+
+
+def test_an_unchanged_product_is_not_sent(
+    pushing: Runtime, root_conn: Connection, store_id: UUID, shop: FakeWooCommerce
+) -> None:
+    product = make_erp_product()
+    put_products(pushing, store_id, [product])
+    push(pushing, store_id)
+    for sync_type in ("price", "stock", "product", "category", "image"):
+        ask(pushing, store_id, product["product_id"], sync_type)
+    push(pushing, store_id)
+    assert shop.calls == {"POST /products/batch": 1}
+    assert statuses(root_conn, store_id) == {"completed": 6}
+
+
+def test_several_changes_of_a_product_become_one_call_with_their_fields_alone(
+    pushing: Runtime, root_conn: Connection, store_id: UUID, shop: FakeWooCommerce
+) -> None:
+    product = make_erp_product()
+    put_products(pushing, store_id, [product])
+    push(pushing, store_id)
+    put_products(pushing, store_id, [product | {"regular_price": "21", "stock_quantity": 3}])
+    for _ in range(100):
+        ask(pushing, store_id, product["product_id"], "price")
+    push(pushing, store_id)
+    made = shop.product_of(product["sku"])
+    assert made is not None and (made["regular_price"], made["stock_quantity"]) == ("21", 3)
+    assert shop.calls == {"POST /products/batch": 2}
+    assert statuses(root_conn, store_id) == {"completed": 3}
+
+
+def test_priority_is_exact_then_age(pushing: Runtime, root_conn: Connection, store_id: UUID, conn: Connection) -> None:
+    products = [make_erp_product() for _ in range(10)]
+    put_products(pushing, store_id, products)
+    push(pushing, store_id)
+    asked = ["image", "category", "product", "stock", "price"]
+    for product, sync_type in zip(products, asked * 2, strict=True):
+        ask(pushing, store_id, product["product_id"], sync_type)
+    holder = new_id()
+    claimed: list[str] = []
+    with tenant(conn, store_id):
+        assert take_lease(conn, store_id, holder, 60)
+        while (claim := claim_next(conn, store_id, holder, 1)) is not None:
+            claimed += [item.sync_type for task in claim.tasks for item in task.items]
+    assert claimed == [
+        "price",
+        "price",
+        "stock",
+        "stock",
+        "product",
+        "product",
+        "category",
+        "category",
+        "image",
+        "image",
+    ]
+
+
+def test_a_batch_with_failing_items_fails_those_alone(
+    pushing: Runtime, root_conn: Connection, store_id: UUID, shop: FakeWooCommerce
+) -> None:
+    good = [make_erp_product() for _ in range(93)]
+    taken = [make_erp_product(sku=f"TRASH-{number}") for number in range(7)]
+    for product in taken:
+        trashed = shop.add_product(name="Old", sku=product["sku"])
+        shop.trash_product(trashed["id"])
+    put_products(pushing, store_id, good + taken)
+    push(pushing, store_id)
+    assert statuses(root_conn, store_id) == {"completed": 93, "failed": 7}
+    query = (
+        "SELECT DISTINCT error_code, retryable, attempts FROM wc_sync_items WHERE store_id = %s AND status = 'failed'"
+    )
+    assert root_conn.execute(query, (store_id,)).fetchall() == [("SKU_IN_TRASH", False, 1)]
+
+
+def test_a_product_that_the_shop_has_already_is_adopted(
+    pushing: Runtime, root_conn: Connection, store_id: UUID, shop: FakeWooCommerce
+) -> None:
+    theirs = shop.add_product(name="Old name", sku="KNOWN-1", regular_price="18", manage_stock=True, stock_quantity=1)
+    put_products(pushing, store_id, [make_erp_product(sku="KNOWN-1"), make_erp_product()])
+    push(pushing, store_id)
+    made = shop.product_of("KNOWN-1")
+    assert made is not None and made["id"] == theirs["id"]
+    assert (made["name"], made["regular_price"]) == ("Blue Widget", "19.9")
+    assert statuses(root_conn, store_id) == {"completed": 2}
+
+
+def test_two_products_of_the_erp_with_one_sku_do_not_share_the_shops(
+    pushing: Runtime, root_conn: Connection, store_id: UUID, shop: FakeWooCommerce
+) -> None:
+    put_products(pushing, store_id, [make_erp_product(sku="TWIN"), make_erp_product(sku="TWIN")])
+    push(pushing, store_id)
+    assert statuses(root_conn, store_id) == {"completed": 1, "failed": 1}
+    query = "SELECT error_code FROM wc_sync_items WHERE store_id = %s AND status = 'failed'"
+    assert root_conn.execute(query, (store_id,)).fetchone() == ("DUPLICATE_SKU",)
+
+
+def test_a_product_deleted_in_the_shop_is_made_anew(
+    pushing: Runtime, root_conn: Connection, store_id: UUID, shop: FakeWooCommerce
+) -> None:
+    product = make_erp_product()
+    put_products(pushing, store_id, [product])
+    push(pushing, store_id)
+    old = shop.product_of(product["sku"])
+    assert old is not None
+    shop.trash_product(old["id"], force=True)
+    put_products(pushing, store_id, [product | {"name": "Green Widget"}])
+    with hurried(root_conn, store_id):
+        push(pushing, store_id)
+    push(pushing, store_id)
+    made = shop.product_of(product["sku"])
+    assert made is not None and made["id"] != old["id"] and made["name"] == "Green Widget"
+    assert statuses(root_conn, store_id) == {"completed": 2}
+
+
+def test_a_rate_limit_is_obeyed_and_spends_no_attempt(
+    pushing: Runtime, root_conn: Connection, store_id: UUID, shop: FakeWooCommerce
+) -> None:
+    put_products(pushing, store_id, [make_erp_product()])
+    shop.faults.add(Fault("rate_limit", times=1, seconds=120))
+    push(pushing, store_id)
+    query = "SELECT status, attempts, next_attempt_at > now() + interval '100 s' FROM wc_sync_items WHERE store_id = %s"
+    assert root_conn.execute(query, (store_id,)).fetchone() == ("pending", 0, True)
+    assert push(pushing, store_id) is Outcome.BUSY
+    with hurried(root_conn, store_id):
+        pass
+    push(pushing, store_id)
+    assert statuses(root_conn, store_id) == {"completed": 1}
+
+
+@pytest.mark.parametrize("kind", ["maintenance", "drop", "html", "database_down", "crash"])
+def test_a_passing_failure_is_tried_three_times_with_growing_delays(
+    pushing: Runtime, root_conn: Connection, store_id: UUID, shop: FakeWooCommerce, kind: str
+) -> None:
+    put_products(pushing, store_id, [make_erp_product()])
+    shop.faults.add(Fault(kind, "POST /products/batch", times=3))
+    query = """SELECT status, attempts, extract(epoch FROM next_attempt_at - updated_at)::int, retryable
+                 FROM wc_sync_items WHERE store_id = %s"""
+    seen = []
+    for _ in range(3):
+        with hurried(root_conn, store_id):
+            push(pushing, store_id)
+            seen.append(root_conn.execute(query, (store_id,)).fetchone())
+    assert seen[:2] == [("pending", 1, 2, None), ("pending", 2, 4, None)]
+    assert seen[2] is not None and (seen[2][0], seen[2][1], seen[2][3]) == ("failed", 3, True)
+
+
+def test_a_product_that_was_made_though_its_answer_was_lost_is_not_made_again(
+    pushing: Runtime, root_conn: Connection, store_id: UUID, shop: FakeWooCommerce
+) -> None:
+    product = make_erp_product()
+    put_products(pushing, store_id, [product])
+    shop.faults.add(Fault("lost_answer", "POST /products/batch"))
+    with hurried(root_conn, store_id):
+        push(pushing, store_id)
+    push(pushing, store_id)
+    assert statuses(root_conn, store_id) == {"completed": 1}
+    assert [one["sku"] for one in shop.state.products.values()] == [product["sku"]]
+
+
+def test_a_call_that_the_shop_finishes_after_we_looked_is_no_duplicate_of_ours(
+    pushing: Runtime, root_conn: Connection, store_id: UUID, shop: FakeWooCommerce
+) -> None:
+    """It was given up, the look-up found nothing yet, and the next create meets what it made."""
+    product = make_erp_product()
+    put_products(pushing, store_id, [product])
+    shop.faults.add(Fault("drop", "POST /products/batch"))
+    with hurried(root_conn, store_id):
+        push(pushing, store_id)
+    found = shop.calls["GET /products"]
+    finished = [lambda: shop.add_product(name="Blue Widget", sku=product["sku"])]
+    shop.before = lambda endpoint: finished.pop()() if endpoint == "POST /products/batch" and finished else None
+    with hurried(root_conn, store_id):
+        push(pushing, store_id)
+    assert shop.calls["GET /products"] == found + 1
+    push(pushing, store_id)
+    assert statuses(root_conn, store_id) == {"completed": 1}
+    assert len(shop.state.products) == 1
+
+
+def test_one_product_that_crashes_the_shop_does_not_take_the_others_along(
+    pushing: Runtime, root_conn: Connection, store_id: UUID, shop: FakeWooCommerce
+) -> None:
+    put_products(pushing, store_id, [make_erp_product() for _ in range(8)])
+    shop.faults.add(Fault("crash", "POST /products/batch", times=1))
+    push(pushing, store_id)
+    assert shop.calls == {"POST /products/batch": 3}
+    assert statuses(root_conn, store_id) == {"completed": 8}
+
+
+def test_what_a_killed_worker_had_in_hand_is_sent_once(
+    pushing: Runtime, root_conn: Connection, conn: Connection, store_id: UUID, shop: FakeWooCommerce
+) -> None:
+    """It died between the shop's answer and its record: the shop has the products, and nobody knows."""
+    products = [make_erp_product() for _ in range(5)]
+    put_products(pushing, store_id, products)
+    dead, line = new_id(), Line(open_store_client(pushing.settings, pushing.pool, store_id), float("inf"))
+    with tenant(conn, store_id):
+        assert take_lease(conn, store_id, dead, 20)
+        claim = claim_next(conn, store_id, dead, 100)
+    assert claim is not None
+    send_products(line, claim.tasks, claim.categories, Outcomes(), lambda category: None)
+    line.close()
+    assert push(pushing, store_id) is Outcome.BUSY
+    root_conn.execute("UPDATE wc_push_leases SET lease_until = now() WHERE store_id = %s", (store_id,))
+    push(pushing, store_id)
+    assert statuses(root_conn, store_id) == {"completed": 5}
+    assert shop.calls["POST /products/batch"] == 2  # the second one updates what the look-up found
+    assert sorted(one["sku"] for one in shop.state.products.values()) == sorted(one["sku"] for one in products)
+
+
+def test_a_run_counts_a_product_once_though_its_item_was_superseded_in_hand(
+    pushing: Runtime, root_conn: Connection, conn: Connection, store_id: UUID
+) -> None:
+    product = make_erp_product()
+    put_products(pushing, store_id, [product])
+    root_conn.execute("DELETE FROM wc_sync_items")
+    with tenant(conn, store_id):
+        run = start_full(conn, store_id, "test", force=False)
+        take_lease(conn, store_id, dead := new_id(), 20)
+        assert claim_next(conn, store_id, dead, 100) is not None
+    put_products(pushing, store_id, [product | {"name": "Red Widget"}])
+    ask(pushing, store_id, product["product_id"], "product")
+    root_conn.execute("UPDATE wc_push_leases SET lease_until = now() WHERE store_id = %s", (store_id,))
+    push(pushing, store_id)
+    with tenant(conn, store_id):
+        batch = get_batch(conn, store_id, run.batch_id)
+    assert batch is not None
+    assert (batch.status, batch.total_items, batch.success_count) == ("completed", 1, 1)
+
+
+def test_a_late_answer_of_one_that_lost_its_lease_ends_nothing(
+    pushing: Runtime, root_conn: Connection, conn: Connection, store_id: UUID
+) -> None:
+    put_products(pushing, store_id, [make_erp_product()])
+    dead = new_id()
+    with tenant(conn, store_id):
+        take_lease(conn, store_id, dead, 20)
+        claim = claim_next(conn, store_id, dead, 100)
+    assert claim is not None
+    root_conn.execute("UPDATE wc_push_leases SET lease_until = now() WHERE store_id = %s", (store_id,))
+    push(pushing, store_id)
+    late = Outcomes(refused=[Refused(claim.tasks[0].items, PlatformError("X", "x", retryable=False))])
+    record(pushing.pool, store_id, claim, late)
+    assert statuses(root_conn, store_id) == {"completed": 1}
+
+
+def test_a_price_that_changes_back_while_nobody_knows_what_the_shop_has_is_sent(
+    pushing: Runtime, root_conn: Connection, conn: Connection, store_id: UUID, shop: FakeWooCommerce
+) -> None:
+    """The call between was made and never recorded: by its worker's death, then by an answer that was lost each time."""
+    product = make_erp_product(regular_price="10")
+    put_products(pushing, store_id, [product])
+    push(pushing, store_id)
+    put_products(pushing, store_id, [product | {"regular_price": "12"}])
+    dead, line = new_id(), Line(open_store_client(pushing.settings, pushing.pool, store_id), float("inf"))
+    with tenant(conn, store_id):
+        take_lease(conn, store_id, dead, 20)
+        claim = claim_next(conn, store_id, dead, 100)
+    assert claim is not None
+    send_products(line, claim.tasks, claim.categories, Outcomes(), lambda category: None)
+    line.close()
+    put_products(pushing, store_id, [product])
+    root_conn.execute("UPDATE wc_push_leases SET lease_until = now() WHERE store_id = %s", (store_id,))
+    push(pushing, store_id)
+    assert [one["regular_price"] for one in shop.state.products.values()] == ["10"]
+    put_products(pushing, store_id, [product | {"regular_price": "13"}])
+    shop.faults.add(Fault("lost_answer", "POST /products/batch", times=3))
+    for _ in range(3):
+        with hurried(root_conn, store_id):
+            push(pushing, store_id)
+    assert statuses(root_conn, store_id)["failed"] == 1
+    put_products(pushing, store_id, [product])
+    push(pushing, store_id)
+    assert [one["regular_price"] for one in shop.state.products.values()] == ["10"]
+
+
+def test_an_older_state_that_reached_the_shop_late_is_put_right(
+    pushing: Runtime, root_conn: Connection, conn: Connection, store_id: UUID, shop: FakeWooCommerce
+) -> None:
+    """It stood still between its claim and its call, and lost its lease; the newer price went out meanwhile."""
+    product = make_erp_product()
+    put_products(pushing, store_id, [product])
+    push(pushing, store_id)
+    put_products(pushing, store_id, [product | {"regular_price": "20"}])
+    dead, line = new_id(), Line(open_store_client(pushing.settings, pushing.pool, store_id), float("inf"))
+    with tenant(conn, store_id):
+        take_lease(conn, store_id, dead, 20)
+        claim = claim_next(conn, store_id, dead, 100)
+    assert claim is not None
+    root_conn.execute("UPDATE wc_push_leases SET lease_until = now() WHERE store_id = %s", (store_id,))
+    put_products(pushing, store_id, [product | {"regular_price": "21"}])
+    push(pushing, store_id)
+    outcomes = Outcomes()
+    send_products(line, claim.tasks, claim.categories, outcomes, lambda category: None)
+    line.close()
+    record(pushing.pool, store_id, claim, outcomes)
+    assert [one["regular_price"] for one in shop.state.products.values()] == ["20"]
+    push(pushing, store_id)
+    assert [one["regular_price"] for one in shop.state.products.values()] == ["21"]
+
+
+def test_two_stores_with_the_same_products_are_never_mixed(
+    pushing: Runtime,
+    root_conn: Connection,
+    conn: Connection,
+    store_id: UUID,
+    other_store: CreatedStore,
+    shop: FakeWooCommerce,
+) -> None:
+    product = make_erp_product(sku="SAME")
+    with FakeWooCommerce() as other_shop:
+        other_shop.add_product(name="Filler", sku="FILLER")
+        connect_shop(conn, root_conn, other_store.store_id, other_shop)
+        put_products(pushing, store_id, [product])
+        put_products(pushing, other_store.store_id, [product | {"regular_price": "99"}])
+        push(pushing, store_id)
+        push(pushing, other_store.store_id)
+        ours, theirs = shop.product_of("SAME"), other_shop.product_of("SAME")
+    assert ours is not None and theirs is not None
+    assert (ours["regular_price"], theirs["regular_price"]) == ("19.9", "99")
+
+
+def test_categories_go_first_and_a_known_one_is_adopted(
+    pushing: Runtime, root_conn: Connection, store_id: UUID, shop: FakeWooCommerce
+) -> None:
+    top, below = str(uuid4()), str(uuid4())
+    product = make_erp_product(category_ids=[below])
+    put_products(pushing, store_id, [product])
+    push(pushing, store_id)
+    made = shop.product_of(product["sku"])
+    assert made is not None
+    put_categories(
+        pushing,
+        store_id,
+        [{"category_id": below, "name": "Lamps", "parent_id": top}, {"category_id": top, "name": "Home"}],
+    )
+    push(pushing, store_id)
+    names = {term["name"]: term for term in shop.state.categories.values()}
+    assert names["Lamps"]["parent"] == names["Home"]["id"]
+    made = shop.product_of(product["sku"])
+    assert made is not None and [one["id"] for one in made["categories"]] == [names["Lamps"]["id"]]
+
+
+def test_a_manual_offer_of_the_shop_stays_where_it_may(
+    pushing: Runtime, root_conn: Connection, store_id: UUID, shop: FakeWooCommerce
+) -> None:
+    products = [make_erp_product(allow_manual_woocommerce_offers=allowed) for allowed in (True, False)]
+    put_products(pushing, store_id, products)
+    push(pushing, store_id)
+    for product in products:
+        made = shop.product_of(product["sku"])
+        assert made is not None
+        made["sale_price"] = "9.5"
+    put_products(pushing, store_id, [product | {"regular_price": "22"} for product in products])
+    push(pushing, store_id)
+    found = [shop.product_of(product["sku"]) for product in products]
+    assert [(one["regular_price"], one["sale_price"]) for one in found if one] == [("22", "9.5"), ("22", "")]
+
+
+def test_too_many_price_changes_are_held_until_approved(
+    pushing: Runtime, root_conn: Connection, conn: Connection, store_id: UUID, shop: FakeWooCommerce
+) -> None:
+    products = [make_erp_product() for _ in range(20)]
+    put_products(pushing, store_id, products)
+    push(pushing, store_id)
+    put_products(pushing, store_id, [product | {"regular_price": "25"} for product in products[:12]])
+    push(pushing, store_id)
+    assert statuses(root_conn, store_id) == {"completed": 20, "needs_approval": 12}
+    assert shop.calls["POST /products/batch"] == 1
+    with tenant(conn, store_id):
+        [hold] = list_batches(conn, store_id, 5)
+        assert hold.preview is not None and hold.preview["reasons"] == ["price_share"]
+        assert approve(conn, store_id, hold.id) == 12
+    push(pushing, store_id)
+    assert statuses(root_conn, store_id) == {"completed": 32}
+
+
+def test_an_approval_does_not_cover_what_comes_after_it(
+    pushing: Runtime, conn: Connection, store_id: UUID, shop: FakeWooCommerce
+) -> None:
+    product = make_erp_product()
+    put_products(pushing, store_id, [product])
+    push(pushing, store_id)
+    put_products(pushing, store_id, [product | {"regular_price": "199"}])
+    push(pushing, store_id)
+    with tenant(conn, store_id):
+        [hold] = list_batches(conn, store_id, 1)
+        assert approve(conn, store_id, hold.id) == 1
+    put_products(pushing, store_id, [product | {"regular_price": "0.05"}])
+    push(pushing, store_id)
+    assert [one["regular_price"] for one in shop.state.products.values()] == ["19.9"]
+
+
+@pytest.mark.parametrize("kind", ["maintenance", "error_page", "html", "php_warning", "database_down", "drop"])
+def test_a_shop_that_stumbles_gets_each_product_once(
+    pushing: Runtime, root_conn: Connection, store_id: UUID, shop: FakeWooCommerce, kind: str
+) -> None:
+    products = [make_erp_product() for _ in range(3)]
+    put_products(pushing, store_id, products)
+    shop.faults.add(Fault(kind, seconds=5))
+    for _ in range(2):
+        with hurried(root_conn, store_id):
+            push(pushing, store_id)
+    assert statuses(root_conn, store_id) == {"completed": 3}
+    assert sorted(one["sku"] for one in shop.state.products.values()) == sorted(one["sku"] for one in products)
+
+
+def test_plain_permalinks_are_told_and_nothing_is_written(
+    pushing: Runtime, root_conn: Connection, store_id: UUID, shop: FakeWooCommerce
+) -> None:
+    shop.configure(plain_permalinks=True)
+    put_products(pushing, store_id, [make_erp_product()])
+    push(pushing, store_id)
+    told = root_conn.execute("SELECT error_code, retryable FROM wc_sync_items WHERE store_id = %s", (store_id,))
+    assert (told.fetchone(), shop.state.products) == (("PLAIN_PERMALINKS", False), {})
+
+
+def test_redis_is_told_what_was_sent(pushing: Runtime, redis: Redis, store_id: UUID, shop: FakeWooCommerce) -> None:
+    """Under the specification's keys, with the store before the product."""
+    product = make_erp_product()
+    put_products(pushing, store_id, [product])
+    push(pushing, store_id)
+    keys = {name: f"wc_{name}:{store_id}:{product['product_id']}" for name in CACHED}
+    [wc_id] = shop.state.products
+    assert [redis.get(keys[name]) for name in CACHED[:3]] == [str(wc_id).encode(), b"completed", b"1"]
+    assert int(redis.get(keys["last_sync"]) or 0) > 0
+    assert all(0 < redis.ttl(key) <= 24 * 3600 for key in keys.values())
+
+
+def test_what_a_person_rejects_stays_as_it_was_until_the_erp_says_something_else(
+    pushing: Runtime, root_conn: Connection, conn: Connection, store_id: UUID, shop: FakeWooCommerce
+) -> None:
+    products = [make_erp_product() for _ in range(12)]
+    put_products(pushing, store_id, products)
+    push(pushing, store_id)
+    put_products(pushing, store_id, [one | {"regular_price": "0.01"} for one in products])
+    with tenant(conn, store_id):
+        run = start_full(conn, store_id, "test", force=False)
+    push(pushing, store_id)
+    with tenant(conn, store_id):
+        assert reject(conn, store_id, run.batch_id) == 24  # each product's price, and the run's whole product
+        assert reject(conn, store_id, run.batch_id) is None
+        batch = get_batch(conn, store_id, run.batch_id)
+    assert batch is not None and (batch.status, batch.fail_count) == ("completed", 12)
+    push(pushing, store_id)
+    assert {one["regular_price"] for one in shop.state.products.values()} == {"19.9"}
+    assert statuses(root_conn, store_id) == {"completed": 12, "failed": 24}
+    with tenant(conn, store_id):
+        assert retry_failed(conn, store_id, everything=False) == 0
+    put_products(pushing, store_id, [one | {"regular_price": "20.10"} for one in products[:3]])
+    push(pushing, store_id)
+    assert sorted(one["regular_price"] for one in shop.state.products.values()) == ["19.9"] * 9 + ["20.1"] * 3
+
+
+def test_a_mistake_that_the_erp_takes_back_is_let_go_and_costs_no_call(
+    pushing: Runtime, root_conn: Connection, store_id: UUID, shop: FakeWooCommerce
+) -> None:
+    product = make_erp_product()
+    put_products(pushing, store_id, [product])
+    push(pushing, store_id)
+    put_products(pushing, store_id, [product | {"regular_price": "1990"}])
+    push(pushing, store_id)
+    assert statuses(root_conn, store_id) == {"completed": 1, "needs_approval": 1}
+    put_products(pushing, store_id, [product])
+    push(pushing, store_id)
+    assert set(statuses(root_conn, store_id)) <= {"completed", "superseded"}
+    assert shop.calls == {"POST /products/batch": 1}

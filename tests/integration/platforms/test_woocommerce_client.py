@@ -1,0 +1,374 @@
+"""The client against the fake shop: each way in which a real shop answers, on real sockets."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from tests.fakes.common.tls import contexts
+from tests.fakes.woocommerce import ApiKey, FakeWooCommerce, Fault, Settings
+from workers.platforms.common.address import read_shop_url
+from workers.platforms.common.http import Clock
+from workers.platforms.common.interface import PlatformError
+from workers.platforms.woocommerce import errors
+from workers.platforms.woocommerce.auth import ShopKey
+from workers.platforms.woocommerce.calls import ShopCalls
+from workers.platforms.woocommerce.client import WooCommerceClient, open_client
+from workers.platforms.woocommerce.errors import (
+    NetworkError,
+    RateLimitError,
+    ValidationError,
+    WooCommerceApiError,
+    WooCommerceError,
+)
+
+CAN = {"name": "Can", "sku": "CAN-5", "regular_price": "24.90", "manage_stock": True, "stock_quantity": 3}
+
+
+@dataclass
+class World:
+    """A shop and a client of it."""
+
+    shop: FakeWooCommerce
+    client: WooCommerceClient
+
+    def fault(self, kind: str, pattern: str = "", **how: Any) -> None:
+        self.shop.faults.add(Fault(kind, pattern, **how))
+
+
+@pytest.fixture
+def world() -> Iterator[World]:
+    with FakeWooCommerce() as shop:
+        client = open_client(shop.url, shop.credentials, Clock(), allow_http=False)
+        yield World(shop, client)
+        client.close()
+
+
+@pytest.fixture
+def tls_world(tmp_path: Path) -> Iterator[World]:
+    """The same over https, where Basic is the proof; the guard would rightly not call loopback there."""
+    server, trusting = contexts(tmp_path)
+    with FakeWooCommerce(tls=server) as shop:
+        address = read_shop_url(shop.url, allow_http=False)
+        http = httpx.Client(verify=trusting, timeout=10, trust_env=False)
+        key = ShopKey(shop.credentials["consumer_key"], shop.credentials["consumer_secret"])
+        client = WooCommerceClient(ShopCalls(address, key, http, Clock()))
+        yield World(shop, client)
+        client.close()
+
+
+def short_of_time(shop: FakeWooCommerce, seconds: float) -> WooCommerceClient:
+    """A client whose patience with each read is this short."""
+    http = httpx.Client(timeout=httpx.Timeout(seconds), trust_env=False)
+    key = ShopKey(shop.credentials["consumer_key"], shop.credentials["consumer_secret"])
+    return WooCommerceClient(ShopCalls(read_shop_url(shop.url, allow_http=False), key, http, Clock()))
+
+
+def failure(act: Any) -> WooCommerceApiError:
+    with pytest.raises(WooCommerceApiError) as caught:
+        act()
+    return caught.value
+
+
+def test_a_product_is_made_found_changed_and_read(world: World) -> None:
+    made = world.client.create_product(CAN)
+    assert world.client.find_product_by_sku("can-5") == world.client.get_product(made["id"])
+    changed = world.client.update_product(made["id"], {"regular_price": "19.9", "stock_quantity": 0})
+    assert (changed["regular_price"], changed["stock_quantity"], changed["stock_status"]) == ("19.9", 0, "outofstock")
+    assert world.client.get_products([made["id"], 999], ["sku"]) == {made["id"]: {"id": made["id"], "sku": "CAN-5"}}
+    assert world.shop.calls["PUT /products/{id}"] == 1
+
+
+def test_skus_are_looked_up_a_hundred_at_a_time(world: World) -> None:
+    skus = [f"S-{number:03}" for number in range(250)]
+    for sku in skus[::2]:
+        world.shop.add_product(name=sku, sku=sku)
+    found = world.client.find_products_by_sku([*skus, "a,b", " "])
+    assert set(found) == set(skus[::2]) and all(found[sku]["sku"] == sku for sku in found)
+    assert world.shop.calls["GET /products"] == 3
+
+
+def test_a_variation_is_not_taken_for_a_product(world: World) -> None:
+    made = world.shop.add_product(name="M", sku="GLOVE-M")
+    made["type"] = "variation"
+    assert world.client.find_product_by_sku("GLOVE-M") is None
+
+
+def test_a_batch_answers_each_item_by_its_place(world: World) -> None:
+    first = world.shop.add_product(**CAN)
+    answer = world.client.batch_update_products(
+        create=[{"name": "New", "sku": "NEW"}, {"name": "Twin", "sku": "can-5"}],
+        update=[{"id": first["id"], "regular_price": "1"}, {"id": 999, "regular_price": "1"}],
+    )
+    assert [item.product and item.product["sku"] for item in answer.created + answer.updated] == [
+        "NEW",
+        None,
+        "CAN-5",
+        None,
+    ]
+    refused = [item.error for item in answer.created + answer.updated if item.error is not None]
+    assert [(error.code, error.retryable) for error in refused] == [
+        (errors.DUPLICATE_SKU, False),
+        (errors.NOT_IN_SHOP, False),
+    ]
+    assert refused[0].resource_id == first["id"]
+
+
+def test_seven_of_a_hundred_fail_each_with_its_reason(world: World) -> None:
+    world.shop.add_product(name="first", sku="TAKEN")
+    trashed = world.shop.add_product(name="gone", sku="TRASHED")
+    world.shop.trash_product(trashed["id"])
+    bad: list[dict[str, Any]] = [
+        {"name": "a", "sku": "taken"},
+        {"name": "b", "sku": "TRASHED"},
+        {"name": "c", "images": [{"src": "https://img.test/missing.png"}]},
+        {"name": "d", "images": [{"id": 4711}]},
+    ]
+    good = [{"name": f"n{number}", "sku": f"N-{number}"} for number in range(93)]
+    gone = [{"id": number, "name": "x"} for number in (901, 902, 903)]
+    answer = world.client.batch_update_products(create=[*bad, *good], update=gone)
+    refused = [item.error for item in answer.created + answer.updated if item.error]
+    assert sum(item.product is not None for item in answer.created) == 93
+    assert [error.code for error in refused] == [
+        errors.DUPLICATE_SKU,
+        errors.SKU_IN_TRASH,
+        errors.IMAGE_REFUSED,
+        errors.IMAGE_REFUSED,
+        *[errors.NOT_IN_SHOP] * 3,
+    ]
+    assert [error.retryable for error in refused] == [False, False, True, False, False, False, False]
+
+
+@pytest.mark.parametrize(
+    "send",
+    [
+        lambda client: client.update_product(7, {}),
+        lambda client: client.create_product({}),
+        lambda client: client.batch_update_products(update=[{"id": 7}]),
+        lambda client: client.batch_update_products(update=[{"name": "x"}]),
+        lambda client: client.batch_update_products(),
+        lambda client: client.batch_update_products(create=[{"name": "x"}] * 101),
+        lambda client: client.get_product(0),
+        lambda client: client.update_category(True, {"name": "x"}),
+    ],
+)
+def test_what_makes_no_sense_is_not_sent(world: World, send: Any) -> None:
+    with pytest.raises(ValidationError):
+        send(world.client)
+    assert not world.shop.calls
+
+
+def test_duplicate_sku_and_sku_in_the_trash(world: World) -> None:
+    first = world.client.create_product(CAN)
+    assert failure(lambda: world.client.create_product(CAN)).resource_id == first["id"]
+    world.shop.trash_product(first["id"])
+    found = failure(lambda: world.client.create_product(CAN))
+    assert (found.code, found.retryable) == (errors.SKU_IN_TRASH, False)
+    assert world.client.find_product_by_sku("CAN-5") is None
+    assert world.client.get_product(first["id"])["status"] == "trash"
+
+
+def test_a_product_deleted_behind_its_mapping(world: World) -> None:
+    made = world.shop.add_product(**CAN)
+    world.shop.trash_product(made["id"], force=True)
+    for act in (
+        lambda: world.client.get_product(made["id"]),
+        lambda: world.client.update_product(made["id"], {"name": "x"}),
+    ):
+        assert (failure(act).code, failure(act).retryable) == (errors.NOT_IN_SHOP, False)
+
+
+def test_a_category_that_exists_is_the_one_asked_for(world: World) -> None:
+    made = world.client.create_category({"name": "Garden & Tools"})
+    assert world.client.create_category({"name": "garden & tools"}) == made
+    child = world.client.create_category({"name": "Garden & Tools", "parent": made["id"]})
+    assert child["id"] != made["id"]
+    assert world.client.update_category(child["id"], {"name": "Pots"})["name"] == "Pots"
+    assert [row["name"] for row in world.client.get_categories()] == ["Uncategorized", "Garden &amp; Tools", "Pots"]
+    assert failure(lambda: world.client.update_category(999, {"name": "x"})).code == errors.NOT_IN_SHOP
+
+
+def test_more_categories_than_a_page_holds(world: World) -> None:
+    for number in range(205):
+        world.client.create_category({"name": f"C{number}"})
+    ids = [row["id"] for row in world.client.get_categories()]
+    assert len(ids) == 206 and ids == sorted(ids)
+
+
+@pytest.mark.parametrize("permissions", ["read", "write"])
+def test_a_key_without_the_permission(permissions: str) -> None:
+    with FakeWooCommerce(keys={"ck_1": ApiKey("cs_1", permissions)}) as shop:
+        client = open_client(shop.url, shop.credentials, Clock(), allow_http=False)
+        acts: dict[str, Any] = {"read": lambda: client.create_product(CAN), "write": client.get_categories}
+        found = failure(acts[permissions])
+        assert (found.code, found.retryable, found.status) == (errors.SHOP_REFUSED_KEY, False, 401)
+        client.close()
+
+
+@pytest.mark.parametrize("credentials", [{}, {"consumer_key": "ck_1"}, {"consumer_key": "", "consumer_secret": "x"}])
+def test_a_store_without_credentials(credentials: dict[str, str]) -> None:
+    with pytest.raises(PlatformError) as caught:
+        open_client("https://shop.example.test", credentials, Clock(), allow_http=False)
+    assert (caught.value.code, caught.value.retryable) == ("SHOP_CREDENTIALS_INCOMPLETE", False)
+
+
+def test_a_clock_that_is_off_is_named(world: World) -> None:
+    world.client.close()
+    slow = open_client(
+        world.shop.url, world.shop.credentials, Clock(unix=lambda: world.shop.state.clock() - 1000), allow_http=False
+    )
+    found = failure(lambda: slow.get_product(7))
+    assert (found.code, found.retryable) == (errors.SHOP_CLOCK_DIFFERS, False)
+    slow.close()
+
+
+def test_a_rate_limit(world: World) -> None:
+    world.fault("rate_limit", "POST /products/batch", seconds=3)
+    world.fault("rate_limit", "GET /products")
+    with pytest.raises(RateLimitError) as caught:
+        world.client.batch_update_products(create=[CAN])
+    assert caught.value.retry_after == 3.0 and world.shop.product_of("CAN-5") is None
+    with pytest.raises(RateLimitError) as caught:
+        world.client.find_product_by_sku("CAN-5")
+    assert caught.value.retry_after is None
+
+
+@pytest.mark.parametrize("kind", ["maintenance", "error_page"])
+def test_maintenance(world: World, kind: str) -> None:
+    world.fault(kind, seconds=600)
+    found = failure(lambda: world.client.create_product(CAN))
+    assert (found.code, found.retryable, found.retry_after) == (errors.PLATFORM_UNAVAILABLE, True, 600.0)
+
+
+@pytest.mark.parametrize(("kind", "code"), [("crash", errors.SHOP_CRASHED), ("database_down", errors.PLATFORM_FAILING)])
+def test_a_shop_in_trouble(world: World, kind: str, code: str) -> None:
+    world.fault(kind)
+    found = failure(lambda: world.client.create_product(CAN))
+    assert (found.code, found.retryable) == (code, True)
+
+
+def test_a_php_warning_before_the_json(world: World) -> None:
+    world.fault("php_warning", times=None)
+    made = world.client.create_product(CAN)
+    assert world.client.get_product(made["id"])["sku"] == "CAN-5"
+    assert failure(lambda: world.client.create_product(CAN)).resource_id == made["id"]
+    listing = world.client.get_orders({"per_page": 5})
+    assert (listing.records, listing.total, listing.server_time is None) == ([], None, False)
+
+
+def test_woocommerce_switched_off(world: World) -> None:
+    world.shop.configure(active=False)
+    found = failure(lambda: world.client.create_product(CAN))
+    assert (found.code, found.retryable) == (errors.WOOCOMMERCE_MISSING, False)
+
+
+def test_plain_permalinks_over_http_are_explained_and_nothing_is_written(world: World) -> None:
+    made = world.shop.add_product(**CAN)
+    world.shop.configure(plain_permalinks=True)
+    for act in (
+        lambda: world.client.update_product(made["id"], {"stock_quantity": 1}),
+        lambda: world.client.get_product(made["id"]),
+    ):
+        found = failure(act)
+        assert (found.code, found.retryable) == (errors.PLAIN_PERMALINKS, False)
+        assert "Settings > Permalinks" in found.message
+    assert world.shop.state.products[made["id"]]["stock_quantity"] == 3
+
+
+def test_plain_permalinks_over_https_are_gone_around(tls_world: World) -> None:
+    tls_world.shop.configure(plain_permalinks=True, authenticates_by_query=True)
+    made = tls_world.client.create_product(CAN)
+    assert tls_world.client.update_product(made["id"], {"stock_quantity": 1})["stock_quantity"] == 1
+    assert tls_world.client.find_product_by_sku("CAN-5") is not None
+    assert tls_world.shop.calls["PAGE"] == 2  # the call that met a page, and the look at the index
+
+
+def test_plain_permalinks_where_the_key_does_not_count_there_are_explained(tls_world: World) -> None:
+    tls_world.shop.configure(plain_permalinks=True)
+    for _ in range(2):
+        assert failure(lambda: tls_world.client.create_product(CAN)).code == errors.PLAIN_PERMALINKS
+    tls_world.shop.configure(plain_permalinks=False)
+    assert tls_world.client.create_product(CAN)["sku"] == "CAN-5"
+
+
+def test_basic_over_https(tls_world: World) -> None:
+    assert tls_world.client.create_product(CAN)["sku"] == "CAN-5"
+    key = next(iter(tls_world.shop.state.keys))
+    tls_world.shop.state.keys[key] = ApiKey("cs_changed")
+    found = failure(lambda: tls_world.client.find_product_by_sku("CAN-5"))
+    assert (found.code, found.status) == (errors.SHOP_REFUSED_KEY, 401)
+
+
+def test_a_certificate_that_nobody_trusts(tls_world: World) -> None:
+    http = httpx.Client(timeout=10, trust_env=False)
+    address = read_shop_url(tls_world.shop.url, allow_http=False)
+    client = WooCommerceClient(ShopCalls(address, ShopKey("ck_1", "cs_1"), http, Clock()))
+    with pytest.raises(PlatformError) as caught:
+        client.get_product(7)
+    assert (caught.value.code, caught.value.retryable) == ("SHOP_CERTIFICATE_INVALID", False)
+    client.close()
+
+
+def test_a_page_of_a_firewall_is_not_plain_permalinks(world: World) -> None:
+    world.fault("html", "PUT")
+    made = world.shop.add_product(**CAN)
+    found = failure(lambda: world.client.update_product(made["id"], {"stock_quantity": 1}))
+    assert (found.code, found.retryable) == (errors.PLATFORM_ANSWER_UNREADABLE, True)
+    assert world.client.update_product(made["id"], {"stock_quantity": 1})["stock_quantity"] == 1
+
+
+def test_an_answer_that_is_lost_leaves_the_product_to_be_found(world: World) -> None:
+    world.fault("lost_answer", "POST /products")
+    with pytest.raises(NetworkError) as caught:
+        world.client.create_product(CAN)
+    assert (caught.value.code, caught.value.retryable) == (errors.PLATFORM_UNREACHABLE, True)
+    assert world.client.find_product_by_sku("CAN-5") is not None
+
+
+def test_a_dropped_connection_writes_nothing(world: World) -> None:
+    world.fault("drop", "POST /products")
+    with pytest.raises(NetworkError):
+        world.client.create_product(CAN)
+    assert world.client.find_product_by_sku("CAN-5") is None
+
+
+def test_a_shop_that_takes_too_long(world: World) -> None:
+    world.fault("hang", "PUT", seconds=31)
+    made = world.shop.add_product(**CAN)
+    client = short_of_time(world.shop, 0.2)
+    with pytest.raises(NetworkError) as caught:
+        client.update_product(made["id"], {"stock_quantity": 1})
+    assert (caught.value.code, caught.value.retryable) == (errors.PLATFORM_TIMED_OUT, True)
+    client.close()
+
+
+def test_a_shop_that_is_not_there() -> None:
+    with FakeWooCommerce() as shop:
+        url, credentials = shop.url, shop.credentials
+    client = open_client(url, credentials, Clock(), allow_http=False)
+    with pytest.raises(WooCommerceError) as caught:
+        client.get_product(7)
+    assert caught.value.code == errors.PLATFORM_UNREACHABLE
+    client.close()
+
+
+def test_a_signature_is_checked_against_the_home_address(world: World) -> None:
+    with FakeWooCommerce(Settings(home="http://www.shop.test")) as shop:
+        client = open_client(shop.url, shop.credentials, Clock(), allow_http=False)
+        assert failure(lambda: client.get_product(7)).code == errors.SHOP_REFUSED_KEY
+        client.close()
+
+
+def test_ten_thousand_products_are_no_burden(world: World) -> None:
+    for number in range(10_000):
+        world.shop.add_product(name=f"P{number}", sku=f"P-{number:05}", regular_price="1")
+    found = world.client.find_products_by_sku([f"P-{number:05}" for number in range(0, 10_000, 50)])
+    ids = [product["id"] for product in found.values()]
+    assert len(found) == 200 and len(world.client.get_products(ids, ["sku"])) == 200
+    answer = world.client.batch_update_products(update=[{"id": wc_id, "stock_quantity": 1} for wc_id in ids[:100]])
+    assert all(item.error is None for item in answer.updated)

@@ -1,0 +1,172 @@
+"""The source of orders against the fake shop: a walk that changes in the shop do not disturb, and few calls."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from schemas.base.privacy import email_hasher
+from schemas.platforms.payloads import NATIVES
+from schemas.records.shop import Order
+from tests.fakes.woocommerce import FakeWooCommerce, Fault
+from workers.platforms.common.http import Clock
+from workers.platforms.common.interface import Page, PlatformError, Source, Window
+from workers.platforms.woocommerce.client import open_client
+from workers.platforms.woocommerce.orders import OrderSource, WooCommerceShop
+
+BEGIN = datetime(2026, 3, 29, 0, 30, tzinfo=UTC)  # half an hour before the shop's clock jumps to summer time
+MINUTE = timedelta(minutes=1)
+
+
+@pytest.fixture
+def shop() -> Iterator[FakeWooCommerce]:
+    with FakeWooCommerce(clock=lambda: (BEGIN + timedelta(days=1)).timestamp()) as fake:
+        yield fake
+
+
+@pytest.fixture
+def pull(shop: FakeWooCommerce) -> Iterator[WooCommerceShop]:
+    door = WooCommerceShop(open_client(shop.url, shop.credentials, Clock(unix=shop.state.clock), allow_http=False))
+    yield door
+    door.close()
+
+
+def fill(shop: FakeWooCommerce, count: int) -> list[int]:
+    return [shop.add_order(BEGIN + number * MINUTE)["id"] for number in range(count)]
+
+
+def walk(source: Source, between: Callable[[int], None] = lambda page: None) -> list[Page]:
+    """All pages; `between` is called after each with its number."""
+    pages = [source.fetch(None)]
+    while pages[-1].cursor is not None:
+        between(len(pages))
+        pages.append(source.fetch(pages[-1].cursor))
+    return pages
+
+
+def ids_of(pages: list[Page]) -> list[int]:
+    return [record["id"] for page in pages for record in page.records]
+
+
+@pytest.mark.parametrize(("count", "calls"), [(0, 1), (99, 1), (100, 1), (101, 2), (1000, 10)])
+def test_orders_come_in_the_order_of_ids_a_hundred_a_call(
+    shop: FakeWooCommerce, pull: WooCommerceShop, count: int, calls: int
+) -> None:
+    ids = fill(shop, count)
+    pages = walk(pull.source("orders", Window()))
+    assert ids_of(pages) == ids and shop.calls["GET /orders"] == calls
+    assert [page.total for page in pages] == [count, *[None] * (calls - 1)]
+    assert {page.server_time for page in pages} == {BEGIN + timedelta(days=1)}
+
+
+def test_a_window_over_the_change_to_summer_time(shop: FakeWooCommerce, pull: WooCommerceShop) -> None:
+    ids = fill(shop, 120)
+    window = Window(updated_from=BEGIN + 20 * MINUTE, updated_until=BEGIN + 100 * MINUTE)
+    assert ids_of(walk(pull.source("orders", window))) == ids[20:100]
+    assert ids_of(walk(pull.source("orders", Window(created_from=BEGIN + 118 * MINUTE)))) == ids[118:]
+    assert pull.count("orders", window) == 80
+
+
+def test_only_the_statuses_asked_for(shop: FakeWooCommerce) -> None:
+    kept = [shop.add_order(BEGIN, status=status)["id"] for status in ("processing", "completed")]
+    for status in ("trash", "checkout-draft", "cancelled"):
+        shop.add_order(BEGIN, status=status)
+    client = open_client(shop.url, shop.credentials, Clock(unix=shop.state.clock), allow_http=False)
+    assert ids_of(walk(OrderSource(client, Window(), ("processing", "completed")))) == kept
+    assert len(ids_of(walk(OrderSource(client, Window())))) == 3
+    client.close()
+
+
+def test_an_order_that_leaves_hides_none_behind_it(shop: FakeWooCommerce, pull: WooCommerceShop) -> None:
+    ids = fill(shop, 320)
+
+    def trash(page: int) -> None:
+        if page == 1:
+            shop.touch_order(ids[5], status="trash")
+            shop.touch_order(ids[7], status="trash")
+
+    found = ids_of(walk(pull.source("orders", Window()), trash))
+    assert set(found) == set(ids)
+
+
+def test_the_only_order_of_the_last_page_moves_to_the_page_before(shop: FakeWooCommerce, pull: WooCommerceShop) -> None:
+    ids = fill(shop, 101)
+    found = ids_of(walk(pull.source("orders", Window()), lambda page: trash_once(shop, ids[3])))
+    assert set(found) == set(ids)
+
+
+def trash_once(shop: FakeWooCommerce, order_id: int) -> None:
+    shop.touch_order(order_id, status="trash")
+
+
+def test_an_order_that_enters_early_pushes_none_out(shop: FakeWooCommerce, pull: WooCommerceShop) -> None:
+    ids = fill(shop, 200)
+    window = Window(updated_from=BEGIN + 100 * MINUTE)
+    shop.touch_order(ids[0])
+
+    def touch(page: int) -> None:
+        for order_id in ids[1:50]:
+            shop.touch_order(order_id)
+
+    found = ids_of(walk(pull.source("orders", window), touch))
+    assert set(found) >= {ids[0], *ids[100:]}
+
+
+def test_a_cursor_is_taken_up_by_another_process(shop: FakeWooCommerce, pull: WooCommerceShop) -> None:
+    ids = fill(shop, 250)
+    first = pull.source("orders", Window()).fetch(None)
+    assert first.cursor is not None
+    rest = pull.source("orders", Window()).fetch(first.cursor)
+    assert ids_of([first, rest]) == ids[:200]
+
+
+def test_earlier_ids_are_read_over(shop: FakeWooCommerce, pull: WooCommerceShop) -> None:
+    ids = fill(shop, 150)
+    window = Window(after_id=ids[119])
+    assert ids_of(walk(pull.source("orders", window))) == ids[120:]
+    assert pull.count("orders", window) is None
+
+
+def test_every_page_reads_as_records(shop: FakeWooCommerce, pull: WooCommerceShop) -> None:
+    fill(shop, 3)
+    native = NATIVES["woocommerce"]["orders"]
+    for page in walk(pull.source("orders", Window())):
+        for payload in page.records:
+            assert set(payload) <= set(native.fields)
+            assert isinstance(native.read(payload, email_hasher(None)), Order)
+
+
+def test_a_shop_that_ignores_modified_after_gives_all(shop: FakeWooCommerce, pull: WooCommerceShop) -> None:
+    ids = fill(shop, 3)
+    shop.configure(knows_modified_after=False)
+    assert ids_of(walk(pull.source("orders", Window(updated_from=BEGIN + timedelta(days=9))))) == ids
+
+
+def test_warnings_before_the_json_cost_the_totals_and_nothing_else(
+    shop: FakeWooCommerce, pull: WooCommerceShop
+) -> None:
+    ids = fill(shop, 200)
+    shop.faults.add(Fault("php_warning", times=None))
+    pages = walk(pull.source("orders", Window()))
+    assert ids_of(pages) == ids and shop.calls["GET /orders"] == 3
+    assert pages[0].total is None and pages[0].server_time is not None
+
+
+def test_a_failing_page_can_be_asked_for_again(shop: FakeWooCommerce, pull: WooCommerceShop) -> None:
+    ids = fill(shop, 120)
+    source = pull.source("orders", Window())
+    first = source.fetch(None)
+    shop.faults.add(Fault("maintenance", seconds=60))
+    with pytest.raises(PlatformError) as caught:
+        source.fetch(first.cursor)
+    assert (caught.value.retryable, caught.value.retry_after) == (True, 60.0)
+    assert ids_of([first, source.fetch(first.cursor)]) == ids
+
+
+def test_other_records_are_not_pulled(pull: WooCommerceShop) -> None:
+    with pytest.raises(PlatformError) as caught:
+        pull.source("products", Window())
+    assert caught.value.code == "ENTITY_NOT_AVAILABLE"
+    assert pull.count("products", Window()) is None

@@ -1,0 +1,383 @@
+"""Alerts: each condition begins one episode and ends it, told once to a real webhook, whoever dies or stutters meanwhile."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from uuid import UUID
+
+import pytest
+from psycopg import Connection
+from redis import Redis
+
+from app.settings.environment import Settings
+from tests.fakes.common.webhook import Webhook, running_webhook
+from tests.support.factories import make_order
+from tests.support.outbound import make_erp_product, put_products
+from tests.support.pipeline import accept_batch
+from tests.support.waiting import wait_until
+from workers.alerts.notices import delay_after, tell
+from workers.alerts.watch import watch
+from workers.core.ids import new_id
+from workers.core.queues import waiting_logs
+from workers.core.runtime import Runtime
+from workers.processes.dispatcher import Dispatcher, tick_safely
+
+Look = Callable[[], None]
+
+
+@pytest.fixture
+def hook() -> Iterator[Webhook]:
+    with running_webhook() as receiver:
+        yield receiver
+
+
+@pytest.fixture
+def strict(settings: Settings) -> Settings:
+    return replace(settings, alert_running_seconds=60, alert_zero_runs=2, alert_skipped_percent=10)
+
+
+@pytest.fixture
+def look(runtime: Runtime, strict: Settings, hook: Webhook) -> Look:
+    """One round of a dispatcher: look, then tell."""
+
+    def round_of_it() -> None:
+        watch(runtime.pool, strict, pause=0.0)
+        tell(runtime.pool, hook.url)
+
+    return round_of_it
+
+
+def add_log(
+    root_conn: Connection,
+    store_id: UUID,
+    status: str,
+    *,
+    records: int = 1,
+    invalid: int = 0,
+    age: str = "1 s",
+    source: str = "plugin",
+) -> UUID:
+    """A log that was accepted, and ended if it has, so long ago."""
+    log_id = new_id()
+    query = """INSERT INTO sync_logs (store_id, id, entity, source, mode, status, phase, received, inserted, invalid,
+                                      next_attempt_at, accepted_at, finished_at, error_code)
+               VALUES (%(store)s, %(log)s, 'orders', %(source)s, 'upsert', %(status)s,
+                       CASE WHEN %(status)s = 'running' THEN 'queued' END,
+                       %(records)s, %(records)s - %(invalid)s, %(invalid)s, now(), now() - %(age)s::interval,
+                       CASE WHEN %(status)s <> 'running' THEN now() - %(age)s::interval END,
+                       CASE WHEN %(status)s = 'failed' THEN 'INTERNAL' END)"""
+    facts = {
+        "store": store_id,
+        "log": log_id,
+        "source": source,
+        "status": status,
+        "records": records,
+        "invalid": invalid,
+    }
+    root_conn.execute(query, facts | {"age": age})
+    return log_id
+
+
+def told(hook: Webhook, store_id: UUID) -> list[tuple[str, str]]:
+    return [(alert["event"], alert["kind"]) for alert in hook.alerts_of(store_id)]
+
+
+def test_a_failed_log_is_told_once_and_its_recovery_once(
+    look: Look, hook: Webhook, root_conn: Connection, store_id: UUID
+) -> None:
+    log_id = add_log(root_conn, store_id, "failed", age="20 min")
+    for _ in range(3):
+        look()
+    (alert,) = hook.alerts_of(store_id)
+    assert hook.headers[0]["Content-Type"] == "application/json"
+    assert {
+        name: alert[name] for name in ("event", "kind", "entity", "source", "log_id", "measured", "recovered_at")
+    } == {
+        "event": "raised",
+        "kind": "log_failed",
+        "entity": "orders",
+        "source": "plugin",
+        "log_id": str(log_id),
+        "measured": 1.0,
+        "recovered_at": None,
+    }
+    add_log(root_conn, store_id, "completed")
+    for _ in range(3):
+        look()
+    assert told(hook, store_id) == [("raised", "log_failed"), ("recovered", "log_failed")]
+    assert hook.alerts_of(store_id)[1]["recovered_at"] is not None
+
+
+def test_a_failure_among_successes_is_not_overlooked(
+    look: Look, hook: Webhook, root_conn: Connection, store_id: UUID
+) -> None:
+    add_log(root_conn, store_id, "failed", age="5 s")
+    add_log(root_conn, store_id, "completed", age="1 s")
+    look()
+    assert told(hook, store_id) == [("raised", "log_failed")]
+
+
+def test_a_failed_log_that_is_retried_with_success_is_good_again(
+    look: Look, hook: Webhook, root_conn: Connection, store_id: UUID
+) -> None:
+    log_id = add_log(root_conn, store_id, "failed")
+    look()
+    root_conn.execute("UPDATE sync_logs SET status = 'completed', error_code = NULL WHERE id = %s", (log_id,))
+    look()
+    look()
+    assert told(hook, store_id) == [("raised", "log_failed"), ("recovered", "log_failed")]
+
+
+def test_what_runs_too_long_is_told(look: Look, hook: Webhook, root_conn: Connection, store_id: UUID) -> None:
+    add_log(root_conn, store_id, "running", age="50 s")
+    look()
+    assert told(hook, store_id) == []
+    log_id = add_log(root_conn, store_id, "running", age="2 min")
+    look()
+    assert told(hook, store_id) == [("raised", "running_too_long")]
+    assert hook.alerts_of(store_id)[0]["log_id"] == str(log_id)
+    root_conn.execute("UPDATE sync_logs SET status = 'cancelled', phase = NULL WHERE store_id = %s", (store_id,))
+    look()
+    assert told(hook, store_id)[1:] == [("recovered", "running_too_long")]
+
+
+def test_a_pull_at_work_may_take_hours_and_one_that_nobody_takes_may_not(
+    look: Look, hook: Webhook, root_conn: Connection, store_id: UUID
+) -> None:
+    log_id = add_log(root_conn, store_id, "running", age="3 h", source="woocommerce")
+    root_conn.execute(
+        "UPDATE sync_logs SET queue = 'pull', next_attempt_at = now() + interval '1 min' WHERE id = %s", (log_id,)
+    )
+    look()
+    assert told(hook, store_id) == []
+    root_conn.execute("UPDATE sync_logs SET next_attempt_at = now() - interval '2 min' WHERE id = %s", (log_id,))
+    look()
+    assert told(hook, store_id) == [("raised", "running_too_long")]
+
+
+def test_empty_runs_after_full_ones_are_told_however_many_follow(
+    look: Look, hook: Webhook, root_conn: Connection, store_id: UUID
+) -> None:
+    add_log(root_conn, store_id, "completed", records=5, age="2 h")
+    add_log(root_conn, store_id, "completed", records=0, age="1 h")
+    look()
+    assert told(hook, store_id) == []
+    for minutes in range(12, 0, -1):
+        add_log(root_conn, store_id, "completed", records=0, age=f"{minutes} min")
+        look()
+    assert told(hook, store_id) == [("raised", "zero_rows")]
+    add_log(root_conn, store_id, "completed", records=1)
+    look()
+    assert told(hook, store_id)[1:] == [("recovered", "zero_rows")]
+
+
+def test_runs_that_were_always_empty_are_no_news(
+    look: Look, hook: Webhook, root_conn: Connection, store_id: UUID
+) -> None:
+    for _ in range(4):
+        add_log(root_conn, store_id, "completed", records=0)
+    look()
+    assert told(hook, store_id) == []
+
+
+def test_a_share_of_invalid_records_is_told_where_it_says_something(
+    look: Look, hook: Webhook, root_conn: Connection, store_id: UUID
+) -> None:
+    add_log(root_conn, store_id, "completed", records=2, invalid=2, age="9 s")
+    look()
+    assert told(hook, store_id) == []
+    add_log(root_conn, store_id, "completed", records=100, invalid=10, age="8 s")
+    look()
+    assert [(one["kind"], one["measured"], one["threshold"]) for one in hook.alerts_of(store_id)] == [
+        ("skipped_share", 11.8, 10.0)
+    ]
+    add_log(root_conn, store_id, "completed", records=900, age="7 s")
+    look()
+    assert told(hook, store_id)[1:] == [("recovered", "skipped_share")]
+
+
+def test_a_watermark_that_falls_behind_its_schedule_is_told(
+    look: Look, hook: Webhook, root_conn: Connection, store_id: UUID
+) -> None:
+    root_conn.execute(
+        """INSERT INTO schedules (store_id, entity, mode, every_seconds, next_run_at)
+           VALUES (%s, 'orders', 'incremental', 7200, now())""",
+        (store_id,),
+    )
+    mark = """INSERT INTO sync_metadata (store_id, sync_type, last_sync_time) VALUES (%s, 'orders', now() - %s::interval)
+              ON CONFLICT (store_id, sync_type) DO UPDATE SET last_sync_time = EXCLUDED.last_sync_time"""
+    root_conn.execute(mark, (store_id, "170 min"))  # its step of two hours, and an hour of patience
+    look()
+    assert told(hook, store_id) == []
+    root_conn.execute(mark, (store_id, "190 min"))
+    look()
+    root_conn.execute(mark, (store_id, "1 min"))
+    look()
+    assert told(hook, store_id) == [("raised", "watermark_old"), ("recovered", "watermark_old")]
+
+
+def test_the_outbound_queue_is_watched_by_the_same_means(
+    look: Look, runtime: Runtime, hook: Webhook, root_conn: Connection, store_id: UUID
+) -> None:
+    put_products(runtime, store_id, [make_erp_product()])
+    look()
+    assert told(hook, store_id) == []
+    root_conn.execute("UPDATE wc_sync_items SET due_at = now() - interval '1 s' WHERE store_id = %s", (store_id,))
+    root_conn.execute(
+        """INSERT INTO wc_sync_items (store_id, id, category_id, sync_type, priority, status, due_at)
+           SELECT %s, gen_random_uuid(), gen_random_uuid(), 'category', 4, 'pending', now() + interval '1 h'
+             FROM generate_series(1, 1000)""",
+        (store_id,),
+    )
+    look()
+    assert sorted(told(hook, store_id)) == [("raised", "queue_depth"), ("raised", "sla_lag")]
+    root_conn.execute("DELETE FROM wc_sync_items WHERE store_id = %s", (store_id,))
+    look()
+    assert sorted(told(hook, store_id)[2:]) == [("recovered", "queue_depth"), ("recovered", "sla_lag")]
+
+
+@pytest.mark.parametrize("refusal", [500, 404, 301])
+def test_a_webhook_that_does_not_take_it_gets_it_again(
+    look: Look, runtime: Runtime, hook: Webhook, root_conn: Connection, store_id: UUID, refusal: int
+) -> None:
+    add_log(root_conn, store_id, "failed")
+    hook.status = refusal
+    look()
+    add_log(root_conn, store_id, "completed")
+    root_conn.execute(
+        "UPDATE sync_logs SET finished_at = now() - interval '1 h' WHERE store_id = %s AND status = 'failed'",
+        (store_id,),
+    )
+    look()  # not due yet, and the recovery waits behind it
+    assert told(hook, store_id) == [("raised", "log_failed")]
+    hook.status = 200
+    root_conn.execute("UPDATE alerts SET next_notice_at = now() WHERE store_id = %s", (store_id,))
+    for _ in range(3):
+        look()
+    assert told(hook, store_id) == [("raised", "log_failed"), ("raised", "log_failed"), ("recovered", "log_failed")]
+
+
+def test_nobody_at_the_webhook_stops_nothing(
+    runtime: Runtime, strict: Settings, root_conn: Connection, store_id: UUID, capsys: pytest.CaptureFixture[str]
+) -> None:
+    add_log(root_conn, store_id, "failed")
+    watch(runtime.pool, strict, pause=0.0)
+    tell(runtime.pool, "http://127.0.0.1:1/hooks/a-secret-path")
+    written = capsys.readouterr().out
+    assert "alert_raised" in written and "alerts_not_delivered" in written
+    assert "a-secret-path" not in written
+
+
+def test_without_a_webhook_the_log_is_enough(
+    runtime: Runtime, strict: Settings, root_conn: Connection, store_id: UUID, capsys: pytest.CaptureFixture[str]
+) -> None:
+    add_log(root_conn, store_id, "failed")
+    watch(runtime.pool, strict, pause=0.0)
+    for _ in range(2):
+        tell(runtime.pool, None)
+    lines = [line for line in capsys.readouterr().out.splitlines() if "alert_raised" in line and str(store_id) in line]
+    assert len(lines) == 1
+
+
+def test_many_dispatchers_at_once_tell_everything_once(
+    runtime: Runtime, strict: Settings, hook: Webhook, root_conn: Connection, store_id: UUID
+) -> None:
+    add_log(root_conn, store_id, "failed")
+    add_log(root_conn, store_id, "running", age="1 h")
+    together = threading.Barrier(4)
+
+    def dispatcher() -> None:
+        together.wait(10)
+        for _ in range(5):
+            watch(runtime.pool, strict, pause=0.0)
+            tell(runtime.pool, hook.url)
+
+    threads = [threading.Thread(target=dispatcher) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sorted(told(hook, store_id)) == [("raised", "log_failed"), ("raised", "running_too_long")]
+
+
+def test_a_dispatcher_that_dies_after_the_claim_leaves_the_notice_to_another(
+    look: Look, runtime: Runtime, strict: Settings, hook: Webhook, root_conn: Connection, store_id: UUID
+) -> None:
+    add_log(root_conn, store_id, "failed")
+    watch(runtime.pool, strict, pause=0.0)
+    root_conn.execute("SELECT * FROM claim_notices('30 s', 100)")  # and no word since
+    look()
+    assert told(hook, store_id) == []
+    root_conn.execute("UPDATE alerts SET next_notice_at = now() WHERE store_id = %s", (store_id,))
+    look()
+    assert told(hook, store_id) == [("raised", "log_failed")]
+
+
+def test_the_pause_between_two_looks_holds_for_all_dispatchers(
+    runtime: Runtime, strict: Settings, root_conn: Connection, store_id: UUID
+) -> None:
+    watch(runtime.pool, strict, pause=0.0)
+    add_log(root_conn, store_id, "failed")
+    watch(runtime.pool, strict, pause=60.0)
+    count = "SELECT count(*) FROM alerts WHERE store_id = %s"
+    assert root_conn.execute(count, (store_id,)).fetchone() == (0,)
+    root_conn.execute("UPDATE dispatcher_marks SET marked_at = now() + interval '1 h' WHERE name = 'watch'")
+    watch(runtime.pool, strict, pause=60.0)  # the clock was set back
+    assert root_conn.execute(count, (store_id,)).fetchone() == (1,)
+
+
+def test_a_dispatchers_round_marks_its_tick_and_tells(
+    runtime: Runtime, strict: Settings, hook: Webhook, root_conn: Connection, store_id: UUID
+) -> None:
+    add_log(root_conn, store_id, "failed")
+    root_conn.execute("UPDATE dispatcher_marks SET marked_at = '-infinity'")
+    dispatcher = Dispatcher(replace(strict, alert_webhook_url=hook.url), runtime.pool, runtime.wake_up)
+    tick_safely(dispatcher)
+    dispatcher.end()
+    assert told(hook, store_id) == [("raised", "log_failed")]
+    marks = root_conn.execute(
+        "SELECT name FROM dispatcher_marks WHERE marked_at > now() - interval '1 min' ORDER BY name"
+    )
+    assert marks.fetchall() == [("tick",), ("watch",)]
+
+
+def test_a_webhook_that_never_ends_its_answer_holds_up_no_batch(
+    runtime: Runtime, strict: Settings, hook: Webhook, root_conn: Connection, store_id: UUID, redis: Redis
+) -> None:
+    add_log(root_conn, store_id, "failed")
+    root_conn.execute("UPDATE dispatcher_marks SET marked_at = '-infinity'")
+    dispatcher = Dispatcher(replace(strict, alert_webhook_url=hook.url), runtime.pool, runtime.wake_up)
+    hook.released.clear()
+    with ThreadPoolExecutor(1) as ticking:
+        try:
+            wait_until(ticking.submit(tick_safely, dispatcher).done, 10.0, "the tick to end")
+            wait_until(lambda: hook.posts, 10.0, "the notice to come")
+            log_id = accept_batch(runtime, store_id, "orders", [make_order()])
+            redis.flushall()
+            root_conn.execute("UPDATE sync_logs SET enqueued_at = now() - interval '1 minute' WHERE id = %s", (log_id,))
+            wait_until(ticking.submit(tick_safely, dispatcher).done, 10.0, "the next tick to end")
+            assert waiting_logs(redis) == [log_id]
+        finally:
+            hook.released.set()
+            dispatcher.end()
+    assert told(hook, store_id) == [("raised", "log_failed")]
+
+
+def test_episodes_of_long_ago_are_forgotten_and_open_ones_are_not(
+    look: Look, root_conn: Connection, store_id: UUID
+) -> None:
+    add_log(root_conn, store_id, "failed")
+    look()
+    old = """INSERT INTO alerts (store_id, id, kind, entity, source, measured, threshold, recovered_at)
+             VALUES (%s, gen_random_uuid(), 'zero_rows', '', '', 1, 1, now() - interval '40 days')"""
+    root_conn.execute(old, (store_id,))
+    look()
+    kept = root_conn.execute("SELECT kind FROM alerts WHERE store_id = %s", (store_id,)).fetchall()
+    assert kept == [("log_failed",)]
+
+
+def test_tries_grow_apart_up_to_ten_minutes() -> None:
+    assert [delay_after(tries) for tries in (1, 2, 3, 7, 100)] == [15.0, 30.0, 60.0, 600.0, 600.0]

@@ -1,0 +1,145 @@
+"""Child processes, real: patience, escalation, and nobody left behind."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from app.stack.supervisor.child import Child, ChildSpec, bare_environment
+from tests.support.data_dirs import is_running
+from tests.support.paths import ROOT
+from tests.support.waiting import wait_until
+
+STUBBORN = """
+import os, signal, time
+signal.signal(signal.SIGTERM, signal.SIG_IGN)
+helper = os.fork()
+if helper: print(helper, flush=True)
+time.sleep(600)
+"""
+
+FINISHES_ITS_WORK = """
+import signal, sys, time
+def finish(*_):
+    time.sleep(0.3)
+    print("finished", flush=True)
+    sys.exit(0)
+signal.signal(signal.SIGTERM, finish)
+print("working", flush=True)
+time.sleep(600)
+"""
+
+WORKER_WITH_CHILD = """
+import os, time
+child = os.fork()
+if child == 0:
+    os.setsid()
+    time.sleep(600)
+print(child, flush=True)
+time.sleep(600)
+"""
+
+SUPERVISE = """
+import sys
+from pathlib import Path
+from app.logs import configure_logging
+from app.stack.child import Child, ChildSpec, bare_environment
+from app.stack.processes import Supervisor
+configure_logging("INFO", "console")
+supervisor = Supervisor(owns_process=True)
+worker = Child(ChildSpec("worker", (sys.executable, "-c", sys.argv[1]), bare_environment(), log=Path(sys.argv[2])))
+supervisor.start(worker)
+print(worker.pid, flush=True)
+supervisor.watch(lambda: Path(sys.argv[3]).exists(), lambda: None)
+supervisor.stop([["worker"]])
+"""
+
+
+@pytest.fixture
+def output(tmp_path: Path) -> Path:
+    return tmp_path / "output"
+
+
+@pytest.fixture
+def children() -> Iterator[list[Child]]:
+    started: list[Child] = []
+    yield started
+    for child in started:
+        child.stop()
+
+
+def spec(script: str, output: Path, stop_timeout: float = 5.0) -> ChildSpec:
+    argv = (sys.executable, "-c", script)
+    return ChildSpec("child", argv, bare_environment(), stop_timeout=stop_timeout, log=output)
+
+
+def first_number(output: Path) -> int:
+    words = output.read_text().split() if output.exists() else []
+    return int(words[0]) if words else 0
+
+
+def test_work_in_hand_is_finished(output: Path, children: list[Child]) -> None:
+    child = Child(spec(FINISHES_ITS_WORK, output))
+    children.append(child)
+    child.start()
+    wait_until(lambda: output.exists() and "working" in output.read_text())
+    child.stop()
+    assert "finished" in output.read_text()
+    assert child.pid is None
+
+
+def test_what_does_not_stop_is_killed_with_its_helpers(output: Path, children: list[Child]) -> None:
+    child = Child(spec(STUBBORN, output, stop_timeout=0.2))
+    children.append(child)
+    child.start()
+    helper, pid = wait_until(lambda: first_number(output)), child.pid
+    child.stop()
+    wait_until(lambda: not is_running(helper), what="the end of the helper")
+    assert pid is not None
+    assert not is_running(pid)
+
+
+def test_helpers_of_a_killed_child_do_not_survive_it(output: Path, children: list[Child]) -> None:
+    child = Child(spec(STUBBORN, output))
+    children.append(child)
+    child.start()
+    helper = wait_until(lambda: first_number(output))
+    assert child.pid is not None
+    os.kill(child.pid, signal.SIGKILL)
+    assert wait_until(child.exit_code) == -signal.SIGKILL
+    wait_until(lambda: not is_running(helper), what="the end of the helper")
+
+
+def test_a_program_that_cannot_be_executed_says_so(output: Path, children: list[Child]) -> None:
+    child = Child(ChildSpec("child", ("/nowhere/program",), bare_environment(), log=output))
+    children.append(child)
+    child.start()
+    assert wait_until(child.exit_code) == 127
+    assert "/nowhere/program cannot be executed: No such file or directory" in child.said()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux gives orphans to the supervisor")
+def test_the_orphan_of_a_killed_worker_works_on_and_ends_with_the_supervisor(output: Path, tmp_path: Path) -> None:
+    stop = tmp_path / "stop"
+    with subprocess.Popen(
+        [sys.executable, "-c", SUPERVISE, WORKER_WITH_CHILD, str(output), str(stop)],
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as supervisor:
+        assert supervisor.stdout is not None
+        worker = int(supervisor.stdout.readline())
+        orphan = wait_until(lambda: first_number(output))
+        os.kill(worker, signal.SIGKILL)
+        wait_until(lambda: len(output.read_text().split()) == 2, what="the second worker's line")
+        assert is_running(orphan)
+        stop.touch()
+    assert supervisor.returncode == 0
+    assert not any(is_running(int(word)) for word in output.read_text().split())

@@ -1,0 +1,251 @@
+"""The rooms keep their walls: who may import whom, where SQL stands, and that whatever is named has exactly one user."""
+
+from __future__ import annotations
+
+import ast
+import re
+import sys
+from argparse import Namespace
+from collections.abc import Iterable, Iterator
+from functools import cache
+from pathlib import Path
+
+import pytest
+import yaml
+
+from app.__main__ import build_parser
+from app.settings.environment import load_settings
+from app.stack.endpoints import Endpoints
+from app.stack.up import child_specs
+from tests.support.paths import ROOT
+from workers.core.queues import QUEUES
+
+ROOMS = ("app", "workers", "schemas", "db")
+SOURCES = sorted(path for room in ROOMS for path in (ROOT / room).rglob("*.py"))
+SQL_FILES = sorted((ROOT / "db").rglob("*.sql"))
+QUERY_FILES = [path for path in SQL_FILES if path.with_suffix(".py").exists()]
+FRONT_DOORS = (
+    *("inbound.accept", "inbound.erasure", "inbound.pull_start", "inbound.watermark", "schedules"),
+    *(f"outbound.{name}" for name in ("catalogue", "events", "listener", "preview", "priorities", "runs")),
+    *("queues", "credentials", "ids", "worker", "dispatcher", "heartbeat", "runtime"),
+)
+SQL_TEXT = re.compile(
+    r"\bSELECT\b.+\bFROM\b|\bINSERT INTO\b|\bUPDATE\b.+\bSET\b|\bDELETE FROM\b|\b(CREATE|ALTER|DROP) (TABLE|ROLE|DATABASE)\b",
+    re.DOTALL,
+)
+HEADER = re.compile(r"^-- name: (\w+)$", re.MULTILINE)
+
+
+def name_of(path: Path) -> str:
+    """The module's dotted name."""
+    return ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")
+
+
+@cache
+def modules() -> dict[str, list[ast.AST]]:
+    """Each module's nodes, by its name; read and walked once for all tests."""
+    return {name_of(path): list(ast.walk(ast.parse(path.read_text(encoding="utf-8")))) for path in SOURCES}
+
+
+def imports_of(nodes: Iterable[ast.AST]) -> Iterator[str]:
+    """The dotted name of each module imported by any of the nodes."""
+    for node in nodes:
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0 and node.module, "relative imports hide the direction"
+            yield from _modules_named(node.module, [alias.name for alias in node.names])
+
+
+def _modules_named(package: str, names: list[str]) -> Iterator[str]:
+    """`from db import stores` imports db.stores.stores; `from db.core.pool import Pool` imports db.core.pool."""
+    inner = [f"{package}.{name}" for name in names if f"{package}.{name}" in modules()]
+    yield from inner
+    if len(inner) < len(names):
+        yield package
+
+
+def is_inside(module: str, allowed: tuple[str, ...]) -> bool:
+    return any(module == name or module.startswith(f"{name}.") for name in allowed)
+
+
+def strangers(room: str, allowed: tuple[str, ...]) -> list[str]:
+    """Imports of a room that are neither the standard library's nor allowed."""
+    return [
+        f"{module} imports {imported}"
+        for module, nodes in modules().items()
+        if is_inside(module, (room,))
+        for imported in imports_of(nodes)
+        if imported.split(".")[0] not in sys.stdlib_module_names and not is_inside(imported, allowed)
+    ]
+
+
+def test_schemas_know_nothing_but_marshmallow_and_msgspec() -> None:
+    assert strangers("schemas", ("marshmallow", "msgspec", "schemas")) == []
+
+
+def test_db_knows_nothing_but_psycopg_and_plain_records() -> None:
+    assert strangers("db", ("psycopg", "psycopg_pool", "schemas.records.shop", "db")) == []
+
+
+def test_workers_know_no_web() -> None:
+    ours = ("db", "schemas", "workers", "app.settings")
+    third_party = (
+        "rq",
+        "redis",
+        "psycopg",
+        "psycopg_pool",
+        "msgspec",
+        "structlog",
+        "cryptography",
+        "httpx",
+        "httpcore",
+        "zstandard",
+        "croniter",
+        "oauthlib",
+    )
+    assert strangers("workers", (*ours, *third_party)) == []
+
+
+def test_app_enters_workers_by_the_front_doors_alone() -> None:
+    doors = tuple(f"workers.{name}" for name in FRONT_DOORS)
+    inner = [
+        f"{module} imports {imported}"
+        for module, nodes in modules().items()
+        if is_inside(module, ("app",))
+        for imported in imports_of(nodes)
+        if is_inside(imported, ("workers",)) and not is_inside(imported, doors)
+    ]
+    assert inner == []
+
+
+def test_app_init_is_empty() -> None:
+    assert (ROOT / "app" / "__init__.py").read_text(encoding="utf-8") == ""
+
+
+def test_no_import_stands_inside_a_function() -> None:
+    functions = (
+        (module, node)
+        for module, nodes in modules().items()
+        for node in nodes
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
+    )
+    assert [f"{module}.{node.name}" for module, node in functions if any(imports_of(ast.walk(node)))] == []
+
+
+def test_no_module_imports_itself_by_a_detour() -> None:
+    edges = {module: {name for name in imports_of(nodes) if name in modules()} for module, nodes in modules().items()}
+    while leaves := [module for module, needed in edges.items() if not needed & edges.keys()]:
+        for leaf in leaves:
+            del edges[leaf]
+    assert edges == {}, "these modules form a cycle"
+
+
+def texts_of(nodes: Iterable[ast.AST]) -> Iterator[str]:
+    """Each text that is no docstring."""
+    nodes = list(nodes)
+    owners = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
+    bodies = [node.body for node in nodes if isinstance(node, owners) and node.body]
+    docstrings = {id(body[0].value) for body in bodies if isinstance(body[0], ast.Expr)}
+    for node in nodes:
+        if isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in docstrings:
+            yield node.value
+
+
+def test_no_sql_stands_outside_db() -> None:
+    found = [
+        f"{module}: {text[:60]}"
+        for module, nodes in modules().items()
+        if not is_inside(module, ("db",))
+        for text in texts_of(nodes)
+        if SQL_TEXT.search(text)
+    ]
+    assert found == []
+
+
+def test_no_statement_is_written_by_hand_in_db() -> None:
+    """All but the one that can't be a parameterised query: CREATE DATABASE takes no parameters."""
+    found = [
+        module
+        for module, nodes in modules().items()
+        if is_inside(module, ("db",))
+        for text in texts_of(nodes)
+        if SQL_TEXT.search(text)
+    ]
+    assert found == ["db.core.installation"]
+
+
+def uses_of(nodes: Iterable[ast.AST], known: set[str]) -> list[str]:
+    """Each `SQL["name"]` of a module, and each name of its file that stands there as a plain text."""
+    plain = [node.value for node in nodes if isinstance(node, ast.Constant) and isinstance(node.value, str)]
+    return [text for text in plain if text in known]
+
+
+@pytest.mark.parametrize("path", QUERY_FILES, ids=name_of)
+def test_every_named_query_has_exactly_one_user(path: Path) -> None:
+    names = HEADER.findall(path.read_text(encoding="utf-8"))
+    uses = uses_of(modules()[name_of(path)], set(names))
+    assert sorted(uses) == sorted(set(names)) == sorted(names)
+
+
+@pytest.mark.parametrize("path", QUERY_FILES, ids=name_of)
+def test_every_used_query_exists(path: Path) -> None:
+    names = set(HEADER.findall(path.read_text(encoding="utf-8")))
+    source = path.with_suffix(".py").read_text(encoding="utf-8")
+    assert "SQL = queries(__file__)" in source
+    assert set(re.findall(r'SQL\["(\w+)"\]', source)) <= names
+
+
+def test_every_module_with_queries_reads_its_own_file() -> None:
+    asked = {call for path in SOURCES for call in re.findall(r"\bqueries\(.*?\)", path.read_text(encoding="utf-8"))}
+    assert asked == {"queries(module: str)", "queries(__file__)"}
+
+
+@pytest.mark.parametrize("path", QUERY_FILES, ids=name_of)
+def test_every_query_states_its_guarantee(path: Path) -> None:
+    texts = HEADER.split(path.read_text(encoding="utf-8"))[2::2]
+    assert all(re.match(r"\n-- \S.*[.:)]\n", text) or re.match(r"\n-- \S.*\n-- \S", text) for text in texts)
+
+
+def test_migrations_are_numbered_without_gaps() -> None:
+    names = sorted(path.name for path in (ROOT / "db" / "migrations").iterdir() if path.is_file())
+    assert all(re.fullmatch(r"\d{4}_[a-z0-9_]+\.sql", name) for name in names)
+    assert [int(name[:4]) for name in names] == list(range(1, len(names) + 1))
+
+
+def test_every_setting_has_its_row_in_the_readme() -> None:
+    source = (ROOT / "app" / "settings" / "environment.py").read_text(encoding="utf-8")
+    read = set(re.findall(r'\bread\(\s*"([A-Z_]+)"', source))
+    rows = re.findall(r"^\|\s*`([A-Z_]+)`", (ROOT / "README.md").read_text(encoding="utf-8"), re.MULTILINE)
+    assert len(read) > 15
+    assert read - set(rows) == set()
+
+
+def queue_of(command: list[str]) -> str | None:
+    """The queue that `python -m app worker …` works on; None for another command."""
+    if command[1:4] != ["-m", "app", "worker"]:
+        return None
+    args: Namespace = build_parser().parse_args(command[3:])
+    queue: str = args.queue
+    return queue
+
+
+def test_each_queue_has_a_worker_under_up() -> None:
+    endpoints = Endpoints("postgresql://x/y", None, None, "redis://x", "k" * 32)
+    commands = [list(spec.argv) for spec in child_specs(load_settings({}), endpoints, {})]
+    assert {queue_of(command) for command in commands} - {None} == set(QUEUES)
+
+
+def test_each_queue_has_a_worker_in_compose() -> None:
+    services = yaml.safe_load((ROOT / "docker-compose.yml").read_text(encoding="utf-8"))["services"].values()
+    commands = [service["command"] for service in services if "command" in service]
+    assert {queue_of(command) for command in commands} - {None} == set(QUEUES)
+
+
+def test_every_file_says_what_it_is() -> None:
+    silent = [path for path in [*SOURCES, *SQL_FILES] if not says_what_it_is(path)]
+    assert [str(path.relative_to(ROOT)) for path in silent if path.name != "__init__.py" or path.read_text()] == []
+
+
+def says_what_it_is(path: Path) -> bool:
+    return path.read_text(encoding="utf-8").startswith('"""' if path.suffix == ".py" else "--")

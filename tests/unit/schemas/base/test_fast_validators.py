@@ -1,0 +1,107 @@
+"""The compiled checkers: never more lenient than marshmallow, and never with another record."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from marshmallow import Schema, fields
+
+from schemas.base.fast_validators import compile_schema
+from schemas.base.strict_json import dumps, loads
+from schemas.plugin.entities import ENTITIES, Entity, load_record, load_strictly
+from tests.support.examples import examples
+from tests.support.factories import MAKERS
+
+HASH = "0" * 64
+HOSTILE = st.one_of(
+    st.none(),
+    st.booleans(),
+    st.integers(),
+    st.integers(2**63 - 2, 2**63 + 2),
+    st.decimals(allow_nan=False, allow_infinity=False, places=7),
+    st.sampled_from(
+        ["0", "1.5", "-3", "1e3", "NaN", "Infinity", "-0", "1_000", " 7 ", "٣", "0x10", "99999999999999.9999999"]
+    ),
+    st.sampled_from([Decimal("1E+400"), Decimal("99999999999999.9999996"), Decimal("-0"), Decimal("0.0000005")]),
+    st.sampled_from(["2026-01-15T10:30:00Z", "2026-01-15T10:30:00+00:00", "2026-01-15", "2026-01-15 10:30:00"]),
+    st.sampled_from(["2026-02-30T00:00:00Z", "2026-W03-4T10:30:00Z", "2026-01-15T24:00:00Z", "2026-01-15T10:30:60Z"]),
+    st.sampled_from(["0999-01-01T00:00:00Z", "10000-01-01T00:00:00Z", "9999-12-31T23:59:59-01:00"]),
+    st.sampled_from(["0000-00-00T00:00:00", "２026-01-15T10:30:00Z"]),
+    st.sampled_from(["", " ", "\x00", "\ud800", "é\n", "\u00a0", HASH, "x" * 101, "x" * 2001, "a" * 21]),
+    st.text(max_size=8),
+    st.just([]),
+    st.just({}),
+    st.lists(st.integers(), max_size=2),
+)
+
+
+def plain(entity: Entity) -> dict[str, Any]:
+    """A valid record as it comes out of a stored payload."""
+    record = MAKERS[entity.name]()
+    if "email" in record:
+        record["email"] = HASH
+    value: dict[str, Any] = loads(dumps(record))
+    return value
+
+
+@pytest.mark.parametrize("name", ENTITIES)
+def test_the_usual_record_takes_the_fast_way(name: str) -> None:
+    entity = ENTITIES[name]
+    assert entity.fast_load(plain(entity)) == load_strictly(entity, plain(entity))
+
+
+@pytest.mark.parametrize("name", ENTITIES)
+@given(data=st.data())
+@settings(max_examples=examples(150))
+def test_what_the_fast_way_accepts_marshmallow_accepts_alike(name: str, data: st.DataObject) -> None:
+    entity = ENTITIES[name]
+    record = plain(entity)
+    for field in data.draw(st.lists(st.sampled_from(sorted(entity.known_fields)), max_size=3)):
+        record[field] = data.draw(HOSTILE)
+    for field in data.draw(st.lists(st.sampled_from(sorted(entity.known_fields)), max_size=2)):
+        record.pop(field, None)
+    fast = entity.fast_load(record)
+    if fast is not None:
+        strict = load_strictly(entity, record)
+        assert fast == strict
+        assert repr(fast) == repr(strict)  # Decimal("1.5") equals Decimal("1.500000"), but is not stored alike
+
+
+@given(st.lists(st.dictionaries(st.sampled_from(sorted(ENTITIES["orders"].lists["items"])), HOSTILE), max_size=3))
+@settings(max_examples=examples(150))
+def test_items_are_judged_alike(items: list[dict[str, Any]]) -> None:
+    entity = ENTITIES["orders"]
+    record = plain(entity) | {"items": items}
+    fast = entity.fast_load(record)
+    assert fast is None or repr(fast) == repr(load_strictly(entity, record))
+
+
+@pytest.mark.parametrize("payload", [None, 7, "text", [], {}])
+def test_no_record_is_left_to_marshmallow(payload: Any) -> None:
+    assert all(isinstance(load_record(entity, payload), list) for entity in ENTITIES.values())
+
+
+def test_a_field_of_unknown_kind_declines_every_record() -> None:
+    class Odd(Schema):
+        name = fields.String(required=True)
+
+    assert compile_schema(Odd(), Point)({"name": "x"}) is None
+
+
+class Point:
+    """A record type that nothing makes."""
+
+    __dataclass_fields__: dict[str, Any] = {}  # noqa: RUF012 - what dataclasses.fields reads
+
+
+def test_moments_and_amounts_are_those_of_the_fields() -> None:
+    order = ENTITIES["orders"].fast_load(
+        plain(ENTITIES["orders"]) | {"total": "5", "date_created": "2026-01-15T10:30:00Z"}
+    )
+    assert order.total == Decimal("5.000000")
+    assert order.date_created == datetime(2026, 1, 15, 10, 30, tzinfo=UTC)

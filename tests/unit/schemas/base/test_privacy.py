@@ -1,0 +1,128 @@
+"""No address leaves the request: hashed where it is the e-mail field, masked where it hides, dropped where unknown."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import json
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from schemas.base.privacy import email_hasher, hidden, hidden_email, mask_emails
+from schemas.plugin.entities import ENTITIES
+from schemas.plugin.envelope import read_batch
+from tests.support.factories import MAKERS, make_customer, make_item, make_order
+
+ADDRESS = "John.Doe@Example.com"
+PLAIN = hashlib.sha256(b"john.doe@example.com").hexdigest()
+KEY = "k" * 32
+
+
+def stored(entity: str, record: dict[str, Any], key: str | None = None) -> bytes:
+    """What is kept of a batch of one record."""
+    body = json.dumps({entity: [record]}).encode()
+    return bytes(read_batch(ENTITIES[entity], body, 10, email_hasher(key)).body)
+
+
+@pytest.mark.parametrize("address", ["john.doe@example.com", ADDRESS, f"  {ADDRESS}\n"])
+def test_the_hash_is_sha256_of_the_trimmed_lower_case_address(address: str) -> None:
+    assert email_hasher(None)(address) == PLAIN
+
+
+def test_with_a_key_the_hash_is_an_hmac() -> None:
+    assert email_hasher(KEY)(ADDRESS) == hmac.new(KEY.encode(), b"john.doe@example.com", "sha256").hexdigest()
+
+
+def test_the_email_of_a_customer_is_stored_as_its_hash() -> None:
+    kept = stored("customers", make_customer(email=ADDRESS))
+    assert json.loads(bytes(kept))[0]["email"] == PLAIN
+    assert b"@" not in kept
+
+
+@pytest.mark.parametrize("nothing", [None, "", "   "])
+def test_no_address_has_no_hash(nothing: str | None) -> None:
+    assert json.loads(stored("customers", make_customer(email=nothing)))[0]["email"] is None
+
+
+@pytest.mark.parametrize("value", [5, True, [ADDRESS], {"value": ADDRESS}])
+def test_an_email_that_is_no_text_is_kept_as_false(value: Any) -> None:
+    assert hidden_email(value, email_hasher(None)) is False
+    assert json.loads(stored("customers", make_customer(email=value)))[0]["email"] is False
+
+
+@pytest.mark.parametrize("entity", ENTITIES)
+def test_an_address_in_any_known_field_is_not_stored(entity: str) -> None:
+    for name in MAKERS[entity]():
+        for value in (ADDRESS, f"call {ADDRESS} now", [ADDRESS], {ADDRESS: ADDRESS}, {"a": [ADDRESS]}):
+            kept = stored(entity, MAKERS[entity](**{name: value})).lower()
+            assert b"example.com" not in kept, (name, value)
+
+
+def test_an_address_in_an_item_is_not_stored() -> None:
+    for name in make_item():
+        kept = stored("orders", make_order(items=[make_item(**{name: ADDRESS}), ADDRESS, [ADDRESS]]))
+        assert b"example.com" not in kept.lower(), name
+
+
+@pytest.mark.parametrize("entity", ENTITIES)
+def test_an_unknown_field_is_not_stored(entity: str) -> None:
+    kept = stored(entity, MAKERS[entity](billing={"email": ADDRESS}, **{ADDRESS: 1}, note="secret"))
+    assert b"secret" not in kept and b"example" not in kept.lower() and b"billing" not in kept
+
+
+@pytest.mark.parametrize("spelling", [r"john\u0040example.com", "john@example.com", r"\u006aohn\u0040ex\u0061mple.com"])
+def test_an_escaped_address_is_masked_all_the_same(spelling: str) -> None:
+    body = f'{{"customers":[{{"wc_customer_id":1,"display_name":"{spelling}"}}]}}'.encode()
+    kept = read_batch(ENTITIES["customers"], body, 10, email_hasher(None)).body
+    assert json.loads(bytes(kept))[0]["display_name"] == "j"
+
+
+def test_an_escaped_field_name_is_the_same_field() -> None:
+    body = rb'{"customers":[{"wc_customer_id":1,"\u0065mail":"john.doe@example.com"}]}'
+    kept = read_batch(ENTITIES["customers"], body, 10, email_hasher(None)).body
+    assert json.loads(bytes(kept))[0]["email"] == PLAIN
+
+
+@pytest.mark.parametrize(
+    ("text", "masked"),
+    [
+        ("john@example.com", "j"),
+        ("from john@example.com, to jane+tag@mail.example.co.uk!", "from j, to j"),
+        ("<john@example.com>", "<j>"),
+        ("mailto:john@example.com", "mailto:j"),
+        ("müller@exämple.de", "m"),
+        ("4 @ 5", "4 @ 5"),
+        ("@home", "@home"),
+        ("a@b", "a@b"),
+        ("nothing here", "nothing here"),
+    ],
+)
+def test_a_text_is_masked_where_it_holds_an_address(text: str, masked: str) -> None:
+    assert mask_emails(text) == masked
+
+
+@pytest.mark.parametrize("value", [5, None, True, 1.5])
+def test_what_is_no_text_holds_no_address(value: Any) -> None:
+    assert hidden(value) == value
+
+
+@given(st.text('ab.@ <"é', max_size=40))
+def test_masking_twice_is_masking_once(text: str) -> None:
+    assert mask_emails(mask_emails(text)) == mask_emails(text)
+
+
+@given(
+    st.from_regex(r"[a-z0-9.+_-]{1,20}@[a-z0-9-]{1,10}\.[a-z]{2,5}", fullmatch=True), st.text(" ,;\n<>()", min_size=1)
+)
+def test_no_address_survives_between_any_delimiters(address: str, around: str) -> None:
+    assert "@" not in mask_emails(f"x{around}{address}{around}y")
+
+
+@pytest.mark.parametrize(
+    "hostile", ["a" * 10**6 + "@", "a@" * 500_000, "a@" + "b" * 10**6, "a@b" * 333_333, "a@b." * 250_000, "@" * 10**6]
+)
+def test_a_megabyte_of_hostile_text_is_masked_in_linear_time(hostile: str) -> None:
+    assert len(mask_emails(hostile)) <= len(hostile)

@@ -1,0 +1,88 @@
+"""The ERP's records: what is taken, and what is refused with which code."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Any
+from uuid import UUID
+
+import pytest
+from marshmallow import ValidationError
+
+from schemas.base.error_codes import REASONS, problems
+from schemas.erp.payloads import ErpCategorySchema, ErpProductSchema
+
+ID = "6f1ed002-ab55-4585-9014-ebf0951522d9"
+PLAIN: dict[str, Any] = {"product_id": ID, "sku": "CAN-5", "name": "Watering can"}
+
+
+def refusals(**fields: Any) -> list[tuple[str, str]]:
+    with pytest.raises(ValidationError) as caught:
+        ErpProductSchema().load(PLAIN | fields)
+    assert isinstance(caught.value.messages, dict)
+    return [(problem.field, problem.code) for problem in problems(caught.value.messages)]
+
+
+def test_a_product_with_the_least() -> None:
+    product = ErpProductSchema().load(PLAIN)
+    assert (product.key, product.sku, product.manage_stock, product.image_urls) == (UUID(ID), "CAN-5", False, ())
+    assert (product.regular_price, product.version, product.allow_manual_woocommerce_offers) == (None, None, False)
+
+
+def test_a_whole_product() -> None:
+    product = ErpProductSchema().load(
+        PLAIN
+        | {
+            "regular_price": "24.90",
+            "sale_price": Decimal("19.9"),
+            "sale_from": "2026-11-01T00:00:00+02:00",
+            "stock_quantity": "-3",
+            "image_urls": ["https://img.test/ä.png?x=1"],
+            "category_ids": [ID, ID],
+            "allow_manual_woocommerce_offers": "TRUE",
+            "version": 7,
+            "colour": "unknown fields are dropped",
+        }
+    )
+    assert (product.regular_price, product.sale_price, product.stock_quantity) == (Decimal("24.9"), Decimal("19.9"), -3)
+    assert (product.manage_stock, product.allow_manual_woocommerce_offers, product.version) == (True, True, 7)
+    assert (product.sale_from.isoformat(), product.category_ids) == ("2026-10-31T22:00:00+00:00", (UUID(ID),))
+
+
+@pytest.mark.parametrize(
+    ("fields", "refused"),
+    [
+        ({"product_id": "7"}, ("product_id", "not_a_uuid")),
+        ({"product_id": 7}, ("product_id", "not_a_uuid")),
+        ({"sku": " CAN"}, ("sku", "not_a_sku")),
+        ({"sku": "A,B"}, ("sku", "not_a_sku")),
+        ({"sku": ""}, ("sku", "required")),
+        ({"sku": "x" * 101}, ("sku", "too_long")),
+        ({"name": " "}, ("name", "required")),
+        ({"regular_price": "12,50"}, ("regular_price", "not_a_number")),
+        ({"regular_price": -1}, ("regular_price", "out_of_range")),
+        ({"stock_quantity": 1.5}, ("stock_quantity", "not_a_whole_number")),
+        ({"stock_quantity": 2**31}, ("stock_quantity", "out_of_range")),
+        ({"sale_price": 5}, ("sale_price", "not_below_regular_price")),
+        ({"sale_price": 5, "regular_price": 5}, ("sale_price", "not_below_regular_price")),
+        ({"sale_from": "2026-02-01", "sale_to": "2026-01-01"}, ("sale_to", "before_its_begin")),
+        ({"manage_stock": "maybe"}, ("manage_stock", "not_a_flag")),
+        ({"image_urls": ["ftp://x/y"]}, ("image_urls[0]", "not_a_url")),
+        ({"image_urls": ["https://user@x/y"]}, ("image_urls[0]", "not_a_url")),
+        ({"image_urls": "https://x/y"}, ("image_urls", "not_a_list")),
+        ({"category_ids": ["x"]}, ("category_ids[0]", "not_a_uuid")),
+        ({"category_ids": [ID] * 101}, ("category_ids", "too_many")),
+        ({"version": -1}, ("version", "out_of_range")),
+    ],
+)
+def test_what_the_shop_would_misread_is_refused(fields: dict[str, Any], refused: tuple[str, str]) -> None:
+    assert refusals(**fields) == [refused]
+    assert refused[1] in REASONS
+
+
+def test_a_category_and_one_that_is_its_own_parent() -> None:
+    category = ErpCategorySchema().load({"category_id": ID, "name": "Garden"})
+    assert (category.key, category.name, category.parent_id) == (UUID(ID), "Garden", None)
+    with pytest.raises(ValidationError) as caught:
+        ErpCategorySchema().load({"category_id": ID, "name": "Garden", "parent_id": ID})
+    assert caught.value.messages == {"parent_id": ["out_of_range"]}

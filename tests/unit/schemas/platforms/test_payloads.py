@@ -1,0 +1,93 @@
+"""The compiled readers of native payloads: never more lenient than marshmallow, and never with another record."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from marshmallow import ValidationError
+
+from schemas.platforms.payloads import NATIVES, Native
+from tests.fakes.shopify import records as shopify_records
+from tests.fakes.tiktok import records as tiktok_records
+from tests.fakes.woocommerce import Settings, orders
+from tests.fakes.woocommerce.state import ShopState
+from tests.support.examples import examples
+
+HASH = "0" * 64
+MOMENTS = (1_700_000_000, 1_700_000_060)
+
+
+def woocommerce_order() -> dict[str, Any]:
+    """An order as the fake shop shows it, with a coupon and a refund."""
+    shop = ShopState(Settings(home="http://shop.test"), {})
+    extra: dict[str, Any] = {"coupon_lines": [{"code": "spring10"}], "refunds": [{"total": "-1.00"}], "customer_id": 7}
+    return orders.add(shop, datetime(2026, 11, 20, 23, 50, 18, tzinfo=UTC), **extra)
+
+
+USUAL: dict[tuple[str, str], Any] = {
+    ("shopify", "orders"): shopify_records.order(12, *MOMENTS) | {"payment_gateway_names": ["a", "b"]},
+    ("shopify", "products"): shopify_records.product(12, *MOMENTS),
+    ("shopify", "customers"): shopify_records.customer(12, *MOMENTS) | {"email": HASH},
+    ("tiktok", "orders"): tiktok_records.order(tiktok_records.FIRST_ORDER + 2, *MOMENTS),
+    ("woocommerce", "orders"): woocommerce_order(),
+    ("tiktok", "products"): tiktok_records.product(tiktok_records.FIRST_PRODUCT, *MOMENTS),
+}
+HOSTILE = st.one_of(
+    st.none(),
+    st.booleans(),
+    st.integers(2**63 - 2, 2**63 + 2),
+    st.integers(-2, 2),
+    st.sampled_from([253_402_300_799, 253_402_300_800, Decimal("1.5"), Decimal("1E+400")]),
+    st.sampled_from(["", " ", "0", "07", " 7 ", "7", "-7", "9223372036854775807", "9223372036854775808", "٣"]),
+    st.sampled_from(["a@b.test", "to a@b.test", "@", "\x00", "\ud800", "x" * 101, "x" * 2001, "1.50", "1,5"]),
+    st.sampled_from(["2026-01-15T10:30:00-05:00", "9999-12-31T23:59:59-01:00", "1000-01-01T00:00:00+01:00"]),
+    st.sampled_from(["2026-01-15T10:30:00+23:59", "2026-01-15T10:30:00+24:00", "2026-01-15T10:30:00"]),
+    st.sampled_from([[], {}, ["a", "b@c.test"], ["a", None], [{}], ["x" * 2001], {"id": "5"}, {"amount": "1"}]),
+)
+
+
+def converted(native: Native, load: Any, payload: Any) -> str | None:
+    """The record in full, or None where it is refused. `1.5` equals `1.500000`, but is not stored alike."""
+    try:
+        found = load(payload)
+        return None if found is None else repr(native.convert(found))
+    except ValidationError:
+        return None
+
+
+def places(node: Any) -> list[tuple[Any, Any]]:
+    """Every container in a payload with each of its keys."""
+    pairs = list(node.items()) if isinstance(node, dict) else list(enumerate(node)) if isinstance(node, list) else []
+    return [(node, key) for key, _ in pairs] + [place for _, child in pairs for place in places(child)]
+
+
+def copied(node: Any) -> Any:
+    if isinstance(node, dict):
+        return {key: copied(child) for key, child in node.items()}
+    return [copied(child) for child in node] if isinstance(node, list) else node
+
+
+@pytest.mark.parametrize("name", USUAL, ids="-".join)
+def test_the_usual_payload_takes_the_fast_way(name: tuple[str, str]) -> None:
+    native = NATIVES[name[0]][name[1]]
+    fast = converted(native, native.fast_load, USUAL[name])
+    assert fast is not None
+    assert fast == converted(native, native.schema.load, USUAL[name])
+
+
+@pytest.mark.parametrize("name", USUAL, ids="-".join)
+@given(data=st.data())
+@settings(max_examples=examples(100))
+def test_what_the_fast_way_accepts_marshmallow_accepts_alike(name: tuple[str, str], data: st.DataObject) -> None:
+    native = NATIVES[name[0]][name[1]]
+    payload = copied(USUAL[name])
+    for _ in range(data.draw(st.integers(1, 3))):
+        node, key = data.draw(st.sampled_from(places(payload)))
+        node[key] = copied(data.draw(HOSTILE))  # it may be hurt itself
+    fast = converted(native, native.fast_load, payload)
+    assert fast is None or fast == converted(native, native.schema.load, payload)

@@ -1,0 +1,202 @@
+"""What Shopify's own payloads become, and which of them are refused, and why."""
+
+from __future__ import annotations
+
+import dataclasses
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from schemas.base.error_codes import Problem
+from schemas.base.privacy import email_hasher
+from schemas.base.strict_json import loads
+from schemas.platforms.payloads import NATIVES, native_id
+from schemas.records.shop import Customer, Order, Product
+from tests.fakes.shopify import records as shopify_records
+from tests.support.paths import FIXTURES
+
+FOLDER = FIXTURES / "shopify"
+HASHED = email_hasher(None)
+Row = dict[str, Any]
+
+
+def fixture(name: str) -> Any:
+    return loads((FOLDER / f"{name}.json").read_bytes())
+
+
+def read(entity: str, payload: Any) -> Any:
+    return NATIVES["shopify"][entity].read(payload, HASHED)
+
+
+def order(**changes: Any) -> Row:
+    return {**shopify_records.order(11, 1_700_000_000, 1_700_000_060), **changes}
+
+
+def product(*variants: Row) -> Row:
+    return {"id": 7, "title": "Cup", "variants": list(variants)}
+
+
+def variant(price: str, **changes: Any) -> Row:
+    counted = {"inventory_management": "shopify", "inventory_policy": "deny", "inventory_quantity": 3}
+    return {"sku": "C-1", "price": price, "compare_at_price": None, **counted, **changes}
+
+
+def test_an_order_is_read_as_shopify_documents_it() -> None:
+    found = read("orders", fixture("orders")["orders"][0])
+    assert isinstance(found, Order)
+    assert (found.key, found.status, found.total) == (450789469, "processing", Decimal("598.94"))
+    assert (found.subtotal, found.tax_total, found.discount_total) == (Decimal(597), Decimal("11.94"), Decimal(10))
+    assert (found.shipping_total, found.currency, found.wc_customer_id) == (Decimal(0), "USD", 207119551)
+    assert (found.payment_method, found.coupon_used) == ("bogus", "TENOFF")
+    assert found.date_created == found.date_modified == datetime(2008, 1, 10, 16, tzinfo=UTC)
+
+
+def test_the_lines_of_an_order_share_its_discount() -> None:
+    found = read("orders", fixture("orders")["orders"][0])
+    lines = [(line.sku, line.quantity, line.subtotal, line.total, line.wc_product_id) for line in found.items]
+    assert lines == [
+        ("IPOD2008GREEN", 1, 199, Decimal("195.66"), 632910392),
+        ("IPOD2008RED", 1, 199, Decimal("195.67"), 632910392),
+        ("IPOD2008BLACK", 1, 199, Decimal("195.67"), 632910392),
+    ]
+
+
+def test_every_documented_order_is_read() -> None:
+    found = [read("orders", payload) for payload in fixture("orders")["orders"]]
+    assert all(isinstance(record, Order) for record in found)
+    assert len({record.key for record in found}) == 10
+    assert read("orders", fixture("order_cancelled")["order"]).status == "cancelled"
+
+
+@pytest.mark.parametrize(
+    ("financial", "fulfillment", "status"),
+    [
+        ("paid", None, "processing"),
+        ("paid", "partial", "processing"),
+        ("paid", "fulfilled", "completed"),
+        ("partially_refunded", "fulfilled", "completed"),
+        ("partially_refunded", None, "processing"),
+        ("refunded", "fulfilled", "refunded"),
+        ("voided", None, "cancelled"),
+        ("pending", None, "pending"),
+        ("pending", "fulfilled", "pending"),
+        ("partially_paid", None, "pending"),
+        ("authorized", None, "on-hold"),
+        ("paid", "restocked", "cancelled"),
+        (None, None, "pending"),
+        ("brand_new_word", None, "brand_new_word"),
+    ],
+)
+def test_three_statuses_become_one_word(financial: str | None, fulfillment: str | None, status: str) -> None:
+    assert read("orders", order(financial_status=financial, fulfillment_status=fulfillment)).status == status
+
+
+def test_what_shopify_withholds_may_be_absent() -> None:
+    bare = {"id": 5, "created_at": "2026-01-01T00:00:00Z", "total_price": "9.99"}
+    found = read("orders", bare)
+    assert (found.status, found.items, found.wc_customer_id) == ("pending", (), None)
+    nulls = dict.fromkeys(NATIVES["shopify"]["orders"].fields)
+    assert read("orders", {**nulls, **bare}) == found
+
+
+@pytest.mark.parametrize(
+    ("changes", "problem"),
+    [
+        ({"id": None}, Problem("id", "required")),
+        ({"id": 1.5}, Problem("id", "not_an_id")),
+        ({"created_at": "soon"}, Problem("created_at", "not_a_date")),
+        ({"total_price": None}, Problem("total_price", "required")),
+        ({"total_price": "1,50"}, Problem("total_price", "not_a_number")),
+        ({"line_items": [{"quantity": -1, "price": "1"}]}, Problem("line_items[0].quantity", "out_of_range")),
+        ({"line_items": [{"quantity": 10, "price": "99999999999999"}]}, Problem("line_items", "out_of_range")),
+        ({"line_items": {}}, Problem("line_items", "not_a_list")),
+        ({"customer": "Bob"}, Problem("customer", "not_an_object")),
+        ({"currency": "E\x00R"}, Problem("currency", "bad_characters")),
+        ({"payment_gateway_names": [1]}, Problem("payment_gateway_names", "not_text")),
+    ],
+)
+def test_a_bad_order_says_what_is_wrong(changes: Row, problem: Problem) -> None:
+    assert read("orders", order(**changes)) == [problem]
+
+
+@pytest.mark.parametrize("payload", [None, [], "order", 5])
+def test_what_is_no_object_is_no_order(payload: Any) -> None:
+    assert read("orders", payload) == [Problem("*", "not_an_object")]
+    assert native_id(payload) is None
+
+
+def test_a_refused_record_is_named_by_its_number_alone() -> None:
+    assert native_id({"id": 7}) == "7"
+    assert native_id({"id": "5764614130387857521"}) == "5764614130387857521"
+    assert native_id({"id": "bob@example.com"}) is None
+
+
+def test_no_address_survives_wherever_it_stands() -> None:
+    planted = "canary.buyer@example.com"
+    whole = order(
+        currency="EUR",
+        payment_gateway_names=[f"invoice to {planted}"],
+        discount_codes=[{"code": planted}],
+        customer={"id": 3, "email": planted, "first_name": planted},
+        line_items=[{"title": f"for {planted}", "sku": planted, "quantity": 1, "price": "1"}],
+    )
+    person = {"id": 3, "email": f" {planted.upper()} ", "first_name": planted, "last_name": planted}
+    item = product(variant("1", sku=planted)) | {"title": f"by {planted}", "product_type": planted}
+    found = [read("orders", whole), read("customers", person), read("products", item)]
+    assert [type(record) for record in found] == [Order, Customer, Product]
+    assert "example.com" not in repr([dataclasses.astuple(record) for record in found]).lower()
+    assert found[1].email_hash == HASHED(planted)
+
+
+def test_a_hash_is_keyed_where_a_key_is_set() -> None:
+    keyed = NATIVES["shopify"]["customers"].read({"id": 3, "email": "a@b.test"}, email_hasher("k" * 32))
+    assert isinstance(keyed, Customer)
+    assert keyed.email_hash not in (None, HASHED("a@b.test"))
+
+
+def test_a_customer_is_read() -> None:
+    documented = {person["id"]: person for person in fixture("customers")["customers"]}
+    found = read("customers", documented[207119551])
+    assert isinstance(found, Customer)
+    assert (found.key, found.display_name, found.order_count) == (207119551, "Bob Norman", 1)
+    assert found.total_spent == Decimal("199.65")
+
+
+def test_a_customer_may_have_no_name_and_no_address() -> None:
+    found = read("customers", {"id": 3, "email": "", "first_name": None})
+    assert (found.email_hash, found.display_name) == (None, None)
+
+
+def test_a_product_is_read() -> None:
+    found = read("products", fixture("product")["product"])
+    assert isinstance(found, Product)
+    assert (found.key, found.name, found.status, found.type) == (632910392, "IPod Nano - 8GB", "active", "variable")
+    assert (found.price, found.stock_quantity) == (Decimal(199), Decimal(100))
+    assert found.sale_price is None
+
+
+def test_the_cheapest_variant_makes_the_price() -> None:
+    found = read("products", product(variant("30"), variant("20", compare_at_price="25"), variant("40")))
+    assert (found.price, found.regular_price, found.sale_price) == (20, 25, 20)
+    assert (found.stock_quantity, found.stock_status) == (9, "instock")
+
+
+@pytest.mark.parametrize(
+    ("changes", "stock", "status"),
+    [
+        ({"inventory_quantity": 0}, 0, "outofstock"),
+        ({"inventory_quantity": -2}, -2, "outofstock"),
+        ({"inventory_quantity": 0, "inventory_policy": "continue"}, 0, "instock"),
+        ({"inventory_management": None}, None, "instock"),
+    ],
+)
+def test_stock_counts_where_shopify_counts_it(changes: Row, stock: int | None, status: str) -> None:
+    found = read("products", product(variant("1", **changes)))
+    assert (found.stock_quantity, found.stock_status, found.sku, found.type) == (stock, status, "C-1", "simple")
+
+
+def test_a_product_without_variants_has_no_price() -> None:
+    found = read("products", product())
+    assert (found.price, found.stock_quantity, found.stock_status) == (None, None, "outofstock")

@@ -1,0 +1,177 @@
+"""Each entity's schema: the contract's whole record, its shortest one, and what a bad one is told."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from schemas.base.error_codes import REASONS, Problem, problems
+from schemas.base.strict_json import loads
+from schemas.plugin.entities import ENTITIES, external_id, load_record, load_strictly
+from schemas.records.shop import Category, Customer, Order, OrderItem, Product
+from tests.support.examples import examples
+from tests.support.factories import ID_FIELDS, MAKERS, make_category, make_item, make_order, make_product
+
+SHORTEST: dict[str, dict[str, Any]] = {
+    "orders": {"wc_order_id": 1, "date_created": "2026-01-15", "status": "completed", "total": 1},
+    "products": {"wc_product_id": 1, "name": "Widget"},
+    "customers": {"wc_customer_id": 1},
+    "categories": {"wc_category_id": 1, "name": "Widgets"},
+}
+REQUIRED = [(entity, field) for entity, record in SHORTEST.items() for field in record]
+HASH = "b" * 64
+
+
+def load(entity: str, record: Any) -> Any:
+    """The verdict on a record as it comes out of JSON."""
+    return load_record(ENTITIES[entity], loads(json.dumps(record).encode()))
+
+
+def test_an_order_is_read_whole() -> None:
+    item = OrderItem("Blue Widget", "BW-001", Decimal(2), Decimal("44.99"), Decimal("49.99"), 501)
+    order = load("orders", make_order())
+    assert isinstance(order, Order)
+    assert order.items == (item,)
+    assert (order.wc_order_id, order.wc_customer_id, order.total) == (1001, 42, Decimal("99.99"))
+    assert order.own_time == datetime(2026, 1, 15, 10, 30, tzinfo=UTC)
+
+
+def test_a_product_is_read_whole() -> None:
+    product = load("products", make_product())
+    assert isinstance(product, Product)
+    assert (product.key, product.wc_category_id, product.price) == (501, 10, Decimal("24.99"))
+    assert product.own_time == datetime(2026, 1, 15, 10, 30, tzinfo=UTC)
+
+
+def test_a_customer_is_read_whole() -> None:
+    customer = load("customers", MAKERS["customers"](email=HASH))
+    assert isinstance(customer, Customer)
+    assert (customer.key, customer.email_hash, customer.order_count) == (42, HASH, 5)
+    assert customer.own_time is None
+
+
+def test_a_category_is_read_whole() -> None:
+    category = load("categories", make_category(parent_id=9))
+    assert category == Category(10, "Widgets", 9, 25)
+
+
+@pytest.mark.parametrize("entity", ENTITIES)
+def test_optional_fields_left_out_are_nothing(entity: str) -> None:
+    record = asdict(load(entity, SHORTEST[entity]))
+    unset = {name for name, value in record.items() if value in (None, ())}
+    assert len(unset) == len(record) - len(SHORTEST[entity])
+
+
+@pytest.mark.parametrize(("entity", "field"), REQUIRED)
+def test_required_fields_are_required(entity: str, field: str) -> None:
+    missing = {name: value for name, value in SHORTEST[entity].items() if name != field}
+    assert load(entity, missing) == [Problem(field, "required")]
+    assert load(entity, SHORTEST[entity] | {field: None}) == [Problem(field, "required")]
+
+
+@pytest.mark.parametrize("entity", ENTITIES)
+def test_unknown_fields_are_ignored(entity: str) -> None:
+    assert load(entity, SHORTEST[entity] | {"zebra": 1}) == load(entity, SHORTEST[entity])
+
+
+@pytest.mark.parametrize("entity", ENTITIES)
+@pytest.mark.parametrize("value", [None, 5, "x", [], True])
+def test_what_is_no_object_is_said_so(entity: str, value: Any) -> None:
+    assert load(entity, value) == [Problem("*", "not_an_object")]
+
+
+@pytest.mark.parametrize("entity", ENTITIES)
+def test_every_known_field_is_known_by_its_name_in_the_contract(entity: str) -> None:
+    assert ENTITIES[entity].known_fields == MAKERS[entity]().keys()
+    assert ENTITIES[entity].id_field == ID_FIELDS[entity]
+
+
+def test_an_items_problem_is_named_by_its_path() -> None:
+    order = make_order(items=[make_item(), make_item(quantity=None)])
+    assert load("orders", order) == [Problem("items[1].quantity", "required")]
+
+
+def test_all_problems_of_a_record_are_told_at_once() -> None:
+    found = load("orders", make_order(total="x", wc_order_id=-1))
+    assert sorted((problem.field, problem.code) for problem in found) == [
+        ("total", "not_a_number"),
+        ("wc_order_id", "not_an_id"),
+    ]
+
+
+def test_of_a_flood_of_problems_twenty_are_told() -> None:
+    found = load("orders", make_order(items=[{}] * 1000))
+    assert len(found) == 20
+    assert found[-1] == Problem("*", "more_problems")
+
+
+def test_an_order_with_1001_items_is_refused() -> None:
+    assert load("orders", make_order(items=[make_item()] * 1001)) == [Problem("items", "too_many")]
+    assert isinstance(load("orders", make_order(items=[make_item()] * 1000)), Order)
+
+
+def test_null_items_are_no_items() -> None:
+    assert load("orders", make_order(items=None)).items == ()
+
+
+def test_every_code_has_its_words() -> None:
+    assert all(Problem("x", code).reason == words for code, words in REASONS.items())
+    assert problems({"_schema": ["not_an_object"]}) == [Problem("*", "not_an_object")]
+
+
+@pytest.mark.parametrize(("value", "kept"), [(7, "7"), (-7, "-7"), (" 7 ", "7"), (2**70, str(2**70))])
+def test_a_numeric_id_of_a_refused_record_is_kept(value: Any, kept: str) -> None:
+    assert external_id(ENTITIES["orders"], {"wc_order_id": value}) == kept
+
+
+@pytest.mark.parametrize("value", [True, None, "john@example.com", 1.5, [], "٤٢", "9" * 31, "-"])
+def test_any_other_id_of_a_refused_record_is_not_kept(value: Any) -> None:
+    assert external_id(ENTITIES["orders"], {"wc_order_id": value}) is None
+    assert external_id(ENTITIES["orders"], value) is None
+
+
+VALUES = st.one_of(
+    st.none(),
+    st.booleans(),
+    st.integers(-2, 2**64),
+    st.decimals(allow_nan=False, allow_infinity=False),
+    st.sampled_from(
+        ["", " ", "0", "-0", "7", " 7", "+7", "1.5", "1e3", "x\x00", "\ud800", "a" * 64, "a" * 101, "a" * 2001]
+    ),
+    st.sampled_from(
+        [
+            "2026-01-15T10:30:00Z",
+            "2026-01-15T10:30:00+00:00",
+            "2026-13-45T10:30:00Z",
+            "2026-01-15",
+            "0000-00-00 00:00:00",
+        ]
+    ),
+    st.decimals(-(10**15), 10**15, places=7).map(str),
+    st.sampled_from([[], {}, [None], [{}], [make_item()], [make_item(quantity="2")] * 2]),
+)
+
+
+@pytest.mark.parametrize("entity", ENTITIES)
+@settings(max_examples=examples(80))
+@given(data=st.data())
+def test_the_compiled_check_agrees_with_the_schema(entity: str, data: st.DataObject) -> None:
+    record = loads(json.dumps(MAKERS[entity](**({"email": HASH} if entity == "customers" else {}))).encode())
+    for name in data.draw(st.sets(st.sampled_from(sorted(record)), max_size=3)):
+        record[name] = data.draw(VALUES)
+    for name in data.draw(st.sets(st.sampled_from(sorted(record)), max_size=2)):
+        del record[name]
+    assert repr(load_record(ENTITIES[entity], record)) == repr(load_strictly(ENTITIES[entity], record))
+
+
+@pytest.mark.parametrize("entity", ENTITIES)
+def test_the_usual_record_takes_the_compiled_check(entity: str) -> None:
+    record = loads(json.dumps(MAKERS[entity](**({"email": HASH} if entity == "customers" else {}))).encode())
+    assert ENTITIES[entity].fast_load(record) == load_strictly(ENTITIES[entity], record)

@@ -1,0 +1,46 @@
+"""Work in a thread of its own: one round at a time, and what it raised is not lost."""
+
+from __future__ import annotations
+
+import threading
+
+import pytest
+
+from tests.support.waiting import wait_until
+from workers.core.background_tasks import Aside
+
+
+def has_ended(aside: Aside) -> bool:
+    return aside.under_way is not None and aside.under_way.done()
+
+
+def test_a_round_that_is_under_way_is_not_joined_by_another_and_holds_nobody_up() -> None:
+    go_on, rounds = threading.Event(), []
+    aside = Aside("test", lambda: rounds.append(go_on.wait(10)))
+    aside.begin()
+    aside.begin()
+    assert rounds == []
+    go_on.set()
+    wait_until(lambda: has_ended(aside), 5, "the first round")
+    aside.begin()
+    aside.end()
+    assert rounds == [True, True]
+
+
+def test_what_a_round_raised_is_raised_once_by_the_next_beginning_which_begins_all_the_same() -> None:
+    rounds: list[int] = []
+
+    def fail_at_first() -> None:
+        rounds.append(len(rounds))
+        if len(rounds) == 1:
+            raise ValueError("the first")
+
+    aside = Aside("test", fail_at_first)
+    aside.begin()
+    wait_until(lambda: has_ended(aside), 5, "the first round")
+    with pytest.raises(ValueError, match="the first"):
+        aside.begin()
+    wait_until(lambda: has_ended(aside), 5, "the second round")
+    aside.begin()
+    aside.end()
+    assert rounds == [0, 1, 2]

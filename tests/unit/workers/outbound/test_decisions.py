@@ -1,0 +1,108 @@
+"""Pure decisions of the outbound side: delays, deadlines, brakes, what changed, what an event means."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from uuid import UUID, uuid4
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from db.outbound.brakes import Catalogue, Change
+from workers.outbound.intake.events import CHANNELS, Event, read_event
+from workers.outbound.planning.brakes import Limits, judge, limits_of, price_factor
+from workers.outbound.planning.field_groups import PARTS, changed_parts, wanted_parts
+from workers.outbound.planning.priorities import CAUSES, PRIORITIES, SLA_SECONDS, Life, breach_of, delay_after
+
+BEGAN = datetime(2026, 3, 1, tzinfo=UTC)
+
+
+def test_priorities_and_deadlines_are_the_specifications() -> None:
+    assert PRIORITIES == {"price": 1, "stock": 2, "product": 3, "category": 4, "image": 5}
+    assert {kind: seconds / 60 for kind, seconds in SLA_SECONDS.items()} == {
+        "price": 2,
+        "stock": 5,
+        "product": 15,
+        "category": 30,
+        "image": 60,
+    }
+
+
+def test_delays_grow_and_never_undercut_what_the_shop_asked_for() -> None:
+    assert [delay_after(attempt) for attempt in (1, 2, 3, 4)] == [2, 4, 8, 8]
+    assert delay_after(1, 30) == 30 and delay_after(3, 1) == 8
+
+
+@given(st.floats(0, 500), st.floats(0, 500), st.floats(0, 500), st.floats(0.001, 2000))
+def test_a_breach_is_laid_to_what_took_longest(platform: float, backoff: float, validation: float, late: float) -> None:
+    life = Life(BEGAN, BEGAN + timedelta(seconds=120), platform, backoff, validation)
+    ended = life.due_at + timedelta(seconds=late)
+    cause = breach_of(life, ended)
+    seconds = {"platform": platform, "backoff": backoff, "validation": validation}
+    seconds["queue"] = (ended - BEGAN).total_seconds() - sum(seconds.values())
+    assert cause in CAUSES and seconds[cause] == max(seconds.values())
+    assert breach_of(life, life.due_at) is None
+
+
+def change(before: str | None, after: str | None, **more: object) -> Change:
+    amounts = [None if value is None else Decimal(value) for value in (before, after)]
+    facts: dict[str, object] = {"is_held": False, "changes_price": True, "empties_stock": False} | more
+    return Change(
+        id=uuid4(),
+        product_id=uuid4(),
+        sku="S",
+        sent_regular_price=amounts[0],
+        sent_sale_price=None,
+        regular_price=amounts[1],
+        sale_price=None,
+        **facts,  # type: ignore[arg-type]
+    )
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "factor"),
+    [("10", "20", 2), ("20", "10", 2), (None, "5", 1), ("10", "0", 10**9), ("1", None, 10**9)],
+)
+def test_how_far_a_price_moves(before: str | None, after: str | None, factor: int) -> None:
+    assert price_factor(change(before, after)) == factor
+
+
+def test_brakes_hold_what_trips_them_and_nothing_else() -> None:
+    far, near = change("10", "100"), change("10", "11")
+    judgement = judge(Limits(), Catalogue(1000, 1000), [far, near])
+    assert (judgement.held, judgement.reasons) == (frozenset({far.id}), ("price_factor",))
+    many = [change("10", "11") for _ in range(31)]
+    assert judge(Limits(), Catalogue(100, 0), many).reasons == ("price_share",)
+    assert judge(Limits(), Catalogue(100, 0), many[:30]).reasons == ()
+    empty = [change("1", "1", changes_price=False, empties_stock=True) for _ in range(10)]
+    assert judge(Limits(), Catalogue(100, 20), empty).reasons == ("zero_share",)
+    assert judge(Limits(), Catalogue(100, 20), empty[:9]).reasons == ()
+
+
+def test_a_store_may_set_its_brakes_or_turn_them_off() -> None:
+    assert limits_of(None) == Limits()
+    assert limits_of({"enabled": False}) is None
+    assert limits_of({"price_share": 0.5}) == Limits(price_share=Decimal("0.5"))
+
+
+@given(st.sets(st.sampled_from(PARTS)))
+def test_exactly_the_parts_that_differ_have_changed(different: set[str]) -> None:
+    ours = dict.fromkeys(PARTS, "a")
+    sent = {part: "b" if part in different else "a" for part in PARTS}
+    assert set(changed_parts(ours, sent)) == different
+    assert wanted_parts(["product", *different]) == PARTS
+
+
+@given(st.text(), st.dictionaries(st.text(), st.text()))
+def test_no_event_does_harm(name: str, data: dict[str, str]) -> None:
+    assert isinstance(read_event(name, data), str)
+
+
+@pytest.mark.parametrize("channel", CHANNELS)
+def test_every_channel_of_the_specification_leads_to_a_change(channel: str) -> None:
+    target = str(uuid4())
+    event = read_event(channel, {"storeId": str(uuid4()), "productId": target, "categoryId": target})
+    assert isinstance(event, Event) and event.target_id == UUID(target)
+    assert (event.sync_type is None) == channel.startswith("category.")

@@ -1,0 +1,168 @@
+"""What is sent of an ERP product, when two states mean the same, and what is told of a pulled order."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta, timezone
+from decimal import Decimal
+from typing import Any
+from uuid import UUID
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from schemas.records.shop import ErpProduct
+from tests.support.recorded import recording
+from workers.outbound.planning.mapper import (
+    Difference,
+    differences,
+    keep_manual_offer,
+    price_text,
+    to_woocommerce_price,
+    to_woocommerce_product,
+    to_woocommerce_stock,
+)
+
+GARDEN, SEEDS, UNMAPPED = (UUID(int=number) for number in (1, 2, 3))
+CATEGORIES = {GARDEN: 18, SEEDS: 16}
+PRODUCT = ErpProduct(
+    product_id=UUID(int=9),
+    sku="CAN-5",
+    name="Can & hose",
+    description="Steel\n\nbrass",
+    regular_price=Decimal("24.90"),
+    sale_price=Decimal("19.5"),
+    sale_from=datetime(2026, 11, 1, 2, tzinfo=timezone(timedelta(hours=2))),
+    sale_to=datetime(2026, 12, 1, 23, 59, 59, 900_000, tzinfo=UTC),
+    manage_stock=True,
+    stock_quantity=7,
+    image_urls=("https://img.test/a.png", "https://img.test/b.png"),
+    category_ids=(GARDEN, SEEDS, UNMAPPED),
+    allow_manual_woocommerce_offers=False,
+    version=1,
+)
+
+
+def test_the_full_payload() -> None:
+    assert to_woocommerce_product(PRODUCT, CATEGORIES) == {
+        "name": "Can & hose",
+        "sku": "CAN-5",
+        "description": "Steel\n\nbrass",
+        "regular_price": "24.9",
+        "sale_price": "19.5",
+        "date_on_sale_from_gmt": "2026-11-01T00:00:00",
+        "date_on_sale_to_gmt": "2026-12-01T23:59:59",
+        "manage_stock": True,
+        "stock_quantity": 7,
+        "categories": [{"id": 16}, {"id": 18}],
+        "images": [{"src": "https://img.test/a.png"}, {"src": "https://img.test/b.png"}],
+    }
+
+
+def test_a_product_off_sale_clears_price_and_dates() -> None:
+    plain = to_woocommerce_price(replace(PRODUCT, sale_price=None))
+    assert plain == {
+        "regular_price": "24.9",
+        "sale_price": "",
+        "date_on_sale_from_gmt": "",
+        "date_on_sale_to_gmt": "",
+    }
+
+
+def test_stock_that_nobody_counts_sends_no_quantity() -> None:
+    assert to_woocommerce_stock(replace(PRODUCT, manage_stock=False)) == {"manage_stock": False}
+    assert to_woocommerce_stock(replace(PRODUCT, stock_quantity=None))["stock_quantity"] == 0
+
+
+def test_without_categories_and_images_the_shop_keeps_its_own() -> None:
+    bare = to_woocommerce_product(replace(PRODUCT, image_urls=(), category_ids=(UNMAPPED,)), CATEGORIES)
+    assert not {"images", "categories"} & bare.keys()
+
+
+@given(st.decimals(min_value=0, max_value=Decimal("99999999999999"), places=6))
+def test_a_price_is_digits_and_a_dot_and_keeps_its_value(amount: Decimal) -> None:
+    text = price_text(amount)
+    assert Decimal(text) == amount
+    assert set(text) <= set("0123456789.") and not text.endswith(".") and (text == "0" or not text.endswith(".0"))
+
+
+def in_shop(**changes: Any) -> dict[str, Any]:
+    """The product as the shop shows it after the payload was written."""
+    return {
+        "id": 11,
+        "name": "Can &amp; hose",
+        "sku": "CAN-5",
+        "description": "<p>Steel</p>\n<p>brass</p>\n",
+        "regular_price": "24.90",
+        "sale_price": "19.50",
+        "date_on_sale_from_gmt": "2026-11-01T00:00:00",
+        "date_on_sale_to_gmt": "2026-12-01T23:59:59",
+        "manage_stock": True,
+        "stock_quantity": 7,
+        "categories": [{"id": 18, "name": "Garden"}, {"id": 16, "name": "Seeds"}],
+        "images": [{"id": 1, "src": "https://shop.test/a.png"}, {"id": 2, "src": "https://shop.test/b.png"}],
+        **changes,
+    }
+
+
+def test_a_shop_in_step_has_no_differences() -> None:
+    assert differences(to_woocommerce_product(PRODUCT, CATEGORIES), in_shop()) == []
+
+
+@pytest.mark.parametrize(
+    ("field", "theirs", "ours"),
+    [
+        ("regular_price", "24.91", "24.9"),
+        ("sale_price", "", "19.5"),
+        ("stock_quantity", None, 7),
+        ("stock_quantity", 0, 7),
+        ("manage_stock", False, True),
+        ("name", "Can", "Can & hose"),
+        ("description", "", "Steel\n\nbrass"),
+        ("date_on_sale_to_gmt", None, "2026-12-01T23:59:59"),
+    ],
+)
+def test_a_difference_shows_both_sides(field: str, theirs: Any, ours: Any) -> None:
+    found = differences(to_woocommerce_product(PRODUCT, CATEGORIES), in_shop(**{field: theirs}))
+    assert found == [Difference(field, theirs, ours)]
+
+
+def test_lists_differ_by_what_they_name() -> None:
+    payload = to_woocommerce_product(PRODUCT, CATEGORIES)
+    found = differences(payload, in_shop(categories=[{"id": 18}], images=[{"src": "https://shop.test/a.png"}]))
+    assert found == [
+        Difference("categories", [18], [16, 18]),
+        Difference("images", ["https://shop.test/a.png"], list(PRODUCT.image_urls)),
+    ]
+
+
+def test_cleared_prices_equal_unset_ones() -> None:
+    cleared = to_woocommerce_price(replace(PRODUCT, sale_price=None))
+    shop = in_shop(sale_price="", date_on_sale_from_gmt=None, date_on_sale_to_gmt=None)
+    assert differences(cleared, shop) == []
+
+
+@pytest.mark.parametrize(
+    ("theirs", "last_sent", "kept"),
+    [("9.99", None, True), ("9.99", Decimal("8"), True), ("9.99", Decimal("9.990"), False), ("", None, False)],
+)
+def test_a_manual_offer_stays(theirs: str, last_sent: Decimal | None, kept: bool) -> None:
+    payload = keep_manual_offer(to_woocommerce_price(PRODUCT), in_shop(sale_price=theirs), last_sent)
+    assert ("sale_price" not in payload and "date_on_sale_to_gmt" not in payload) is kept
+    assert "regular_price" in payload
+
+
+def test_what_a_recorded_write_answers_is_in_step_with_what_was_sent() -> None:
+    """The real shop's own answers: what was sent as `_gmt` dates and texts comes back equal."""
+    steps = [step for step in recording()[1] if step.get("name", "").startswith(("02 003", "02 048"))]
+    assert len(steps) == 2
+    for step in steps:
+        sent = {name: value for name, value in read_json(step["body"]).items() if name != "id"}
+        assert differences(sent, step["answer"]) == []
+
+
+def read_json(text: str) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads(text)
+    return found

@@ -1,0 +1,156 @@
+"""Native orders become plain records, and the walk over pages of a list that changes meanwhile."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from schemas.base.privacy import email_hasher
+from schemas.platforms.payloads import NATIVES
+from schemas.platforms.woocommerce.orders import WooOrderSchema, refunded_total
+from schemas.records.shop import Order
+from tests.support.recorded import recording
+from workers.outbound.planning.mapper import from_woocommerce_order
+from workers.platforms.common.interface import Window
+from workers.platforms.woocommerce.client import Listing
+from workers.platforms.woocommerce.orders import Place, filters, following, missing, read_place, write_place
+
+ORDERS = NATIVES["woocommerce"]["orders"]
+
+
+def recorded_order(order_id: int) -> dict[str, Any]:
+    shop = next(step for step in recording()[1] if step.get("seed") == "orders!")
+    found: dict[str, Any] = next(row for row in shop["rows"] if row["id"] == order_id)
+    return found
+
+
+def read(payload: dict[str, Any]) -> Order:
+    found = ORDERS.read(payload, email_hasher(None))
+    assert isinstance(found, Order), found
+    return found
+
+
+def test_a_recorded_order() -> None:
+    order = read(recorded_order(173))
+    assert (order.wc_order_id, order.status, order.currency, order.wc_customer_id) == (173, "refunded", "USD", 7)
+    assert order.date_created == datetime(2026, 11, 20, 23, 50, 18, tzinfo=UTC)
+    assert order.date_modified == datetime(2026, 11, 20, 23, 50, 24, tzinfo=UTC)
+    assert [order.total, order.subtotal, order.tax_total] == [Decimal("126.87"), Decimal("109.70"), Decimal("9.67")]
+    assert [order.shipping_total, order.discount_total] == [Decimal("7.50"), Decimal(0)] and order.coupon_used == ""
+    assert [(item.sku, item.quantity, item.total, item.wc_product_id) for item in order.items] == [
+        ("CAN-5", Decimal(2), Decimal("50.20"), 11),
+        ("HOSE-50", Decimal(1), Decimal("59.50"), 13),
+    ]
+
+
+def test_nothing_of_the_buyer_is_read_or_asked_for() -> None:
+    payload = recorded_order(173)
+    assert payload["billing"]["email"]
+    assert "@" not in str(read(payload))
+    assert not {"billing", "shipping", "customer_ip_address", "customer_note"} & set(ORDERS.fields)
+
+
+def test_a_line_without_a_product_and_a_guest() -> None:
+    order = read(recorded_order(171))
+    assert order.wc_customer_id is None
+    assert [(item.product_name, item.sku, item.wc_product_id) for item in order.items] == [("", None, None)]
+
+
+@pytest.mark.parametrize(
+    ("totals", "refunded"), [([], 0), (["-1.00", "-2.50"], Decimal("3.5")), (["-", "-0.00", ""], 0)]
+)
+def test_refunds_stand_beside_the_total(totals: list[str], refunded: Decimal) -> None:
+    payload = recorded_order(173) | {"refunds": [{"id": 1, "total": total} for total in totals]}
+    native = WooOrderSchema().load(payload)
+    assert refunded_total(native) == refunded
+    assert native.total == Decimal("126.87")
+
+
+def test_types_that_plugins_change_are_read_by_their_meaning() -> None:
+    payload = recorded_order(173) | {"total": 126.87, "customer_id": "7", "total_tax": "", "coupon_lines": None}
+    order = read(payload | {"total": Decimal("126.87"), "number": "INV-0012"})
+    assert (order.total, order.wc_customer_id, order.tax_total) == (Decimal("126.87"), 7, None)
+
+
+def test_a_pulled_order_is_told_in_plain_json() -> None:
+    told = from_woocommerce_order(WooOrderSchema().load(recorded_order(173)))
+    assert (told["wooCommerceId"], told["number"], told["total"], told["refundedTotal"]) == (
+        173,
+        "173",
+        "126.87",
+        "30.17",
+    )
+    assert told["createdAt"] == "2026-11-20T23:50:18+00:00"
+    assert told["items"][0] == {
+        "wooCommerceProductId": 11,
+        "sku": "CAN-5",
+        "name": "Watering can 5 l",
+        "quantity": "2",
+        "total": "50.2",
+    }
+
+
+MOMENT = datetime(2026, 11, 20, 23, 50, 18, tzinfo=UTC)
+
+
+@given(st.integers(0, 999_999), st.integers(-3, 3))
+def test_a_window_lets_through_what_it_says(micros: int, seconds: int) -> None:
+    """The shop's filters are exclusive and know whole seconds; so are its dates."""
+    bound = MOMENT + timedelta(microseconds=micros)
+    changed = MOMENT + timedelta(seconds=seconds)
+    found = filters(Window(updated_from=bound, updated_until=bound, created_from=bound), ("any",))
+    text = changed.strftime("%Y-%m-%dT%H:%M:%S")
+    assert (text > str(found["modified_after"])) is (changed >= bound) is (text > str(found["after"]))
+    assert (text < str(found["modified_before"])) is (changed < bound)
+
+
+def test_filters_are_naive_utc() -> None:
+    assert filters(Window(updated_from=MOMENT), ("processing", "completed")) == {
+        "status": "processing,completed",
+        "dates_are_gmt": True,
+        "modified_after": "2026-11-20T23:50:17",
+    }
+
+
+def listing(count: int, total: int | None, pages: int | None = None) -> Listing:
+    return Listing([{"id": number} for number in range(count)], total, pages, None)
+
+
+@pytest.mark.parametrize("place", [Place(1, None), Place(7, 640), Place(2, 0)])
+def test_a_cursor_reads_back(place: Place) -> None:
+    assert read_place(write_place(place)) == place
+
+
+@pytest.mark.parametrize(
+    ("place", "found", "left"),
+    [
+        (Place(1, None), listing(100, 500), 0),
+        (Place(2, 500), listing(100, 500), 0),
+        (Place(2, 500), listing(100, 503), 0),
+        (Place(2, 500), listing(100, 498), 2),
+        (Place(2, 101), listing(0, 0), 1),  # past the end orders are counted as none
+        (Place(2, None), listing(100, 498), 0),
+        (Place(2, 500), listing(100, None), 0),
+    ],
+)
+def test_orders_that_left_the_window_are_noticed(place: Place, found: Listing, left: int) -> None:
+    assert missing(place, found) == left
+
+
+@pytest.mark.parametrize(
+    ("place", "found", "onward"),
+    [
+        (Place(1, None), listing(99, 99, 1), None),
+        (Place(1, None), listing(100, 100, 1), None),
+        (Place(1, None), listing(100, 101, 2), Place(2, 101)),
+        (Place(1, None), listing(100, None, None), Place(2, None)),
+        (Place(3, 210), listing(0, 0, 0), None),
+    ],
+)
+def test_the_walk_ends_on_a_short_page_or_the_last_one(place: Place, found: Listing, onward: Place | None) -> None:
+    assert following(place, found) == onward

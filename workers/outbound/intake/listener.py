@@ -1,0 +1,207 @@
+"""Listens for the ERP's events: on pub/sub, as specification 3 has it, and on a stream, which does not forget.
+
+A stream entry has the fields `event` (a channel's name) and `data` (JSON). It is acknowledged once its item is committed, so
+one that meets a dead listener or a database that is away is read again. Any number of listeners may run.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+import threading
+import time
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Any
+
+from redis import Redis
+from redis.client import PubSub
+from redis.exceptions import RedisError, ResponseError
+
+from app.settings.environment import Settings
+from app.settings.logs import get_logger
+from db.core.errors import is_retryable, safe_facts
+from db.core.pool import Pool, open_pool
+from schemas.base.strict_json import NotJson, loads
+from workers.core.heartbeat import beat
+from workers.core.queues import WakeUp, connect
+from workers.outbound.intake.events import CHANNELS, Event, read_event, take_events
+
+STREAM = "sluice:events"
+GROUP = "sluice"
+REFUSED = "sluice:events:refused"  # a hash of counts by reason; it may be emptied
+OURS = "woocommerce."  # events that we publish ourselves, for others
+AT_ONCE = 500
+BLOCK_MILLISECONDS = 100
+CLAIM_IDLE_MILLISECONDS = 30_000
+CLAIM_EVERY_SECONDS = 15.0
+KEPT_DAYS = 7
+REST_SECONDS = 1.0
+REDIS_TIMEOUT_SECONDS = 2.0
+
+log = get_logger(__name__)
+Entry = tuple[bytes, dict[bytes, bytes]]
+
+
+@dataclass(slots=True)
+class Listener:
+    """One listener: what it needs, and what it has read but not committed yet from pub/sub."""
+
+    pool: Pool
+    redis: Redis
+    wake_up: WakeUp
+    name: str = field(default_factory=lambda: f"{socket.gethostname()}-{os.getpid()}")
+    heard: list[Event] = field(default_factory=list)
+    pubsub: PubSub | None = None
+    claimed_at: float = float("-inf")
+
+    def tick(self) -> int:
+        """Take what is there, waiting a moment for it; returns how many events came.
+
+        Raises RedisError, psycopg.Error and PoolTimeout.
+        """
+        if self.pubsub is None:
+            self.pubsub = self._subscribe()
+        return self._overheard(self.pubsub) + self._from_stream()
+
+    def forget(self) -> None:
+        """After a failure of Redis: subscribe anew."""
+        if self.pubsub is not None:
+            self.pubsub.close()
+        self.pubsub = None
+
+    def _subscribe(self) -> PubSub:
+        try:
+            self.redis.xgroup_create(STREAM, GROUP, id="0", mkstream=True)
+        except ResponseError as error:
+            if "BUSYGROUP" not in str(error):
+                raise
+        pubsub: PubSub = self.redis.pubsub()  # type: ignore[no-untyped-call]  # redis has no type
+        pubsub.subscribe(*CHANNELS)
+        return pubsub
+
+    def _overheard(self, pubsub: PubSub) -> int:
+        """Messages of the channels. They are kept here until they are committed: nobody would say them again."""
+        refused: Counter[str] = Counter()
+        before = len(self.heard)
+        while len(self.heard) < AT_ONCE and (message := pubsub.get_message(timeout=0)) is not None:
+            if message["type"] == "message":  # and no confirmation of a subscription
+                self._sort(_text(message["channel"]), message["data"], self.heard, refused)
+        came = len(self.heard) - before + refused.total()
+        self._count(refused)
+        if self.heard:
+            self._count(_refusals(take_events(self.pool, self.wake_up, self.heard, "pubsub")))
+            self.heard.clear()
+        return came
+
+    def _from_stream(self) -> int:
+        entries = [*self._left_behind(), *self._new_entries()]
+        if not entries:
+            return 0
+        events: list[Event] = []
+        refused: Counter[str] = Counter()
+        for _, fields in entries:
+            name = _text(fields.get(b"event", b""))
+            if not name.startswith(OURS):
+                self._sort(name, fields.get(b"data", b""), events, refused)
+        self._count(refused + _refusals(take_events(self.pool, self.wake_up, events, "stream")))
+        self.redis.xack(STREAM, GROUP, *(entry_id for entry_id, _ in entries))
+        return len(entries)
+
+    def _new_entries(self) -> list[Entry]:
+        found: Any = self.redis.xreadgroup(GROUP, self.name, {STREAM: ">"}, count=AT_ONCE, block=BLOCK_MILLISECONDS)
+        return [(entry_id, fields or {}) for _, entries in found or [] for entry_id, fields in entries]
+
+    def _left_behind(self) -> list[Entry]:
+        """What a listener read and never acknowledged; also the time to drop what was done long ago."""
+        if time.monotonic() < self.claimed_at + CLAIM_EVERY_SECONDS:
+            return []
+        self.claimed_at = time.monotonic()
+        self._trim()
+        found: Any = self.redis.xautoclaim(STREAM, GROUP, self.name, CLAIM_IDLE_MILLISECONDS, count=AT_ONCE)
+        return [(entry_id, fields) for entry_id, fields in found[1] if fields]
+
+    def _trim(self) -> None:
+        """Drop entries of over a week ago, for whoever else reads the stream; never one that we have not acknowledged."""
+        week_ago = (int((time.time() - KEPT_DAYS * 86_400) * 1000), 0)
+        groups: Any = self.redis.xinfo_groups(STREAM)
+        [ours] = [group for group in groups if group["name"] == GROUP.encode()]
+        pending: Any = self.redis.xpending(STREAM, GROUP)
+        first, count = min(week_ago, _place(pending["min"] or ours["last-delivered-id"]))
+        self.redis.xtrim(STREAM, minid=f"{first}-{count}", approximate=True)
+
+    def _sort(self, name: str, data: Any, events: list[Event], refused: Counter[str]) -> None:
+        event = _read(name, data)
+        if isinstance(event, Event):
+            events.append(event)
+        else:
+            refused[event] += 1
+
+    def _count(self, refused: Counter[str]) -> None:
+        """Unknown and malformed events cost nobody anything, but are not passed over in silence."""
+        if not refused:
+            return
+        log.warning("events_refused", **refused)
+        with self.redis.pipeline(transaction=False) as pipe:
+            for reason, count in refused.items():
+                pipe.hincrby(REFUSED, reason, count)
+            pipe.execute()
+
+
+def _read(name: str, data: Any) -> Event | str:
+    try:
+        return read_event(name, loads(data if isinstance(data, bytes) else str(data).encode()))
+    except NotJson:
+        return "not_json"
+
+
+def _refusals(counts: Counter[str]) -> Counter[str]:
+    return Counter({reason: count for reason, count in counts.items() if reason != "accepted"})
+
+
+def _place(entry_id: bytes) -> tuple[int, int]:
+    """An entry's place in the stream: its milliseconds, and its number within them."""
+    milliseconds, _, number = entry_id.partition(b"-")
+    return int(milliseconds), int(number)
+
+
+def _text(value: Any) -> str:
+    return value.decode("utf-8", "replace") if isinstance(value, bytes) else str(value)
+
+
+def refused_counts(redis: Redis) -> dict[str, int]:
+    """How many events were refused, by reason, since Redis was last emptied. Raises RedisError."""
+    counts: Iterable[tuple[Any, Any]] = redis.hgetall(REFUSED).items()
+    return {_text(reason): int(count) for reason, count in counts}
+
+
+def run_listener(settings: Settings, database_url: str, redis_url: str, stop: threading.Event) -> None:
+    """Listen until `stop` is set. While a server is away nothing is lost but what pub/sub forgets by its nature."""
+    pool = open_pool(database_url, 2, "listener", 10.0, settings.prepare_threshold)
+    redis = connect(redis_url, REDIS_TIMEOUT_SECONDS)
+    listener = Listener(pool, redis, WakeUp(connect(redis_url)))
+    log.info("listener_started")
+    try:
+        while not stop.is_set():
+            _tick_safely(listener, stop)
+            beat(settings.data_dir, "listener")
+    finally:
+        listener.forget()
+        pool.close()
+    log.info("listener_stopped")
+
+
+def _tick_safely(listener: Listener, stop: threading.Event) -> None:
+    try:
+        listener.tick()
+    except RedisError as error:
+        log.warning("redis_unavailable", error=type(error).__name__)
+        listener.forget()
+        stop.wait(REST_SECONDS)
+    except Exception as error:
+        if not is_retryable(error):
+            raise
+        log.warning("events_postponed", **safe_facts(error))
+        listener.claimed_at = time.monotonic() - CLAIM_EVERY_SECONDS + REST_SECONDS
+        stop.wait(REST_SECONDS)

@@ -1,0 +1,197 @@
+"""Between the ERP's product and WooCommerce's: payloads, what makes two of them equal, and how a shop's state differs.
+
+Pure. WooCommerce's rules that it obeys: a price is a text with a dot (a comma makes 12,50 a 1250), "" clears a price or a date,
+a quantity counts only together with `manage_stock`, lists are replaced as a whole.
+"""
+
+from __future__ import annotations
+
+import html
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import Any, TypedDict
+from uuid import UUID
+
+from schemas.platforms.woocommerce.orders import Line, WooOrder, refunded_total
+from schemas.records.shop import ErpProduct
+
+Payload = dict[str, Any]
+PRICE_FIELDS = ("regular_price", "sale_price", "date_on_sale_from_gmt", "date_on_sale_to_gmt")
+SALE_FIELDS = PRICE_FIELDS[1:]
+PARAGRAPHS = re.compile(r"(?:\s|</?p\s*>|<br\s*/?>)+", re.IGNORECASE)  # what reading a text in paragraphs adds
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """One field in which a shop's product is not what we would send. `theirs` is None where the shop's answer lacks it."""
+
+    field: str
+    theirs: Any
+    ours: Any
+
+
+class PulledItem(TypedDict):
+    """A line of a pulled order."""
+
+    wooCommerceProductId: int | None
+    sku: str | None
+    name: str
+    quantity: str
+    total: str
+
+
+class PulledOrder(TypedDict):
+    """The specification's PulledOrder."""
+
+    wooCommerceId: int
+    number: str
+    status: str
+    currency: str | None
+    total: str
+    refundedTotal: str
+    customerId: int | None
+    createdAt: str
+    modifiedAt: str | None
+    items: list[PulledItem]
+
+
+def to_woocommerce_product(product: ErpProduct, category_ids: Mapping[UUID, int]) -> Payload:
+    """All that the ERP decides about a product. `category_ids`: WooCommerce's id per ERP category; unmapped ones are left out.
+
+    Without mapped categories and without images the field is absent, so that what the shop has there stays.
+    """
+    about = {"name": product.name, "sku": product.sku, "description": product.description or ""}
+    return {
+        **about,
+        **to_woocommerce_price(product),
+        **to_woocommerce_stock(product),
+        **to_woocommerce_categories(product, category_ids),
+        **to_woocommerce_images(product),
+    }
+
+
+def to_woocommerce_stock(product: ErpProduct) -> Payload:
+    """Stock alone. A product whose stock nobody counts sends no quantity."""
+    if not product.manage_stock:
+        return {"manage_stock": False}
+    return {"manage_stock": True, "stock_quantity": product.stock_quantity or 0}
+
+
+def to_woocommerce_price(product: ErpProduct) -> Payload:
+    """Prices alone; a product without a sale clears sale price and dates. Dates are naive UTC, as the `_gmt` fields want."""
+    on_sale = product.sale_price is not None
+    return {
+        "regular_price": price_text(product.regular_price),
+        "sale_price": price_text(product.sale_price),
+        "date_on_sale_from_gmt": gmt_text(product.sale_from if on_sale else None),
+        "date_on_sale_to_gmt": gmt_text(product.sale_to if on_sale else None),
+    }
+
+
+def to_woocommerce_categories(product: ErpProduct, category_ids: Mapping[UUID, int]) -> Payload:
+    """The categories that the shop has, or nothing where it has none of them."""
+    mapped = sorted({category_ids[category] for category in product.category_ids if category in category_ids})
+    return {"categories": [{"id": wc_id} for wc_id in mapped]} if mapped else {}
+
+
+def to_woocommerce_images(product: ErpProduct) -> Payload:
+    """The pictures by address, the main one first. The shop downloads each anew whenever this is sent."""
+    return {"images": [{"src": url} for url in product.image_urls]} if product.image_urls else {}
+
+
+def keep_manual_offer(payload: Payload, answer: Mapping[str, Any], last_sent_sale_price: Decimal | None) -> Payload:
+    """The payload without its sale, where the shop has a sale price that was not ours; for products that allow it.
+
+    `answer` is the shop's product, `last_sent_sale_price` what we last set there.
+    """
+    theirs = number_of(answer.get("sale_price"))
+    if theirs in (
+        None,
+        last_sent_sale_price,
+        number_of(payload.get("sale_price")),
+    ):  # the last: sent, and never recorded
+        return payload
+    return {field: value for field, value in payload.items() if field not in SALE_FIELDS}
+
+
+def differences(payload: Payload, answer: Mapping[str, Any]) -> list[Difference]:
+    """The fields of a payload in which the shop's product differs, in the payload's order.
+
+    Values are compared by what they mean: "19.90" is "19.9", an escaped name is the plain one, categories have no order.
+    Pictures are compared by their number alone: the shop keeps copies under addresses of its own.
+    """
+    return [
+        Difference(field, _shown(field, answer.get(field)), _shown(field, ours))
+        for field, ours in payload.items()
+        if _meaning(field, ours) != _meaning(field, answer.get(field))
+    ]
+
+
+def from_woocommerce_order(order: WooOrder) -> PulledOrder:
+    """What is told of a pulled order, in plain JSON. Amounts are texts, moments ISO 8601 in UTC; nothing names the buyer."""
+    return {
+        "wooCommerceId": order.id,
+        "number": order.number or str(order.id),
+        "status": order.status,
+        "currency": order.currency,
+        "total": price_text(order.total),
+        "refundedTotal": price_text(refunded_total(order)),
+        "customerId": order.customer_id,
+        "createdAt": order.date_created_gmt.isoformat(),
+        "modifiedAt": None if order.date_modified_gmt is None else order.date_modified_gmt.isoformat(),
+        "items": [_pulled_item(line) for line in order.line_items or ()],
+    }
+
+
+def _pulled_item(line: Line) -> PulledItem:
+    return {
+        "wooCommerceProductId": line.product_id,
+        "sku": line.sku,
+        "name": line.name or "",
+        "quantity": price_text(line.quantity),
+        "total": price_text(line.total),
+    }
+
+
+def price_text(amount: Decimal | None) -> str:
+    """The amount with a dot, without exponent and trailing zeros; "" where there is none."""
+    if amount is None:
+        return ""
+    text = f"{amount:f}"
+    return text.rstrip("0").rstrip(".") if "." in text else text
+
+
+def gmt_text(moment: datetime | None) -> str:
+    """UTC without a zone, to the second; "" where there is none."""
+    return "" if moment is None else moment.astimezone(UTC).replace(tzinfo=None).isoformat(timespec="seconds")
+
+
+def number_of(value: Any) -> Decimal | None:
+    """The number in a JSON number or text; None for "", null and what is none."""
+    try:
+        return Decimal(str(value)) if value not in (None, "") and not isinstance(value, bool) else None
+    except ArithmeticError:
+        return None
+
+
+def _meaning(field: str, value: Any) -> Any:
+    """A form in which equal means: the shop would look the same."""
+    if field in ("regular_price", "sale_price", "stock_quantity"):
+        return number_of(value)
+    if field == "categories":
+        return sorted(entry["id"] for entry in value or [])
+    if field == "images":
+        return len(value or [])
+    if field in ("name", "description", "sku"):
+        return PARAGRAPHS.sub(" ", html.unescape(value or "")).strip()
+    return value or None
+
+
+def _shown(field: str, value: Any) -> Any:
+    """What a person is shown of a value."""
+    if field == "categories":
+        return sorted(entry["id"] for entry in value or [])
+    return [entry["src"] for entry in value or []] if field == "images" else value

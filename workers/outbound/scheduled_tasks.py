@@ -1,0 +1,118 @@
+"""The dispatcher's part in the outbound side: wakes what was not woken, keeps the schedules, tells of orders, prunes.
+
+Schedules of specification 3: all products daily at 03:00 UTC, failed items every 30 minutes, orders every 5 minutes.
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from uuid import UUID
+
+from psycopg import Connection, Error
+
+from app.settings.environment import Settings
+from app.settings.logs import get_logger
+from db.core.errors import is_contended, safe_facts
+from db.core.pool import Pool
+from db.core.tenancy import tenant
+from db.outbound.push_leases import claim_task, list_due_stores, list_due_tasks, plan_task, prune_items, prune_runs
+from db.sync.logs import Ticket
+from workers.core.queues import WakeUp
+from workers.outbound.publish_orders import announce_orders
+from workers.outbound.runs import retry_failed, start_full
+from workers.pulls.start import AlreadyRunning, Wanted, start_pull
+
+log = get_logger(__name__)
+
+FULL_SYNC_HOUR = 3
+RETRY_EVERY = timedelta(minutes=30)
+PULL_EVERY = timedelta(minutes=5)
+MOST_STORES = 500
+PRUNE_EVERY_SECONDS = 600.0
+PRUNED_AT_ONCE = 1000
+
+
+@dataclass(slots=True)
+class Upkeep:
+    """What a tick needs, and what it did last."""
+
+    settings: Settings
+    pool: Pool
+    wake_up: WakeUp
+    pruned_at: float = float("-inf")
+
+    def tick(self) -> None:
+        """One round. Raises psycopg.Error and PoolTimeout where the database is away."""
+        self._run_tasks()
+        self._prune()
+        announce_orders(self.pool, self.wake_up)
+        with self.pool.connection() as conn:
+            due = list_due_stores(conn, MOST_STORES)
+        for store_id in due:
+            self.wake_up.push(store_id)
+
+    def _run_tasks(self) -> None:
+        with self.pool.connection() as conn:
+            due = list_due_tasks(conn, MOST_STORES)
+        for store_id, task in due:
+            self.wake_up.enqueue(self._try(store_id, task))
+
+    def _try(self, store_id: UUID, task: str) -> list[Ticket]:
+        """What stands in one store's way holds up no other: that task stays due."""
+        try:
+            return run_task(self.pool, store_id, task)
+        except Error as error:
+            if not is_contended(error):
+                raise
+            log.warning("push_task_postponed", store_id=str(store_id), task=task, **safe_facts(error))
+            return []
+
+    def _prune(self) -> None:
+        if time.monotonic() < self.pruned_at + PRUNE_EVERY_SECONDS:
+            return
+        with self.pool.connection() as conn:
+            items = prune_items(conn, self.settings.retention_days, PRUNED_AT_ONCE)
+            runs = prune_runs(conn, self.settings.retention_days, PRUNED_AT_ONCE)
+        if items or runs:
+            log.info("push_pruned", items=items, runs=runs)
+        if max(items, runs) < PRUNED_AT_ONCE:
+            self.pruned_at = time.monotonic()
+
+
+def next_run(task: str, now: datetime) -> datetime:
+    """The next tick of a task after `now`, in UTC; intervals keep to the clock, so that ticks don't drift."""
+    if task == "full":
+        today = now.replace(hour=FULL_SYNC_HOUR, minute=0, second=0, microsecond=0)
+        return today if today > now else today + timedelta(days=1)
+    step = RETRY_EVERY if task == "retry" else PULL_EVERY
+    midnight = now.replace(hour=0, minute=0, second=0, microsecond=0)
+    return midnight + ((now - midnight) // step + 1) * step
+
+
+def run_task(pool: Pool, store_id: UUID, task: str) -> list[Ticket]:
+    """Have the tick, unless another dispatcher has it, and do what it asks for: one transaction. Returns what to enqueue."""
+    with pool.connection() as conn, tenant(conn, store_id):
+        following = next_run(task, datetime.now(UTC))
+        plan_task(conn, store_id, task, following)
+        if not claim_task(conn, store_id, task, following):
+            return []
+        if task == "orders":
+            return _pull_orders(conn, store_id)
+        items = (
+            start_full(conn, store_id, "schedule", force=False).items
+            if task == "full"
+            else retry_failed(conn, store_id, everything=False)
+        )
+    log.info("push_task_run", store_id=str(store_id), task=task, items=items)
+    return []
+
+
+def _pull_orders(conn: Connection, store_id: UUID) -> list[Ticket]:
+    """A run of the pull engine; none where one is still running, which goes on to read what changed since."""
+    try:
+        with conn.transaction():
+            return [start_pull(conn, store_id, "woocommerce", Wanted("orders", "incremental"), None)]
+    except AlreadyRunning:
+        return []

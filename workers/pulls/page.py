@@ -1,0 +1,48 @@
+"""A fetched page on its way to the tables: its payloads read into plain records, and the versions those have."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from db.catalogue.staged_upsert import Versioned
+from db.sync.record_errors import RecordError
+from schemas.base.error_codes import Problem
+from schemas.base.privacy import Hasher
+from schemas.platforms.payloads import NATIVES, native_id
+from schemas.records.shop import Record
+from workers.inbound.plan import versioned
+from workers.pulls.page_codec import FetchedPage, moved
+
+
+def read_page(
+    platform: str, entity: str, payloads: list[dict[str, Any]], seq: int, asked_at: datetime, hasher: Hasher
+) -> FetchedPage[Any]:
+    """Validate each record on its own; no e-mail address and no unknown field is left."""
+    native = NATIVES[platform][entity]
+    records: list[tuple[int, Record]] = []
+    errors: list[RecordError] = []
+    for index, payload in enumerate(payloads):
+        found = native.read(payload, hasher)
+        if isinstance(found, list):
+            errors += [_error(index, native_id(payload), problem) for problem in found]
+        else:
+            records.append((index, found))
+    return FetchedPage(seq, asked_at, len(payloads), records, errors)
+
+
+def _error(index: int, known_id: str | None, problem: Problem) -> RecordError:
+    return RecordError(index, known_id, problem.field, problem.code, problem.reason)
+
+
+def versions_of(page: FetchedPage[Any], offset: int) -> tuple[list[Versioned[Any]], list[RecordError]]:
+    """The page's records with their versions, and all that is wrong; places count from the run's begin (`offset`)."""
+    valid: list[Versioned[Any]] = []
+    errors = [moved(error, offset) for error in page.errors]
+    for index, record in page.records:
+        result = versioned(offset + index, record, page.asked_at)
+        if isinstance(result, Versioned):
+            valid.append(result)
+        else:
+            errors.append(_error(offset + index, str(record.key), result))
+    return valid, errors

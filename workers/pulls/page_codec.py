@@ -1,0 +1,66 @@
+"""A page between fetch and tables: its plain records, kept as text until they are applied."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Any, Generic, TypeVar
+
+import msgspec
+
+from db.sync.record_errors import RecordError
+from schemas.records.shop import Customer, Order, Product
+
+R = TypeVar("R")
+
+
+@dataclass(frozen=True, slots=True)
+class FetchedPage(Generic[R]):
+    """A page's plain records by their place in it, and what is wrong with the others.
+
+    `seq` is its place in the order of acceptance, given before it was fetched; `asked_at` the platform's clock then. `in_order`
+    is what `platforms.base.Page` says of it.
+    """
+
+    seq: int
+    asked_at: datetime
+    received: int
+    records: list[tuple[int, R]]
+    errors: list[RecordError]
+    in_order: bool = False
+
+
+_encode = msgspec.json.Encoder().encode
+_DECODERS: dict[str, msgspec.json.Decoder[Any]] = {
+    "orders": msgspec.json.Decoder(FetchedPage[Order]),
+    "products": msgspec.json.Decoder(FetchedPage[Product]),
+    "customers": msgspec.json.Decoder(FetchedPage[Customer]),
+}
+
+
+def encode_page(page: FetchedPage[Any]) -> bytes:
+    return _encode(page)
+
+
+def decode_page(entity: str, body: bytes) -> FetchedPage[Any]:
+    """What `encode_page` was given, the same to the last digit."""
+    page: FetchedPage[Any] = _DECODERS[entity].decode(body)
+    return page
+
+
+def split_page(page: FetchedPage[Any], count: int) -> tuple[FetchedPage[Any], FetchedPage[Any] | None]:
+    """The first `count` records of a page, and the rest, if any, as a page of its own."""
+    if page.received <= count:
+        return page, None
+    return _part(page, 0, count), _part(page, count, page.received)
+
+
+def _part(page: FetchedPage[Any], begin: int, end: int) -> FetchedPage[Any]:
+    records = [(index - begin, record) for index, record in page.records if begin <= index < end]
+    errors = [moved(error, -begin) for error in page.errors if begin <= error.record_index < end]
+    return replace(page, received=end - begin, records=records, errors=errors)
+
+
+def moved(error: RecordError, by: int) -> RecordError:
+    """The same about the record `by` places on."""
+    return RecordError(error.record_index + by, error.external_id, error.field, error.code, error.reason)
