@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -56,6 +57,15 @@ def count_batch_results(conn: Connection, store_id: UUID, results: Mapping[UUID,
         "failed": [failed for _, failed in results.values()],
     }
     conn.execute(SQL["count_batch_results"], parameters)
+
+
+def count_ended_items(
+    conn: Connection, store_id: UUID, succeeded: Iterable[UUID | None] = (), failed: Iterable[UUID | None] = ()
+) -> None:
+    """Add ended items to their runs. Each is given by the id of its run, or None."""
+    good, bad = Counter(succeeded), Counter(failed)
+    counts = {batch_id: (good[batch_id], bad[batch_id]) for batch_id in good | bad if batch_id is not None}
+    count_batch_results(conn, store_id, counts)
 
 
 def open_hold(conn: Connection, store_id: UUID, batch_id: UUID, preview: dict[str, Any]) -> tuple[UUID, bool]:

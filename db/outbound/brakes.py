@@ -25,7 +25,7 @@ class Catalogue:
 
 
 @dataclass(frozen=True, slots=True)
-class Change:
+class OpenChange:
     """One open item that would change a price or take a product out of stock."""
 
     id: UUID
@@ -45,8 +45,8 @@ def count_catalogue(conn: Connection, store_id: UUID) -> Catalogue:
     return Catalogue(*row) if row else Catalogue(0, 0)
 
 
-def list_changes(conn: Connection, store_id: UUID) -> list[Change]:
-    with conn.cursor(row_factory=class_row(Change)) as cursor:
+def list_changes(conn: Connection, store_id: UUID) -> list[OpenChange]:
+    with conn.cursor(row_factory=class_row(OpenChange)) as cursor:
         return cursor.execute(SQL["list_changes"], {"store_id": store_id}).fetchall()
 
 

@@ -14,7 +14,7 @@ from db.core.sql import queries
 from schemas.records.shop import ErpProduct
 
 SQL = queries(__file__)
-PartHashes = Mapping[str, str]
+GroupHashes = Mapping[str, str]
 IMAGES, CATEGORIES, HASHES = 10, 11, 14  # places in a row of get_products
 
 
@@ -24,15 +24,15 @@ class ProductState:
 
     version: int | None
     allow_manual_woocommerce_offers: bool
-    part_hashes: PartHashes
+    group_hashes: GroupHashes
 
 
 @dataclass(frozen=True, slots=True)
 class StoredProduct:
-    """A product with the hash of each of its parts. `create_begun`: a call that may have created it in the shop was begun."""
+    """A product with a hash per field group. `create_begun`: a call that may have created it in the shop was begun."""
 
     product: ErpProduct
-    part_hashes: PartHashes
+    group_hashes: GroupHashes
     create_begun: bool
 
 
@@ -45,7 +45,7 @@ def get_product_states(conn: Connection, store_id: UUID, product_ids: Sequence[U
     return {row[0]: ProductState(*row[1:]) for row in rows}
 
 
-def upsert_erp_products(conn: Connection, store_id: UUID, rows: Sequence[tuple[ErpProduct, PartHashes]]) -> None:
+def upsert_erp_products(conn: Connection, store_id: UUID, rows: Sequence[tuple[ErpProduct, GroupHashes]]) -> None:
     """Write products in the order of their ids. The caller has decided that none is stale, under `lock_catalogue`."""
     if not rows:
         return
@@ -54,7 +54,7 @@ def upsert_erp_products(conn: Connection, store_id: UUID, rows: Sequence[tuple[E
         cursor.executemany(SQL["upsert_erp_product"], [_parameters(store_id, *row) for row in in_order])
 
 
-def _parameters(store_id: UUID, product: ErpProduct, hashes: PartHashes) -> dict[str, object]:
+def _parameters(store_id: UUID, product: ErpProduct, hashes: GroupHashes) -> dict[str, object]:
     lists = {"image_urls": list(product.image_urls), "category_ids": list(product.category_ids)}
     return {**asdict(product), **lists, "store_id": store_id, "part_hashes": Jsonb(dict(hashes))}
 

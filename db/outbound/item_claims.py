@@ -76,7 +76,7 @@ class Returned:
 
 
 @dataclass(frozen=True, slots=True)
-class Orphan:
+class OrphanedItem:
     """An item in the hands of a process that is gone."""
 
     id: UUID
@@ -178,7 +178,7 @@ def holds_claim(conn: Connection, store_id: UUID, claim_id: UUID) -> bool:
     return bool(row and row[0])
 
 
-def list_orphaned_items(conn: Connection, store_id: UUID, holder: UUID) -> list[Orphan]:
+def list_orphaned_items(conn: Connection, store_id: UUID, holder: UUID) -> list[OrphanedItem]:
     """What others than the holder have in hand; the holder of the store's lease knows that they are gone."""
-    with conn.cursor(row_factory=class_row(Orphan)) as cursor:
+    with conn.cursor(row_factory=class_row(OrphanedItem)) as cursor:
         return cursor.execute(SQL["list_orphaned_items"], {"store_id": store_id, "holder": holder}).fetchall()

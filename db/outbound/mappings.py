@@ -13,17 +13,17 @@ from psycopg.rows import class_row
 from psycopg.types.json import Jsonb
 
 from db.core.sql import queries
-from db.outbound.erp_products import PartHashes
+from db.outbound.erp_products import GroupHashes
 
 SQL = queries(__file__)
 
 
 @dataclass(frozen=True, slots=True)
 class Sent:
-    """What the shop last got of a product: the hash of each part, and the figures that brakes and manual offers need."""
+    """What the shop last got of a product: a hash per field group, and the figures that brakes and manual offers need."""
 
     wc_product_id: int
-    part_hashes: PartHashes
+    group_hashes: GroupHashes
     regular_price: Decimal | None
     sale_price: Decimal | None
     stock: int | None
@@ -63,7 +63,7 @@ def get_mappings(conn: Connection, store_id: UUID, product_ids: Sequence[UUID]) 
 
 
 def save_mappings(conn: Connection, store_id: UUID, mappings: Sequence[Mapping]) -> None:
-    """Upsert; the hashes are added to those of parts that were sent before."""
+    """Upsert; the hashes are added to those of field groups that were sent before."""
     if not mappings:
         return
     parameters = {
@@ -72,7 +72,7 @@ def save_mappings(conn: Connection, store_id: UUID, mappings: Sequence[Mapping])
         "product_ids": [mapping.product_id for mapping in mappings],
         "wc_ids": [mapping.sent.wc_product_id for mapping in mappings],
         "statuses": [mapping.status for mapping in mappings],
-        "hashes": [Jsonb(dict(mapping.sent.part_hashes)) for mapping in mappings],
+        "hashes": [Jsonb(dict(mapping.sent.group_hashes)) for mapping in mappings],
         "regular_prices": [mapping.sent.regular_price for mapping in mappings],
         "sale_prices": [mapping.sent.sale_price for mapping in mappings],
         "stocks": [mapping.sent.stock for mapping in mappings],
@@ -80,9 +80,9 @@ def save_mappings(conn: Connection, store_id: UUID, mappings: Sequence[Mapping])
     conn.execute(SQL["save_mappings"], parameters)
 
 
-def forget_sent_parts(conn: Connection, store_id: UUID, parts: Sequence[tuple[UUID, str]]) -> None:
-    """`parts`: a product and one of its parts, of which nobody knows what the shop has."""
-    conn.execute(SQL["forget_sent_parts"], _by_product(store_id, parts, "parts"))
+def forget_sent_groups(conn: Connection, store_id: UUID, groups: Sequence[tuple[UUID, str]]) -> None:
+    """`groups`: a product and one of its field groups, of which the shop may have the old or the new values."""
+    conn.execute(SQL["forget_sent_groups"], _by_product(store_id, groups, "groups"))
 
 
 def get_owners(conn: Connection, store_id: UUID, wc_ids: Sequence[int]) -> dict[int, UUID]:

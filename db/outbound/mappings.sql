@@ -19,14 +19,14 @@ SELECT %(store_id)s, n.id, n.product_id, n.wc_id, clock_timestamp(), n.status, n
        sent_regular_price = EXCLUDED.sent_regular_price, sent_sale_price = EXCLUDED.sent_sale_price,
        sent_stock = EXCLUDED.sent_stock, updated_at = clock_timestamp()
 
--- name: forget_sent_parts
--- These parts count as never sent; the mapping stays.
+-- name: forget_sent_groups
+-- These field groups count as never sent; the mapping stays.
 UPDATE wc_product_sync_mappings m
-   SET sent_hashes = m.sent_hashes - n.parts, updated_at = clock_timestamp()
-  FROM (SELECT product_id, array_agg(part) AS parts
-          FROM unnest(%(product_ids)s::uuid[], %(parts)s::text[]) w (product_id, part)
+   SET sent_hashes = m.sent_hashes - n.groups, updated_at = clock_timestamp()
+  FROM (SELECT product_id, array_agg(field_group) AS groups
+          FROM unnest(%(product_ids)s::uuid[], %(groups)s::text[]) w (product_id, field_group)
          GROUP BY product_id) n
- WHERE m.store_id = %(store_id)s AND m.internal_product_id = n.product_id AND m.sent_hashes ?| n.parts
+ WHERE m.store_id = %(store_id)s AND m.internal_product_id = n.product_id AND m.sent_hashes ?| n.groups
 
 -- name: get_owners
 -- Which product of the ERP has each of these products of the shop.

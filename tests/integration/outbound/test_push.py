@@ -11,6 +11,7 @@ from redis import Redis
 from app.usecases.stores import CreatedStore
 from db.core.tenancy import tenant
 from db.outbound.batches import get_batch, list_batches
+from db.outbound.item_claims import Spent
 from db.outbound.push_leases import take_lease
 from tests.fakes.woocommerce import FakeWooCommerce, Fault
 from tests.support.outbound import (
@@ -25,14 +26,14 @@ from tests.support.outbound import (
 )
 from workers.core.ids import new_id
 from workers.core.runtime import Runtime
-from workers.outbound.planning.outcomes import Outcomes, Refused
+from workers.outbound.planning.results import ClaimResult, Refused
 from workers.outbound.runs import retry_failed, start_full
 from workers.outbound.sending.claim import claim_next
 from workers.outbound.sending.holds import approve, reject
-from workers.outbound.sending.push_store import Outcome
-from workers.outbound.sending.save_results import record
-from workers.outbound.sending.send_products import send_products
-from workers.outbound.sending.shop_connection import Line
+from workers.outbound.sending.push_store import PushOutcome
+from workers.outbound.sending.save_results import save_results
+from workers.outbound.sending.send_claim import send_claim
+from workers.outbound.sending.shop_connection import ShopConnection
 from workers.outbound.shop import open_store_client
 from workers.platforms.common.interface import PlatformError
 
@@ -44,12 +45,17 @@ def shop(connected_shop: FakeWooCommerce) -> FakeWooCommerce:
     return connected_shop
 
 
+def open_connection(runtime: Runtime, store_id: UUID) -> ShopConnection:
+    """A connection for which the lease never runs out."""
+    return ShopConnection(open_store_client(runtime.settings, runtime.pool, store_id), float("inf"))
+
+
 def test_new_products_go_out_together(
     pushing: Runtime, root_conn: Connection, store_id: UUID, shop: FakeWooCommerce
 ) -> None:
     products = [make_erp_product() for _ in range(250)]
     put_products(pushing, store_id, products)
-    assert push(pushing, store_id) is Outcome.DRAINED
+    assert push(pushing, store_id) is PushOutcome.DRAINED
     assert shop.calls == {"POST /products/batch": 3}
     assert statuses(root_conn, store_id) == {"completed": 250}
     for product in products:
@@ -178,7 +184,7 @@ def test_a_rate_limit_is_obeyed_and_spends_no_attempt(
     push(pushing, store_id)
     query = "SELECT status, attempts, next_attempt_at > now() + interval '100 s' FROM wc_sync_items WHERE store_id = %s"
     assert root_conn.execute(query, (store_id,)).fetchone() == ("pending", 0, True)
-    assert push(pushing, store_id) is Outcome.BUSY
+    assert push(pushing, store_id) is PushOutcome.BUSY
     with hurried(root_conn, store_id):
         pass
     push(pushing, store_id)
@@ -251,14 +257,14 @@ def test_what_a_killed_worker_had_in_hand_is_sent_once(
     """It died between the shop's answer and its record: the shop has the products, and nobody knows."""
     products = [make_erp_product() for _ in range(5)]
     put_products(pushing, store_id, products)
-    dead, line = new_id(), Line(open_store_client(pushing.settings, pushing.pool, store_id), float("inf"))
+    dead, connection = new_id(), open_connection(pushing, store_id)
     with tenant(conn, store_id):
         assert take_lease(conn, store_id, dead, 20)
         claim = claim_next(conn, store_id, dead, 100)
     assert claim is not None
-    send_products(line, claim.tasks, claim.categories, Outcomes(), lambda category: None)
-    line.close()
-    assert push(pushing, store_id) is Outcome.BUSY
+    send_claim(connection, claim, lambda category: None)
+    connection.close()
+    assert push(pushing, store_id) is PushOutcome.BUSY
     root_conn.execute("UPDATE wc_push_leases SET lease_until = now() WHERE store_id = %s", (store_id,))
     push(pushing, store_id)
     assert statuses(root_conn, store_id) == {"completed": 5}
@@ -297,8 +303,8 @@ def test_a_late_answer_of_one_that_lost_its_lease_ends_nothing(
     assert claim is not None
     root_conn.execute("UPDATE wc_push_leases SET lease_until = now() WHERE store_id = %s", (store_id,))
     push(pushing, store_id)
-    late = Outcomes(refused=[Refused(claim.tasks[0].items, PlatformError("X", "x", retryable=False))])
-    record(pushing.pool, store_id, claim, late)
+    late = [Refused(claim.tasks[0].items, PlatformError("X", "x", retryable=False))]
+    save_results(pushing.pool, store_id, claim, ClaimResult(late, 0, Spent(0.0, 0.0)))
     assert statuses(root_conn, store_id) == {"completed": 1}
 
 
@@ -310,13 +316,13 @@ def test_a_price_that_changes_back_while_nobody_knows_what_the_shop_has_is_sent(
     put_products(pushing, store_id, [product])
     push(pushing, store_id)
     put_products(pushing, store_id, [product | {"regular_price": "12"}])
-    dead, line = new_id(), Line(open_store_client(pushing.settings, pushing.pool, store_id), float("inf"))
+    dead, connection = new_id(), open_connection(pushing, store_id)
     with tenant(conn, store_id):
         take_lease(conn, store_id, dead, 20)
         claim = claim_next(conn, store_id, dead, 100)
     assert claim is not None
-    send_products(line, claim.tasks, claim.categories, Outcomes(), lambda category: None)
-    line.close()
+    send_claim(connection, claim, lambda category: None)
+    connection.close()
     put_products(pushing, store_id, [product])
     root_conn.execute("UPDATE wc_push_leases SET lease_until = now() WHERE store_id = %s", (store_id,))
     push(pushing, store_id)
@@ -340,7 +346,7 @@ def test_an_older_state_that_reached_the_shop_late_is_put_right(
     put_products(pushing, store_id, [product])
     push(pushing, store_id)
     put_products(pushing, store_id, [product | {"regular_price": "20"}])
-    dead, line = new_id(), Line(open_store_client(pushing.settings, pushing.pool, store_id), float("inf"))
+    dead, connection = new_id(), open_connection(pushing, store_id)
     with tenant(conn, store_id):
         take_lease(conn, store_id, dead, 20)
         claim = claim_next(conn, store_id, dead, 100)
@@ -348,10 +354,9 @@ def test_an_older_state_that_reached_the_shop_late_is_put_right(
     root_conn.execute("UPDATE wc_push_leases SET lease_until = now() WHERE store_id = %s", (store_id,))
     put_products(pushing, store_id, [product | {"regular_price": "21"}])
     push(pushing, store_id)
-    outcomes = Outcomes()
-    send_products(line, claim.tasks, claim.categories, outcomes, lambda category: None)
-    line.close()
-    record(pushing.pool, store_id, claim, outcomes)
+    result = send_claim(connection, claim, lambda category: None)
+    connection.close()
+    save_results(pushing.pool, store_id, claim, result)
     assert [one["regular_price"] for one in shop.state.products.values()] == ["20"]
     push(pushing, store_id)
     assert [one["regular_price"] for one in shop.state.products.values()] == ["21"]

@@ -22,7 +22,7 @@ from tests.fakes.woocommerce import FakeWooCommerce
 from tests.support.outbound import connect_shop, make_erp_product, put_products, statuses, with_key
 from workers.core.runtime import Runtime
 from workers.outbound.scheduled_tasks import Upkeep, next_run, run_task
-from workers.outbound.sending.push_store import drain
+from workers.outbound.sending.push_store import push_store
 
 PUSH_QUEUE = "rq:queue:push"
 
@@ -139,7 +139,7 @@ def test_missed_deadlines_are_counted_by_what_took_the_time(
     root_conn.execute(late)
     open_items = conn.execute("SELECT * FROM measure_outbound()").fetchall()
     assert [row[:4] for row in open_items] == [("product", "pending", 3, 2)]
-    drain(with_key(runtime), connected_store)
+    push_store(with_key(runtime), connected_store)
     assert sorted(conn.execute("SELECT * FROM measure_breaches('1 hour')").fetchall()) == [
         ("product", "backoff", 1),
         ("product", "queue", 1),

@@ -15,7 +15,7 @@ from psycopg import Connection
 
 from db.outbound.erp_categories import get_category_states, upsert_erp_categories
 from db.outbound.erp_products import (
-    PartHashes,
+    GroupHashes,
     ProductState,
     get_product_states,
     list_products_in,
@@ -26,7 +26,7 @@ from db.outbound.items import Origin, lock_items
 from schemas.base.error_codes import Problem
 from schemas.erp.load import load_erp_category, load_erp_product
 from schemas.records.shop import ErpCategory, ErpProduct
-from workers.outbound.planning.field_groups import category_hash, changed_parts, part_hashes
+from workers.outbound.planning.field_groups import changed_groups, hash_category, hash_groups
 from workers.outbound.requests import Change, request_categories, request_products
 
 R = TypeVar("R", ErpProduct, ErpCategory)
@@ -54,7 +54,7 @@ class Intake:
 class _Plan:
     """What a batch of products comes down to."""
 
-    writes: list[tuple[ErpProduct, PartHashes]] = field(default_factory=list)
+    writes: list[tuple[ErpProduct, GroupHashes]] = field(default_factory=list)
     changes: list[Change] = field(default_factory=list)
     counts: Counter[str] = field(default_factory=Counter)
 
@@ -76,7 +76,7 @@ def plan_products(records: Iterable[ErpProduct], stored: Mapping[UUID, ProductSt
     """Compare with what is stored: an older version is stale; what changed is sent part by part, a new product whole."""
     plan = _Plan()
     for record in records:
-        hashes, known = part_hashes(record), stored.get(record.product_id)
+        hashes, known = hash_groups(record), stored.get(record.product_id)
         types: tuple[str, ...] = ("product",)
         if known is None:
             verdict = "inserted"
@@ -84,7 +84,7 @@ def plan_products(records: Iterable[ErpProduct], stored: Mapping[UUID, ProductSt
             plan.counts["stale"] += 1
             continue
         else:
-            types = changed_parts(hashes, known.part_hashes)
+            types = changed_groups(hashes, known.group_hashes)
             verdict = "updated" if types else "unchanged"
         plan.counts[verdict] += 1
         plan.changes += [(record.product_id, sync_type) for sync_type in types]
@@ -111,7 +111,7 @@ def take_categories(conn: Connection, store_id: UUID, payloads: Sequence[Any], o
         verdict = _category_verdict(record, stored.get(record.category_id))
         counts[verdict] += 1
         if verdict in ("inserted", "updated"):
-            writes.append((record, category_hash(record)))
+            writes.append((record, hash_category(record)))
     lock_items(conn, store_id)  # before any row, as for products
     upsert_erp_categories(conn, store_id, writes)
     items = request_categories(conn, store_id, [record.category_id for record, _ in writes], origin)
@@ -126,7 +126,7 @@ def _category_verdict(record: ErpCategory, known: tuple[int | None, str] | None)
         return "inserted"
     if _is_older(record.version, known[0]):
         return "stale"
-    return "unchanged" if known[1] == category_hash(record) else "updated"
+    return "unchanged" if known[1] == hash_category(record) else "updated"
 
 
 def _is_older(version: int | None, known: int | None) -> bool:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import html
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -19,8 +19,14 @@ from schemas.platforms.woocommerce.orders import Line, WooOrder, refunded_total
 from schemas.records.shop import ErpProduct
 
 Payload = dict[str, Any]
-PRICE_FIELDS = ("regular_price", "sale_price", "date_on_sale_from_gmt", "date_on_sale_to_gmt")
-SALE_FIELDS = PRICE_FIELDS[1:]
+SALE_FIELDS = ("sale_price", "date_on_sale_from_gmt", "date_on_sale_to_gmt")
+GROUP_FIELDS = {
+    "price": ("regular_price", *SALE_FIELDS),
+    "stock": ("manage_stock", "stock_quantity"),
+    "product": ("name", "sku", "description"),
+    "category": ("categories",),
+    "image": ("images",),
+}
 PARAGRAPHS = re.compile(r"(?:\s|</?p\s*>|<br\s*/?>)+", re.IGNORECASE)  # what reading a text in paragraphs adds
 
 
@@ -71,6 +77,12 @@ def to_woocommerce_product(product: ErpProduct, category_ids: Mapping[UUID, int]
         **to_woocommerce_categories(product, category_ids),
         **to_woocommerce_images(product),
     }
+
+
+def to_woocommerce_groups(product: ErpProduct, groups: Collection[str], category_ids: Mapping[UUID, int]) -> Payload:
+    """The fields of these field groups; empty where they have nothing to tell the shop, e.g. no images."""
+    whole = to_woocommerce_product(product, category_ids)
+    return {name: whole[name] for group in groups for name in GROUP_FIELDS[group] if name in whole}
 
 
 def to_woocommerce_stock(product: ErpProduct) -> Payload:

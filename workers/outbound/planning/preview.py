@@ -16,7 +16,7 @@ from db.outbound.erp_products import StoredProduct, get_products
 from db.outbound.mappings import Sent, get_mappings
 from db.sync.metadata import get_metadata
 from schemas.platforms.woocommerce.orders import read_order
-from workers.outbound.planning.field_groups import wanted_parts
+from workers.outbound.planning.field_groups import requested_groups
 from workers.outbound.planning.mapper import (
     Difference,
     Payload,
@@ -24,9 +24,9 @@ from workers.outbound.planning.mapper import (
     differences,
     from_woocommerce_order,
     keep_manual_offer,
+    to_woocommerce_groups,
     to_woocommerce_product,
 )
-from workers.outbound.planning.product_plan import FIELDS
 from workers.outbound.shop import SHOP_NOT_SET_UP, open_store_client
 from workers.platforms.common.interface import PlatformError
 from workers.platforms.woocommerce.client import WooCommerceClient
@@ -111,10 +111,8 @@ def _payload(
     category_ids: Mapping[UUID, int],
 ) -> Payload:
     """What would go out: the parts asked for; all of them for a product that would first be adopted."""
-    whole = to_woocommerce_product(stored.product, category_ids)
-    parts = wanted_parts([sync_type if sent is not None else "product"])
-    names = [name for part in parts for name in FIELDS[part] if name in whole]
-    payload = {name: whole[name] for name in names}
+    groups = requested_groups([sync_type if sent is not None else "product"])
+    payload = to_woocommerce_groups(stored.product, groups, category_ids)
     if stored.product.allow_manual_woocommerce_offers:
         payload = keep_manual_offer(payload, native, sent.sale_price if sent else None)
     return payload
