@@ -198,7 +198,7 @@ def _listen(world: World, _store_id: UUID, stop: threading.Event) -> None:
         listener = Listener(world.runtime.pool, redis, world.runtime.wake_up)
         while not stop.is_set():
             listener.tick()
-        listener.forget()
+        listener.disconnect()
 
 
 def _push(world: World, store_id: UUID, stop: threading.Event) -> None:

@@ -1,4 +1,4 @@
-"""The dispatcher's part in the outbound side: wakes what was not woken, keeps the schedules, tells of orders, prunes.
+"""The dispatcher's outbound tasks: runs the schedules, publishes orders, wakes workers for due stores, prunes.
 
 Schedules of specification 3: all products daily at 03:00 UTC, failed items every 30 minutes, orders every 5 minutes.
 """
@@ -20,7 +20,7 @@ from db.core.tenancy import tenant
 from db.outbound.push_leases import claim_task, list_due_stores, list_due_tasks, plan_task, prune_items, prune_runs
 from db.sync.logs import Ticket
 from workers.core.queues import WakeUp
-from workers.outbound.publish_orders import announce_orders
+from workers.outbound.publish_orders import publish_orders
 from workers.outbound.runs import retry_failed, start_full
 from workers.pulls.start import AlreadyRunning, Wanted, start_pull
 
@@ -35,8 +35,8 @@ PRUNED_AT_ONCE = 1000
 
 
 @dataclass(slots=True)
-class Upkeep:
-    """What a tick needs, and what it did last."""
+class ScheduledTasks:
+    """What a tick needs, and when it last pruned to the end."""
 
     settings: Settings
     pool: Pool
@@ -44,23 +44,20 @@ class Upkeep:
     pruned_at: float = float("-inf")
 
     def tick(self) -> None:
-        """One round. Raises psycopg.Error and PoolTimeout where the database is away."""
-        self._run_tasks()
-        self._prune()
-        announce_orders(self.pool, self.wake_up)
+        """One round. Raises psycopg.Error and PoolTimeout if the database is away."""
         with self.pool.connection() as conn:
-            due = list_due_stores(conn, MOST_STORES)
-        for store_id in due:
+            due_tasks = list_due_tasks(conn, MOST_STORES)
+        for store_id, task in due_tasks:
+            self.wake_up.enqueue(self._try_task(store_id, task))
+        self._prune()
+        publish_orders(self.pool, self.wake_up)
+        with self.pool.connection() as conn:
+            due_stores = list_due_stores(conn, MOST_STORES)
+        for store_id in due_stores:
             self.wake_up.push(store_id)
 
-    def _run_tasks(self) -> None:
-        with self.pool.connection() as conn:
-            due = list_due_tasks(conn, MOST_STORES)
-        for store_id, task in due:
-            self.wake_up.enqueue(self._try(store_id, task))
-
-    def _try(self, store_id: UUID, task: str) -> list[Ticket]:
-        """What stands in one store's way holds up no other: that task stays due."""
+    def _try_task(self, store_id: UUID, task: str) -> list[Ticket]:
+        """Run a task; if another transaction holds the store's locks, the task stays due and the next store follows."""
         try:
             return run_task(self.pool, store_id, task)
         except Error as error:
@@ -82,7 +79,7 @@ class Upkeep:
 
 
 def next_run(task: str, now: datetime) -> datetime:
-    """The next tick of a task after `now`, in UTC; intervals keep to the clock, so that ticks don't drift."""
+    """When a task is due next after `now`, in UTC. Intervals are counted from midnight, so that they don't drift."""
     if task == "full":
         today = now.replace(hour=FULL_SYNC_HOUR, minute=0, second=0, microsecond=0)
         return today if today > now else today + timedelta(days=1)
@@ -92,27 +89,25 @@ def next_run(task: str, now: datetime) -> datetime:
 
 
 def run_task(pool: Pool, store_id: UUID, task: str) -> list[Ticket]:
-    """Have the tick, unless another dispatcher has it, and do what it asks for: one transaction. Returns what to enqueue."""
+    """Run a task that is due, unless another dispatcher does, in one transaction. Returns the pulls to enqueue."""
     with pool.connection() as conn, tenant(conn, store_id):
         following = next_run(task, datetime.now(UTC))
         plan_task(conn, store_id, task, following)
         if not claim_task(conn, store_id, task, following):
             return []
         if task == "orders":
-            return _pull_orders(conn, store_id)
-        items = (
-            start_full(conn, store_id, "schedule", force=False).items
-            if task == "full"
-            else retry_failed(conn, store_id, everything=False)
-        )
+            return _start_order_pull(conn, store_id)
+        if task == "full":
+            items = start_full(conn, store_id, "schedule", force=False).items
+        else:
+            items = retry_failed(conn, store_id, everything=False)
     log.info("push_task_run", store_id=str(store_id), task=task, items=items)
     return []
 
 
-def _pull_orders(conn: Connection, store_id: UUID) -> list[Ticket]:
-    """A run of the pull engine; none where one is still running, which goes on to read what changed since."""
+def _start_order_pull(conn: Connection, store_id: UUID) -> list[Ticket]:
     try:
         with conn.transaction():
             return [start_pull(conn, store_id, "woocommerce", Wanted("orders", "incremental"), None)]
     except AlreadyRunning:
-        return []
+        return []  # the running pull also reads what changed meanwhile

@@ -23,7 +23,7 @@ def listener(runtime: Runtime, servers: Servers, redis: Redis) -> Iterator[Liste
         hearing = Listener(runtime.pool, client, runtime.wake_up)
         hearing.tick()
         yield hearing
-        hearing.forget()
+        hearing.disconnect()
 
 
 def asked(root_conn: Connection, store_id: UUID) -> list[tuple[str, int]]:
@@ -106,7 +106,7 @@ def test_a_redis_that_was_emptied_is_subscribed_to_anew(
     redis.flushall()
     with pytest.raises(Exception, match="NOGROUP"):
         listener.tick()
-    listener.forget()
+    listener.disconnect()
     listener.tick()
     add(redis, "product.updated", storeId=str(store_id), productId=str(uuid4()))
     wait_until(lambda: listener.tick() == 0, 10, "everything is heard")

@@ -17,7 +17,7 @@ from tests.support.outbound import with_key
 from workers.core.runtime import Runtime
 from workers.outbound.intake.events import CHANNELS
 from workers.outbound.intake.listener import STREAM, Listener, refused_counts
-from workers.outbound.publish_orders import ORDER_RECEIVED, announce_orders
+from workers.outbound.publish_orders import ORDER_RECEIVED, publish_orders
 from workers.pulls.shop_access import open_store_shop
 from workers.pulls.start import Wanted, start_pull
 from workers.pulls.turn import Turn, pull
@@ -50,14 +50,14 @@ def test_orders_that_wait_for_the_merchant_are_told_of_once(
     with redis.pubsub() as heard:  # type: ignore[no-untyped-call]  # redis has no type
         heard.subscribe(ORDER_RECEIVED)
         pull_orders(runtime, store_id)
-        assert announce_orders(runtime.pool, runtime.wake_up) == 3
+        assert publish_orders(runtime.pool, runtime.wake_up) == 3
         messages = [message for _ in range(5) if (message := heard.get_message(timeout=1.0))]
     told = on_stream(redis)
     assert [json.loads(one["data"]) for one in messages if one["type"] == "message"] == told
     assert sorted(one["wooCommerceId"] for one in told) == new
     listener = Listener(runtime.pool, redis, runtime.wake_up)
     assert (listener.tick(), refused_counts(redis)) == (3, {})  # ours are passed over, and are no mistake of anybody's
-    listener.forget()
+    listener.disconnect()
     ids: dict[int, UUID] = dict(
         root_conn.execute("SELECT wc_order_id, id FROM orders WHERE store_id = %s", (store_id,)).fetchall()
     )
@@ -69,7 +69,7 @@ def test_orders_that_wait_for_the_merchant_are_told_of_once(
     shop.touch_order(new[0], status="processing")
     shop.touch_order(unpaid, status="processing")  # paid now
     pull_orders(runtime, store_id)
-    assert announce_orders(runtime.pool, runtime.wake_up) == 1
+    assert publish_orders(runtime.pool, runtime.wake_up) == 1
     assert [one["wooCommerceId"] for one in on_stream(redis)[3:]] == [unpaid]
 
 
@@ -79,10 +79,10 @@ def test_what_redis_did_not_take_waits_for_it(
     shop.add_order(NOW - timedelta(hours=1), status="processing")
     pull_orders(runtime, store_id)
     redis.set(STREAM, "no stream at all")
-    assert announce_orders(runtime.pool, runtime.wake_up) == 0
+    assert publish_orders(runtime.pool, runtime.wake_up) == 0
     redis.delete(STREAM)
     runtime.wake_up.closed_until = 0.0
-    assert announce_orders(runtime.pool, runtime.wake_up) == 1
+    assert publish_orders(runtime.pool, runtime.wake_up) == 1
     assert len(on_stream(redis)) == 1
 
 

@@ -21,15 +21,15 @@ from tests.conftest import Database
 from tests.fakes.woocommerce import FakeWooCommerce
 from tests.support.outbound import connect_shop, make_erp_product, put_products, statuses, with_key
 from workers.core.runtime import Runtime
-from workers.outbound.scheduled_tasks import Upkeep, next_run, run_task
+from workers.outbound.scheduled_tasks import ScheduledTasks, next_run, run_task
 from workers.outbound.sending.push_store import push_store
 
 PUSH_QUEUE = "rq:queue:push"
 
 
 @pytest.fixture
-def upkeep(runtime: Runtime) -> Upkeep:
-    return Upkeep(runtime.settings, runtime.pool, runtime.wake_up)
+def tasks(runtime: Runtime) -> ScheduledTasks:
+    return ScheduledTasks(runtime.settings, runtime.pool, runtime.wake_up)
 
 
 @pytest.fixture
@@ -39,27 +39,27 @@ def connected_store(root_conn: Connection, store_id: UUID, connected_shop: FakeW
 
 
 def test_a_lost_wake_up_is_made_up_for_and_not_multiplied(
-    upkeep: Upkeep, runtime: Runtime, connected_store: UUID, redis: Redis
+    tasks: ScheduledTasks, runtime: Runtime, connected_store: UUID, redis: Redis
 ) -> None:
     put_products(runtime, connected_store, [make_erp_product()])
     for _ in range(3):
-        upkeep.tick()
+        tasks.tick()
     assert redis.llen(PUSH_QUEUE) == 1
 
 
 def test_a_store_in_a_workers_hands_is_left_alone(
-    upkeep: Upkeep, runtime: Runtime, connected_store: UUID, redis: Redis, root_conn: Connection
+    tasks: ScheduledTasks, runtime: Runtime, connected_store: UUID, redis: Redis, root_conn: Connection
 ) -> None:
     put_products(runtime, connected_store, [make_erp_product()])
     root_conn.execute(
         "INSERT INTO wc_push_leases VALUES (%s, gen_random_uuid(), now() + interval '1 minute')", (connected_store,)
     )
-    upkeep.tick()
+    tasks.tick()
     assert redis.llen(PUSH_QUEUE) == 0
 
 
 def test_each_tick_of_a_schedule_is_had_once(
-    upkeep: Upkeep, runtime: Runtime, connected_store: UUID, root_conn: Connection
+    tasks: ScheduledTasks, runtime: Runtime, connected_store: UUID, root_conn: Connection
 ) -> None:
     put_products(runtime, connected_store, [make_erp_product() for _ in range(3)])
     assert run_task(runtime.pool, connected_store, "full") == []  # the first sight of a store only plans
@@ -67,7 +67,7 @@ def test_each_tick_of_a_schedule_is_had_once(
     assert root_conn.execute(count, (connected_store,)).fetchone() == (0,)
     root_conn.execute("UPDATE wc_schedules SET next_run_at = now() - interval '3 days'")
     for _ in range(3):
-        upkeep.tick()
+        tasks.tick()
     assert root_conn.execute(count, (connected_store,)).fetchone() == (1,)
 
 
@@ -97,7 +97,7 @@ def test_a_store_that_is_locked_holds_up_no_other(
             root_conn.execute("INSERT INTO wc_schedules VALUES (%s, 'retry', now() - interval '1 s')", (one,))
         with tenant(conn, store_id):
             lock_items(conn, store_id)
-            Upkeep(runtime.settings, pool, runtime.wake_up).tick()
+            ScheduledTasks(runtime.settings, pool, runtime.wake_up).tick()
     due = "SELECT store_id FROM wc_schedules WHERE task = 'retry' AND next_run_at <= now() AND store_id = ANY (%s)"
     assert root_conn.execute(due, ([store_id, other_store.store_id],)).fetchall() == [(store_id,)]
 
@@ -169,12 +169,12 @@ def test_ticks_keep_to_the_clock(task: str, now: str, wanted: str) -> None:
 
 
 def test_ended_items_of_long_ago_are_pruned(
-    upkeep: Upkeep, runtime: Runtime, connected_store: UUID, root_conn: Connection
+    tasks: ScheduledTasks, runtime: Runtime, connected_store: UUID, root_conn: Connection
 ) -> None:
     put_products(runtime, connected_store, [make_erp_product() for _ in range(2)])
     root_conn.execute("UPDATE wc_sync_items SET created_at = now() - interval '40 days'")
     root_conn.execute(
         "UPDATE wc_sync_items SET status = 'completed' WHERE id = (SELECT min(id::text)::uuid FROM wc_sync_items)"
     )
-    upkeep.tick()
+    tasks.tick()
     assert statuses(root_conn, connected_store) == {"pending": 1}

@@ -1,7 +1,7 @@
-"""Listens for the ERP's events: on pub/sub, as specification 3 has it, and on a stream, which does not forget.
+"""Listens for the ERP's events: on pub/sub, as specification 3 describes, and on a stream, which keeps what it was told.
 
-A stream entry has the fields `event` (a channel's name) and `data` (JSON). It is acknowledged once its item is committed, so
-one that meets a dead listener or a database that is away is read again. Any number of listeners may run.
+A stream entry has the fields `event` (the name of a channel) and `data` (JSON). It is acknowledged once its item is committed,
+so an entry is read again if the listener died or the database was away. Any number of listeners may run.
 """
 
 from __future__ import annotations
@@ -30,8 +30,8 @@ from workers.outbound.intake.events import CHANNELS, Event, read_event, take_eve
 
 STREAM = "sluice:events"
 GROUP = "sluice"
-REFUSED = "sluice:events:refused"  # a hash of counts by reason; it may be emptied
-OURS = "woocommerce."  # events that we publish ourselves, for others
+REFUSED = "sluice:events:refused"  # a hash of counts by reason; it may be deleted
+OWN_PREFIX = "woocommerce."  # events that we publish ourselves, for others
 AT_ONCE = 500
 BLOCK_MILLISECONDS = 100
 CLAIM_IDLE_MILLISECONDS = 30_000
@@ -46,27 +46,27 @@ Entry = tuple[bytes, dict[bytes, bytes]]
 
 @dataclass(slots=True)
 class Listener:
-    """One listener: what it needs, and what it has read but not committed yet from pub/sub."""
+    """One listener. `uncommitted` are events of pub/sub, which nobody would send again."""
 
     pool: Pool
     redis: Redis
     wake_up: WakeUp
     name: str = field(default_factory=lambda: f"{socket.gethostname()}-{os.getpid()}")
-    heard: list[Event] = field(default_factory=list)
+    uncommitted: list[Event] = field(default_factory=list)
     pubsub: PubSub | None = None
     claimed_at: float = float("-inf")
 
     def tick(self) -> int:
-        """Take what is there, waiting a moment for it; returns how many events came.
+        """Take the events that are there, waiting a moment for new ones; returns how many came.
 
         Raises RedisError, psycopg.Error and PoolTimeout.
         """
         if self.pubsub is None:
             self.pubsub = self._subscribe()
-        return self._overheard(self.pubsub) + self._from_stream()
+        return self._take_from_channels(self.pubsub) + self._take_from_stream()
 
-    def forget(self) -> None:
-        """After a failure of Redis: subscribe anew."""
+    def disconnect(self) -> None:
+        """Drop the subscription; the next tick subscribes anew, as it must after a failure of Redis."""
         if self.pubsub is not None:
             self.pubsub.close()
         self.pubsub = None
@@ -81,30 +81,32 @@ class Listener:
         pubsub.subscribe(*CHANNELS)
         return pubsub
 
-    def _overheard(self, pubsub: PubSub) -> int:
-        """Messages of the channels. They are kept here until they are committed: nobody would say them again."""
+    def _take_from_channels(self, pubsub: PubSub) -> int:
         refused: Counter[str] = Counter()
-        before = len(self.heard)
-        while len(self.heard) < AT_ONCE and (message := pubsub.get_message(timeout=0)) is not None:
-            if message["type"] == "message":  # and no confirmation of a subscription
-                self._sort(_text(message["channel"]), message["data"], self.heard, refused)
-        came = len(self.heard) - before + refused.total()
+        before = len(self.uncommitted)
+        while len(self.uncommitted) < AT_ONCE and (message := pubsub.get_message(timeout=0)) is not None:
+            if message["type"] != "message":  # the confirmation of a subscription
+                continue
+            event = _read(_text(message["channel"]), message["data"])
+            if isinstance(event, Event):
+                self.uncommitted.append(event)
+            else:
+                refused[event] += 1
+        came = len(self.uncommitted) - before + refused.total()
         self._count(refused)
-        if self.heard:
-            self._count(_refusals(take_events(self.pool, self.wake_up, self.heard, "pubsub")))
-            self.heard.clear()
+        if self.uncommitted:
+            self._count(_refusals(take_events(self.pool, self.wake_up, self.uncommitted, "pubsub")))
+            self.uncommitted.clear()
         return came
 
-    def _from_stream(self) -> int:
-        entries = [*self._left_behind(), *self._new_entries()]
+    def _take_from_stream(self) -> int:
+        entries = [*self._abandoned_entries(), *self._new_entries()]
         if not entries:
             return 0
-        events: list[Event] = []
-        refused: Counter[str] = Counter()
-        for _, fields in entries:
-            name = _text(fields.get(b"event", b""))
-            if not name.startswith(OURS):
-                self._sort(name, fields.get(b"data", b""), events, refused)
+        told = [(_text(fields.get(b"event", b"")), fields.get(b"data", b"")) for _, fields in entries]
+        read = [_read(name, data) for name, data in told if not name.startswith(OWN_PREFIX)]
+        events = [event for event in read if isinstance(event, Event)]
+        refused = Counter(reason for reason in read if isinstance(reason, str))
         self._count(refused + _refusals(take_events(self.pool, self.wake_up, events, "stream")))
         self.redis.xack(STREAM, GROUP, *(entry_id for entry_id, _ in entries))
         return len(entries)
@@ -113,8 +115,8 @@ class Listener:
         found: Any = self.redis.xreadgroup(GROUP, self.name, {STREAM: ">"}, count=AT_ONCE, block=BLOCK_MILLISECONDS)
         return [(entry_id, fields or {}) for _, entries in found or [] for entry_id, fields in entries]
 
-    def _left_behind(self) -> list[Entry]:
-        """What a listener read and never acknowledged; also the time to drop what was done long ago."""
+    def _abandoned_entries(self) -> list[Entry]:
+        """What a listener read and never acknowledged, looked for now and then; old entries are dropped as often."""
         if time.monotonic() < self.claimed_at + CLAIM_EVERY_SECONDS:
             return []
         self.claimed_at = time.monotonic()
@@ -123,23 +125,16 @@ class Listener:
         return [(entry_id, fields) for entry_id, fields in found[1] if fields]
 
     def _trim(self) -> None:
-        """Drop entries of over a week ago, for whoever else reads the stream; never one that we have not acknowledged."""
-        week_ago = (int((time.time() - KEPT_DAYS * 86_400) * 1000), 0)
+        # Others may read the stream, too, so entries stay for KEPT_DAYS; one that is not acknowledged stays longer.
+        oldest_kept = (int((time.time() - KEPT_DAYS * 86_400) * 1000), 0)
         groups: Any = self.redis.xinfo_groups(STREAM)
         [ours] = [group for group in groups if group["name"] == GROUP.encode()]
         pending: Any = self.redis.xpending(STREAM, GROUP)
-        first, count = min(week_ago, _place(pending["min"] or ours["last-delivered-id"]))
-        self.redis.xtrim(STREAM, minid=f"{first}-{count}", approximate=True)
-
-    def _sort(self, name: str, data: Any, events: list[Event], refused: Counter[str]) -> None:
-        event = _read(name, data)
-        if isinstance(event, Event):
-            events.append(event)
-        else:
-            refused[event] += 1
+        milliseconds, _, number = (pending["min"] or ours["last-delivered-id"]).partition(b"-")
+        first = min(oldest_kept, (int(milliseconds), int(number)))
+        self.redis.xtrim(STREAM, minid=f"{first[0]}-{first[1]}", approximate=True)
 
     def _count(self, refused: Counter[str]) -> None:
-        """Unknown and malformed events cost nobody anything, but are not passed over in silence."""
         if not refused:
             return
         log.warning("events_refused", **refused)
@@ -160,24 +155,18 @@ def _refusals(counts: Counter[str]) -> Counter[str]:
     return Counter({reason: count for reason, count in counts.items() if reason != "accepted"})
 
 
-def _place(entry_id: bytes) -> tuple[int, int]:
-    """An entry's place in the stream: its milliseconds, and its number within them."""
-    milliseconds, _, number = entry_id.partition(b"-")
-    return int(milliseconds), int(number)
-
-
 def _text(value: Any) -> str:
     return value.decode("utf-8", "replace") if isinstance(value, bytes) else str(value)
 
 
 def refused_counts(redis: Redis) -> dict[str, int]:
-    """How many events were refused, by reason, since Redis was last emptied. Raises RedisError."""
+    """How many events were refused, by reason, since the counts were last deleted. Raises RedisError."""
     counts: Iterable[tuple[Any, Any]] = redis.hgetall(REFUSED).items()
     return {_text(reason): int(count) for reason, count in counts}
 
 
 def run_listener(settings: Settings, database_url: str, redis_url: str, stop: threading.Event) -> None:
-    """Listen until `stop` is set. While a server is away nothing is lost but what pub/sub forgets by its nature."""
+    """Listen until `stop` is set. While a server is away, only messages of pub/sub are lost."""
     pool = open_pool(database_url, 2, "listener", 10.0, settings.prepare_threshold)
     redis = connect(redis_url, REDIS_TIMEOUT_SECONDS)
     listener = Listener(pool, redis, WakeUp(connect(redis_url)))
@@ -187,7 +176,7 @@ def run_listener(settings: Settings, database_url: str, redis_url: str, stop: th
             _tick_safely(listener, stop)
             beat(settings.data_dir, "listener")
     finally:
-        listener.forget()
+        listener.disconnect()
         pool.close()
     log.info("listener_stopped")
 
@@ -197,11 +186,12 @@ def _tick_safely(listener: Listener, stop: threading.Event) -> None:
         listener.tick()
     except RedisError as error:
         log.warning("redis_unavailable", error=type(error).__name__)
-        listener.forget()
+        listener.disconnect()
         stop.wait(REST_SECONDS)
     except Exception as error:
         if not is_retryable(error):
             raise
         log.warning("events_postponed", **safe_facts(error))
+        # The entries of this tick are not acknowledged: look for them again after a rest.
         listener.claimed_at = time.monotonic() - CLAIM_EVERY_SECONDS + REST_SECONDS
         stop.wait(REST_SECONDS)
