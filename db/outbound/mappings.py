@@ -30,7 +30,7 @@ class Sent:
 
 
 @dataclass(frozen=True, slots=True)
-class Mapping:
+class ProductMapping:
     """A mapping to be written. `status`: synced, or adopted where the shop had the product before we sent anything.
 
     `id` serves where the product had no mapping.
@@ -62,7 +62,7 @@ def get_mappings(conn: Connection, store_id: UUID, product_ids: Sequence[UUID]) 
     return {row[0]: Sent(*row[1:]) for row in rows}
 
 
-def save_mappings(conn: Connection, store_id: UUID, mappings: Sequence[Mapping]) -> None:
+def save_mappings(conn: Connection, store_id: UUID, mappings: Sequence[ProductMapping]) -> None:
     """Upsert; the hashes are added to those of field groups that were sent before."""
     if not mappings:
         return

@@ -100,7 +100,10 @@ class Listener:
         return came
 
     def _take_from_stream(self) -> int:
-        entries = [*self._abandoned_entries(), *self._new_entries()]
+        abandoned = self._abandoned_entries()
+        found: Any = self.redis.xreadgroup(GROUP, self.name, {STREAM: ">"}, count=AT_ONCE, block=BLOCK_MILLISECONDS)
+        new: list[Entry] = [(entry_id, fields or {}) for _, some in found or [] for entry_id, fields in some]
+        entries = [*abandoned, *new]
         if not entries:
             return 0
         told = [(_text(fields.get(b"event", b"")), fields.get(b"data", b"")) for _, fields in entries]
@@ -110,10 +113,6 @@ class Listener:
         self._count(refused + _refusals(take_events(self.pool, self.wake_up, events, "stream")))
         self.redis.xack(STREAM, GROUP, *(entry_id for entry_id, _ in entries))
         return len(entries)
-
-    def _new_entries(self) -> list[Entry]:
-        found: Any = self.redis.xreadgroup(GROUP, self.name, {STREAM: ">"}, count=AT_ONCE, block=BLOCK_MILLISECONDS)
-        return [(entry_id, fields or {}) for _, entries in found or [] for entry_id, fields in entries]
 
     def _abandoned_entries(self) -> list[Entry]:
         """What a listener read and never acknowledged, looked for now and then; old entries are dropped as often."""

@@ -15,7 +15,7 @@ from decimal import Decimal
 from typing import Any, TypedDict
 from uuid import UUID
 
-from schemas.platforms.woocommerce.orders import Line, WooOrder, refunded_total
+from schemas.platforms.woocommerce.orders import WooOrder, refunded_total
 from schemas.records.shop import ErpProduct
 
 Payload = dict[str, Any]
@@ -153,17 +153,16 @@ def from_woocommerce_order(order: WooOrder) -> PulledOrder:
         "customerId": order.customer_id,
         "createdAt": order.date_created_gmt.isoformat(),
         "modifiedAt": None if order.date_modified_gmt is None else order.date_modified_gmt.isoformat(),
-        "items": [_pulled_item(line) for line in order.line_items or ()],
-    }
-
-
-def _pulled_item(line: Line) -> PulledItem:
-    return {
-        "wooCommerceProductId": line.product_id,
-        "sku": line.sku,
-        "name": line.name or "",
-        "quantity": price_text(line.quantity),
-        "total": price_text(line.total),
+        "items": [
+            {
+                "wooCommerceProductId": line.product_id,
+                "sku": line.sku,
+                "name": line.name or "",
+                "quantity": price_text(line.quantity),
+                "total": price_text(line.total),
+            }
+            for line in order.line_items or ()
+        ],
     }
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from uuid import UUID
@@ -13,9 +13,15 @@ from app.settings.logs import get_logger
 from db.core.pool import Pool
 from db.core.tenancy import tenant
 from db.outbound.batches import count_ended_items
-from db.outbound.item_claims import Spent, complete_items, fail_items, holds_claim, return_items
+from db.outbound.item_claims import complete_items, fail_items, holds_claim, return_items
 from db.outbound.items import Origin, lock_items
-from db.outbound.mappings import Mapping, delete_mappings, get_owners, mark_mappings_failed, save_mappings
+from db.outbound.mappings import (
+    ProductMapping,
+    delete_mappings,
+    get_owners,
+    mark_mappings_failed,
+    save_mappings,
+)
 from db.outbound.push_leases import pause_store
 from workers.core.ids import new_id
 from workers.outbound.planning.results import Adopted, ClaimResult, Done, Refused, Result
@@ -44,14 +50,17 @@ def save_results(pool: Pool, store_id: UUID, claim: Claim, result: ClaimResult) 
         owners = get_owners(conn, store_id, result.wc_product_ids)
         result = replace(result, results=refuse_taken_products(result.results, owners))
         verdicts = decide_items(result.results, claim.id, result.spent, datetime.now(UTC))
-        _save_items(conn, store_id, claim.id, verdicts, result.spent)
+        completed = complete_items(conn, store_id, claim.id, verdicts.completed, result.spent)
+        failed = fail_items(conn, store_id, claim.id, verdicts.failed, result.spent)
+        superseded = return_items(conn, store_id, verdicts.returned, result.spent) if verdicts.returned else []
+        count_ended_items(conn, store_id, succeeded=[*completed, *superseded], failed=failed)
         _save_mappings(conn, store_id, result)
     return verdicts
 
 
 def _request_again(conn: Connection, store_id: UUID, claim: Claim, result: ClaimResult) -> None:
     # Another process has the items, and may have sent a newer state before this call's older one reached the shop.
-    # Sending both once more, changed or not, puts the newer one in place.
+    # Sending the current state once more, changed or not, puts the shop right.
     items = [*claim.category_items, *(item for task in claim.tasks for item in task.items)] if result.calls else []
     origin = Origin({"source": "late"}, force=True)
     request_products(conn, store_id, [(one.product_id, one.sync_type) for one in items if one.product_id], origin)
@@ -59,18 +68,11 @@ def _request_again(conn: Connection, store_id: UUID, claim: Claim, result: Claim
     log.warning("answer_too_late", items=len(items))
 
 
-def _save_items(conn: Connection, store_id: UUID, claim_id: UUID, verdicts: Verdicts, spent: Spent) -> None:
-    completed = complete_items(conn, store_id, claim_id, verdicts.completed, spent)
-    failed = fail_items(conn, store_id, claim_id, verdicts.failed, spent)
-    superseded = return_items(conn, store_id, verdicts.returned, spent) if verdicts.returned else []
-    count_ended_items(conn, store_id, succeeded=[*completed, *superseded], failed=failed)
-
-
 def _save_mappings(conn: Connection, store_id: UUID, result: ClaimResult) -> None:
     deleted = [(_product_id(one), one.deleted_wc_id) for one in result.refused if one.deleted_wc_id is not None]
     delete_mappings(conn, store_id, deleted)
     mappings = [
-        Mapping(new_id(), _product_id(one), "adopted" if isinstance(one, Adopted) else "synced", one.sent)
+        ProductMapping(new_id(), _product_id(one), "adopted" if isinstance(one, Adopted) else "synced", one.sent)
         for one in result.results
         if isinstance(one, Done | Adopted) and one.sent is not None
     ]
@@ -83,23 +85,23 @@ def _save_mappings(conn: Connection, store_id: UUID, result: ClaimResult) -> Non
     mark_mappings_failed(conn, store_id, sorted(failed.items()))
 
 
-def refuse_taken_products(results: Sequence[Result], owners: dict[int, UUID]) -> list[Result]:
-    """Refuse to map a product of the shop to a second product of the ERP. `owners`: the mappings of these products so far."""
-    owners = dict(owners)
+def refuse_taken_products(results: Sequence[Result], owners: Mapping[int, UUID]) -> list[Result]:
+    """Refuse to map a product of the shop to a second product of the ERP. `owners`: who has these products so far."""
+    taken = dict(owners)
     kept: list[Result] = []
     for result in results:
         if isinstance(result, Done | Adopted) and result.sent is not None:
             product_id = _product_id(result)
-            if owners.setdefault(result.sent.wc_product_id, product_id) != product_id:
-                result = _without_mapping(result)
-        kept.append(result)
+            if taken.setdefault(result.sent.wc_product_id, product_id) == product_id:
+                kept.append(result)
+            elif isinstance(result, Done):  # the shop has taken the write
+                kept.append(replace(result, sent=None))
+            else:
+                error = WooCommerceApiError(errors.DUPLICATE_SKU, status=400, retryable=False)
+                kept.append(Refused(result.items, error))
+        else:
+            kept.append(result)
     return kept
-
-
-def _without_mapping(result: Done | Adopted) -> Result:
-    if isinstance(result, Done):  # the shop has taken the write
-        return replace(result, sent=None)
-    return Refused(result.items, WooCommerceApiError(errors.DUPLICATE_SKU, status=400, retryable=False))
 
 
 def _product_id(result: Result) -> UUID:

@@ -10,7 +10,7 @@ from workers.outbound.planning.results import Refused, Requeued, Result
 from workers.outbound.sending.shop_connection import ShopCalls
 from workers.platforms.common.interface import PlatformError
 from workers.platforms.woocommerce import errors
-from workers.platforms.woocommerce.client import BatchAnswer, BatchItem, WooCommerceClient
+from workers.platforms.woocommerce.client import BatchItem
 from workers.platforms.woocommerce.errors import ValidationError, WooCommerceApiError
 
 log = get_logger(__name__)
@@ -28,25 +28,17 @@ def send_products(calls: ShopCalls, writes: Sequence[ProductWrite]) -> list[Resu
         return []
     creates = [write for write in writes if write.task.sent is None]
     updates = [write for write in writes if write.task.sent is not None]
+    created = [write.payload for write in creates]
+    updated = [{"id": write.task.sent.wc_product_id, **write.payload} for write in updates if write.task.sent]
     try:
-        answer = calls.call(lambda shop: _call_batch(shop, creates, updates))
+        answer = calls.call(lambda shop: shop.batch_update_products(created, updated))
     except PlatformError as error:
         if error.code not in SPLIT_AFTER or len(writes) == 1:
             return [Refused(write.task.items, error) for write in writes]
         log.warning("call_split", code=error.code, products=len(writes))
         return [*send_products(calls, writes[::2]), *send_products(calls, writes[1::2])]
-    created = [_result(*pair) for pair in zip(creates, answer.created, strict=True)]
-    updated = [_result(*pair) for pair in zip(updates, answer.updated, strict=True)]
-    return [*created, *updated]
-
-
-def _call_batch(
-    shop: WooCommerceClient, creates: Sequence[ProductWrite], updates: Sequence[ProductWrite]
-) -> BatchAnswer:
-    return shop.batch_update_products(
-        [write.payload for write in creates],
-        [{"id": write.task.sent.wc_product_id, **write.payload} for write in updates if write.task.sent is not None],
-    )
+    answers = zip([*creates, *updates], [*answer.created, *answer.updated], strict=True)
+    return [_result(write, item) for write, item in answers]
 
 
 def _result(write: ProductWrite, answer: BatchItem) -> Result:
