@@ -35,7 +35,7 @@ def add(redis: Redis, event: str, **data: str) -> None:
     redis.xadd(STREAM, {"event": event, "data": json.dumps(data)})
 
 
-def test_both_ways_in_lead_to_items(listener: Listener, redis: Redis, root_conn: Connection, store_id: UUID) -> None:
+def test_channels_and_stream_both_create_items(listener: Listener, redis: Redis, root_conn: Connection, store_id: UUID) -> None:
     product = {"storeId": str(store_id), "productId": str(uuid4())}
     redis.publish("pricing.price_changed", json.dumps(product))
     redis.publish("product.image_added", json.dumps(product))
@@ -46,7 +46,7 @@ def test_both_ways_in_lead_to_items(listener: Listener, redis: Redis, root_conn:
     assert redis.xpending(STREAM, GROUP)["pending"] == 0
 
 
-def test_malformed_events_are_counted_and_passed_over(
+def test_malformed_events_are_counted_and_skipped(
     listener: Listener, redis: Redis, root_conn: Connection, store_id: UUID
 ) -> None:
     product = {"storeId": str(store_id), "productId": str(uuid4())}
@@ -68,7 +68,7 @@ def test_malformed_events_are_counted_and_passed_over(
     }
 
 
-def test_what_a_dead_listener_had_read_is_read_by_another(
+def test_entries_of_a_dead_listener_are_read_again(
     listener: Listener, redis: Redis, root_conn: Connection, store_id: UUID
 ) -> None:
     add(redis, "product.updated", storeId=str(store_id), productId=str(uuid4()))
@@ -80,7 +80,7 @@ def test_what_a_dead_listener_had_read_is_read_by_another(
     assert asked(root_conn, store_id) == [("product", 1)]
 
 
-def test_what_waited_for_longer_than_a_week_is_read_before_it_is_dropped(
+def test_old_entries_are_read_before_they_are_trimmed(
     listener: Listener, redis: Redis, root_conn: Connection, store_id: UUID
 ) -> None:
     with redis.pipeline() as pipe:
@@ -100,7 +100,7 @@ def test_what_waited_for_longer_than_a_week_is_read_before_it_is_dropped(
     assert redis.xlen(STREAM) < 250 and len(asked(root_conn, store_id)) == 250
 
 
-def test_a_redis_that_was_emptied_is_subscribed_to_anew(
+def test_the_listener_resubscribes_after_a_flush(
     listener: Listener, redis: Redis, root_conn: Connection, store_id: UUID
 ) -> None:
     redis.flushall()

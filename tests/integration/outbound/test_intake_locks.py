@@ -38,7 +38,7 @@ def claiming(
         assert intake.result().counts == {"updated": 1, "stale": 0}
 
 
-def test_a_product_changes_while_it_is_claimed_to_be_made(
+def test_a_product_intake_does_not_deadlock_a_claim(
     runtime: Runtime, conn: Connection, root_conn: Connection, store_id: UUID
 ) -> None:
     product = make_erp_product()
@@ -51,7 +51,7 @@ def test_a_product_changes_while_it_is_claimed_to_be_made(
         mark_create_begun(conn, store_id, [UUID(product["product_id"])])
 
 
-def test_a_category_changes_while_an_answer_about_it_is_recorded(
+def test_a_category_intake_does_not_deadlock_a_save(
     runtime: Runtime, conn: Connection, root_conn: Connection, store_id: UUID
 ) -> None:
     category = {"category_id": str(uuid4()), "name": "Widgets"}

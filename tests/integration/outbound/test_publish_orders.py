@@ -42,7 +42,7 @@ def on_stream(redis: Redis) -> list[dict[str, Any]]:
     return [json.loads(fields[b"data"]) for _, fields in entries if fields[b"event"] == ORDER_RECEIVED.encode()]
 
 
-def test_orders_that_wait_for_the_merchant_are_told_of_once(
+def test_processing_orders_are_published_once(
     runtime: Runtime, store_id: UUID, shop: FakeWooCommerce, redis: Redis, root_conn: Connection
 ) -> None:
     new = [shop.add_order(NOW - timedelta(hours=n), status="processing")["id"] for n in range(1, 4)]
@@ -73,7 +73,7 @@ def test_orders_that_wait_for_the_merchant_are_told_of_once(
     assert [one["wooCommerceId"] for one in on_stream(redis)[3:]] == [unpaid]
 
 
-def test_what_redis_did_not_take_waits_for_it(
+def test_orders_wait_while_redis_refuses_them(
     runtime: Runtime, store_id: UUID, shop: FakeWooCommerce, redis: Redis
 ) -> None:
     shop.add_order(NOW - timedelta(hours=1), status="processing")
@@ -86,5 +86,5 @@ def test_what_redis_did_not_take_waits_for_it(
     assert len(on_stream(redis)) == 1
 
 
-def test_nobody_takes_it_for_an_event_of_the_erp() -> None:
+def test_the_published_event_is_not_an_erp_event() -> None:
     assert ORDER_RECEIVED not in CHANNELS

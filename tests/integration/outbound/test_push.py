@@ -50,7 +50,7 @@ def open_connection(runtime: Runtime, store_id: UUID) -> ShopConnection:
     return ShopConnection(open_store_client(runtime.settings, runtime.pool, store_id), float("inf"))
 
 
-def test_new_products_go_out_together(
+def test_new_products_are_sent_together(
     pushing: Runtime, root_conn: Connection, store_id: UUID, shop: FakeWooCommerce
 ) -> None:
     products = [make_erp_product() for _ in range(250)]
@@ -76,7 +76,7 @@ def test_an_unchanged_product_is_not_sent(
     assert statuses(root_conn, store_id) == {"completed": 6}
 
 
-def test_several_changes_of_a_product_become_one_call_with_their_fields_alone(
+def test_changes_of_a_product_are_sent_in_one_call(
     pushing: Runtime, root_conn: Connection, store_id: UUID, shop: FakeWooCommerce
 ) -> None:
     product = make_erp_product()
@@ -92,7 +92,7 @@ def test_several_changes_of_a_product_become_one_call_with_their_fields_alone(
     assert statuses(root_conn, store_id) == {"completed": 3}
 
 
-def test_priority_is_exact_then_age(pushing: Runtime, root_conn: Connection, store_id: UUID, conn: Connection) -> None:
+def test_claims_go_by_priority_then_age(pushing: Runtime, root_conn: Connection, store_id: UUID, conn: Connection) -> None:
     products = [make_erp_product() for _ in range(10)]
     put_products(pushing, store_id, products)
     push(pushing, store_id)
@@ -119,7 +119,7 @@ def test_priority_is_exact_then_age(pushing: Runtime, root_conn: Connection, sto
     ]
 
 
-def test_a_batch_with_failing_items_fails_those_alone(
+def test_failing_products_of_a_call_fail_alone(
     pushing: Runtime, root_conn: Connection, store_id: UUID, shop: FakeWooCommerce
 ) -> None:
     good = [make_erp_product() for _ in range(93)]
@@ -136,7 +136,7 @@ def test_a_batch_with_failing_items_fails_those_alone(
     assert root_conn.execute(query, (store_id,)).fetchall() == [("SKU_IN_TRASH", False, 1)]
 
 
-def test_a_product_that_the_shop_has_already_is_adopted(
+def test_a_product_already_in_the_shop_is_adopted(
     pushing: Runtime, root_conn: Connection, store_id: UUID, shop: FakeWooCommerce
 ) -> None:
     theirs = shop.add_product(name="Old name", sku="KNOWN-1", regular_price="18", manage_stock=True, stock_quantity=1)
@@ -148,7 +148,7 @@ def test_a_product_that_the_shop_has_already_is_adopted(
     assert statuses(root_conn, store_id) == {"completed": 2}
 
 
-def test_two_products_of_the_erp_with_one_sku_do_not_share_the_shops(
+def test_a_duplicate_sku_fails_the_second_product(
     pushing: Runtime, root_conn: Connection, store_id: UUID, shop: FakeWooCommerce
 ) -> None:
     put_products(pushing, store_id, [make_erp_product(sku="TWIN"), make_erp_product(sku="TWIN")])
@@ -158,7 +158,7 @@ def test_two_products_of_the_erp_with_one_sku_do_not_share_the_shops(
     assert root_conn.execute(query, (store_id,)).fetchone() == ("DUPLICATE_SKU",)
 
 
-def test_a_product_deleted_in_the_shop_is_made_anew(
+def test_a_product_deleted_in_the_shop_is_created_again(
     pushing: Runtime, root_conn: Connection, store_id: UUID, shop: FakeWooCommerce
 ) -> None:
     product = make_erp_product()
@@ -176,7 +176,7 @@ def test_a_product_deleted_in_the_shop_is_made_anew(
     assert statuses(root_conn, store_id) == {"completed": 2}
 
 
-def test_a_rate_limit_is_obeyed_and_spends_no_attempt(
+def test_a_rate_limit_pauses_and_spends_no_attempt(
     pushing: Runtime, root_conn: Connection, store_id: UUID, shop: FakeWooCommerce
 ) -> None:
     put_products(pushing, store_id, [make_erp_product()])
@@ -192,7 +192,7 @@ def test_a_rate_limit_is_obeyed_and_spends_no_attempt(
 
 
 @pytest.mark.parametrize("kind", ["maintenance", "drop", "html", "database_down", "crash"])
-def test_a_passing_failure_is_tried_three_times_with_growing_delays(
+def test_a_passing_failure_is_retried_three_times(
     pushing: Runtime, root_conn: Connection, store_id: UUID, shop: FakeWooCommerce, kind: str
 ) -> None:
     put_products(pushing, store_id, [make_erp_product()])
@@ -208,7 +208,7 @@ def test_a_passing_failure_is_tried_three_times_with_growing_delays(
     assert seen[2] is not None and (seen[2][0], seen[2][1], seen[2][3]) == ("failed", 3, True)
 
 
-def test_a_product_that_was_made_though_its_answer_was_lost_is_not_made_again(
+def test_a_create_with_a_lost_answer_is_not_repeated(
     pushing: Runtime, root_conn: Connection, store_id: UUID, shop: FakeWooCommerce
 ) -> None:
     product = make_erp_product()
@@ -221,7 +221,7 @@ def test_a_product_that_was_made_though_its_answer_was_lost_is_not_made_again(
     assert [one["sku"] for one in shop.state.products.values()] == [product["sku"]]
 
 
-def test_a_call_that_the_shop_finishes_after_we_looked_is_no_duplicate_of_ours(
+def test_a_create_finished_after_the_lookup_is_adopted(
     pushing: Runtime, root_conn: Connection, store_id: UUID, shop: FakeWooCommerce
 ) -> None:
     """It was given up, the look-up found nothing yet, and the next create meets what it made."""
@@ -241,7 +241,7 @@ def test_a_call_that_the_shop_finishes_after_we_looked_is_no_duplicate_of_ours(
     assert len(shop.state.products) == 1
 
 
-def test_one_product_that_crashes_the_shop_does_not_take_the_others_along(
+def test_a_crashing_product_does_not_fail_the_others(
     pushing: Runtime, root_conn: Connection, store_id: UUID, shop: FakeWooCommerce
 ) -> None:
     put_products(pushing, store_id, [make_erp_product() for _ in range(8)])
@@ -251,7 +251,7 @@ def test_one_product_that_crashes_the_shop_does_not_take_the_others_along(
     assert statuses(root_conn, store_id) == {"completed": 8}
 
 
-def test_what_a_killed_worker_had_in_hand_is_sent_once(
+def test_items_of_a_killed_worker_are_sent_once(
     pushing: Runtime, root_conn: Connection, conn: Connection, store_id: UUID, shop: FakeWooCommerce
 ) -> None:
     """It died between the shop's answer and its record: the shop has the products, and nobody knows."""
@@ -272,7 +272,7 @@ def test_what_a_killed_worker_had_in_hand_is_sent_once(
     assert sorted(one["sku"] for one in shop.state.products.values()) == sorted(one["sku"] for one in products)
 
 
-def test_a_run_counts_a_product_once_though_its_item_was_superseded_in_hand(
+def test_a_run_counts_a_superseded_item_once(
     pushing: Runtime, root_conn: Connection, conn: Connection, store_id: UUID
 ) -> None:
     product = make_erp_product()
@@ -292,7 +292,7 @@ def test_a_run_counts_a_product_once_though_its_item_was_superseded_in_hand(
     assert (batch.status, batch.total_items, batch.success_count) == ("completed", 1, 1)
 
 
-def test_a_late_answer_of_one_that_lost_its_lease_ends_nothing(
+def test_results_after_a_lost_lease_are_not_saved(
     pushing: Runtime, root_conn: Connection, conn: Connection, store_id: UUID
 ) -> None:
     put_products(pushing, store_id, [make_erp_product()])
@@ -308,7 +308,7 @@ def test_a_late_answer_of_one_that_lost_its_lease_ends_nothing(
     assert statuses(root_conn, store_id) == {"completed": 1}
 
 
-def test_a_price_that_changes_back_while_nobody_knows_what_the_shop_has_is_sent(
+def test_a_price_changed_back_after_a_lost_call_is_sent(
     pushing: Runtime, root_conn: Connection, conn: Connection, store_id: UUID, shop: FakeWooCommerce
 ) -> None:
     """The call between was made and never recorded: by its worker's death, then by an answer that was lost each time."""
@@ -338,7 +338,7 @@ def test_a_price_that_changes_back_while_nobody_knows_what_the_shop_has_is_sent(
     assert [one["regular_price"] for one in shop.state.products.values()] == ["10"]
 
 
-def test_an_older_state_that_reached_the_shop_late_is_put_right(
+def test_an_older_state_sent_late_is_overwritten(
     pushing: Runtime, root_conn: Connection, conn: Connection, store_id: UUID, shop: FakeWooCommerce
 ) -> None:
     """It stood still between its claim and its call, and lost its lease; the newer price went out meanwhile."""
@@ -362,7 +362,7 @@ def test_an_older_state_that_reached_the_shop_late_is_put_right(
     assert [one["regular_price"] for one in shop.state.products.values()] == ["21"]
 
 
-def test_two_stores_with_the_same_products_are_never_mixed(
+def test_stores_with_the_same_products_stay_separate(
     pushing: Runtime,
     root_conn: Connection,
     conn: Connection,
@@ -383,7 +383,7 @@ def test_two_stores_with_the_same_products_are_never_mixed(
     assert (ours["regular_price"], theirs["regular_price"]) == ("19.9", "99")
 
 
-def test_categories_go_first_and_a_known_one_is_adopted(
+def test_a_new_category_is_sent_before_its_products(
     pushing: Runtime, root_conn: Connection, store_id: UUID, shop: FakeWooCommerce
 ) -> None:
     top, below = str(uuid4()), str(uuid4())
@@ -404,7 +404,7 @@ def test_categories_go_first_and_a_known_one_is_adopted(
     assert made is not None and [one["id"] for one in made["categories"]] == [names["Lamps"]["id"]]
 
 
-def test_a_manual_offer_of_the_shop_stays_where_it_may(
+def test_a_manual_offer_stays_if_the_product_allows_it(
     pushing: Runtime, root_conn: Connection, store_id: UUID, shop: FakeWooCommerce
 ) -> None:
     products = [make_erp_product(allow_manual_woocommerce_offers=allowed) for allowed in (True, False)]
@@ -438,7 +438,7 @@ def test_too_many_price_changes_are_held_until_approved(
     assert statuses(root_conn, store_id) == {"completed": 32}
 
 
-def test_an_approval_does_not_cover_what_comes_after_it(
+def test_an_approval_does_not_cover_later_changes(
     pushing: Runtime, conn: Connection, store_id: UUID, shop: FakeWooCommerce
 ) -> None:
     product = make_erp_product()
@@ -455,7 +455,7 @@ def test_an_approval_does_not_cover_what_comes_after_it(
 
 
 @pytest.mark.parametrize("kind", ["maintenance", "error_page", "html", "php_warning", "database_down", "drop"])
-def test_a_shop_that_stumbles_gets_each_product_once(
+def test_a_failing_shop_gets_each_product_once(
     pushing: Runtime, root_conn: Connection, store_id: UUID, shop: FakeWooCommerce, kind: str
 ) -> None:
     products = [make_erp_product() for _ in range(3)]
@@ -468,7 +468,7 @@ def test_a_shop_that_stumbles_gets_each_product_once(
     assert sorted(one["sku"] for one in shop.state.products.values()) == sorted(one["sku"] for one in products)
 
 
-def test_plain_permalinks_are_told_and_nothing_is_written(
+def test_plain_permalinks_fail_and_nothing_is_written(
     pushing: Runtime, root_conn: Connection, store_id: UUID, shop: FakeWooCommerce
 ) -> None:
     shop.configure(plain_permalinks=True)
@@ -478,7 +478,7 @@ def test_plain_permalinks_are_told_and_nothing_is_written(
     assert (told.fetchone(), shop.state.products) == (("PLAIN_PERMALINKS", False), {})
 
 
-def test_redis_is_told_what_was_sent(pushing: Runtime, redis: Redis, store_id: UUID, shop: FakeWooCommerce) -> None:
+def test_results_are_cached_in_redis(pushing: Runtime, redis: Redis, store_id: UUID, shop: FakeWooCommerce) -> None:
     """Under the specification's keys, with the store before the product."""
     product = make_erp_product()
     put_products(pushing, store_id, [product])
@@ -490,7 +490,7 @@ def test_redis_is_told_what_was_sent(pushing: Runtime, redis: Redis, store_id: U
     assert all(0 < redis.ttl(key) <= 24 * 3600 for key in keys.values())
 
 
-def test_what_a_person_rejects_stays_as_it_was_until_the_erp_says_something_else(
+def test_a_rejected_price_stays_until_the_erp_changes_it(
     pushing: Runtime, root_conn: Connection, conn: Connection, store_id: UUID, shop: FakeWooCommerce
 ) -> None:
     products = [make_erp_product() for _ in range(12)]
@@ -515,7 +515,7 @@ def test_what_a_person_rejects_stays_as_it_was_until_the_erp_says_something_else
     assert sorted(one["regular_price"] for one in shop.state.products.values()) == ["19.9"] * 9 + ["20.1"] * 3
 
 
-def test_a_mistake_that_the_erp_takes_back_is_let_go_and_costs_no_call(
+def test_a_corrected_mistake_is_released_without_a_call(
     pushing: Runtime, root_conn: Connection, store_id: UUID, shop: FakeWooCommerce
 ) -> None:
     product = make_erp_product()

@@ -38,7 +38,7 @@ def connected_store(root_conn: Connection, store_id: UUID, connected_shop: FakeW
     return store_id
 
 
-def test_a_lost_wake_up_is_made_up_for_and_not_multiplied(
+def test_a_lost_wake_up_is_replaced_once(
     tasks: ScheduledTasks, runtime: Runtime, connected_store: UUID, redis: Redis
 ) -> None:
     put_products(runtime, connected_store, [make_erp_product()])
@@ -47,7 +47,7 @@ def test_a_lost_wake_up_is_made_up_for_and_not_multiplied(
     assert redis.llen(PUSH_QUEUE) == 1
 
 
-def test_a_store_in_a_workers_hands_is_left_alone(
+def test_a_store_with_a_lease_is_not_enqueued(
     tasks: ScheduledTasks, runtime: Runtime, connected_store: UUID, redis: Redis, root_conn: Connection
 ) -> None:
     put_products(runtime, connected_store, [make_erp_product()])
@@ -58,7 +58,7 @@ def test_a_store_in_a_workers_hands_is_left_alone(
     assert redis.llen(PUSH_QUEUE) == 0
 
 
-def test_each_tick_of_a_schedule_is_had_once(
+def test_a_missed_schedule_runs_once(
     tasks: ScheduledTasks, runtime: Runtime, connected_store: UUID, root_conn: Connection
 ) -> None:
     put_products(runtime, connected_store, [make_erp_product() for _ in range(3)])
@@ -71,7 +71,7 @@ def test_each_tick_of_a_schedule_is_had_once(
     assert root_conn.execute(count, (connected_store,)).fetchone() == (1,)
 
 
-def test_nobody_waits_for_a_tick_that_another_has_in_hand(
+def test_a_task_locked_by_another_dispatcher_is_skipped(
     runtime: Runtime, connected_store: UUID, conn: Connection, root_conn: Connection
 ) -> None:
     root_conn.execute("INSERT INTO wc_schedules VALUES (%s, 'full', now() - interval '1 s')", (connected_store,))
@@ -82,7 +82,7 @@ def test_nobody_waits_for_a_tick_that_another_has_in_hand(
         assert not claim_task(root_conn, connected_store, "full", datetime.now(UTC))
 
 
-def test_a_store_that_is_locked_holds_up_no_other(
+def test_a_locked_store_does_not_delay_others(
     runtime: Runtime,
     database: Database,
     conn: Connection,
@@ -112,7 +112,7 @@ def impatient(database: Database) -> Iterator[Pool]:
         pool.close()
 
 
-def test_failed_items_are_tried_again_if_it_may_help_and_a_minute_has_passed(
+def test_retryable_items_are_retried_after_a_minute(
     runtime: Runtime, connected_store: UUID, root_conn: Connection
 ) -> None:
     put_products(runtime, connected_store, [make_erp_product() for _ in range(3)])
@@ -126,7 +126,7 @@ def test_failed_items_are_tried_again_if_it_may_help_and_a_minute_has_passed(
     assert statuses(root_conn, connected_store) == {"failed": 1, "pending": 2}
 
 
-def test_missed_deadlines_are_counted_by_what_took_the_time(
+def test_missed_deadlines_are_counted_by_cause(
     runtime: Runtime, conn: Connection, root_conn: Connection, store_id: UUID, connected_store: UUID
 ) -> None:
     """What metrics read: over all stores, counts only."""
@@ -163,12 +163,12 @@ def test_orders_are_pulled_on_schedule(runtime: Runtime, connected_store: UUID, 
         ("orders", "2026-03-01T03:04:59", "2026-03-01T03:05:00"),
     ],
 )
-def test_ticks_keep_to_the_clock(task: str, now: str, wanted: str) -> None:
+def test_scheduled_times_keep_to_the_clock(task: str, now: str, wanted: str) -> None:
     moment = datetime.fromisoformat(now).replace(tzinfo=UTC)
     assert next_run(task, moment) == datetime.fromisoformat(wanted).replace(tzinfo=UTC)
 
 
-def test_ended_items_of_long_ago_are_pruned(
+def test_old_ended_items_are_pruned(
     tasks: ScheduledTasks, runtime: Runtime, connected_store: UUID, root_conn: Connection
 ) -> None:
     put_products(runtime, connected_store, [make_erp_product() for _ in range(2)])

@@ -19,7 +19,7 @@ from workers.outbound.planning.priorities import CAUSES, PRIORITIES, SLA_SECONDS
 BEGAN = datetime(2026, 3, 1, tzinfo=UTC)
 
 
-def test_priorities_and_deadlines_are_the_specifications() -> None:
+def test_priorities_and_deadlines_match_the_specification() -> None:
     assert PRIORITIES == {"price": 1, "stock": 2, "product": 3, "category": 4, "image": 5}
     assert {kind: seconds / 60 for kind, seconds in SLA_SECONDS.items()} == {
         "price": 2,
@@ -30,13 +30,13 @@ def test_priorities_and_deadlines_are_the_specifications() -> None:
     }
 
 
-def test_delays_grow_and_never_undercut_what_the_shop_asked_for() -> None:
+def test_retry_delays_grow_and_respect_the_shop() -> None:
     assert [delay_after(attempt) for attempt in (1, 2, 3, 4)] == [2, 4, 8, 8]
     assert delay_after(1, 30) == 30 and delay_after(3, 1) == 8
 
 
 @given(st.floats(0, 500), st.floats(0, 500), st.floats(0, 500), st.floats(0.001, 2000))
-def test_a_breach_is_laid_to_what_took_longest(platform: float, backoff: float, validation: float, late: float) -> None:
+def test_a_breach_names_the_longest_cause(platform: float, backoff: float, validation: float, late: float) -> None:
     life = Life(BEGAN, BEGAN + timedelta(seconds=120), platform, backoff, validation)
     ended = life.due_at + timedelta(seconds=late)
     cause = breach_of(life, ended)
@@ -65,11 +65,11 @@ def change(before: str | None, after: str | None, **more: object) -> OpenChange:
     ("before", "after", "factor"),
     [("10", "20", 2), ("20", "10", 2), (None, "5", 1), ("10", "0", 10**9), ("1", None, 10**9)],
 )
-def test_how_far_a_price_moves(before: str | None, after: str | None, factor: int) -> None:
+def test_price_factor_of_a_change(before: str | None, after: str | None, factor: int) -> None:
     assert price_factor(change(before, after)) == factor
 
 
-def test_brakes_hold_what_trips_them_and_nothing_else() -> None:
+def test_brakes_hold_only_suspicious_changes() -> None:
     far, near = change("10", "100"), change("10", "11")
     decision = apply_brakes(Limits(), Catalogue(1000, 1000), [far, near])
     assert (decision.held, decision.reasons) == (frozenset({far.id}), ("price_factor",))
@@ -81,14 +81,14 @@ def test_brakes_hold_what_trips_them_and_nothing_else() -> None:
     assert apply_brakes(Limits(), Catalogue(100, 20), empty[:9]).reasons == ()
 
 
-def test_a_store_may_set_its_brakes_or_turn_them_off() -> None:
+def test_a_store_can_set_or_disable_its_brakes() -> None:
     assert read_limits(None) == Limits()
     assert read_limits({"enabled": False}) is None
     assert read_limits({"price_share": 0.5}) == Limits(price_share=Decimal("0.5"))
 
 
 @given(st.sets(st.sampled_from(FIELD_GROUPS)))
-def test_exactly_the_parts_that_differ_have_changed(different: set[str]) -> None:
+def test_exactly_the_differing_groups_have_changed(different: set[str]) -> None:
     ours = dict.fromkeys(FIELD_GROUPS, "a")
     sent = {group: "b" if group in different else "a" for group in FIELD_GROUPS}
     assert set(changed_groups(ours, sent)) == different
@@ -96,12 +96,12 @@ def test_exactly_the_parts_that_differ_have_changed(different: set[str]) -> None
 
 
 @given(st.text(), st.dictionaries(st.text(), st.text()))
-def test_no_event_does_harm(name: str, data: dict[str, str]) -> None:
+def test_any_unknown_event_is_refused_with_a_reason(name: str, data: dict[str, str]) -> None:
     assert isinstance(read_event(name, data), str)
 
 
 @pytest.mark.parametrize("channel", CHANNELS)
-def test_every_channel_of_the_specification_leads_to_a_change(channel: str) -> None:
+def test_every_channel_requests_a_change(channel: str) -> None:
     target = str(uuid4())
     event = read_event(channel, {"storeId": str(uuid4()), "productId": target, "categoryId": target})
     assert isinstance(event, Event) and event.target_id == UUID(target)
