@@ -1,4 +1,4 @@
-"""Which product of the shop is which of the ERP's, and what the shop last got from us."""
+"""Mappings: which product of the shop is which product of the ERP, and what the shop last got from us."""
 
 from __future__ import annotations
 
@@ -31,10 +31,7 @@ class Sent:
 
 @dataclass(frozen=True, slots=True)
 class ProductMapping:
-    """A mapping to be written. `status`: synced, or adopted where the shop had the product before we sent anything.
-
-    `id` serves where the product had no mapping.
-    """
+    """A mapping to save. `status`: synced, or adopted if the shop had the product before. `id` is used for a new mapping."""
 
     id: UUID
     product_id: UUID
@@ -44,7 +41,7 @@ class ProductMapping:
 
 @dataclass(frozen=True, slots=True)
 class MappingView:
-    """One mapping as its tenant may see it; without WooCommerce's id where the shop never got the product."""
+    """One mapping as its tenant may see it; without WooCommerce's id if the shop never got the product."""
 
     internal_product_id: UUID
     sku: str | None
@@ -86,23 +83,22 @@ def forget_sent_groups(conn: Connection, store_id: UUID, groups: Sequence[tuple[
 
 
 def get_owners(conn: Connection, store_id: UUID, wc_ids: Sequence[int]) -> dict[int, UUID]:
-    """WooCommerce's product id to the ERP's, for those that are mapped."""
+    """The ERP's product by WooCommerce's id, for mapped ones."""
     rows = conn.execute(SQL["get_owners"], {"store_id": store_id, "wc_ids": list(wc_ids)}).fetchall()
     return {row[0]: row[1] for row in rows}
 
 
 def mark_mappings_failed(conn: Connection, store_id: UUID, failures: Sequence[tuple[UUID, str]]) -> None:
-    """`failures`: product and the plain words of the reason."""
+    """`failures`: product and message."""
     conn.execute(SQL["mark_mappings_failed"], _by_product(store_id, failures, "messages"))
 
 
 def delete_mappings(conn: Connection, store_id: UUID, gone: Sequence[tuple[UUID, int]]) -> None:
-    """`gone`: product and the id of the shop's product that is no longer there."""
+    """`gone`: product, and the id of the shop's product that was deleted there."""
     conn.execute(SQL["delete_mappings"], _by_product(store_id, gone, "wc_ids"))
 
 
 def _by_product(store_id: UUID, pairs: Sequence[tuple[UUID, object]], name: str) -> dict[str, object]:
-    """Each pair as a product's id and, under `name`, what is said of it."""
     return {
         "store_id": store_id,
         "product_ids": [product_id for product_id, _ in pairs],
@@ -121,12 +117,12 @@ def list_mappings(conn: Connection, store_id: UUID, after: UUID | None, most: in
 
 
 def list_drift(conn: Connection, store_id: UUID, after: UUID | None, most: int) -> list[MappingView]:
-    """What the shop should get: products whose state is not what was last sent, unmapped ones included."""
+    """Products that changed since they were sent, and unmapped ones."""
     with conn.cursor(row_factory=class_row(MappingView)) as cursor:
         return cursor.execute(SQL["list_drift"], {"store_id": store_id, "after": after, "most": most}).fetchall()
 
 
 def count_mappings(conn: Connection, store_id: UUID) -> tuple[int, int]:
-    """How many are mapped, and how many of the ERP's products the shop has not got as they are."""
+    """How many products are mapped, and how many changed since they were sent or were never sent."""
     row = conn.execute(SQL["count_mappings"], {"store_id": store_id}).fetchone()
     return (row[0], row[1]) if row else (0, 0)

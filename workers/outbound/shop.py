@@ -19,7 +19,7 @@ SHOP_NOT_SET_UP = "SHOP_NOT_SET_UP"
 
 
 def open_woocommerce(runtime: Runtime, store_id: UUID) -> WooCommerceClient | PlatformError:
-    """The store's client, or the error that stands for it. Makes no call."""
+    """The store's client, or the error if it can't be opened. Makes no call."""
     try:
         return open_store_client(runtime.settings, runtime.pool, store_id)
     except PlatformError as error:

@@ -1,4 +1,4 @@
-"""Orders that a pull stored are told of: on the stream and on pub/sub, by their ids, each once while nothing goes wrong."""
+"""Pulled orders are published by id, on the stream and on pub/sub; each once if nothing fails."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def test_processing_orders_are_published_once(
     assert [json.loads(one["data"]) for one in messages if one["type"] == "message"] == told
     assert sorted(one["wooCommerceId"] for one in told) == new
     listener = Listener(runtime.pool, redis, runtime.wake_up)
-    assert (listener.tick(), refused_counts(redis)) == (3, {})  # ours are passed over, and are no mistake of anybody's
+    assert (listener.tick(), refused_counts(redis)) == (3, {})  # our own events are skipped, and not counted as refused
     listener.disconnect()
     ids: dict[int, UUID] = dict(
         root_conn.execute("SELECT wc_order_id, id FROM orders WHERE store_id = %s", (store_id,)).fetchall()

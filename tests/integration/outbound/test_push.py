@@ -1,4 +1,4 @@
-"""From the ERP's catalogue to the shop: what is sent, in how many calls, and what becomes of it."""
+"""Changes of the ERP's catalogue reach the shop: what is sent, in how many calls, and with which result."""
 
 from __future__ import annotations
 
@@ -92,7 +92,9 @@ def test_changes_of_a_product_are_sent_in_one_call(
     assert statuses(root_conn, store_id) == {"completed": 3}
 
 
-def test_claims_go_by_priority_then_age(pushing: Runtime, root_conn: Connection, store_id: UUID, conn: Connection) -> None:
+def test_claims_go_by_priority_then_age(
+    pushing: Runtime, root_conn: Connection, store_id: UUID, conn: Connection
+) -> None:
     products = [make_erp_product() for _ in range(10)]
     put_products(pushing, store_id, products)
     push(pushing, store_id)
@@ -224,7 +226,7 @@ def test_a_create_with_a_lost_answer_is_not_repeated(
 def test_a_create_finished_after_the_lookup_is_adopted(
     pushing: Runtime, root_conn: Connection, store_id: UUID, shop: FakeWooCommerce
 ) -> None:
-    """It was given up, the look-up found nothing yet, and the next create meets what it made."""
+    """We gave the call up, the lookup came too early, and the next create meets the finished product."""
     product = make_erp_product()
     put_products(pushing, store_id, [product])
     shop.faults.add(Fault("drop", "POST /products/batch"))
@@ -254,7 +256,7 @@ def test_a_crashing_product_does_not_fail_the_others(
 def test_items_of_a_killed_worker_are_sent_once(
     pushing: Runtime, root_conn: Connection, conn: Connection, store_id: UUID, shop: FakeWooCommerce
 ) -> None:
-    """It died between the shop's answer and its record: the shop has the products, and nobody knows."""
+    """It died after the shop's answer, before the results were saved: the shop has the products, the database has not."""
     products = [make_erp_product() for _ in range(5)]
     put_products(pushing, store_id, products)
     dead, connection = new_id(), open_connection(pushing, store_id)
@@ -311,7 +313,7 @@ def test_results_after_a_lost_lease_are_not_saved(
 def test_a_price_changed_back_after_a_lost_call_is_sent(
     pushing: Runtime, root_conn: Connection, conn: Connection, store_id: UUID, shop: FakeWooCommerce
 ) -> None:
-    """The call between was made and never recorded: by its worker's death, then by an answer that was lost each time."""
+    """The call between is never confirmed: its worker dies, then its answer is lost three times."""
     product = make_erp_product(regular_price="10")
     put_products(pushing, store_id, [product])
     push(pushing, store_id)
@@ -341,7 +343,7 @@ def test_a_price_changed_back_after_a_lost_call_is_sent(
 def test_an_older_state_sent_late_is_overwritten(
     pushing: Runtime, root_conn: Connection, conn: Connection, store_id: UUID, shop: FakeWooCommerce
 ) -> None:
-    """It stood still between its claim and its call, and lost its lease; the newer price went out meanwhile."""
+    """A worker loses its lease between claim and call; another one sends the newer price meanwhile."""
     product = make_erp_product()
     put_products(pushing, store_id, [product])
     push(pushing, store_id)
@@ -479,7 +481,6 @@ def test_plain_permalinks_fail_and_nothing_is_written(
 
 
 def test_results_are_cached_in_redis(pushing: Runtime, redis: Redis, store_id: UUID, shop: FakeWooCommerce) -> None:
-    """Under the specification's keys, with the store before the product."""
     product = make_erp_product()
     put_products(pushing, store_id, [product])
     push(pushing, store_id)

@@ -1,4 +1,4 @@
-"""The dispatcher's part: stores that nobody woke, schedules of which each tick is had once, pruning."""
+"""The dispatcher's outbound tasks: waking workers for due stores, schedules that run once, pruning."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ def test_a_missed_schedule_runs_once(
     tasks: ScheduledTasks, runtime: Runtime, connected_store: UUID, root_conn: Connection
 ) -> None:
     put_products(runtime, connected_store, [make_erp_product() for _ in range(3)])
-    assert run_task(runtime.pool, connected_store, "full") == []  # the first sight of a store only plans
+    assert run_task(runtime.pool, connected_store, "full") == []  # a store's first time only plans the task
     count = "SELECT count(*) FROM wc_sync_batches WHERE store_id = %s AND kind = 'full'"
     assert root_conn.execute(count, (connected_store,)).fetchone() == (0,)
     root_conn.execute("UPDATE wc_schedules SET next_run_at = now() - interval '3 days'")
@@ -91,7 +91,7 @@ def test_a_locked_store_does_not_delay_others(
     other_store: CreatedStore,
 ) -> None:
     root_conn.execute("DELETE FROM wc_sync_items")
-    with FakeWooCommerce() as shop, impatient(database) as pool:
+    with FakeWooCommerce() as shop, short_lock_timeout(database) as pool:
         for one in (store_id, other_store.store_id):
             connect_shop(conn, root_conn, one, shop)
             root_conn.execute("INSERT INTO wc_schedules VALUES (%s, 'retry', now() - interval '1 s')", (one,))
@@ -103,8 +103,8 @@ def test_a_locked_store_does_not_delay_others(
 
 
 @contextmanager
-def impatient(database: Database) -> Iterator[Pool]:
-    """Connections that wait for a lock no longer than a moment."""
+def short_lock_timeout(database: Database) -> Iterator[Pool]:
+    """Connections that give up on a lock after 200 ms."""
     pool = open_pool(make_conninfo(database.url, options="-c lock_timeout=200"), 2, "test")
     try:
         yield pool
@@ -129,7 +129,7 @@ def test_retryable_items_are_retried_after_a_minute(
 def test_missed_deadlines_are_counted_by_cause(
     runtime: Runtime, conn: Connection, root_conn: Connection, store_id: UUID, connected_store: UUID
 ) -> None:
-    """What metrics read: over all stores, counts only."""
+    """As the metrics read them, over all stores."""
     put_products(runtime, connected_store, [make_erp_product() for _ in range(3)])
     late = """UPDATE wc_sync_items SET due_at = created_at,
                      created_at = CASE WHEN number = 1 THEN created_at - interval '1 hour' ELSE created_at END,

@@ -1,4 +1,4 @@
-"""Listens for the ERP's events: on pub/sub, as specification 3 describes, and on a stream, which keeps what it was told.
+"""Listens for the ERP's events: on pub/sub, as specification 3 describes, and on a stream, which keeps its entries.
 
 A stream entry has the fields `event` (the name of a channel) and `data` (JSON). It is acknowledged once its item is committed,
 so an entry is read again if the listener died or the database was away. Any number of listeners may run.
@@ -106,8 +106,8 @@ class Listener:
         entries = [*abandoned, *new]
         if not entries:
             return 0
-        told = [(_text(fields.get(b"event", b"")), fields.get(b"data", b"")) for _, fields in entries]
-        read = [_read(name, data) for name, data in told if not name.startswith(OWN_PREFIX)]
+        named = [(_text(fields.get(b"event", b"")), fields.get(b"data", b"")) for _, fields in entries]
+        read = [_read(name, data) for name, data in named if not name.startswith(OWN_PREFIX)]
         events = [event for event in read if isinstance(event, Event)]
         refused = Counter(reason for reason in read if isinstance(reason, str))
         self._count(refused + _refusals(take_events(self.pool, self.wake_up, events, "stream")))

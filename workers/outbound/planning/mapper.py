@@ -83,7 +83,7 @@ def to_woocommerce_product(product: ErpProduct, category_ids: Mapping[UUID, int]
 
 
 def to_woocommerce_groups(product: ErpProduct, groups: Collection[str], category_ids: Mapping[UUID, int]) -> Payload:
-    """The fields of these field groups; empty where they have nothing to tell the shop, e.g. no images."""
+    """The fields of these field groups; empty if there is nothing to send, e.g. no images."""
     whole = to_woocommerce_product(product, category_ids)
     return {name: whole[name] for group in groups for name in GROUP_FIELDS[group] if name in whole}
 

@@ -98,7 +98,7 @@ class ProductWrite:
         )
         if "price" in self.groups:
             regular_price = product.regular_price
-            if "sale_price" in self.payload:  # absent where the merchant's own offer stays
+            if "sale_price" in self.payload:  # else the merchant's own offer stays, and with it what we sent before
                 sale_price = product.sale_price
         if "stock" in self.groups:
             stock = (product.stock_quantity or 0) if product.manage_stock else None
@@ -139,7 +139,7 @@ def plan_products(tasks: Sequence[ProductTask], shop: ShopState) -> ProductPlan:
 
 def _plan_product(task: ProductTask, shop: ShopState) -> ProductWrite | Result:
     if task.stored is None:
-        message = "The ERP has not told us of this product."
+        message = "The ERP has not sent this product."
         error = SyncError(task.product_id, task.items[0].sync_type, PRODUCT_UNKNOWN, message, retryable=False)
         return Refused(task.items, error)
     if task.sent is not None and not task.groups_to_send:

@@ -65,7 +65,7 @@ class CategorySender:
     def _bring_up_to_date(self, item: ClaimedItem) -> int:
         category = self.categories.get(item.category_id) if item.category_id else None
         if category is None:
-            raise ValidationError("The ERP has not told us of this category.", code=CATEGORY_UNKNOWN)
+            raise ValidationError("The ERP has not sent this category.", code=CATEGORY_UNKNOWN)
         is_current = category.sent_hash == category.content_hash and not item.force
         if category.wc_category_id is not None and is_current:
             return category.wc_category_id

@@ -1,4 +1,4 @@
-"""Pure decisions of the outbound side: delays, deadlines, brakes, what changed, what an event means."""
+"""Pure decisions of outbound: delays, deadlines, brakes, changed field groups, the meaning of events."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is sent of an ERP product, when two states mean the same, and what is told of a pulled order."""
+"""Payloads of ERP products, and their comparison with the shop's products."""
 
 from __future__ import annotations
 
