@@ -48,23 +48,19 @@ class ScheduledTasks:
         with self.pool.connection() as conn:
             due_tasks = list_due_tasks(conn, MOST_STORES)
         for store_id, task in due_tasks:
-            self.wake_up.enqueue(self._try_task(store_id, task))
+            try:
+                self.wake_up.enqueue(run_task(self.pool, store_id, task))
+            except Error as error:
+                if not is_contended(error):
+                    raise
+                # The task stays due; a locked store must not delay the others.
+                log.warning("push_task_postponed", store_id=str(store_id), task=task, **safe_facts(error))
         self._prune()
         publish_orders(self.pool, self.wake_up)
         with self.pool.connection() as conn:
             due_stores = list_due_stores(conn, MOST_STORES)
         for store_id in due_stores:
             self.wake_up.push(store_id)
-
-    def _try_task(self, store_id: UUID, task: str) -> list[Ticket]:
-        """Run a task; if another transaction holds the store's locks, the task stays due and the next store follows."""
-        try:
-            return run_task(self.pool, store_id, task)
-        except Error as error:
-            if not is_contended(error):
-                raise
-            log.warning("push_task_postponed", store_id=str(store_id), task=task, **safe_facts(error))
-            return []
 
     def _prune(self) -> None:
         if time.monotonic() < self.pruned_at + PRUNE_EVERY_SECONDS:

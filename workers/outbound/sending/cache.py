@@ -12,12 +12,12 @@ from redis.exceptions import RedisError
 
 from workers.core.queues import WakeUp
 from workers.outbound.planning.results import Adopted, ClaimResult, Done, Refused, Requeued
-from workers.outbound.sending.claim import Claim
+from workers.outbound.sending.claim import ItemClaim
 
 STATUSES = {Done: "completed", Adopted: "pending", Requeued: "pending", Refused: "failed"}
 
 
-def cache_results(wake_up: WakeUp, store_id: UUID, claim: Claim, result: ClaimResult, seconds: int) -> None:
+def cache_results(wake_up: WakeUp, store_id: UUID, claim: ItemClaim, result: ClaimResult, seconds: int) -> None:
     """Set the keys of the claim's products for so many seconds; best effort, in one round trip."""
     values = _values(claim, result)
     if wake_up.is_resting or not values:
@@ -32,7 +32,7 @@ def cache_results(wake_up: WakeUp, store_id: UUID, claim: Claim, result: ClaimRe
         wake_up.rest(error)
 
 
-def _values(claim: Claim, result: ClaimResult) -> dict[tuple[str, UUID], str]:
+def _values(claim: ItemClaim, result: ClaimResult) -> dict[tuple[str, UUID], str]:
     attempts = {task.product_id: max(item.attempts for item in task.items) for task in claim.tasks}
     values = {("sync_attempts", product_id): str(count) for product_id, count in attempts.items()}
     now = str(int(time.time()))

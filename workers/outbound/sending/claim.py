@@ -23,7 +23,7 @@ CATEGORIES_A_CLAIM = 20
 
 
 @dataclass(frozen=True, slots=True)
-class Claim:
+class ItemClaim:
     """The items of one call: tasks of products, or categories alone. `categories` are all of the store's."""
 
     id: UUID
@@ -32,7 +32,7 @@ class Claim:
     categories: dict[UUID, StoredCategory]
 
 
-def claim_next(conn: Connection, store_id: UUID, holder: UUID, most: int) -> Claim | None:
+def claim_next(conn: Connection, store_id: UUID, holder: UUID, most: int) -> ItemClaim | None:
     """Claim in the caller's transaction; None if nothing is due, or the holder may no longer send."""
     if not hold_lease(conn, store_id, holder):
         return None
@@ -46,9 +46,9 @@ def claim_next(conn: Connection, store_id: UUID, holder: UUID, most: int) -> Cla
     claim_id, categories = new_id(), list_erp_categories(conn, store_id)
     if is_category:
         items = claim_category_items(conn, store_id, claim_id, holder, CATEGORIES_A_CLAIM)
-        return Claim(claim_id, [], items, categories)
+        return ItemClaim(claim_id, [], items, categories)
     items = claim_product_items(conn, store_id, claim_id, holder, most)
-    return Claim(claim_id, _load_tasks(conn, store_id, items), [], categories)
+    return ItemClaim(claim_id, _load_tasks(conn, store_id, items), [], categories)
 
 
 def _load_tasks(conn: Connection, store_id: UUID, items: list[ClaimedItem]) -> list[ProductTask]:

@@ -26,7 +26,7 @@ from workers.core.ids import new_id
 from workers.core.queues import PUSH, count_waiting, push_mark
 from workers.core.runtime import Runtime
 from workers.outbound.sending.cache import cache_results
-from workers.outbound.sending.claim import PRODUCTS_A_CALL, Claim, claim_next
+from workers.outbound.sending.claim import PRODUCTS_A_CALL, ItemClaim, claim_next
 from workers.outbound.sending.interrupted import requeue_interrupted
 from workers.outbound.sending.save_results import save_results
 from workers.outbound.sending.send_claim import send_claim
@@ -199,7 +199,7 @@ def _push_claims(turn: _PushTurn) -> None:
         )
 
 
-def _claim(turn: _PushTurn) -> Claim | None:
+def _claim(turn: _PushTurn) -> ItemClaim | None:
     # One thread at a time, so that each gets the most urgent items.
     with turn.claiming, turn.runtime.pool.connection() as conn, tenant(conn, turn.store_id):
         return claim_next(conn, turn.store_id, turn.holder, turn.products_a_call)

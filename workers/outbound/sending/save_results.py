@@ -27,7 +27,7 @@ from workers.core.ids import new_id
 from workers.outbound.planning.results import Adopted, ClaimResult, Done, Refused, Result
 from workers.outbound.planning.verdicts import Verdicts, decide_items
 from workers.outbound.requests import request_categories, request_products
-from workers.outbound.sending.claim import Claim
+from workers.outbound.sending.claim import ItemClaim
 from workers.outbound.sending.unconfirmed import forget_unconfirmed
 from workers.platforms.woocommerce import errors
 from workers.platforms.woocommerce.errors import RateLimitError, WooCommerceApiError
@@ -35,7 +35,7 @@ from workers.platforms.woocommerce.errors import RateLimitError, WooCommerceApiE
 log = get_logger(__name__)
 
 
-def save_results(pool: Pool, store_id: UUID, claim: Claim, result: ClaimResult) -> Verdicts:
+def save_results(pool: Pool, store_id: UUID, claim: ItemClaim, result: ClaimResult) -> Verdicts:
     """Save what became of a claim's items; of none if another process has taken them over.
 
     Raises psycopg.Error and PoolTimeout: then the items stay claimed until the lease runs out.
@@ -58,7 +58,7 @@ def save_results(pool: Pool, store_id: UUID, claim: Claim, result: ClaimResult) 
     return verdicts
 
 
-def _request_again(conn: Connection, store_id: UUID, claim: Claim, result: ClaimResult) -> None:
+def _request_again(conn: Connection, store_id: UUID, claim: ItemClaim, result: ClaimResult) -> None:
     # Another process has the items, and may have sent a newer state before this call's older one reached the shop.
     # Sending the current state once more, changed or not, puts the shop right.
     items = [*claim.category_items, *(item for task in claim.tasks for item in task.items)] if result.calls else []
