@@ -16,7 +16,7 @@ SQL = queries(__file__)
 
 @dataclass(frozen=True, slots=True)
 class ItemView:
-    """One item as its tenant may see it. `requests`: how many events and requests it stands for."""
+    """One item as its tenant may see it. `requests`: how many events and requests it merges."""
 
     id: UUID
     product_id: UUID | None

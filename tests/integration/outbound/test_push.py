@@ -404,6 +404,22 @@ def test_a_new_category_is_sent_before_its_products(
     assert names["Lamps"]["parent"] == names["Home"]["id"]
     made = shop.product_of(product["sku"])
     assert made is not None and [one["id"] for one in made["categories"]] == [names["Lamps"]["id"]]
+    saved = "SELECT wc_category_id FROM erp_categories WHERE store_id = %s AND sent_hash = content_hash ORDER BY name"
+    ids = [names[name]["id"] for name in ("Home", "Lamps")]
+    assert [row[0] for row in root_conn.execute(saved, (store_id,)).fetchall()] == ids
+
+
+def test_a_category_deleted_in_the_shop_is_created_again(
+    pushing: Runtime, root_conn: Connection, store_id: UUID, shop: FakeWooCommerce
+) -> None:
+    category = {"category_id": str(uuid4()), "name": "Lamps"}
+    put_categories(pushing, store_id, [category])
+    push(pushing, store_id)
+    shop.state.categories.clear()
+    put_categories(pushing, store_id, [category | {"name": "Lights"}])
+    push(pushing, store_id)
+    assert [one["name"] for one in shop.state.categories.values()] == ["Lights"]
+    assert statuses(root_conn, store_id) == {"completed": 2}
 
 
 def test_a_manual_offer_stays_if_the_product_allows_it(

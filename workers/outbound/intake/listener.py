@@ -46,7 +46,7 @@ Entry = tuple[bytes, dict[bytes, bytes]]
 
 @dataclass(slots=True)
 class Listener:
-    """One listener. `uncommitted` are events of pub/sub, which nobody would send again."""
+    """One listener. `uncommitted` are events of pub/sub, which are not repeated: they stay here until they are committed."""
 
     pool: Pool
     redis: Redis

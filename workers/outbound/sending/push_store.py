@@ -36,7 +36,7 @@ from workers.platforms.woocommerce import errors
 
 log = get_logger(__name__)
 
-LEASE_SECONDS = 12.0  # after a worker's death, nobody sends for its store for so long
+LEASE_SECONDS = 12.0  # also how long its store waits after a worker died
 RENEW_SECONDS = 4.0
 SAFETY_SECONDS = 3.0  # no call begins so shortly before the lease runs out
 # While the calls are on their way, the next claim is made and the last results are saved: that takes two more threads.
