@@ -1,8 +1,9 @@
-"""Runs and holds: a run is what one request set going, a hold is what brakes stopped."""
+"""Runs and holds: a run has the items of one request, a hold the items that brakes stopped."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -41,12 +42,12 @@ def insert_batch(conn: Connection, store_id: UUID, batch_id: UUID, kind: str, ba
 
 
 def size_batch(conn: Connection, store_id: UUID, batch_id: UUID) -> None:
-    """Note how many items the run has, once all are made."""
+    """Save the number of items of a run, once all are requested."""
     conn.execute(SQL["size_batch"], {"store_id": store_id, "batch_id": batch_id})
 
 
 def count_batch_results(conn: Connection, store_id: UUID, results: Mapping[UUID, tuple[int, int]]) -> None:
-    """Add (succeeded, failed) to each run; negative where ended items are open again."""
+    """Add (succeeded, failed) to each run; negative if ended items are open again."""
     if not results:
         return
     parameters = {
@@ -58,8 +59,17 @@ def count_batch_results(conn: Connection, store_id: UUID, results: Mapping[UUID,
     conn.execute(SQL["count_batch_results"], parameters)
 
 
+def count_ended_items(
+    conn: Connection, store_id: UUID, succeeded: Iterable[UUID | None] = (), failed: Iterable[UUID | None] = ()
+) -> None:
+    """Add ended items to their runs. Each is given by the id of its run, or None."""
+    good, bad = Counter(succeeded), Counter(failed)
+    counts = {batch_id: (good[batch_id], bad[batch_id]) for batch_id in good | bad if batch_id is not None}
+    count_batch_results(conn, store_id, counts)
+
+
 def open_hold(conn: Connection, store_id: UUID, batch_id: UUID, preview: dict[str, Any]) -> tuple[UUID, bool]:
-    """The store's open hold, and whether it was made just now (then under `batch_id`)."""
+    """Open a hold as `batch_id`, or update the open one; returns its id, and whether it is new."""
     parameters = {"store_id": store_id, "batch_id": batch_id, "preview": Jsonb(preview)}
     row = conn.execute(SQL["open_hold"], parameters).fetchone()
     assert row is not None
@@ -71,7 +81,7 @@ def count_hold(conn: Connection, store_id: UUID, batch_id: UUID) -> None:
 
 
 def close_hold(conn: Connection, store_id: UUID, batch_id: UUID, status: str) -> bool:
-    """`status`: approved, rejected or released. False where it is not open."""
+    """`status`: approved, rejected or released. False if the hold is not open."""
     parameters = {"store_id": store_id, "batch_id": batch_id, "status": status}
     return conn.execute(SQL["close_hold"], parameters).rowcount == 1
 

@@ -4,7 +4,7 @@ INSERT INTO wc_sync_batches (store_id, id, kind, status, batch_size, started_at)
 VALUES (%(store_id)s, %(batch_id)s, %(kind)s, 'syncing', %(batch_size)s, clock_timestamp())
 
 -- name: size_batch
--- The run knows how many items it has; one of none is complete at once.
+-- Sets the number of items; a run without items is complete at once.
 UPDATE wc_sync_batches b
    SET total_items = n.items,
        status = CASE WHEN n.items = 0 THEN 'completed' ELSE b.status END,
@@ -13,7 +13,7 @@ UPDATE wc_sync_batches b
  WHERE b.store_id = %(store_id)s AND b.id = %(batch_id)s
 
 -- name: count_batch_results
--- A run is complete once each of its items succeeded or failed, and runs again where a failed one is tried again.
+-- A run is complete once each of its items succeeded or failed; a retried item opens it again.
 UPDATE wc_sync_batches b
    SET success_count = b.success_count + d.succeeded, fail_count = b.fail_count + d.failed,
        status = CASE WHEN b.success_count + d.succeeded + b.fail_count + d.failed >= b.total_items
@@ -27,7 +27,7 @@ UPDATE wc_sync_batches b
  WHERE b.store_id = %(store_id)s AND b.id = d.id
 
 -- name: open_hold
--- The store's one open hold: made, or given the newer preview.
+-- A store has one open hold: creates it, or replaces its preview.
 INSERT INTO wc_sync_batches AS hold (store_id, id, kind, status, preview)
 VALUES (%(store_id)s, %(batch_id)s, 'hold', 'needs_approval', %(preview)s)
     ON CONFLICT (store_id) WHERE kind = 'hold' AND status = 'needs_approval' DO UPDATE SET
@@ -41,17 +41,17 @@ UPDATE wc_sync_batches b
  WHERE b.store_id = %(store_id)s AND b.id = %(batch_id)s
 
 -- name: close_hold
--- Only from needs_approval: approved by a person, or released because what it held is harmless by now.
+-- Only an open hold: approved or rejected by a person, or released because its changes became harmless.
 UPDATE wc_sync_batches
    SET status = %(status)s, completed_at = clock_timestamp(), updated_at = clock_timestamp()
  WHERE store_id = %(store_id)s AND id = %(batch_id)s AND kind = 'hold' AND status = 'needs_approval'
 
 -- name: get_open_hold
--- The store's hold that waits for approval, if there is one.
+-- The store's open hold; no row if there is none.
 SELECT id FROM wc_sync_batches WHERE store_id = %(store_id)s AND kind = 'hold' AND status = 'needs_approval'
 
 -- name: get_batch
--- No row for another tenant's id; `held` counts those of its items that wait for approval.
+-- No row for another tenant's id; `held` counts its items that wait for approval.
 SELECT b.id, b.kind, b.status, b.batch_size, b.total_items, b.success_count, b.fail_count, b.preview, b.started_at,
        b.completed_at, b.created_at,
        (SELECT count(*) FROM wc_sync_items i

@@ -1,4 +1,4 @@
-"""What open items would change in the shop, for the brakes to weigh; and each store's own limits."""
+"""What open items would change in the shop, for the brakes; and each store's own limits."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ SQL = queries(__file__)
 
 @dataclass(frozen=True, slots=True)
 class Catalogue:
-    """Products of ours that the shop has, and how many of them were in stock when it last heard."""
+    """How many products are mapped, and how many of them had stock when they were last sent."""
 
     mapped: int
     in_stock: int
 
 
 @dataclass(frozen=True, slots=True)
-class Change:
+class OpenChange:
     """One open item that would change a price or take a product out of stock."""
 
     id: UUID
@@ -45,13 +45,13 @@ def count_catalogue(conn: Connection, store_id: UUID) -> Catalogue:
     return Catalogue(*row) if row else Catalogue(0, 0)
 
 
-def list_changes(conn: Connection, store_id: UUID) -> list[Change]:
-    with conn.cursor(row_factory=class_row(Change)) as cursor:
+def list_changes(conn: Connection, store_id: UUID) -> list[OpenChange]:
+    with conn.cursor(row_factory=class_row(OpenChange)) as cursor:
         return cursor.execute(SQL["list_changes"], {"store_id": store_id}).fetchall()
 
 
 def get_brakes(conn: Connection, store_id: UUID) -> Any:
-    """The store's own limits as they are stored; None where it has none."""
+    """The store's own limits as stored; None if it has none."""
     row = conn.execute(SQL["get_brakes"], {"store_id": store_id}).fetchone()
     return row[0] if row else None
 

@@ -1,10 +1,9 @@
 -- name: count_catalogue
--- One row: how many products the shop has from us, and how many of them were in stock when it last heard of them.
+-- One row: how many products are mapped, and how many of them had stock when they were last sent.
 SELECT count(*), count(*) FILTER (WHERE sent_stock > 0) FROM wc_product_sync_mappings WHERE store_id = %(store_id)s
 
 -- name: list_changes
--- Each open item that nobody approved and that would change a price or take a product out of stock, measured against what
--- the shop last got.
+-- Open, unapproved items that would change a price or empty a product's stock, compared with what was last sent.
 SELECT i.id, i.product_id, i.status = 'needs_approval' AS is_held, e.sku,
        m.sent_regular_price, m.sent_sale_price, e.regular_price, e.sale_price,
        i.sync_type IN ('price', 'product')
@@ -21,9 +20,9 @@ SELECT i.id, i.product_id, i.status = 'needs_approval' AS is_held, e.sku,
         OR (i.sync_type <> 'price' AND e.manage_stock AND m.sent_stock > 0 AND coalesce(e.stock_quantity, 0) <= 0))
 
 -- name: get_brakes
--- The store's own limits, or NULL where it has none.
+-- The store's own limits, or NULL.
 SELECT settings -> 'brakes' FROM stores WHERE id = %(store_id)s
 
 -- name: set_brakes
--- Leaves the store's other settings alone.
+-- Keeps the store's other settings.
 UPDATE stores SET settings = settings || jsonb_build_object('brakes', %(brakes)s::jsonb) WHERE id = %(store_id)s

@@ -1,4 +1,4 @@
-"""The ERP's categories, each with the shop's id once the shop has it."""
+"""The ERP's categories, each with WooCommerce's id once the shop has it."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ SQL = queries(__file__)
 
 @dataclass(frozen=True, slots=True)
 class StoredCategory:
-    """A category. `wc_category_id` is None where the shop has none; `sent_hash` tells what the shop last got."""
+    """A category. `wc_category_id` is None if the shop has none; `sent_hash` is the hash of what the shop last got."""
 
     category_id: UUID
     name: str
@@ -61,7 +61,7 @@ def list_erp_categories(conn: Connection, store_id: UUID) -> dict[UUID, StoredCa
 def save_sent_category(
     conn: Connection, store_id: UUID, category_id: UUID, wc_category_id: int, sent_hash: str | None
 ) -> None:
-    """Note the shop's id, and what the shop has; `sent_hash` None where that is not known."""
+    """Save WooCommerce's id, and the hash of what the shop has; None if that is unknown."""
     parameters = {
         "store_id": store_id,
         "category_id": category_id,
@@ -69,11 +69,6 @@ def save_sent_category(
         "sent_hash": sent_hash,
     }
     conn.execute(SQL["save_sent_category"], parameters)
-
-
-def forget_sent_category(conn: Connection, store_id: UUID, category_id: UUID, wc_category_id: int) -> None:
-    parameters = {"store_id": store_id, "category_id": category_id, "wc_category_id": wc_category_id}
-    conn.execute(SQL["forget_sent_category"], parameters)
 
 
 def forget_sent_categories(conn: Connection, store_id: UUID, category_ids: Sequence[UUID]) -> None:

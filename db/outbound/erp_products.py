@@ -1,4 +1,4 @@
-"""The ERP's products as they were last told to us, and what we know of their way into the shop."""
+"""The ERP's products as it last sent them."""
 
 from __future__ import annotations
 
@@ -14,25 +14,25 @@ from db.core.sql import queries
 from schemas.records.shop import ErpProduct
 
 SQL = queries(__file__)
-PartHashes = Mapping[str, str]
+GroupHashes = Mapping[str, str]
 IMAGES, CATEGORIES, HASHES = 10, 11, 14  # places in a row of get_products
 
 
 @dataclass(frozen=True, slots=True)
 class ProductState:
-    """What is stored of a product, as far as a newer record is compared with it."""
+    """What a newer record of the product is compared with."""
 
     version: int | None
     allow_manual_woocommerce_offers: bool
-    part_hashes: PartHashes
+    group_hashes: GroupHashes
 
 
 @dataclass(frozen=True, slots=True)
 class StoredProduct:
-    """A product with the hash of each of its parts. `create_begun`: a call that may have created it in the shop was begun."""
+    """A product with a hash per field group. `create_begun`: a call may have created it in the shop."""
 
     product: ErpProduct
-    part_hashes: PartHashes
+    group_hashes: GroupHashes
     create_begun: bool
 
 
@@ -45,8 +45,8 @@ def get_product_states(conn: Connection, store_id: UUID, product_ids: Sequence[U
     return {row[0]: ProductState(*row[1:]) for row in rows}
 
 
-def upsert_erp_products(conn: Connection, store_id: UUID, rows: Sequence[tuple[ErpProduct, PartHashes]]) -> None:
-    """Write products in the order of their ids. The caller has decided that none is stale, under `lock_catalogue`."""
+def upsert_erp_products(conn: Connection, store_id: UUID, rows: Sequence[tuple[ErpProduct, GroupHashes]]) -> None:
+    """Write products in the order of their ids. Needs `lock_catalogue`; the caller has dropped stale ones."""
     if not rows:
         return
     in_order = sorted(rows, key=lambda row: row[0].product_id)
@@ -54,19 +54,19 @@ def upsert_erp_products(conn: Connection, store_id: UUID, rows: Sequence[tuple[E
         cursor.executemany(SQL["upsert_erp_product"], [_parameters(store_id, *row) for row in in_order])
 
 
-def _parameters(store_id: UUID, product: ErpProduct, hashes: PartHashes) -> dict[str, object]:
+def _parameters(store_id: UUID, product: ErpProduct, hashes: GroupHashes) -> dict[str, object]:
     lists = {"image_urls": list(product.image_urls), "category_ids": list(product.category_ids)}
     return {**asdict(product), **lists, "store_id": store_id, "part_hashes": Jsonb(dict(hashes))}
 
 
 def get_products(conn: Connection, store_id: UUID, product_ids: Sequence[UUID]) -> dict[UUID, StoredProduct]:
-    """Those that the ERP has told us of; an unknown id is simply missing."""
+    """The products by id; unknown ones are missing."""
     rows = conn.execute(SQL["get_products"], {"store_id": store_id, "product_ids": list(product_ids)}).fetchall()
     return {row[0]: _stored(row) for row in rows}
 
 
 def _stored(row: tuple[Any, ...]) -> StoredProduct:
-    """A row in the order of the query, which is the record's; its arrays come as lists."""
+    # The query has the columns in the order of the record; arrays come as lists.
     values = (*row[:IMAGES], tuple(row[IMAGES]), tuple(row[CATEGORIES]), *row[CATEGORIES + 1 : HASHES])
     return StoredProduct(ErpProduct(*values), row[HASHES], row[HASHES + 1])
 
@@ -76,7 +76,7 @@ def mark_create_begun(conn: Connection, store_id: UUID, product_ids: Sequence[UU
 
 
 def list_unsent_products(conn: Connection, store_id: UUID, everything: bool) -> list[UUID]:
-    """Ids of the products whose state is not what the shop last got; of all where `everything`."""
+    """Ids of the products that changed since they were sent, or were never sent; all if `everything`."""
     rows = conn.execute(SQL["list_unsent_products"], {"store_id": store_id, "everything": everything}).fetchall()
     return [row[0] for row in rows]
 

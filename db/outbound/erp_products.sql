@@ -1,15 +1,15 @@
 -- name: lock_catalogue
--- One writer of a store's catalogue at a time; freed with the transaction.
+-- Serialises the writers of a store's catalogue; released with the transaction.
 SELECT pg_advisory_xact_lock(hashtextextended('erp catalogue ' || %(store_id)s::text, 0))
 
 -- name: get_product_states
--- What decides whether a product that arrives is new, changed, unchanged or stale.
+-- What decides whether a record is new, changed, unchanged or stale.
 SELECT product_id, version, allow_manual_woocommerce_offers, part_hashes
   FROM erp_products
  WHERE store_id = %(store_id)s AND product_id = ANY (%(product_ids)s::uuid[])
 
 -- name: upsert_erp_product
--- A version once known stays until a higher one comes.
+-- A record without a version keeps the stored one.
 INSERT INTO erp_products AS stored (store_id, product_id, sku, name, description, regular_price, sale_price, sale_from, sale_to,
        manage_stock, stock_quantity, image_urls, category_ids, allow_manual_woocommerce_offers, version, part_hashes)
 VALUES (%(store_id)s, %(product_id)s, %(sku)s, %(name)s, %(description)s, %(regular_price)s, %(sale_price)s, %(sale_from)s,
@@ -24,19 +24,19 @@ VALUES (%(store_id)s, %(product_id)s, %(sku)s, %(name)s, %(description)s, %(regu
        updated_at = clock_timestamp()
 
 -- name: get_products
--- The products as the ERP has them now, with their hashes, and whether a call that may have created one was begun.
+-- The current products with their hashes, and whether a call may have created each in the shop.
 SELECT product_id, sku, name, description, regular_price, sale_price, sale_from, sale_to, manage_stock, stock_quantity,
        image_urls, category_ids, allow_manual_woocommerce_offers, version, part_hashes, create_begun_at IS NOT NULL
   FROM erp_products
  WHERE store_id = %(store_id)s AND product_id = ANY (%(product_ids)s::uuid[])
 
 -- name: mark_create_begun
--- Before a call that may create them: whoever repeats it looks them up first.
+-- Set before a call that may create them, so that a repeated call looks them up first.
 UPDATE erp_products SET create_begun_at = clock_timestamp()
  WHERE store_id = %(store_id)s AND product_id = ANY (%(product_ids)s::uuid[])
 
 -- name: list_unsent_products
--- Products that the shop never got as they are now; all products where `everything`.
+-- Products that changed since they were sent, or were never sent; all if `everything`.
 SELECT e.product_id
   FROM erp_products e
   LEFT JOIN wc_product_sync_mappings m ON m.store_id = e.store_id AND m.internal_product_id = e.product_id
@@ -44,7 +44,7 @@ SELECT e.product_id
  ORDER BY e.product_id
 
 -- name: page_products
--- In the order of the ERP's ids, from behind the cursor.
+-- By the ERP's ids, after the cursor.
 SELECT product_id
   FROM erp_products
  WHERE store_id = %(store_id)s AND (%(after)s::uuid IS NULL OR product_id > %(after)s)
@@ -56,5 +56,5 @@ SELECT product_id
 SELECT product_id FROM erp_products WHERE store_id = %(store_id)s AND category_ids && %(category_ids)s::uuid[]
 
 -- name: count_erp_products
--- How many products the ERP has.
+-- How many products the ERP sent.
 SELECT count(*) FROM erp_products WHERE store_id = %(store_id)s

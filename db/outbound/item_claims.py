@@ -1,4 +1,4 @@
-"""Sync items in hand: claimed, ended, or let go. Every change is guarded by the status and the claim that it expects."""
+"""Claimed sync items: claims them, and completes, fails or returns them. Each change checks the expected status and claim."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ SQL = queries(__file__)
 
 @dataclass(frozen=True, slots=True)
 class ClaimedItem:
-    """An item in the hands of one call. `attempts` counts this one; seconds are those of earlier attempts."""
+    """An item that one claim holds. `attempts` includes this one; the seconds are those of earlier attempts."""
 
     id: UUID
     product_id: UUID | None
@@ -39,7 +39,7 @@ class ClaimedItem:
 
 @dataclass(frozen=True, slots=True)
 class Spent:
-    """Seconds that one call took: at the platform, and in our own preparation."""
+    """Seconds that one claim took: at the platform, and to plan its calls."""
 
     platform: float
     validation: float
@@ -54,7 +54,7 @@ class Completed:
 
 @dataclass(frozen=True, slots=True)
 class Failed:
-    """The message is for the tenant. `retryable`: whether trying again may help."""
+    """`message` is shown to the tenant. `retryable`: a retry may help."""
 
     id: UUID
     code: str
@@ -65,7 +65,7 @@ class Failed:
 
 @dataclass(frozen=True, slots=True)
 class Returned:
-    """Back to wait for `delay` seconds. `spent` False: the attempt does not count."""
+    """Waits again for `delay` seconds. `spent` False: the attempt does not count."""
 
     id: UUID
     claim_id: UUID
@@ -76,8 +76,8 @@ class Returned:
 
 
 @dataclass(frozen=True, slots=True)
-class Orphan:
-    """An item in the hands of a process that is gone."""
+class OrphanedItem:
+    """An item whose process is gone."""
 
     id: UUID
     claim_id: UUID
@@ -88,16 +88,16 @@ class Orphan:
 
 
 def next_is_category(conn: Connection, store_id: UUID) -> bool | None:
-    """Whether a category's turn has come; None where nothing is due."""
+    """Whether the next item is a category's; None if nothing is due."""
     row = conn.execute(SQL["next_is_category"], {"store_id": store_id}).fetchone()
     return bool(row[0]) if row else None
 
 
-LOOKED_AT_PER_PRODUCT = 3  # more items of one product than this are rare, and then a call is a little shorter
+LOOKED_AT_PER_PRODUCT = 3  # if products have more items than this, which is rare, a claim gets fewer of them
 
 
 def claim_product_items(conn: Connection, store_id: UUID, claim_id: UUID, holder: UUID, most: int) -> list[ClaimedItem]:
-    """All due items of at most `most` products, by priority, then age. Counts an attempt of each."""
+    """Claim all due items of at most `most` products, by priority, then age. Counts an attempt of each."""
     parameters = {
         "store_id": store_id,
         "claim_id": claim_id,
@@ -112,7 +112,7 @@ def claim_product_items(conn: Connection, store_id: UUID, claim_id: UUID, holder
 def claim_category_items(
     conn: Connection, store_id: UUID, claim_id: UUID, holder: UUID, most: int
 ) -> list[ClaimedItem]:
-    """At most `most` due categories, the oldest first. Counts an attempt of each."""
+    """Claim at most `most` due categories, the oldest first. Counts an attempt of each."""
     parameters = {"store_id": store_id, "claim_id": claim_id, "holder": holder, "most": most}
     with conn.cursor(row_factory=class_row(ClaimedItem)) as cursor:
         return _in_order(cursor.execute(SQL["claim_category_items"], parameters).fetchall())
@@ -125,7 +125,7 @@ def _in_order(items: list[ClaimedItem]) -> list[ClaimedItem]:
 def complete_items(
     conn: Connection, store_id: UUID, claim_id: UUID, done: Sequence[Completed], spent: Spent
 ) -> list[UUID | None]:
-    """Returns the run of each item that was completed; one that the call no longer holds is left alone."""
+    """Complete items that the claim still holds; returns the run of each, or None."""
     parameters = _ended(store_id, claim_id, done, spent) | {"wc_ids": [one.wc_id for one in done]}
     return [row[0] for row in conn.execute(SQL["complete_items"], parameters).fetchall()]
 
@@ -133,7 +133,7 @@ def complete_items(
 def fail_items(
     conn: Connection, store_id: UUID, claim_id: UUID, failed: Sequence[Failed], spent: Spent
 ) -> list[UUID | None]:
-    """Returns the run of each item that was failed; one that the call no longer holds is left alone."""
+    """Fail items that the claim still holds; returns the run of each, or None."""
     parameters = _ended(store_id, claim_id, failed, spent) | {
         "codes": [one.code for one in failed],
         "messages": [one.message for one in failed],
@@ -143,7 +143,6 @@ def fail_items(
 
 
 def _ended(store_id: UUID, claim_id: UUID, items: Sequence[Completed | Failed], spent: Spent) -> dict[str, Any]:
-    """What is to be said of items that end, however they do."""
     return {
         "store_id": store_id,
         "claim_id": claim_id,
@@ -155,7 +154,10 @@ def _ended(store_id: UUID, claim_id: UUID, items: Sequence[Completed | Failed], 
 
 
 def return_items(conn: Connection, store_id: UUID, back: Sequence[Returned], spent: Spent) -> list[UUID | None]:
-    """Let items wait again, under `lock_items`; the run of each that a waiting one superseded and did not take over."""
+    """Let items wait again; needs `lock_items`. An item is superseded if a newer one of its kind waits already.
+
+    Returns the run of each superseded item, unless the newer item has taken over that run.
+    """
     conn.execute(SQL["absorb_items"], {"store_id": store_id, "ids": [one.id for one in back]})
     parameters = {
         "store_id": store_id,
@@ -173,12 +175,12 @@ def return_items(conn: Connection, store_id: UUID, back: Sequence[Returned], spe
 
 
 def holds_claim(conn: Connection, store_id: UUID, claim_id: UUID) -> bool:
-    """False where the holder lost its lease, and another took the items over."""
+    """False if the holder lost its lease and another process took the items over."""
     row = conn.execute(SQL["holds_claim"], {"store_id": store_id, "claim_id": claim_id}).fetchone()
     return bool(row and row[0])
 
 
-def list_orphaned_items(conn: Connection, store_id: UUID, holder: UUID) -> list[Orphan]:
-    """What others than the holder have in hand; the holder of the store's lease knows that they are gone."""
-    with conn.cursor(row_factory=class_row(Orphan)) as cursor:
+def list_orphaned_items(conn: Connection, store_id: UUID, holder: UUID) -> list[OrphanedItem]:
+    """The items claimed by other processes; the holder of the store's lease knows that those are gone."""
+    with conn.cursor(row_factory=class_row(OrphanedItem)) as cursor:
         return cursor.execute(SQL["list_orphaned_items"], {"store_id": store_id, "holder": holder}).fetchall()

@@ -1,5 +1,5 @@
 -- name: next_is_category
--- Whether the item whose turn it is belongs to a category; no row where nothing is due.
+-- Whether the next item is a category's; no row if nothing is due.
 SELECT i.category_id IS NOT NULL
   FROM wc_sync_items i
  WHERE i.store_id = %(store_id)s AND i.status = 'pending' AND i.weighed AND i.next_attempt_at <= clock_timestamp()
@@ -10,9 +10,9 @@ SELECT i.category_id IS NOT NULL
  LIMIT 1
 
 -- name: claim_product_items
--- The first products by priority, then age, each with all that is due for it; never a product that another call carries.
--- Picked in materialised steps: a join may run a subquery with LIMIT and SKIP LOCKED again, and then it picks others. Arrays
--- and not joins: a join's plan is made for a table that looked otherwise before ten thousand items came in.
+-- The first products by priority, then age, each with all its due items; never a product that another claim holds.
+-- Materialised, because a join may run a subquery with LIMIT and SKIP LOCKED twice and pick other rows the second time.
+-- Arrays instead of joins, because a join's plan relies on statistics from before ten thousand items came in.
 WITH first AS MATERIALIZED (
     SELECT i.product_id, i.priority, i.created_at, i.id
       FROM wc_sync_items i
@@ -60,7 +60,7 @@ RETURNING i.id, i.product_id, i.category_id, i.sync_type, i.priority, i.force, i
           i.batch_id, i.created_at, i.due_at, i.platform_seconds, i.backoff_seconds, i.validation_seconds
 
 -- name: complete_items
--- Only what this very call still holds: a process that lost its lease completes nothing.
+-- Only items that this claim still holds: a process that lost its lease completes nothing.
 UPDATE wc_sync_items i
    SET status = 'completed', claim_id = NULL, claimed_by = NULL, wc_id = d.wc_id, error_code = NULL, error_message = NULL,
        retryable = NULL, completed_at = clock_timestamp(), updated_at = clock_timestamp(), breach = d.breach,
@@ -70,7 +70,7 @@ UPDATE wc_sync_items i
 RETURNING i.batch_id
 
 -- name: fail_items
--- Only what this very call still holds. A failed item says why, and whether trying again may help.
+-- Only items that this claim still holds. Saves the reason, and whether a retry may help.
 UPDATE wc_sync_items i
    SET status = 'failed', claim_id = NULL, claimed_by = NULL, error_code = d.code, error_message = d.message,
        retryable = d.retryable, completed_at = clock_timestamp(), updated_at = clock_timestamp(), breach = d.breach,
@@ -81,8 +81,8 @@ UPDATE wc_sync_items i
 RETURNING i.batch_id
 
 -- name: absorb_items
--- Whoever waits behind an item that goes back to wait takes over its place, deadline and force. Those that wait are picked by
--- arrays first: a join's plan, made for a table that looked otherwise, reads all that wait once for each item.
+-- A waiting item takes over the place, deadline and force of the returned item that it supersedes. Arrays pick the waiting
+-- items first: with outdated statistics, a join reads all of them once per returned item.
 WITH back AS MATERIALIZED (
     SELECT id, product_id, category_id, sync_type, created_at, due_at, force, batch_id
       FROM wc_sync_items
@@ -108,9 +108,9 @@ UPDATE wc_sync_items waiting
  WHERE waiting.store_id = %(store_id)s AND waiting.id = rival.id
 
 -- name: return_items
--- Back to wait, unless something newer of the same kind waits already: then that one stands for both. Only what this very
--- call still holds. `spent` false gives the attempt back. What waits is read, and looked up by its hash. The last column: whether
--- a run has its result by that, and not by the one that waits, which may have taken over the run.
+-- An item waits again, or is superseded if a newer one of the same kind waits already. Only items that the claim still holds;
+-- `spent` false gives the attempt back. The last column: whether the superseded item counts as a result of its run, which is
+-- false if the waiting item took over the run.
 WITH back AS MATERIALIZED (
     SELECT i.id,
            (coalesce(i.product_id, i.category_id), i.product_id IS NULL, i.sync_type)
@@ -139,11 +139,11 @@ UPDATE wc_sync_items i
 RETURNING i.batch_id, i.status = 'superseded' AND back.hands_on IS NOT TRUE
 
 -- name: holds_claim
--- Whether this call still has its items in hand; they are taken from it all at once.
+-- Whether the claim still holds its items; another process takes over all of them at once.
 SELECT EXISTS (SELECT FROM wc_sync_items WHERE store_id = %(store_id)s AND status = 'syncing' AND claim_id = %(claim_id)s)
 
 -- name: list_orphaned_items
--- What a process that no longer sends for this store left in hand.
+-- Items claimed by a process that no longer sends for this store, locked.
 SELECT id, claim_id, attempts, product_id, category_id, sync_type
   FROM wc_sync_items
  WHERE store_id = %(store_id)s AND status = 'syncing' AND claimed_by <> %(holder)s

@@ -1,4 +1,4 @@
-"""Sync items that brakes hold, and those that wait again. Every change of status is guarded by the status that it expects."""
+"""Sync items that brakes hold, and items that are reopened. Each change checks the expected status."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ SQL = queries(__file__)
 
 
 def list_reopenable_items(conn: Connection, store_id: UUID, everything: bool, rest_seconds: float) -> list[UUID]:
-    """Failed items: all, or those that failed for a passing reason at least `rest_seconds` ago."""
+    """Failed items: all, or those that failed for a passing reason at least `rest_seconds` ago. Locks them."""
     parameters = {"store_id": store_id, "everything": everything, "rest_seconds": rest_seconds}
     return [row[0] for row in conn.execute(SQL["list_reopenable_items"], parameters).fetchall()]
 
@@ -25,14 +25,14 @@ def list_held_items(conn: Connection, store_id: UUID, hold_id: UUID) -> list[UUI
 
 
 def reject_items(conn: Connection, store_id: UUID, hold_id: UUID, code: str, message: str) -> list[UUID | None]:
-    """Fail what a hold has, for good; returns the run of each. Under `lock_items`."""
+    """Fail a hold's items for good; returns the run of each, or None. Needs `lock_items`."""
     parameters = {"store_id": store_id, "hold_id": hold_id, "code": code, "message": message}
     return [row[0] for row in conn.execute(SQL["reject_items"], parameters).fetchall()]
 
 
 @dataclass(frozen=True, slots=True)
 class Reopened:
-    """One item that left `failed` or `needs_approval`; `pending` False: another stands for it."""
+    """One item that was failed or held. `pending` False: a newer item of its kind superseded it."""
 
     batch_id: UUID | None
     was_failed: bool
@@ -40,7 +40,7 @@ class Reopened:
 
 
 def reopen_items(conn: Connection, store_id: UUID, ids: Sequence[UUID], approved: bool) -> list[Reopened]:
-    """Let failed or held items wait again, with new attempts; under `lock_items`."""
+    """Let failed or held items wait again with all attempts; needs `lock_items`."""
     parameters = {"store_id": store_id, "ids": list(ids), "approved": approved}
     return [Reopened(*row) for row in conn.execute(SQL["reopen_items"], parameters).fetchall()]
 

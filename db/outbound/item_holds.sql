@@ -1,5 +1,5 @@
 -- name: list_reopenable_items
--- Failed items that may be tried again: all of them, or only those that failed for a passing reason a while ago.
+-- All failed items, or those that failed for a passing reason a while ago; skips locked ones.
 SELECT id
   FROM wc_sync_items
  WHERE store_id = %(store_id)s AND status = 'failed'
@@ -7,11 +7,11 @@ SELECT id
    FOR UPDATE SKIP LOCKED
 
 -- name: list_held_items
--- What waits for approval.
+-- The items of a hold, locked.
 SELECT id FROM wc_sync_items WHERE store_id = %(store_id)s AND status = 'needs_approval' AND hold_id = %(hold_id)s FOR UPDATE
 
 -- name: reject_items
--- Only what waits for approval. A retry by hand lets it wait again, and brakes look at it again.
+-- Only held items. After a retry by hand they are checked by the brakes again.
 UPDATE wc_sync_items
    SET status = 'failed', hold_id = NULL, error_code = %(code)s, error_message = %(message)s, retryable = false,
        completed_at = clock_timestamp(), updated_at = clock_timestamp()
@@ -19,8 +19,8 @@ UPDATE wc_sync_items
 RETURNING batch_id
 
 -- name: reopen_items
--- Ended or held items wait again with their attempts anew: of several for one change the newest, and none where one waits
--- already; the others are superseded. Never an item that is pending, in hand or completed.
+-- Of several items for one change, the newest waits again, with all attempts, unless one waits already; the others are
+-- superseded. Never changes an item that is pending, claimed or completed.
 WITH chosen AS MATERIALIZED (
     SELECT i.id,
            row_number() OVER (PARTITION BY i.product_id, i.category_id, i.sync_type ORDER BY i.created_at DESC, i.id DESC) = 1
@@ -41,7 +41,7 @@ UPDATE wc_sync_items i
 RETURNING i.batch_id, old.status = 'failed', i.status = 'pending'
 
 -- name: approve_waiting
--- What waits beside an approved item for the same change passes brakes too.
+-- An item that waits for the same change as an approved one passes the brakes, too.
 UPDATE wc_sync_items
    SET approved = true, weighed = true, updated_at = clock_timestamp()
  WHERE store_id = %(store_id)s AND status = 'pending' AND product_id IS NOT NULL
@@ -51,15 +51,15 @@ UPDATE wc_sync_items
                                                 AND held.product_id IS NOT NULL) THEN true ELSE false END
 
 -- name: hold_items
--- Only what still waits.
+-- Only pending items.
 UPDATE wc_sync_items
    SET status = 'needs_approval', hold_id = %(hold_id)s, updated_at = clock_timestamp()
  WHERE store_id = %(store_id)s AND id = ANY (%(ids)s::uuid[]) AND status = 'pending'
 
 -- name: has_unweighed
--- Whether something waits that brakes have not seen.
+-- Whether a pending item was not checked by the brakes yet (`weighed` is false).
 SELECT EXISTS (SELECT FROM wc_sync_items WHERE store_id = %(store_id)s AND status = 'pending' AND NOT weighed)
 
 -- name: mark_weighed
--- Locks what waits unseen; whoever joins such an item afterwards has it weighed again.
+-- Locks the items; a change that joins one of them afterwards resets `weighed`.
 UPDATE wc_sync_items SET weighed = true WHERE store_id = %(store_id)s AND status = 'pending' AND NOT weighed

@@ -16,7 +16,7 @@ SQL = queries(__file__)
 
 @dataclass(frozen=True, slots=True)
 class ItemView:
-    """One item as its tenant may see it. `requests`: how many events and requests it stands for."""
+    """One item as its tenant may see it. `requests`: how many events and requests it merges."""
 
     id: UUID
     product_id: UUID | None
@@ -44,7 +44,7 @@ class ItemView:
 
 @dataclass(frozen=True, slots=True)
 class ItemCount:
-    """How many items of a type have a status; `overdue` and `oldest` are about those that still wait."""
+    """How many items of a type have a status; `overdue` and `oldest` count only those that wait or are being sent."""
 
     sync_type: str
     status: str
@@ -61,7 +61,7 @@ def get_item(conn: Connection, store_id: UUID, item_id: UUID) -> ItemView | None
 def list_failed_items(
     conn: Connection, store_id: UUID, most: int, before: UUID | None = None, batch_id: UUID | None = None
 ) -> list[ItemView]:
-    """Newest first, from below `before`; of one run where `batch_id` is given."""
+    """Newest first, older than `before`; of one run if `batch_id` is given."""
     parameters = {"store_id": store_id, "before": before, "batch_id": batch_id, "most": most}
     with conn.cursor(row_factory=class_row(ItemView)) as cursor:
         return cursor.execute(SQL["list_failed_items"], parameters).fetchall()

@@ -1,5 +1,5 @@
 -- name: get_item
--- No row for another tenant's id, as for an unknown one.
+-- No row for an unknown id or another tenant's.
 SELECT id, product_id, category_id, wc_id, sync_type, status, requests, force, attempts, max_attempts, next_attempt_at,
        last_attempt, error_code, error_message, retryable, due_at, completed_at, breach, batch_id, hold_id, created_at,
        updated_at
@@ -7,7 +7,7 @@ SELECT id, product_id, category_id, wc_id, sync_type, status, requests, force, a
  WHERE store_id = %(store_id)s AND id = %(item_id)s
 
 -- name: list_failed_items
--- Newest first, from below the cursor.
+-- Newest first, before the cursor.
 SELECT id, product_id, category_id, wc_id, sync_type, status, requests, force, attempts, max_attempts, next_attempt_at,
        last_attempt, error_code, error_message, retryable, due_at, completed_at, breach, batch_id, hold_id, created_at,
        updated_at

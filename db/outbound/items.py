@@ -1,4 +1,4 @@
-"""Sync items asked for: a change waits once, however often it is asked for."""
+"""Requests of sync items: a change waits once, however often it is requested."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ SQL = queries(__file__)
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
-    """A change to be sent. `target_id` is a product's id, or a category's. `id` serves where no such item waits already."""
+class ItemRequest:
+    """A change to send. `target_id` is the id of a product or category; `id` is used if no such item waits yet."""
 
     id: UUID
     target_id: UUID
@@ -28,7 +28,7 @@ class Wanted:
 
 @dataclass(frozen=True, slots=True)
 class Origin:
-    """What several items have in common: who asked, whether unchanged products go out too, and the run they belong to."""
+    """What the items of one request share: who asked, whether unchanged products are sent too, and their run."""
 
     payload: dict[str, Any]
     force: bool = False
@@ -36,12 +36,14 @@ class Origin:
 
 
 def lock_items(conn: Connection, store_id: UUID) -> None:
-    """Held until the transaction ends by whoever asks for items, claims them, or lets them wait again."""
+    """Lock the store's items until the transaction ends; needed to request, claim, return or reopen items."""
     conn.execute(SQL["lock_items"], {"store_id": store_id})
 
 
-def request_product_items(conn: Connection, store_id: UUID, wanted: Sequence[Wanted], origin: Origin) -> list[UUID]:
-    """Ask for changes of products, no (product, type) twice; returns the ids of the items that stand for them."""
+def request_product_items(
+    conn: Connection, store_id: UUID, wanted: Sequence[ItemRequest], origin: Origin
+) -> list[UUID]:
+    """Request changes of products; each (product, type) may occur once. Returns the ids of the items."""
     parameters = {
         "store_id": store_id,
         "ids": [one.id for one in wanted],
@@ -56,8 +58,10 @@ def request_product_items(conn: Connection, store_id: UUID, wanted: Sequence[Wan
     return [row[0] for row in conn.execute(SQL["request_product_items"], parameters).fetchall()]
 
 
-def request_category_items(conn: Connection, store_id: UUID, wanted: Sequence[Wanted], origin: Origin) -> list[UUID]:
-    """Ask for changes of categories, none twice; all of one priority."""
+def request_category_items(
+    conn: Connection, store_id: UUID, wanted: Sequence[ItemRequest], origin: Origin
+) -> list[UUID]:
+    """Request categories; each may occur once. All have the priority of the first."""
     if not wanted:
         return []
     parameters = {

@@ -1,11 +1,10 @@
 -- name: lock_items
--- One who asks for items or moves them at a time in a store, so that nobody waits for another in a circle; freed with the
--- transaction.
+-- Serialises requests, claims and returns of a store's items, so that they can't deadlock; released with the transaction.
 SELECT pg_advisory_xact_lock(hashtextextended('sync items ' || %(store_id)s::text, 0))
 
 -- name: request_product_items
--- A change joins the item of its kind that still waits for that product, and what a person approved was not this: brakes look
--- again. In key order, so that two writers can't deadlock.
+-- Joins the waiting item of the same product and type. The joined item loses its approval and is checked by the brakes again,
+-- because a person approved other values. In key order, so that two writers can't deadlock.
 INSERT INTO wc_sync_items AS waiting (store_id, id, product_id, sync_type, priority, status, payload, force, batch_id, due_at)
 SELECT %(store_id)s, n.id, n.product_id, n.sync_type, n.priority, 'pending', %(payload)s, %(force)s, %(batch_id)s,
        now() + make_interval(secs => n.sla_seconds)
@@ -18,7 +17,7 @@ SELECT %(store_id)s, n.id, n.product_id, n.sync_type, n.priority, 'pending', %(p
 RETURNING id
 
 -- name: request_category_items
--- As for products; a category has one kind of item.
+-- Like request_product_items; a category has items of one type only.
 INSERT INTO wc_sync_items AS waiting (store_id, id, category_id, sync_type, priority, status, payload, force, batch_id, due_at)
 SELECT %(store_id)s, n.id, n.category_id, 'category', %(priority)s, 'pending', %(payload)s, %(force)s, %(batch_id)s,
        now() + make_interval(secs => %(sla_seconds)s)

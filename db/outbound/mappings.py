@@ -1,4 +1,4 @@
-"""Which product of the shop is which of the ERP's, and what the shop last got from us."""
+"""Mappings: which product of the shop is which product of the ERP, and what the shop last got from us."""
 
 from __future__ import annotations
 
@@ -13,28 +13,25 @@ from psycopg.rows import class_row
 from psycopg.types.json import Jsonb
 
 from db.core.sql import queries
-from db.outbound.erp_products import PartHashes
+from db.outbound.erp_products import GroupHashes
 
 SQL = queries(__file__)
 
 
 @dataclass(frozen=True, slots=True)
 class Sent:
-    """What the shop last got of a product: the hash of each part, and the figures that brakes and manual offers need."""
+    """What the shop last got of a product: a hash per field group, and the figures that brakes and manual offers need."""
 
     wc_product_id: int
-    part_hashes: PartHashes
+    group_hashes: GroupHashes
     regular_price: Decimal | None
     sale_price: Decimal | None
     stock: int | None
 
 
 @dataclass(frozen=True, slots=True)
-class Mapping:
-    """A mapping to be written. `status`: synced, or adopted where the shop had the product before we sent anything.
-
-    `id` serves where the product had no mapping.
-    """
+class ProductMapping:
+    """A mapping to save. `status`: synced, or adopted if the shop had the product before. `id` is used for a new mapping."""
 
     id: UUID
     product_id: UUID
@@ -44,7 +41,7 @@ class Mapping:
 
 @dataclass(frozen=True, slots=True)
 class MappingView:
-    """One mapping as its tenant may see it; without WooCommerce's id where the shop never got the product."""
+    """One mapping as its tenant may see it; without WooCommerce's id if the shop never got the product."""
 
     internal_product_id: UUID
     sku: str | None
@@ -62,8 +59,8 @@ def get_mappings(conn: Connection, store_id: UUID, product_ids: Sequence[UUID]) 
     return {row[0]: Sent(*row[1:]) for row in rows}
 
 
-def save_mappings(conn: Connection, store_id: UUID, mappings: Sequence[Mapping]) -> None:
-    """Upsert; the hashes are added to those of parts that were sent before."""
+def save_mappings(conn: Connection, store_id: UUID, mappings: Sequence[ProductMapping]) -> None:
+    """Upsert; the hashes are added to those of field groups that were sent before."""
     if not mappings:
         return
     parameters = {
@@ -72,7 +69,7 @@ def save_mappings(conn: Connection, store_id: UUID, mappings: Sequence[Mapping])
         "product_ids": [mapping.product_id for mapping in mappings],
         "wc_ids": [mapping.sent.wc_product_id for mapping in mappings],
         "statuses": [mapping.status for mapping in mappings],
-        "hashes": [Jsonb(dict(mapping.sent.part_hashes)) for mapping in mappings],
+        "hashes": [Jsonb(dict(mapping.sent.group_hashes)) for mapping in mappings],
         "regular_prices": [mapping.sent.regular_price for mapping in mappings],
         "sale_prices": [mapping.sent.sale_price for mapping in mappings],
         "stocks": [mapping.sent.stock for mapping in mappings],
@@ -80,29 +77,28 @@ def save_mappings(conn: Connection, store_id: UUID, mappings: Sequence[Mapping])
     conn.execute(SQL["save_mappings"], parameters)
 
 
-def forget_sent_parts(conn: Connection, store_id: UUID, parts: Sequence[tuple[UUID, str]]) -> None:
-    """`parts`: a product and one of its parts, of which nobody knows what the shop has."""
-    conn.execute(SQL["forget_sent_parts"], _by_product(store_id, parts, "parts"))
+def forget_sent_groups(conn: Connection, store_id: UUID, groups: Sequence[tuple[UUID, str]]) -> None:
+    """`groups`: a product and one of its field groups, of which the shop may have the old or the new values."""
+    conn.execute(SQL["forget_sent_groups"], _by_product(store_id, groups, "groups"))
 
 
 def get_owners(conn: Connection, store_id: UUID, wc_ids: Sequence[int]) -> dict[int, UUID]:
-    """WooCommerce's product id to the ERP's, for those that are mapped."""
+    """The ERP's product by WooCommerce's id, for mapped ones."""
     rows = conn.execute(SQL["get_owners"], {"store_id": store_id, "wc_ids": list(wc_ids)}).fetchall()
     return {row[0]: row[1] for row in rows}
 
 
 def mark_mappings_failed(conn: Connection, store_id: UUID, failures: Sequence[tuple[UUID, str]]) -> None:
-    """`failures`: product and the plain words of the reason."""
+    """`failures`: product and message."""
     conn.execute(SQL["mark_mappings_failed"], _by_product(store_id, failures, "messages"))
 
 
 def delete_mappings(conn: Connection, store_id: UUID, gone: Sequence[tuple[UUID, int]]) -> None:
-    """`gone`: product and the id of the shop's product that is no longer there."""
+    """`gone`: product, and the id of the shop's product that was deleted there."""
     conn.execute(SQL["delete_mappings"], _by_product(store_id, gone, "wc_ids"))
 
 
 def _by_product(store_id: UUID, pairs: Sequence[tuple[UUID, object]], name: str) -> dict[str, object]:
-    """Each pair as a product's id and, under `name`, what is said of it."""
     return {
         "store_id": store_id,
         "product_ids": [product_id for product_id, _ in pairs],
@@ -121,12 +117,12 @@ def list_mappings(conn: Connection, store_id: UUID, after: UUID | None, most: in
 
 
 def list_drift(conn: Connection, store_id: UUID, after: UUID | None, most: int) -> list[MappingView]:
-    """What the shop should get: products whose state is not what was last sent, unmapped ones included."""
+    """Products that changed since they were sent, and unmapped ones."""
     with conn.cursor(row_factory=class_row(MappingView)) as cursor:
         return cursor.execute(SQL["list_drift"], {"store_id": store_id, "after": after, "most": most}).fetchall()
 
 
 def count_mappings(conn: Connection, store_id: UUID) -> tuple[int, int]:
-    """How many are mapped, and how many of the ERP's products the shop has not got as they are."""
+    """How many products are mapped, and how many changed since they were sent or were never sent."""
     row = conn.execute(SQL["count_mappings"], {"store_id": store_id}).fetchone()
     return (row[0], row[1]) if row else (0, 0)

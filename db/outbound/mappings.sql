@@ -5,7 +5,7 @@ SELECT internal_product_id, wc_product_id, sent_hashes, sent_regular_price, sent
  WHERE store_id = %(store_id)s AND internal_product_id = ANY (%(product_ids)s::uuid[])
 
 -- name: save_mappings
--- Adds to what was sent before, and never gives a product of the shop to a second one of the ERP; in key order.
+-- Adds the hashes to earlier ones. Fails if the shop's product is mapped to another product. In key order.
 INSERT INTO wc_product_sync_mappings AS known (store_id, id, internal_product_id, wc_product_id, last_synced, sync_status,
        sent_hashes, sent_regular_price, sent_sale_price, sent_stock)
 SELECT %(store_id)s, n.id, n.product_id, n.wc_id, clock_timestamp(), n.status, n.hashes, n.regular_price, n.sale_price, n.stock
@@ -19,17 +19,17 @@ SELECT %(store_id)s, n.id, n.product_id, n.wc_id, clock_timestamp(), n.status, n
        sent_regular_price = EXCLUDED.sent_regular_price, sent_sale_price = EXCLUDED.sent_sale_price,
        sent_stock = EXCLUDED.sent_stock, updated_at = clock_timestamp()
 
--- name: forget_sent_parts
--- These parts count as never sent; the mapping stays.
+-- name: forget_sent_groups
+-- These field groups count as never sent; the mapping stays.
 UPDATE wc_product_sync_mappings m
-   SET sent_hashes = m.sent_hashes - n.parts, updated_at = clock_timestamp()
-  FROM (SELECT product_id, array_agg(part) AS parts
-          FROM unnest(%(product_ids)s::uuid[], %(parts)s::text[]) w (product_id, part)
+   SET sent_hashes = m.sent_hashes - n.groups, updated_at = clock_timestamp()
+  FROM (SELECT product_id, array_agg(field_group) AS groups
+          FROM unnest(%(product_ids)s::uuid[], %(groups)s::text[]) w (product_id, field_group)
          GROUP BY product_id) n
- WHERE m.store_id = %(store_id)s AND m.internal_product_id = n.product_id AND m.sent_hashes ?| n.parts
+ WHERE m.store_id = %(store_id)s AND m.internal_product_id = n.product_id AND m.sent_hashes ?| n.groups
 
 -- name: get_owners
--- Which product of the ERP has each of these products of the shop.
+-- The ERP's product of each of these products of the shop; unmapped ones are missing.
 SELECT wc_product_id, internal_product_id
   FROM wc_product_sync_mappings
  WHERE store_id = %(store_id)s AND wc_product_id = ANY (%(wc_ids)s::bigint[])
@@ -42,13 +42,13 @@ UPDATE wc_product_sync_mappings m
  WHERE m.store_id = %(store_id)s AND m.internal_product_id = n.product_id
 
 -- name: delete_mappings
--- Of products that are gone from the shop; only where the mapping still names that product.
+-- Only if the mapping still names that product of the shop.
 DELETE FROM wc_product_sync_mappings m
  USING unnest(%(product_ids)s::uuid[], %(wc_ids)s::bigint[]) n (product_id, wc_id)
  WHERE m.store_id = %(store_id)s AND m.internal_product_id = n.product_id AND m.wc_product_id = n.wc_id
 
 -- name: get_mapping
--- No row for another tenant's product, as for an unknown one. In sync: the shop got each part as the ERP has it now.
+-- No row for an unknown product or another tenant's. In sync: every field group was sent as it is now.
 SELECT m.internal_product_id, e.sku, m.wc_product_id, m.last_synced, m.sync_status, m.error_message, m.created_at,
        m.updated_at, coalesce(e.part_hashes = m.sent_hashes, false) AS in_sync
   FROM wc_product_sync_mappings m
@@ -56,7 +56,7 @@ SELECT m.internal_product_id, e.sku, m.wc_product_id, m.last_synced, m.sync_stat
  WHERE m.store_id = %(store_id)s AND m.internal_product_id = %(product_id)s
 
 -- name: list_mappings
--- In the order of the ERP's ids, from behind the cursor.
+-- By the ERP's ids, after the cursor.
 SELECT m.internal_product_id, e.sku, m.wc_product_id, m.last_synced, m.sync_status, m.error_message, m.created_at,
        m.updated_at, coalesce(e.part_hashes = m.sent_hashes, false) AS in_sync
   FROM wc_product_sync_mappings m
@@ -66,7 +66,7 @@ SELECT m.internal_product_id, e.sku, m.wc_product_id, m.last_synced, m.sync_stat
  LIMIT %(most)s
 
 -- name: list_drift
--- Products whose state in the ERP is not what the shop last got, those it never got included; in the order of their ids.
+-- Products that changed since they were sent, or were never sent; by their ids, after the cursor.
 SELECT e.product_id AS internal_product_id, e.sku, m.wc_product_id, m.last_synced, coalesce(m.sync_status, 'unmapped') AS
        sync_status, m.error_message, m.created_at, m.updated_at, false AS in_sync
   FROM erp_products e
@@ -77,7 +77,7 @@ SELECT e.product_id AS internal_product_id, e.sku, m.wc_product_id, m.last_synce
  LIMIT %(most)s
 
 -- name: count_mappings
--- One row: how many products are mapped, and how many of the ERP's are not as the shop last got them.
+-- One row: how many products are mapped, and how many changed since they were sent, or were never sent.
 SELECT (SELECT count(*) FROM wc_product_sync_mappings WHERE store_id = %(store_id)s),
        (SELECT count(*)
           FROM erp_products e

@@ -1,4 +1,4 @@
-"""Orders that are to be told of: noted with the rows, published afterwards, marked once they are."""
+"""Received orders to publish: noted together with the orders, published later, then marked."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ SQL = queries(__file__)
 
 @dataclass(frozen=True, slots=True)
 class ReceivedOrder:
-    """An order by its ids: ours, and the shop's."""
+    """An order: our id and the shop's."""
 
     order_id: UUID
     wc_order_id: int
 
 
 def note_received_orders(conn: Connection, store_id: UUID, wc_order_ids: Sequence[int]) -> None:
-    """Note those of these orders that wait for the merchant, and were not noted before."""
+    """Note the orders that wait for the merchant, unless they were noted before."""
     conn.execute(SQL["note_received_orders"], {"store_id": store_id, "wc_order_ids": list(wc_order_ids)})
 
 

@@ -1,5 +1,5 @@
 -- name: note_received_orders
--- Once an order; only those that wait for the merchant now.
+-- Once per order; only orders that wait for the merchant.
 INSERT INTO wc_order_events (store_id, order_id)
 SELECT o.store_id, o.id
   FROM orders o
@@ -17,11 +17,11 @@ SELECT e.order_id, o.wc_order_id
  LIMIT %(most)s
 
 -- name: mark_orders_published
--- The first moment stands.
+-- Keeps the time of the first publication.
 UPDATE wc_order_events
    SET published_at = clock_timestamp()
  WHERE store_id = %(store_id)s AND order_id = ANY (%(order_ids)s::uuid[]) AND published_at IS NULL
 
 -- name: list_publishing_stores
--- Ids of stores only.
+-- Ids of stores; no other data of a tenant.
 SELECT store_id FROM dispatch_order_events(%(most)s)

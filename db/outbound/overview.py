@@ -1,4 +1,4 @@
-"""Outbound items as people look at them: what waits against its deadline, and what failed, in groups."""
+"""Outbound items for the console: waiting items with their deadlines, and failed ones in groups."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ SQL = queries(__file__)
 
 @dataclass(frozen=True, slots=True)
 class OpenItems:
-    """What has not ended well of one type; `oldest`: since when the oldest waits."""
+    """The items of one type that are not completed; `oldest`: when the oldest waiting one was created."""
 
     sync_type: str
     waiting: int
@@ -28,7 +28,7 @@ class OpenItems:
 
 @dataclass(frozen=True, slots=True)
 class ItemLine:
-    """One item, as a line in a list."""
+    """One item of a list."""
 
     id: UUID
     product_id: UUID | None
@@ -46,7 +46,7 @@ class ItemLine:
 
 @dataclass(frozen=True, slots=True)
 class FailedGroup:
-    """Failed items of one type and reason. `retryable`: whether trying some of them again may help by itself."""
+    """Failed items of one type and error code. `retryable`: a retry may help some of them."""
 
     sync_type: str
     error_code: str
@@ -95,6 +95,6 @@ def list_failed_group(conn: Connection, store_id: UUID, sync_type: str, error_co
 
 
 def lock_failed_group(conn: Connection, store_id: UUID, sync_type: str, error_code: str) -> list[UUID]:
-    """Their ids; under `lock_items`."""
+    """Their ids, locked; needs `lock_items`."""
     parameters = {"store_id": store_id, "sync_type": sync_type, "error_code": error_code}
     return [row[0] for row in conn.execute(SQL["lock_failed_group"], parameters)]

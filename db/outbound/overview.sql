@@ -1,6 +1,5 @@
 -- name: count_open_items
--- One row per type of what has not ended well: what waits, how late it is and since when, what failed and what is held. What
--- is done is not looked at.
+-- One row per type with open or failed items: how many wait, are overdue, failed and are held. Does not read completed items.
 SELECT sync_type,
        count(*) FILTER (WHERE status IN ('pending', 'syncing')) AS waiting,
        count(*) FILTER (WHERE status IN ('pending', 'syncing') AND due_at < now()) AS overdue,
@@ -13,7 +12,7 @@ SELECT sync_type,
  ORDER BY min(priority)
 
 -- name: page_waiting_items
--- In the order in which they are claimed, from behind the cursor.
+-- In the order in which they are claimed, after the cursor.
 SELECT id, product_id, category_id, sync_type, priority, status, attempts, max_attempts, created_at, due_at,
        next_attempt_at, error_message
   FROM wc_sync_items
@@ -24,7 +23,7 @@ SELECT id, product_id, category_id, sync_type, priority, status, attempts, max_a
  LIMIT %(most)s
 
 -- name: list_items_in_hand
--- What calls carry at this moment.
+-- Items that are being sent.
 SELECT id, product_id, category_id, sync_type, priority, status, attempts, max_attempts, created_at, due_at,
        next_attempt_at, error_message
   FROM wc_sync_items
@@ -33,7 +32,7 @@ SELECT id, product_id, category_id, sync_type, priority, status, attempts, max_a
  LIMIT %(most)s
 
 -- name: list_failed_groups
--- Failed items by kind of change and reason, the largest group first.
+-- Failed items by type and error code, the largest group first.
 SELECT sync_type, error_code, count(*) AS items, bool_or(retryable) AS retryable, max(error_message) AS message,
        max(completed_at) AS newest
   FROM wc_sync_items
@@ -43,7 +42,7 @@ SELECT sync_type, error_code, count(*) AS items, bool_or(retryable) AS retryable
  LIMIT %(most)s
 
 -- name: list_failed_group
--- The newest of one group.
+-- The newest items of one group.
 SELECT id, product_id, category_id, sync_type, priority, status, attempts, max_attempts, created_at, due_at,
        next_attempt_at, error_message
   FROM wc_sync_items
@@ -52,7 +51,7 @@ SELECT id, product_id, category_id, sync_type, priority, status, attempts, max_a
  LIMIT %(most)s
 
 -- name: lock_failed_group
--- All of one group, for another try; what somebody else has in hand is left out.
+-- All items of one group, for a retry; skips locked ones.
 SELECT id
   FROM wc_sync_items
  WHERE store_id = %(store_id)s AND status = 'failed' AND sync_type = %(sync_type)s AND error_code = %(error_code)s

@@ -1,4 +1,4 @@
-"""Who sends for which store: leases with a deadline, the shop's pauses, and what the dispatcher asks across stores."""
+"""Push leases, which name the one process that sends for a store, and what the dispatcher asks across stores."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ SQL = queries(__file__)
 
 @dataclass(frozen=True, slots=True)
 class Backlog:
-    """What waits of one type in one store; `overdue` of them are past their deadline."""
+    """The waiting items of one type in one store; `overdue` of them are past their deadline."""
 
     store_id: UUID
     sync_type: str
@@ -30,19 +30,19 @@ def list_due_stores(conn: Connection, most: int) -> list[UUID]:
 
 
 def take_lease(conn: Connection, store_id: UUID, holder: UUID, seconds: float) -> bool:
-    """Become the one who sends for the store; False where another is, or the shop asked for a pause."""
+    """Become the only sender for the store. False if another process is, or the shop asked for a pause."""
     parameters = {"store_id": store_id, "holder": holder, "seconds": seconds}
     return conn.execute(SQL["take_lease"], parameters).fetchone() is not None
 
 
 def renew_lease(conn: Connection, store_id: UUID, holder: UUID, seconds: float) -> bool:
-    """False where the lease ran out: from then on nothing may be sent."""
+    """False if the lease ran out: then nothing more may be sent."""
     parameters = {"store_id": store_id, "holder": holder, "seconds": seconds}
     return conn.execute(SQL["renew_lease"], parameters).fetchone() is not None
 
 
 def hold_lease(conn: Connection, store_id: UUID, holder: UUID) -> bool:
-    """Whether the holder may claim now; if so the lease is locked until the transaction ends."""
+    """Lock the lease until the transaction ends. False if the holder may not claim now."""
     return conn.execute(SQL["hold_lease"], {"store_id": store_id, "holder": holder}).fetchone() is not None
 
 
@@ -51,7 +51,7 @@ def release_lease(conn: Connection, store_id: UUID, holder: UUID) -> None:
 
 
 def pause_store(conn: Connection, store_id: UUID, seconds: float) -> None:
-    """Claim nothing for so long: the shop said so."""
+    """No process claims items of the store for so long, because the shop asked for it."""
     conn.execute(SQL["pause_store"], {"store_id": store_id, "seconds": seconds})
 
 
@@ -73,16 +73,16 @@ def prune_runs(conn: Connection, days: int, most: int) -> int:
 
 
 def list_due_tasks(conn: Connection, most: int) -> list[tuple[UUID, str]]:
-    """(store id, task) of what is due or was never planned; each is then claimed inside its store's wall."""
+    """(store id, task) of the tasks that are due or were never planned. Claim each one within its own tenant."""
     return [(row[0], row[1]) for row in conn.execute(SQL["list_due_tasks"], {"most": most}).fetchall()]
 
 
 def plan_task(conn: Connection, store_id: UUID, task: str, next_run_at: datetime) -> None:
-    """Plan the first tick of a task that had none."""
+    """Set when a task runs first; a task that is planned already keeps its time."""
     conn.execute(SQL["plan_task"], {"store_id": store_id, "task": task, "next_run_at": next_run_at})
 
 
 def claim_task(conn: Connection, store_id: UUID, task: str, next_run_at: datetime) -> bool:
-    """Have a task's tick, and plan the next; False where it is not due, or another has it."""
+    """Claim a due task and set when it runs next. False if it is not due, or another process has it."""
     parameters = {"store_id": store_id, "task": task, "next_run_at": next_run_at}
     return conn.execute(SQL["claim_task"], parameters).fetchone() is not None

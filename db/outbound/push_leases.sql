@@ -1,9 +1,9 @@
 -- name: list_due_stores
--- Ids of stores for which nobody sends now and something is due.
+-- Stores with due items and without a lease.
 SELECT store_id FROM dispatch_push(%(most)s)
 
 -- name: take_lease
--- No row where another process sends for the store, or the shop asked for a pause.
+-- No row if another process has the lease, or the shop asked for a pause.
 INSERT INTO wc_push_leases AS lease (store_id, holder, lease_until)
 VALUES (%(store_id)s, %(holder)s, clock_timestamp() + make_interval(secs => %(seconds)s))
     ON CONFLICT (store_id) DO UPDATE SET holder = EXCLUDED.holder, lease_until = EXCLUDED.lease_until
@@ -12,14 +12,14 @@ VALUES (%(store_id)s, %(holder)s, clock_timestamp() + make_interval(secs => %(se
 RETURNING holder
 
 -- name: renew_lease
--- No row where the lease went to another.
+-- No row if the lease ran out, or another process has it.
 UPDATE wc_push_leases
    SET lease_until = clock_timestamp() + make_interval(secs => %(seconds)s)
  WHERE store_id = %(store_id)s AND holder = %(holder)s AND lease_until > clock_timestamp()
 RETURNING holder
 
 -- name: hold_lease
--- Locks the lease for this transaction; no row where it is no longer the holder's, or the shop asked for a pause.
+-- Locks the lease for this transaction; no row if the holder lost it, or the shop asked for a pause.
 SELECT holder
   FROM wc_push_leases
  WHERE store_id = %(store_id)s AND holder = %(holder)s AND lease_until > clock_timestamp()
@@ -27,7 +27,7 @@ SELECT holder
    FOR UPDATE
 
 -- name: release_lease
--- Only the holder's own.
+-- Never releases another holder's lease.
 UPDATE wc_push_leases SET holder = NULL, lease_until = NULL WHERE store_id = %(store_id)s AND holder = %(holder)s
 
 -- name: pause_store
@@ -37,7 +37,7 @@ UPDATE wc_push_leases
  WHERE store_id = %(store_id)s
 
 -- name: list_backlog
--- Counts and moments by store and type.
+-- Counts and times by store and type; no other data of a tenant.
 SELECT store_id, sync_type, waiting, overdue, oldest_created_at FROM count_push_backlog()
 
 -- name: prune_items
@@ -45,23 +45,22 @@ SELECT store_id, sync_type, waiting, overdue, oldest_created_at FROM count_push_
 SELECT dispatch_prune_push(make_interval(days => %(days)s), %(most)s)
 
 -- name: prune_runs
--- Never a run or hold that is still open, and none that has an item left.
+-- Never an open run or hold, nor one that still has items.
 SELECT dispatch_prune_push_runs(make_interval(days => %(days)s), %(most)s)
 
 -- name: list_due_tasks
--- Stores and tasks only.
+-- Ids of stores and names of tasks; no other data of a tenant.
 SELECT store_id, task FROM list_due_push_tasks(%(most)s)
 
 -- name: plan_task
--- For a task that never was planned. A plan that is there stands; it is looked for first, because ON CONFLICT would wait for
--- whoever has it in hand.
+-- Keeps an existing plan. Checks for it first, because ON CONFLICT would wait for a dispatcher that holds the row's lock.
 INSERT INTO wc_schedules (store_id, task, next_run_at)
 SELECT %(store_id)s, %(task)s, %(next_run_at)s
  WHERE NOT EXISTS (SELECT FROM wc_schedules WHERE store_id = %(store_id)s AND task = %(task)s)
     ON CONFLICT (store_id, task) DO NOTHING
 
 -- name: claim_task
--- A tick is had once; no row where another has it, or has it in hand at this moment: nobody waits for a long one.
+-- Each run is claimed by one dispatcher. No row if it is not due; skips a locked row, because a run can take long.
 UPDATE wc_schedules planned
    SET next_run_at = %(next_run_at)s
   FROM (SELECT store_id, task

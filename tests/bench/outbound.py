@@ -26,7 +26,7 @@ from workers.core.queues import connect
 from workers.outbound.intake.event_sources import STREAM
 from workers.outbound.intake.listener import Listener
 from workers.outbound.runs import start_full
-from workers.outbound.sending.push_store import Outcome, drain
+from workers.outbound.sending.push_store import PushOutcome, push_store
 from workers.pulls.shop_access import open_store_shop
 from workers.pulls.start import Wanted, start_pull
 from workers.pulls.turn import Turn, pull
@@ -142,7 +142,7 @@ def measure(world: World, products: int, event_seconds: float) -> OutboundFigure
 
 def _sent(world: World, shop: ShopApart, store_id: UUID) -> tuple[int, float]:
     before, began = shop.calls(WRITES), time.monotonic()
-    while drain(world.runtime, store_id) is Outcome.MORE:
+    while push_store(world.runtime, store_id) is PushOutcome.MORE:
         pass
     seconds = time.monotonic() - began
     return shop.calls(WRITES) - before, seconds
@@ -199,13 +199,13 @@ def _listen(world: World, _store_id: UUID, stop: threading.Event) -> None:
         listener = Listener(world.runtime.pool, redis, world.runtime.wake_up)
         while not stop.is_set():
             listener.tick()
-        listener.forget()
+        listener.disconnect()
 
 
 def _push(world: World, store_id: UUID, stop: threading.Event) -> None:
     """A worker that is woken at once."""
     while not stop.wait(0.02):
-        drain(world.runtime, store_id)
+        push_store(world.runtime, store_id)
 
 
 def _wait_until_sent(world: World, store_id: UUID) -> None:

@@ -66,7 +66,7 @@ def listen(runtime: Runtime, servers: Servers, redis: Redis) -> Iterator[Callabl
 
     yield start
     for listener in made:
-        listener.forget()
+        listener.disconnect()
         listener.redis.close()
 
 
@@ -154,7 +154,7 @@ def test_application_user_can_all_that_the_processes_need(
     ours.xadd(STREAM, event_of(store_id))  # type: ignore[arg-type]
     listener = Listener(runtime.pool, ours, runtime.wake_up)
     hear(listener)
-    listener.forget()
+    listener.disconnect()
     assert items(root_conn, store_id) == [1]
     assert ours.info("memory") and ours.info("server")
 

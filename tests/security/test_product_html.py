@@ -26,7 +26,7 @@ from tests.support.application import application
 from tests.support.outbound import SECRET_KEY, ask, make_erp_product, push, put_categories, put_products
 from tests.support.pipeline import bearer
 from workers.core.runtime import Runtime
-from workers.outbound.planning.field_groups import category_hash, part_hashes
+from workers.outbound.planning.field_groups import hash_category, hash_groups
 from workers.outbound.planning.mapper import to_woocommerce_product
 
 ALLOWED_TAGS = set(
@@ -219,9 +219,9 @@ def test_what_is_compared_is_what_is_sent() -> None:
     """A product that was sent with its markup has another hash now, so that the ERP's next record of it is sent."""
     dirty = make_product(description="<p>x</p><script>steal()</script>", name="<b>Lamp</b>")
     clean = make_product(description="<p>x</p>", name="Lamp")
-    assert part_hashes(dirty) == part_hashes(clean)
+    assert hash_groups(dirty) == hash_groups(clean)
     category = ErpCategory(UUID(int=2), "<i>Lamps</i>", None, None)
-    assert category_hash(category) == category_hash(replace(category, name="Lamps"))
+    assert hash_category(category) == hash_category(replace(category, name="Lamps"))
 
 
 def test_a_sku_with_markup_is_refused(client: FlaskClient, runtime: Runtime, store_id: UUID) -> None:

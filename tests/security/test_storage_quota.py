@@ -26,7 +26,7 @@ from tests.support.factories import make_order
 from tests.support.outbound import make_erp_product
 from tests.support.pipeline import bearer, post, sync
 from workers.core.runtime import Runtime
-from workers.outbound.scheduled_tasks import Upkeep
+from workers.outbound.scheduled_tasks import ScheduledTasks
 
 QUOTA = 100_000
 NEVER = timedelta(seconds=0)
@@ -52,7 +52,7 @@ def full(runtime: Runtime, conn: Connection) -> CreatedStore:
     texts = (random.Random(key).randbytes(900).hex() for key in range(1, 80))  # PostgreSQL compresses repetitions
     orders = [make_order(wc_order_id=key, payment_method=text) for key, text in enumerate(texts, 1)]
     sync(runtime, store.store_id, "orders", orders)
-    upkeep = Upkeep(
+    upkeep = ScheduledTasks(
         replace(runtime.settings, max_store_bytes=QUOTA), runtime.pool, runtime.wake_up, storage_pause=NEVER
     )
     upkeep.tick()
@@ -97,7 +97,7 @@ def test_without_a_quota_nothing_is_measured_or_refused(
     assert load_settings({}).max_store_bytes == 0
     assert post(client, full.token, "orders", [make_order()]).status_code == 202
     root_conn.execute("DELETE FROM store_storage")
-    Upkeep(runtime.settings, runtime.pool, runtime.wake_up, storage_pause=NEVER).tick()
+    ScheduledTasks(runtime.settings, runtime.pool, runtime.wake_up, storage_pause=NEVER).tick()
     assert root_conn.execute("SELECT count(*) FROM store_storage").fetchone() == (0,)
 
 

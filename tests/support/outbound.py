@@ -18,7 +18,7 @@ from tests.fakes.woocommerce import FakeWooCommerce
 from workers.core.runtime import Runtime
 from workers.outbound.intake.catalogue import Intake, take_categories, take_products
 from workers.outbound.requests import request_products
-from workers.outbound.sending.push_store import Outcome, drain
+from workers.outbound.sending.push_store import PushOutcome, push_store
 
 SECRET_KEY = "a key for tests that is long enough"
 SET_URL = "UPDATE stores SET shop_url = %s WHERE id = %s"
@@ -64,8 +64,8 @@ def ask(runtime: Runtime, store_id: UUID, product_id: str, sync_type: str, *, fo
         request_products(conn, store_id, [(UUID(product_id), sync_type)], Origin({"source": "test"}, force))
 
 
-def push(runtime: Runtime, store_id: UUID) -> Outcome:
-    return drain(runtime, store_id)
+def push(runtime: Runtime, store_id: UUID) -> PushOutcome:
+    return push_store(runtime, store_id)
 
 
 def statuses(root_conn: Connection, store_id: UUID) -> dict[str, int]:

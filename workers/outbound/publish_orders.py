@@ -1,7 +1,7 @@
-"""Tells others of orders that came in from a shop: `woocommerce.order_received`, on pub/sub and on the stream.
+"""Publishes orders that came in from a shop: `woocommerce.order_received`, on pub/sub and on the stream.
 
-At least once: an order is marked after Redis took it, so a process that dies in between tells of it again. Ids only; whoever
-hears of an order reads it where it may.
+At least once: an order is marked after Redis took it, so it is published again if the process dies in between. The message
+has ids only, so that a reader needs access to the order itself.
 """
 
 from __future__ import annotations
@@ -31,28 +31,28 @@ MOST_STORES = 500
 AT_ONCE = 200
 
 
-def announce_orders(pool: Pool, wake_up: WakeUp) -> int:
-    """Publish what waits, a round for each store; how many orders. Raises psycopg.Error and PoolTimeout.
+def publish_orders(pool: Pool, wake_up: WakeUp) -> int:
+    """Publish up to AT_ONCE waiting orders of each store; returns how many. While Redis is away they wait.
 
-    While Redis is away they wait.
+    Raises psycopg.Error and PoolTimeout.
     """
     if wake_up.is_resting:
         return 0
     with pool.connection() as conn:
         store_ids = list_publishing_stores(conn, MOST_STORES)
     try:
-        return sum(_announce(pool, wake_up.redis, store_id) for store_id in store_ids)
+        return sum(_publish(pool, wake_up.redis, store_id) for store_id in store_ids)
     except RedisError as error:
         wake_up.rest(error)
         return 0
 
 
-def _announce(pool: Pool, redis: Redis, store_id: UUID) -> int:
+def _publish(pool: Pool, redis: Redis, store_id: UUID) -> int:
     with pool.connection() as conn, tenant(conn, store_id):
         orders = list_unpublished_orders(conn, store_id, AT_ONCE)
     with redis.pipeline(transaction=False) as pipe:
         for order in orders:
-            data = json.dumps(order_received(store_id, order))
+            data = json.dumps(order_message(store_id, order))
             pipe.xadd(STREAM, {"event": ORDER_RECEIVED, "data": data})
             pipe.publish(ORDER_RECEIVED, data)
         pipe.execute()
@@ -62,6 +62,6 @@ def _announce(pool: Pool, redis: Redis, store_id: UUID) -> int:
     return len(orders)
 
 
-def order_received(store_id: UUID, order: ReceivedOrder) -> dict[str, str | int]:
-    """What is told of an order; `wooCommerceId` is its id in the shop."""
+def order_message(store_id: UUID, order: ReceivedOrder) -> dict[str, str | int]:
+    """The event's data; `wooCommerceId` is the order's id in the shop."""
     return {"storeId": str(store_id), "orderId": str(order.order_id), "wooCommerceId": order.wc_order_id}

@@ -1,4 +1,4 @@
-"""What a person or a schedule may ask for: one product, all products, all categories, another try, a go-ahead.
+"""What a person or a schedule may start: one product, all products, all categories, a retry, a decision about a hold.
 
 Each works in the caller's transaction; the caller commits, then wakes a worker.
 """
@@ -13,13 +13,13 @@ from psycopg import Connection
 from db.outbound.batches import insert_batch, size_batch
 from db.outbound.erp_categories import list_erp_categories
 from db.outbound.erp_products import get_products, list_unsent_products
-from db.outbound.item_holds import list_reopenable_items, reopen_items
+from db.outbound.item_holds import list_reopenable_items
 from db.outbound.items import Origin, lock_items
 from db.outbound.overview import lock_failed_group
 from workers.core.ids import new_id
 from workers.outbound.requests import request_categories, request_products
 from workers.outbound.sending.claim import PRODUCTS_A_CALL
-from workers.outbound.sending.holds import approve, count_reopened, reject
+from workers.outbound.sending.holds import approve, reject, reopen
 
 __all__ = [
     "AUTOMATIC_REST_SECONDS",
@@ -38,21 +38,21 @@ AUTOMATIC_REST_SECONDS = 60.0
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """A run as it begins: how many products or categories it is about to send."""
+    """A run that was started, and how many products or categories it is going to send."""
 
     batch_id: UUID
     items: int
 
 
 def start_one(conn: Connection, store_id: UUID, product_id: UUID, sync_type: str, source: str) -> UUID | None:
-    """The item that stands for one product's change; None for a product that the ERP never told us of."""
+    """Request one product; returns the item, None for a product that the ERP never sent."""
     if product_id not in get_products(conn, store_id, [product_id]):
         return None
     return request_products(conn, store_id, [(product_id, sync_type)], Origin({"source": source}))[0]
 
 
 def start_full(conn: Connection, store_id: UUID, source: str, *, force: bool) -> Run:
-    """All products that the shop has not got as they are; all products where `force`."""
+    """Request all products that changed since they were sent; with `force`, all."""
     batch_id = new_id()
     insert_batch(conn, store_id, batch_id, "full", PRODUCTS_A_CALL)
     product_ids = list_unsent_products(conn, store_id, force)
@@ -63,7 +63,7 @@ def start_full(conn: Connection, store_id: UUID, source: str, *, force: bool) ->
 
 
 def start_categories(conn: Connection, store_id: UUID, source: str, *, force: bool) -> Run:
-    """All categories that the shop has not got as they are; all where `force`."""
+    """Request all categories that changed since they were sent; with `force`, all."""
     batch_id = new_id()
     insert_batch(conn, store_id, batch_id, "categories", 1)
     unsent = [
@@ -77,17 +77,13 @@ def start_categories(conn: Connection, store_id: UUID, source: str, *, force: bo
 
 
 def retry_failed(conn: Connection, store_id: UUID, *, everything: bool) -> int:
-    """Let failed items wait again: all, or those that failed for a passing reason over a minute ago. Returns how many wait."""
+    """Retry failed items: all, or those that failed for a passing reason over a minute ago. Returns how many wait now."""
     lock_items(conn, store_id)
     ids = list_reopenable_items(conn, store_id, everything, AUTOMATIC_REST_SECONDS)
-    reopened = reopen_items(conn, store_id, ids, approved=False)
-    count_reopened(conn, store_id, reopened)
-    return sum(one.pending for one in reopened)
+    return reopen(conn, store_id, ids, approved=False)
 
 
 def retry_group(conn: Connection, store_id: UUID, sync_type: str, error_code: str) -> int:
-    """Let the failed items of one type and reason wait again, permanent failures too. Returns how many wait."""
+    """Retry the failed items of one type and error code, permanent failures too. Returns how many wait now."""
     lock_items(conn, store_id)
-    reopened = reopen_items(conn, store_id, lock_failed_group(conn, store_id, sync_type, error_code), approved=False)
-    count_reopened(conn, store_id, reopened)
-    return sum(one.pending for one in reopened)
+    return reopen(conn, store_id, lock_failed_group(conn, store_id, sync_type, error_code), approved=False)

@@ -1,4 +1,4 @@
-"""The dispatcher's part in the outbound side: wakes what was not woken, keeps the schedules, tells of orders, prunes.
+"""The dispatcher's outbound tasks: runs the schedules, publishes orders, wakes workers for due stores, prunes.
 
 Schedules of specification 3: all products daily at 03:00 UTC, failed items every 30 minutes, orders every 5 minutes.
 """
@@ -21,7 +21,7 @@ from db.insight.storage import list_full_stores, measure_storage
 from db.outbound.push_leases import claim_task, list_due_stores, list_due_tasks, plan_task, prune_items, prune_runs
 from db.sync.logs import Ticket
 from workers.core.queues import WakeUp
-from workers.outbound.publish_orders import announce_orders
+from workers.outbound.publish_orders import publish_orders
 from workers.outbound.runs import retry_failed, start_full
 from workers.pulls.start import AlreadyRunning, Wanted, start_pull
 
@@ -38,8 +38,8 @@ STORAGE_BLOCKS = 1000  # 8 MB of each table
 
 
 @dataclass(slots=True)
-class Upkeep:
-    """What a tick needs, and what it did last."""
+class ScheduledTasks:
+    """What a tick needs, and when it last pruned to the end."""
 
     settings: Settings
     pool: Pool
@@ -49,33 +49,26 @@ class Upkeep:
     storage_looked_at: float = float("-inf")
 
     def tick(self) -> None:
-        """One round. Raises psycopg.Error and PoolTimeout where the database is away."""
-        self._run_tasks()
+        """One round. Raises psycopg.Error and PoolTimeout if the database is away."""
+        with self.pool.connection() as conn:
+            due_tasks = list_due_tasks(conn, MOST_STORES)
+            most_bytes = self.settings.max_store_bytes
+            full = list_full_stores(conn, most_bytes) if due_tasks and most_bytes else []
+        for store_id, task in due_tasks:
+            try:
+                self.wake_up.enqueue(run_task(self.pool, store_id, task, store_id in full))
+            except Error as error:
+                if not is_contended(error):
+                    raise
+                # The task stays due; a locked store must not delay the others.
+                log.warning("push_task_postponed", store_id=str(store_id), task=task, **safe_facts(error))
         self._prune()
         self._measure_storage()
-        announce_orders(self.pool, self.wake_up)
+        publish_orders(self.pool, self.wake_up)
         with self.pool.connection() as conn:
-            due = list_due_stores(conn, MOST_STORES)
-        for store_id in due:
+            due_stores = list_due_stores(conn, MOST_STORES)
+        for store_id in due_stores:
             self.wake_up.push(store_id)
-
-    def _run_tasks(self) -> None:
-        with self.pool.connection() as conn:
-            due = list_due_tasks(conn, MOST_STORES)
-            most_bytes = self.settings.max_store_bytes
-            full = list_full_stores(conn, most_bytes) if due and most_bytes else []
-        for store_id, task in due:
-            self.wake_up.enqueue(self._try(store_id, task, store_id in full))
-
-    def _try(self, store_id: UUID, task: str, is_full: bool) -> list[Ticket]:
-        """What stands in one store's way holds up no other: that task stays due."""
-        try:
-            return run_task(self.pool, store_id, task, is_full)
-        except Error as error:
-            if not is_contended(error):
-                raise
-            log.warning("push_task_postponed", store_id=str(store_id), task=task, **safe_facts(error))
-            return []
 
     def _prune(self) -> None:
         if time.monotonic() < self.pruned_at + PRUNE_EVERY_SECONDS:
@@ -103,7 +96,7 @@ class Upkeep:
 
 
 def next_run(task: str, now: datetime) -> datetime:
-    """The next tick of a task after `now`, in UTC; intervals keep to the clock, so that ticks don't drift."""
+    """When a task is due next after `now`, in UTC. Intervals are counted from midnight, so that they don't drift."""
     if task == "full":
         today = now.replace(hour=FULL_SYNC_HOUR, minute=0, second=0, microsecond=0)
         return today if today > now else today + timedelta(days=1)
@@ -113,7 +106,7 @@ def next_run(task: str, now: datetime) -> datetime:
 
 
 def run_task(pool: Pool, store_id: UUID, task: str, is_full: bool = False) -> list[Ticket]:
-    """Have the tick, unless another dispatcher has it, and do what it asks for: one transaction. Returns what to enqueue.
+    """Run a task that is due, unless another dispatcher does, in one transaction. Returns the pulls to enqueue.
 
     A store above its quota pulls no orders.
     """
@@ -123,20 +116,18 @@ def run_task(pool: Pool, store_id: UUID, task: str, is_full: bool = False) -> li
         if not claim_task(conn, store_id, task, following):
             return []
         if task == "orders":
-            return [] if is_full else _pull_orders(conn, store_id)
-        items = (
-            start_full(conn, store_id, "schedule", force=False).items
-            if task == "full"
-            else retry_failed(conn, store_id, everything=False)
-        )
+            return [] if is_full else _start_order_pull(conn, store_id)
+        if task == "full":
+            items = start_full(conn, store_id, "schedule", force=False).items
+        else:
+            items = retry_failed(conn, store_id, everything=False)
     log.info("push_task_run", store_id=str(store_id), task=task, items=items)
     return []
 
 
-def _pull_orders(conn: Connection, store_id: UUID) -> list[Ticket]:
-    """A run of the pull engine; none where one is still running, which goes on to read what changed since."""
+def _start_order_pull(conn: Connection, store_id: UUID) -> list[Ticket]:
     try:
         with conn.transaction():
             return [start_pull(conn, store_id, "woocommerce", Wanted("orders", "incremental"), None)]
     except AlreadyRunning:
-        return []
+        return []  # the running pull also reads what changed meanwhile

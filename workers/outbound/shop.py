@@ -1,4 +1,4 @@
-"""Opens the WooCommerce client of a store: its address and its decrypted credentials."""
+"""Opens the WooCommerce client of a store, with its address and decrypted credentials."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ SHOP_NOT_SET_UP = "SHOP_NOT_SET_UP"
 
 
 def open_woocommerce(runtime: Runtime, store_id: UUID) -> WooCommerceClient | PlatformError:
-    """The store's client, or why there can be none. No call is made."""
+    """The store's client, or the error if it can't be opened. Makes no call."""
     try:
         return open_store_client(runtime.settings, runtime.pool, store_id)
     except PlatformError as error:
@@ -27,7 +27,7 @@ def open_woocommerce(runtime: Runtime, store_id: UUID) -> WooCommerceClient | Pl
 
 
 def open_store_client(settings: Settings, pool: Pool, store_id: UUID) -> WooCommerceClient:
-    """Raises PlatformError, permanent: what is wrong is in the store's row or in our settings."""
+    """Raises PlatformError, always permanent: the store's row or our settings must be corrected first."""
     with pool.connection() as conn, tenant(conn, store_id):
         store, encrypted = get_store(conn, store_id), get_credentials(conn, store_id)
     if store is None or store.platform != "woocommerce":

@@ -28,7 +28,7 @@ from workers.core.background_tasks import Aside
 from workers.core.heartbeat import beat
 from workers.core.queues import WakeUp, connect, waiting_logs
 from workers.inbound.attempts import GAVE_UP, GAVE_UP_MESSAGE
-from workers.outbound.scheduled_tasks import Upkeep
+from workers.outbound.scheduled_tasks import ScheduledTasks
 from workers.processes.schedules import run_due
 
 TICK_SECONDS = 1.0
@@ -57,7 +57,7 @@ class Dispatcher:
     telling: Aside = field(init=False)
 
     def __post_init__(self) -> None:
-        self.upkeep = Aside("upkeep", Upkeep(self.settings, self.pool, self.wake_up).tick)
+        self.upkeep = Aside("upkeep", ScheduledTasks(self.settings, self.pool, self.wake_up).tick)
         self.telling = Aside(
             "tell", partial(tell, self.pool, self.settings.alert_webhook_url, self.settings.alert_webhook_secret)
         )

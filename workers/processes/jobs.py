@@ -13,8 +13,8 @@ from workers.pulls.shop_access import open_store_shop
 
 log = get_logger(__name__)
 
-NOTHING_DONE = (batches.Outcome.NOT_NOW, pulls.Turn.NOT_OURS, pushes.Outcome.BUSY)
-Outcome = batches.Outcome | pulls.Turn | pushes.Outcome
+NOTHING_DONE = (batches.Outcome.NOT_NOW, pulls.Turn.NOT_OURS, pushes.PushOutcome.BUSY)
+Outcome = batches.Outcome | pulls.Turn | pushes.PushOutcome
 
 
 def process_log(store_id: str, log_id: str) -> str:
@@ -29,7 +29,7 @@ def pull_log(store_id: str, log_id: str) -> str:
 
 def push_store(store_id: str) -> str:
     """Send what waits for one shop."""
-    return _told(pushes.drain(current_runtime(), UUID(store_id)), store_id)
+    return _told(pushes.push_store(current_runtime(), UUID(store_id)), store_id)
 
 
 def _told(outcome: Outcome, store_id: str, log_id: str | None = None) -> str:

@@ -15,7 +15,7 @@ from psycopg import Connection
 from tests.fakes.woocommerce import FakeWooCommerce
 from tests.support.outbound import make_erp_product, push, put_products, statuses
 from workers.core.runtime import Runtime
-from workers.outbound.sending.push_store import Outcome
+from workers.outbound.sending.push_store import PushOutcome
 
 Command = Callable[..., tuple[int, str]]
 
@@ -97,7 +97,7 @@ def test_a_store_is_synced_and_looked_at(
 ) -> None:
     product = make_erp_product()
     put_products(pushing, store_id, [product, make_erp_product()])
-    assert push(pushing, store_id) is Outcome.DRAINED
+    assert push(pushing, store_id) is PushOutcome.DRAINED
     code, stats = woo("status")
     assert (code, stats["products"], stats["queueDepth"]) == (0, 2, 0)
     code, mappings = woo("mappings")
@@ -108,7 +108,7 @@ def test_a_store_is_synced_and_looked_at(
     code, one = woo("sync", "--product", product["product_id"], "--type", "price")
     assert code == 0 and UUID(one["syncItemId"])
     assert woo("sync", "--categories")[0] == 0
-    assert push(pushing, store_id) is Outcome.DRAINED
+    assert push(pushing, store_id) is PushOutcome.DRAINED
     assert set(statuses(root_conn, store_id)) <= {"completed", "superseded"}
     code, shown = command_line("woo", "status", "--store", str(store_id))
     assert (code, "2 products, 0 of them" in shown) == (0, True)
@@ -124,7 +124,7 @@ def test_failed_items_are_tried_again(
         (store_id,),
     )
     assert woo("retry") == (0, {"retryCount": 1})
-    assert push(pushing, store_id) is Outcome.DRAINED
+    assert push(pushing, store_id) is PushOutcome.DRAINED
     assert statuses(root_conn, store_id) == {"completed": 1}
 
 

@@ -19,7 +19,7 @@ from db.core.installation import APP
 from db.core.tenancy import tenant
 from db.insight.alerts import insert_alert
 from db.insight.storage import measure_storage
-from db.outbound.mappings import Mapping, Sent, save_mappings
+from db.outbound.mappings import ProductMapping, Sent, save_mappings
 from db.outbound.order_events import note_received_orders
 from db.outbound.push_leases import plan_task
 from db.outbound.push_leases import take_lease as take_push_lease
@@ -76,7 +76,7 @@ def fill_outbound(runtime: Runtime, store_id: UUID) -> None:
     put_categories(runtime, store_id, [{"category_id": str(new_id()), "name": "Lamps"}])
     with runtime.pool.connection() as conn, tenant(conn, store_id):
         sent = Sent(7, {}, None, None, None)
-        save_mappings(conn, store_id, [Mapping(new_id(), UUID(product["product_id"]), "synced", sent)])
+        save_mappings(conn, store_id, [ProductMapping(new_id(), UUID(product["product_id"]), "synced", sent)])
         start_full(conn, store_id, "test", force=False)
         take_push_lease(conn, store_id, new_id(), 60.0)
         plan_task(conn, store_id, "full", datetime.now(UTC))

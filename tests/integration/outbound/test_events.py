@@ -1,4 +1,4 @@
-"""Events on pub/sub and on the stream become items; nothing on the stream is lost, and nothing malformed does harm."""
+"""Events on pub/sub and on the stream become items; no entry of the stream is lost, malformed events are skipped."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ from workers.outbound.intake.listener import GROUP, Listener, refused_counts
 @pytest.fixture
 def listener(runtime: Runtime, servers: Servers, redis: Redis) -> Iterator[Listener]:
     with connect(servers.redis.url, 5.0) as client:
-        hearing = Listener(runtime.pool, client, runtime.wake_up)
-        hearing.tick()
-        yield hearing
-        hearing.forget()
+        connected = Listener(runtime.pool, client, runtime.wake_up)
+        connected.tick()
+        yield connected
+        connected.disconnect()
 
 
-def asked(root_conn: Connection, store_id: UUID) -> list[tuple[str, int]]:
+def requested(root_conn: Connection, store_id: UUID) -> list[tuple[str, int]]:
     query = "SELECT sync_type, requests FROM wc_sync_items WHERE store_id = %s ORDER BY priority"
     return root_conn.execute(query, (store_id,)).fetchall()
 
@@ -36,18 +36,20 @@ def add(redis: Redis, event: str, **data: str) -> None:
     redis.xadd(STREAM, {"event": event, "data": json.dumps(data)})
 
 
-def test_both_ways_in_lead_to_items(listener: Listener, redis: Redis, root_conn: Connection, store_id: UUID) -> None:
+def test_channels_and_stream_both_create_items(
+    listener: Listener, redis: Redis, root_conn: Connection, store_id: UUID
+) -> None:
     product = {"storeId": str(store_id), "productId": str(uuid4())}
     redis.publish("pricing.price_changed", json.dumps(product))
     redis.publish("product.image_added", json.dumps(product))
     add(redis, "inventory.stock_updated", **product)
     add(redis, "category.created", storeId=str(store_id), categoryId=str(uuid4()))
-    wait_until(lambda: listener.tick() == 0, 10, "everything is heard")
-    assert [kind for kind, _ in asked(root_conn, store_id)] == ["price", "stock", "category", "image"]
+    wait_until(lambda: listener.tick() == 0, 10, "all events are taken")
+    assert [sync_type for sync_type, _ in requested(root_conn, store_id)] == ["price", "stock", "category", "image"]
     assert redis.xpending(STREAM, GROUP)["pending"] == 0
 
 
-def test_malformed_events_are_counted_and_passed_over(
+def test_malformed_events_are_counted_and_skipped(
     listener: Listener, redis: Redis, root_conn: Connection, store_id: UUID
 ) -> None:
     product = {"storeId": str(store_id), "productId": str(uuid4())}
@@ -59,8 +61,8 @@ def test_malformed_events_are_counted_and_passed_over(
     add(redis, "woocommerce.order_received", orderId="1")
     redis.publish("product.created", b"\xff\xfe")
     add(redis, "product.updated", **product)
-    wait_until(lambda: listener.tick() == 0, 10, "everything is heard")
-    assert asked(root_conn, store_id) == [("product", 1)]
+    wait_until(lambda: listener.tick() == 0, 10, "all events are taken")
+    assert requested(root_conn, store_id) == [("product", 1)]
     assert refused_counts(redis) == {
         "not_json": 3,
         "unknown_event": 1,
@@ -69,7 +71,7 @@ def test_malformed_events_are_counted_and_passed_over(
     }
 
 
-def test_what_a_dead_listener_had_read_is_read_by_another(
+def test_entries_of_a_dead_listener_are_read_again(
     listener: Listener, redis: Redis, root_conn: Connection, store_id: UUID
 ) -> None:
     add(redis, "product.updated", storeId=str(store_id), productId=str(uuid4()))
@@ -78,10 +80,10 @@ def test_what_a_dead_listener_had_read_is_read_by_another(
     redis.xclaim(STREAM, GROUP, "dead", 0, [entry["message_id"]], idle=60_000)
     listener.claimed_at = float("-inf")
     listener.tick()
-    assert asked(root_conn, store_id) == [("product", 1)]
+    assert requested(root_conn, store_id) == [("product", 1)]
 
 
-def test_what_waited_for_longer_than_a_week_is_read_before_it_is_dropped(
+def test_old_entries_are_read_before_they_are_trimmed(
     listener: Listener, redis: Redis, root_conn: Connection, store_id: UUID
 ) -> None:
     with redis.pipeline() as pipe:
@@ -91,27 +93,27 @@ def test_what_waited_for_longer_than_a_week_is_read_before_it_is_dropped(
         pipe.execute()
     redis.xreadgroup(GROUP, "dead", {STREAM: ">"}, count=10)
     listener.claimed_at = float("-inf")
-    wait_until(lambda: listener.tick() == 0, 10, "everything is heard")
-    assert redis.xlen(STREAM) == 250 and len(asked(root_conn, store_id)) == 240
+    wait_until(lambda: listener.tick() == 0, 10, "all events are taken")
+    assert redis.xlen(STREAM) == 250 and len(requested(root_conn, store_id)) == 240
     for entry in redis.xpending_range(STREAM, GROUP, "-", "+", 10):
         redis.xclaim(STREAM, GROUP, "dead", 0, [entry["message_id"]], idle=60_000)
-    for _ in range(2):  # the first one reads what the dead one left, the second finds all of it done
+    for _ in range(2):  # the first tick reads the dead listener's entries, the second finds all acknowledged
         listener.claimed_at = float("-inf")
         listener.tick()
-    assert redis.xlen(STREAM) < 250 and len(asked(root_conn, store_id)) == 250
+    assert redis.xlen(STREAM) < 250 and len(requested(root_conn, store_id)) == 250
 
 
-def test_a_redis_that_was_emptied_is_subscribed_to_anew(
+def test_the_listener_resubscribes_after_a_flush(
     listener: Listener, redis: Redis, root_conn: Connection, store_id: UUID
 ) -> None:
     redis.flushall()
     with pytest.raises(Exception, match="NOGROUP"):
         listener.tick()
-    listener.forget()
+    listener.disconnect()
     listener.tick()
     add(redis, "product.updated", storeId=str(store_id), productId=str(uuid4()))
-    wait_until(lambda: listener.tick() == 0, 10, "everything is heard")
-    assert asked(root_conn, store_id) == [("product", 1)]
+    wait_until(lambda: listener.tick() == 0, 10, "all events are taken")
+    assert requested(root_conn, store_id) == [("product", 1)]
 
 
 def test_a_thousand_events_of_one_product_are_one_item(
@@ -120,6 +122,6 @@ def test_a_thousand_events_of_one_product_are_one_item(
     product = {"storeId": str(store_id), "productId": str(uuid4())}
     for _ in range(1000):
         add(redis, "pricing.price_changed", **product)
-    wait_until(lambda: listener.tick() == 0, 10, "everything is heard")
-    [(kind, requests)] = asked(root_conn, store_id)
-    assert kind == "price" and requests <= 10
+    wait_until(lambda: listener.tick() == 0, 10, "all events are taken")
+    [(sync_type, requests)] = requested(root_conn, store_id)
+    assert sync_type == "price" and requests <= 10

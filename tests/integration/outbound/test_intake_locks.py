@@ -1,4 +1,4 @@
-"""The ERP's catalogue comes in while its changes go out: whoever does the one never waits in a circle for the other."""
+"""Taking in the ERP's catalogue and sending its changes at the same time never deadlock."""
 
 from __future__ import annotations
 
@@ -25,20 +25,20 @@ WAITING_FOR_ITEMS = """
 
 @contextmanager
 def claiming(
-    conn: Connection, root_conn: Connection, store_id: UUID, come_in: Callable[[], Intake]
+    conn: Connection, root_conn: Connection, store_id: UUID, take_in: Callable[[], Intake]
 ) -> Iterator[Connection]:
-    """The store's items are ours, and an intake waits for them; afterwards it must have come to its end."""
+    """Hold the store's item lock while an intake waits for it; the intake must succeed afterwards."""
     with ThreadPoolExecutor(1) as other:
         with tenant(conn, store_id):
             lock_items(conn, store_id)
-            intake = other.submit(come_in)
+            intake = other.submit(take_in)
             wait_until(lambda: root_conn.execute(WAITING_FOR_ITEMS).fetchone() == (True,), what="the intake to wait")
-            conn.execute(b"SET LOCAL lock_timeout = '2s'")  # a circle is an error, not a pause
+            conn.execute(b"SET LOCAL lock_timeout = '2s'")  # a deadlock fails at once
             yield conn
         assert intake.result().counts == {"updated": 1, "stale": 0}
 
 
-def test_a_product_changes_while_it_is_claimed_to_be_made(
+def test_a_product_intake_does_not_deadlock_a_claim(
     runtime: Runtime, conn: Connection, root_conn: Connection, store_id: UUID
 ) -> None:
     product = make_erp_product()
@@ -51,7 +51,7 @@ def test_a_product_changes_while_it_is_claimed_to_be_made(
         mark_create_begun(conn, store_id, [UUID(product["product_id"])])
 
 
-def test_a_category_changes_while_an_answer_about_it_is_recorded(
+def test_a_category_intake_does_not_deadlock_a_save(
     runtime: Runtime, conn: Connection, root_conn: Connection, store_id: UUID
 ) -> None:
     category = {"category_id": str(uuid4()), "name": "Widgets"}

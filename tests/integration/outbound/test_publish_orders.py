@@ -1,4 +1,4 @@
-"""Orders that a pull stored are told of: on the stream and on pub/sub, by their ids, each once while nothing goes wrong."""
+"""Pulled orders are published by id, on the stream and on pub/sub; each once if nothing fails."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from workers.core.runtime import Runtime
 from workers.outbound.intake.event_sources import STREAM
 from workers.outbound.intake.events import CHANNELS
 from workers.outbound.intake.listener import Listener, refused_counts
-from workers.outbound.publish_orders import ORDER_RECEIVED, announce_orders
+from workers.outbound.publish_orders import ORDER_RECEIVED, publish_orders
 from workers.pulls.shop_access import open_store_shop
 from workers.pulls.start import Wanted, start_pull
 from workers.pulls.turn import Turn, pull
@@ -43,7 +43,7 @@ def on_stream(redis: Redis) -> list[dict[str, Any]]:
     return [json.loads(fields[b"data"]) for _, fields in entries if fields[b"event"] == ORDER_RECEIVED.encode()]
 
 
-def test_orders_that_wait_for_the_merchant_are_told_of_once(
+def test_processing_orders_are_published_once(
     runtime: Runtime, store_id: UUID, shop: FakeWooCommerce, redis: Redis, root_conn: Connection
 ) -> None:
     new = [shop.add_order(NOW - timedelta(hours=n), status="processing")["id"] for n in range(1, 4)]
@@ -51,14 +51,14 @@ def test_orders_that_wait_for_the_merchant_are_told_of_once(
     with redis.pubsub() as heard:  # type: ignore[no-untyped-call]  # redis has no type
         heard.subscribe(ORDER_RECEIVED)
         pull_orders(runtime, store_id)
-        assert announce_orders(runtime.pool, runtime.wake_up) == 3
+        assert publish_orders(runtime.pool, runtime.wake_up) == 3
         messages = [message for _ in range(5) if (message := heard.get_message(timeout=1.0))]
     told = on_stream(redis)
     assert [json.loads(one["data"]) for one in messages if one["type"] == "message"] == told
     assert sorted(one["wooCommerceId"] for one in told) == new
     listener = Listener(runtime.pool, redis, runtime.wake_up)
-    assert (listener.tick(), refused_counts(redis)) == (3, {})  # ours are passed over, and are no mistake of anybody's
-    listener.forget()
+    assert (listener.tick(), refused_counts(redis)) == (3, {})  # our own events are skipped, and not counted as refused
+    listener.disconnect()
     ids: dict[int, UUID] = dict(
         root_conn.execute("SELECT wc_order_id, id FROM orders WHERE store_id = %s", (store_id,)).fetchall()
     )
@@ -70,22 +70,22 @@ def test_orders_that_wait_for_the_merchant_are_told_of_once(
     shop.touch_order(new[0], status="processing")
     shop.touch_order(unpaid, status="processing")  # paid now
     pull_orders(runtime, store_id)
-    assert announce_orders(runtime.pool, runtime.wake_up) == 1
+    assert publish_orders(runtime.pool, runtime.wake_up) == 1
     assert [one["wooCommerceId"] for one in on_stream(redis)[3:]] == [unpaid]
 
 
-def test_what_redis_did_not_take_waits_for_it(
+def test_orders_wait_while_redis_refuses_them(
     runtime: Runtime, store_id: UUID, shop: FakeWooCommerce, redis: Redis
 ) -> None:
     shop.add_order(NOW - timedelta(hours=1), status="processing")
     pull_orders(runtime, store_id)
     redis.set(STREAM, "no stream at all")
-    assert announce_orders(runtime.pool, runtime.wake_up) == 0
+    assert publish_orders(runtime.pool, runtime.wake_up) == 0
     redis.delete(STREAM)
     runtime.wake_up.closed_until = 0.0
-    assert announce_orders(runtime.pool, runtime.wake_up) == 1
+    assert publish_orders(runtime.pool, runtime.wake_up) == 1
     assert len(on_stream(redis)) == 1
 
 
-def test_nobody_takes_it_for_an_event_of_the_erp() -> None:
+def test_the_published_event_is_not_an_erp_event() -> None:
     assert ORDER_RECEIVED not in CHANNELS

@@ -1,4 +1,4 @@
-"""From the ERP's catalogue to the shop: what is sent, in how many calls, and what becomes of it."""
+"""Changes of the ERP's catalogue reach the shop: what is sent, in how many calls, and with which result."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from redis import Redis
 from app.usecases.stores import CreatedStore
 from db.core.tenancy import tenant
 from db.outbound.batches import get_batch, list_batches
+from db.outbound.item_claims import Spent
 from db.outbound.push_leases import take_lease
 from tests.fakes.woocommerce import FakeWooCommerce, Fault
 from tests.support.outbound import (
@@ -25,14 +26,14 @@ from tests.support.outbound import (
 )
 from workers.core.ids import new_id
 from workers.core.runtime import Runtime
-from workers.outbound.planning.outcomes import Outcomes, Refused
+from workers.outbound.planning.results import ClaimResult, Refused
 from workers.outbound.runs import retry_failed, start_full
 from workers.outbound.sending.claim import claim_next
 from workers.outbound.sending.holds import approve, reject
-from workers.outbound.sending.push_store import Outcome
-from workers.outbound.sending.save_results import record
-from workers.outbound.sending.send_products import send_products
-from workers.outbound.sending.shop_connection import Line
+from workers.outbound.sending.push_store import PushOutcome
+from workers.outbound.sending.save_results import save_results
+from workers.outbound.sending.send_claim import send_claim
+from workers.outbound.sending.shop_connection import ShopConnection
 from workers.outbound.shop import open_store_client
 from workers.platforms.common.interface import PlatformError
 
@@ -44,12 +45,17 @@ def shop(connected_shop: FakeWooCommerce) -> FakeWooCommerce:
     return connected_shop
 
 
-def test_new_products_go_out_together(
+def open_connection(runtime: Runtime, store_id: UUID) -> ShopConnection:
+    """A connection for which the lease never runs out."""
+    return ShopConnection(open_store_client(runtime.settings, runtime.pool, store_id), float("inf"))
+
+
+def test_new_products_are_sent_together(
     pushing: Runtime, root_conn: Connection, store_id: UUID, shop: FakeWooCommerce
 ) -> None:
     products = [make_erp_product() for _ in range(250)]
     put_products(pushing, store_id, products)
-    assert push(pushing, store_id) is Outcome.DRAINED
+    assert push(pushing, store_id) is PushOutcome.DRAINED
     assert shop.calls == {"POST /products/batch": 3}
     assert statuses(root_conn, store_id) == {"completed": 250}
     for product in products:
@@ -70,7 +76,7 @@ def test_an_unchanged_product_is_not_sent(
     assert statuses(root_conn, store_id) == {"completed": 6}
 
 
-def test_several_changes_of_a_product_become_one_call_with_their_fields_alone(
+def test_changes_of_a_product_are_sent_in_one_call(
     pushing: Runtime, root_conn: Connection, store_id: UUID, shop: FakeWooCommerce
 ) -> None:
     product = make_erp_product()
@@ -86,7 +92,9 @@ def test_several_changes_of_a_product_become_one_call_with_their_fields_alone(
     assert statuses(root_conn, store_id) == {"completed": 3}
 
 
-def test_priority_is_exact_then_age(pushing: Runtime, root_conn: Connection, store_id: UUID, conn: Connection) -> None:
+def test_claims_go_by_priority_then_age(
+    pushing: Runtime, root_conn: Connection, store_id: UUID, conn: Connection
+) -> None:
     products = [make_erp_product() for _ in range(10)]
     put_products(pushing, store_id, products)
     push(pushing, store_id)
@@ -113,7 +121,7 @@ def test_priority_is_exact_then_age(pushing: Runtime, root_conn: Connection, sto
     ]
 
 
-def test_a_batch_with_failing_items_fails_those_alone(
+def test_failing_products_of_a_call_fail_alone(
     pushing: Runtime, root_conn: Connection, store_id: UUID, shop: FakeWooCommerce
 ) -> None:
     good = [make_erp_product() for _ in range(93)]
@@ -130,7 +138,7 @@ def test_a_batch_with_failing_items_fails_those_alone(
     assert root_conn.execute(query, (store_id,)).fetchall() == [("SKU_IN_TRASH", False, 1)]
 
 
-def test_a_product_that_the_shop_has_already_is_adopted(
+def test_a_product_already_in_the_shop_is_adopted(
     pushing: Runtime, root_conn: Connection, store_id: UUID, shop: FakeWooCommerce
 ) -> None:
     theirs = shop.add_product(name="Old name", sku="KNOWN-1", regular_price="18", manage_stock=True, stock_quantity=1)
@@ -142,7 +150,7 @@ def test_a_product_that_the_shop_has_already_is_adopted(
     assert statuses(root_conn, store_id) == {"completed": 2}
 
 
-def test_two_products_of_the_erp_with_one_sku_do_not_share_the_shops(
+def test_a_duplicate_sku_fails_the_second_product(
     pushing: Runtime, root_conn: Connection, store_id: UUID, shop: FakeWooCommerce
 ) -> None:
     put_products(pushing, store_id, [make_erp_product(sku="TWIN"), make_erp_product(sku="TWIN")])
@@ -152,7 +160,7 @@ def test_two_products_of_the_erp_with_one_sku_do_not_share_the_shops(
     assert root_conn.execute(query, (store_id,)).fetchone() == ("DUPLICATE_SKU",)
 
 
-def test_a_product_deleted_in_the_shop_is_made_anew(
+def test_a_product_deleted_in_the_shop_is_created_again(
     pushing: Runtime, root_conn: Connection, store_id: UUID, shop: FakeWooCommerce
 ) -> None:
     product = make_erp_product()
@@ -170,7 +178,7 @@ def test_a_product_deleted_in_the_shop_is_made_anew(
     assert statuses(root_conn, store_id) == {"completed": 2}
 
 
-def test_a_rate_limit_is_obeyed_and_spends_no_attempt(
+def test_a_rate_limit_pauses_and_spends_no_attempt(
     pushing: Runtime, root_conn: Connection, store_id: UUID, shop: FakeWooCommerce
 ) -> None:
     put_products(pushing, store_id, [make_erp_product()])
@@ -178,7 +186,7 @@ def test_a_rate_limit_is_obeyed_and_spends_no_attempt(
     push(pushing, store_id)
     query = "SELECT status, attempts, next_attempt_at > now() + interval '100 s' FROM wc_sync_items WHERE store_id = %s"
     assert root_conn.execute(query, (store_id,)).fetchone() == ("pending", 0, True)
-    assert push(pushing, store_id) is Outcome.BUSY
+    assert push(pushing, store_id) is PushOutcome.BUSY
     with hurried(root_conn, store_id):
         pass
     push(pushing, store_id)
@@ -186,7 +194,7 @@ def test_a_rate_limit_is_obeyed_and_spends_no_attempt(
 
 
 @pytest.mark.parametrize("kind", ["maintenance", "drop", "html", "database_down", "crash"])
-def test_a_passing_failure_is_tried_three_times_with_growing_delays(
+def test_a_passing_failure_is_retried_three_times(
     pushing: Runtime, root_conn: Connection, store_id: UUID, shop: FakeWooCommerce, kind: str
 ) -> None:
     put_products(pushing, store_id, [make_erp_product()])
@@ -202,7 +210,7 @@ def test_a_passing_failure_is_tried_three_times_with_growing_delays(
     assert seen[2] is not None and (seen[2][0], seen[2][1], seen[2][3]) == ("failed", 3, True)
 
 
-def test_a_product_that_was_made_though_its_answer_was_lost_is_not_made_again(
+def test_a_create_with_a_lost_answer_is_not_repeated(
     pushing: Runtime, root_conn: Connection, store_id: UUID, shop: FakeWooCommerce
 ) -> None:
     product = make_erp_product()
@@ -215,10 +223,10 @@ def test_a_product_that_was_made_though_its_answer_was_lost_is_not_made_again(
     assert [one["sku"] for one in shop.state.products.values()] == [product["sku"]]
 
 
-def test_a_call_that_the_shop_finishes_after_we_looked_is_no_duplicate_of_ours(
+def test_a_create_finished_after_the_lookup_is_adopted(
     pushing: Runtime, root_conn: Connection, store_id: UUID, shop: FakeWooCommerce
 ) -> None:
-    """It was given up, the look-up found nothing yet, and the next create meets what it made."""
+    """We gave the call up, the lookup came too early, and the next create meets the finished product."""
     product = make_erp_product()
     put_products(pushing, store_id, [product])
     shop.faults.add(Fault("drop", "POST /products/batch"))
@@ -235,7 +243,7 @@ def test_a_call_that_the_shop_finishes_after_we_looked_is_no_duplicate_of_ours(
     assert len(shop.state.products) == 1
 
 
-def test_one_product_that_crashes_the_shop_does_not_take_the_others_along(
+def test_a_crashing_product_does_not_fail_the_others(
     pushing: Runtime, root_conn: Connection, store_id: UUID, shop: FakeWooCommerce
 ) -> None:
     put_products(pushing, store_id, [make_erp_product() for _ in range(8)])
@@ -245,20 +253,20 @@ def test_one_product_that_crashes_the_shop_does_not_take_the_others_along(
     assert statuses(root_conn, store_id) == {"completed": 8}
 
 
-def test_what_a_killed_worker_had_in_hand_is_sent_once(
+def test_items_of_a_killed_worker_are_sent_once(
     pushing: Runtime, root_conn: Connection, conn: Connection, store_id: UUID, shop: FakeWooCommerce
 ) -> None:
-    """It died between the shop's answer and its record: the shop has the products, and nobody knows."""
+    """It died after the shop's answer, before the results were saved: the shop has the products, the database has not."""
     products = [make_erp_product() for _ in range(5)]
     put_products(pushing, store_id, products)
-    dead, line = new_id(), Line(open_store_client(pushing.settings, pushing.pool, store_id), float("inf"))
+    dead, connection = new_id(), open_connection(pushing, store_id)
     with tenant(conn, store_id):
         assert take_lease(conn, store_id, dead, 20)
         claim = claim_next(conn, store_id, dead, 100)
     assert claim is not None
-    send_products(line, claim.tasks, claim.categories, Outcomes(), lambda category: None)
-    line.close()
-    assert push(pushing, store_id) is Outcome.BUSY
+    send_claim(connection, claim, lambda category: None)
+    connection.close()
+    assert push(pushing, store_id) is PushOutcome.BUSY
     root_conn.execute("UPDATE wc_push_leases SET lease_until = now() WHERE store_id = %s", (store_id,))
     push(pushing, store_id)
     assert statuses(root_conn, store_id) == {"completed": 5}
@@ -266,7 +274,7 @@ def test_what_a_killed_worker_had_in_hand_is_sent_once(
     assert sorted(one["sku"] for one in shop.state.products.values()) == sorted(one["sku"] for one in products)
 
 
-def test_a_run_counts_a_product_once_though_its_item_was_superseded_in_hand(
+def test_a_run_counts_a_superseded_item_once(
     pushing: Runtime, root_conn: Connection, conn: Connection, store_id: UUID
 ) -> None:
     product = make_erp_product()
@@ -286,7 +294,7 @@ def test_a_run_counts_a_product_once_though_its_item_was_superseded_in_hand(
     assert (batch.status, batch.total_items, batch.success_count) == ("completed", 1, 1)
 
 
-def test_a_late_answer_of_one_that_lost_its_lease_ends_nothing(
+def test_results_after_a_lost_lease_are_not_saved(
     pushing: Runtime, root_conn: Connection, conn: Connection, store_id: UUID
 ) -> None:
     put_products(pushing, store_id, [make_erp_product()])
@@ -297,26 +305,26 @@ def test_a_late_answer_of_one_that_lost_its_lease_ends_nothing(
     assert claim is not None
     root_conn.execute("UPDATE wc_push_leases SET lease_until = now() WHERE store_id = %s", (store_id,))
     push(pushing, store_id)
-    late = Outcomes(refused=[Refused(claim.tasks[0].items, PlatformError("X", "x", retryable=False))])
-    record(pushing.pool, store_id, claim, late)
+    late = [Refused(claim.tasks[0].items, PlatformError("X", "x", retryable=False))]
+    save_results(pushing.pool, store_id, claim, ClaimResult(late, 0, Spent(0.0, 0.0)))
     assert statuses(root_conn, store_id) == {"completed": 1}
 
 
-def test_a_price_that_changes_back_while_nobody_knows_what_the_shop_has_is_sent(
+def test_a_price_changed_back_after_a_lost_call_is_sent(
     pushing: Runtime, root_conn: Connection, conn: Connection, store_id: UUID, shop: FakeWooCommerce
 ) -> None:
-    """The call between was made and never recorded: by its worker's death, then by an answer that was lost each time."""
+    """The call between is never confirmed: its worker dies, then its answer is lost three times."""
     product = make_erp_product(regular_price="10")
     put_products(pushing, store_id, [product])
     push(pushing, store_id)
     put_products(pushing, store_id, [product | {"regular_price": "12"}])
-    dead, line = new_id(), Line(open_store_client(pushing.settings, pushing.pool, store_id), float("inf"))
+    dead, connection = new_id(), open_connection(pushing, store_id)
     with tenant(conn, store_id):
         take_lease(conn, store_id, dead, 20)
         claim = claim_next(conn, store_id, dead, 100)
     assert claim is not None
-    send_products(line, claim.tasks, claim.categories, Outcomes(), lambda category: None)
-    line.close()
+    send_claim(connection, claim, lambda category: None)
+    connection.close()
     put_products(pushing, store_id, [product])
     root_conn.execute("UPDATE wc_push_leases SET lease_until = now() WHERE store_id = %s", (store_id,))
     push(pushing, store_id)
@@ -332,15 +340,15 @@ def test_a_price_that_changes_back_while_nobody_knows_what_the_shop_has_is_sent(
     assert [one["regular_price"] for one in shop.state.products.values()] == ["10"]
 
 
-def test_an_older_state_that_reached_the_shop_late_is_put_right(
+def test_an_older_state_sent_late_is_overwritten(
     pushing: Runtime, root_conn: Connection, conn: Connection, store_id: UUID, shop: FakeWooCommerce
 ) -> None:
-    """It stood still between its claim and its call, and lost its lease; the newer price went out meanwhile."""
+    """A worker loses its lease between claim and call; another one sends the newer price meanwhile."""
     product = make_erp_product()
     put_products(pushing, store_id, [product])
     push(pushing, store_id)
     put_products(pushing, store_id, [product | {"regular_price": "20"}])
-    dead, line = new_id(), Line(open_store_client(pushing.settings, pushing.pool, store_id), float("inf"))
+    dead, connection = new_id(), open_connection(pushing, store_id)
     with tenant(conn, store_id):
         take_lease(conn, store_id, dead, 20)
         claim = claim_next(conn, store_id, dead, 100)
@@ -348,16 +356,15 @@ def test_an_older_state_that_reached_the_shop_late_is_put_right(
     root_conn.execute("UPDATE wc_push_leases SET lease_until = now() WHERE store_id = %s", (store_id,))
     put_products(pushing, store_id, [product | {"regular_price": "21"}])
     push(pushing, store_id)
-    outcomes = Outcomes()
-    send_products(line, claim.tasks, claim.categories, outcomes, lambda category: None)
-    line.close()
-    record(pushing.pool, store_id, claim, outcomes)
+    result = send_claim(connection, claim, lambda category: None)
+    connection.close()
+    save_results(pushing.pool, store_id, claim, result)
     assert [one["regular_price"] for one in shop.state.products.values()] == ["20"]
     push(pushing, store_id)
     assert [one["regular_price"] for one in shop.state.products.values()] == ["21"]
 
 
-def test_two_stores_with_the_same_products_are_never_mixed(
+def test_stores_with_the_same_products_stay_separate(
     pushing: Runtime,
     root_conn: Connection,
     conn: Connection,
@@ -378,7 +385,7 @@ def test_two_stores_with_the_same_products_are_never_mixed(
     assert (ours["regular_price"], theirs["regular_price"]) == ("19.9", "99")
 
 
-def test_categories_go_first_and_a_known_one_is_adopted(
+def test_a_new_category_is_sent_before_its_products(
     pushing: Runtime, root_conn: Connection, store_id: UUID, shop: FakeWooCommerce
 ) -> None:
     top, below = str(uuid4()), str(uuid4())
@@ -397,9 +404,25 @@ def test_categories_go_first_and_a_known_one_is_adopted(
     assert names["Lamps"]["parent"] == names["Home"]["id"]
     made = shop.product_of(product["sku"])
     assert made is not None and [one["id"] for one in made["categories"]] == [names["Lamps"]["id"]]
+    saved = "SELECT wc_category_id FROM erp_categories WHERE store_id = %s AND sent_hash = content_hash ORDER BY name"
+    ids = [names[name]["id"] for name in ("Home", "Lamps")]
+    assert [row[0] for row in root_conn.execute(saved, (store_id,)).fetchall()] == ids
 
 
-def test_a_manual_offer_of_the_shop_stays_where_it_may(
+def test_a_category_deleted_in_the_shop_is_created_again(
+    pushing: Runtime, root_conn: Connection, store_id: UUID, shop: FakeWooCommerce
+) -> None:
+    category = {"category_id": str(uuid4()), "name": "Lamps"}
+    put_categories(pushing, store_id, [category])
+    push(pushing, store_id)
+    shop.state.categories.clear()
+    put_categories(pushing, store_id, [category | {"name": "Lights"}])
+    push(pushing, store_id)
+    assert [one["name"] for one in shop.state.categories.values()] == ["Lights"]
+    assert statuses(root_conn, store_id) == {"completed": 2}
+
+
+def test_a_manual_offer_stays_if_the_product_allows_it(
     pushing: Runtime, root_conn: Connection, store_id: UUID, shop: FakeWooCommerce
 ) -> None:
     products = [make_erp_product(allow_manual_woocommerce_offers=allowed) for allowed in (True, False)]
@@ -433,7 +456,7 @@ def test_too_many_price_changes_are_held_until_approved(
     assert statuses(root_conn, store_id) == {"completed": 32}
 
 
-def test_an_approval_does_not_cover_what_comes_after_it(
+def test_an_approval_does_not_cover_later_changes(
     pushing: Runtime, conn: Connection, store_id: UUID, shop: FakeWooCommerce
 ) -> None:
     product = make_erp_product()
@@ -450,7 +473,7 @@ def test_an_approval_does_not_cover_what_comes_after_it(
 
 
 @pytest.mark.parametrize("kind", ["maintenance", "error_page", "html", "php_warning", "database_down", "drop"])
-def test_a_shop_that_stumbles_gets_each_product_once(
+def test_a_failing_shop_gets_each_product_once(
     pushing: Runtime, root_conn: Connection, store_id: UUID, shop: FakeWooCommerce, kind: str
 ) -> None:
     products = [make_erp_product() for _ in range(3)]
@@ -463,7 +486,7 @@ def test_a_shop_that_stumbles_gets_each_product_once(
     assert sorted(one["sku"] for one in shop.state.products.values()) == sorted(one["sku"] for one in products)
 
 
-def test_plain_permalinks_are_told_and_nothing_is_written(
+def test_plain_permalinks_fail_and_nothing_is_written(
     pushing: Runtime, root_conn: Connection, store_id: UUID, shop: FakeWooCommerce
 ) -> None:
     shop.configure(plain_permalinks=True)
@@ -473,8 +496,7 @@ def test_plain_permalinks_are_told_and_nothing_is_written(
     assert (told.fetchone(), shop.state.products) == (("PLAIN_PERMALINKS", False), {})
 
 
-def test_redis_is_told_what_was_sent(pushing: Runtime, redis: Redis, store_id: UUID, shop: FakeWooCommerce) -> None:
-    """Under the specification's keys, with the store before the product."""
+def test_results_are_cached_in_redis(pushing: Runtime, redis: Redis, store_id: UUID, shop: FakeWooCommerce) -> None:
     product = make_erp_product()
     put_products(pushing, store_id, [product])
     push(pushing, store_id)
@@ -485,7 +507,7 @@ def test_redis_is_told_what_was_sent(pushing: Runtime, redis: Redis, store_id: U
     assert all(0 < redis.ttl(key) <= 24 * 3600 for key in keys.values())
 
 
-def test_what_a_person_rejects_stays_as_it_was_until_the_erp_says_something_else(
+def test_a_rejected_price_stays_until_the_erp_changes_it(
     pushing: Runtime, root_conn: Connection, conn: Connection, store_id: UUID, shop: FakeWooCommerce
 ) -> None:
     products = [make_erp_product() for _ in range(12)]
@@ -510,7 +532,7 @@ def test_what_a_person_rejects_stays_as_it_was_until_the_erp_says_something_else
     assert sorted(one["regular_price"] for one in shop.state.products.values()) == ["19.9"] * 9 + ["20.1"] * 3
 
 
-def test_a_mistake_that_the_erp_takes_back_is_let_go_and_costs_no_call(
+def test_a_corrected_mistake_is_released_without_a_call(
     pushing: Runtime, root_conn: Connection, store_id: UUID, shop: FakeWooCommerce
 ) -> None:
     product = make_erp_product()

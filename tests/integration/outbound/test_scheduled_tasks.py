@@ -1,4 +1,4 @@
-"""The dispatcher's part: stores that nobody woke, schedules of which each tick is had once, pruning."""
+"""The dispatcher's outbound tasks: waking workers for due stores, schedules that run once, pruning."""
 
 from __future__ import annotations
 
@@ -21,15 +21,15 @@ from tests.conftest import Database
 from tests.fakes.woocommerce import FakeWooCommerce
 from tests.support.outbound import connect_shop, make_erp_product, put_products, statuses, with_key
 from workers.core.runtime import Runtime
-from workers.outbound.scheduled_tasks import Upkeep, next_run, run_task
-from workers.outbound.sending.push_store import drain
+from workers.outbound.scheduled_tasks import ScheduledTasks, next_run, run_task
+from workers.outbound.sending.push_store import push_store
 
 PUSH_QUEUE = "rq:queue:push"
 
 
 @pytest.fixture
-def upkeep(runtime: Runtime) -> Upkeep:
-    return Upkeep(runtime.settings, runtime.pool, runtime.wake_up)
+def tasks(runtime: Runtime) -> ScheduledTasks:
+    return ScheduledTasks(runtime.settings, runtime.pool, runtime.wake_up)
 
 
 @pytest.fixture
@@ -38,40 +38,40 @@ def connected_store(root_conn: Connection, store_id: UUID, connected_shop: FakeW
     return store_id
 
 
-def test_a_lost_wake_up_is_made_up_for_and_not_multiplied(
-    upkeep: Upkeep, runtime: Runtime, connected_store: UUID, redis: Redis
+def test_a_lost_wake_up_is_replaced_once(
+    tasks: ScheduledTasks, runtime: Runtime, connected_store: UUID, redis: Redis
 ) -> None:
     put_products(runtime, connected_store, [make_erp_product()])
     for _ in range(3):
-        upkeep.tick()
+        tasks.tick()
     assert redis.llen(PUSH_QUEUE) == 1
 
 
-def test_a_store_in_a_workers_hands_is_left_alone(
-    upkeep: Upkeep, runtime: Runtime, connected_store: UUID, redis: Redis, root_conn: Connection
+def test_a_store_with_a_lease_is_not_enqueued(
+    tasks: ScheduledTasks, runtime: Runtime, connected_store: UUID, redis: Redis, root_conn: Connection
 ) -> None:
     put_products(runtime, connected_store, [make_erp_product()])
     root_conn.execute(
         "INSERT INTO wc_push_leases VALUES (%s, gen_random_uuid(), now() + interval '1 minute')", (connected_store,)
     )
-    upkeep.tick()
+    tasks.tick()
     assert redis.llen(PUSH_QUEUE) == 0
 
 
-def test_each_tick_of_a_schedule_is_had_once(
-    upkeep: Upkeep, runtime: Runtime, connected_store: UUID, root_conn: Connection
+def test_a_missed_schedule_runs_once(
+    tasks: ScheduledTasks, runtime: Runtime, connected_store: UUID, root_conn: Connection
 ) -> None:
     put_products(runtime, connected_store, [make_erp_product() for _ in range(3)])
-    assert run_task(runtime.pool, connected_store, "full") == []  # the first sight of a store only plans
+    assert run_task(runtime.pool, connected_store, "full") == []  # a store's first time only plans the task
     count = "SELECT count(*) FROM wc_sync_batches WHERE store_id = %s AND kind = 'full'"
     assert root_conn.execute(count, (connected_store,)).fetchone() == (0,)
     root_conn.execute("UPDATE wc_schedules SET next_run_at = now() - interval '3 days'")
     for _ in range(3):
-        upkeep.tick()
+        tasks.tick()
     assert root_conn.execute(count, (connected_store,)).fetchone() == (1,)
 
 
-def test_nobody_waits_for_a_tick_that_another_has_in_hand(
+def test_a_task_locked_by_another_dispatcher_is_skipped(
     runtime: Runtime, connected_store: UUID, conn: Connection, root_conn: Connection
 ) -> None:
     root_conn.execute("INSERT INTO wc_schedules VALUES (%s, 'full', now() - interval '1 s')", (connected_store,))
@@ -82,7 +82,7 @@ def test_nobody_waits_for_a_tick_that_another_has_in_hand(
         assert not claim_task(root_conn, connected_store, "full", datetime.now(UTC))
 
 
-def test_a_store_that_is_locked_holds_up_no_other(
+def test_a_locked_store_does_not_delay_others(
     runtime: Runtime,
     database: Database,
     conn: Connection,
@@ -91,20 +91,20 @@ def test_a_store_that_is_locked_holds_up_no_other(
     other_store: CreatedStore,
 ) -> None:
     root_conn.execute("DELETE FROM wc_sync_items")
-    with FakeWooCommerce() as shop, impatient(database) as pool:
+    with FakeWooCommerce() as shop, short_lock_timeout(database) as pool:
         for one in (store_id, other_store.store_id):
             connect_shop(conn, root_conn, one, shop)
             root_conn.execute("INSERT INTO wc_schedules VALUES (%s, 'retry', now() - interval '1 s')", (one,))
         with tenant(conn, store_id):
             lock_items(conn, store_id)
-            Upkeep(runtime.settings, pool, runtime.wake_up).tick()
+            ScheduledTasks(runtime.settings, pool, runtime.wake_up).tick()
     due = "SELECT store_id FROM wc_schedules WHERE task = 'retry' AND next_run_at <= now() AND store_id = ANY (%s)"
     assert root_conn.execute(due, ([store_id, other_store.store_id],)).fetchall() == [(store_id,)]
 
 
 @contextmanager
-def impatient(database: Database) -> Iterator[Pool]:
-    """Connections that wait for a lock no longer than a moment."""
+def short_lock_timeout(database: Database) -> Iterator[Pool]:
+    """Connections that give up on a lock after 200 ms."""
     pool = open_pool(make_conninfo(database.url, options="-c lock_timeout=200"), 2, "test")
     try:
         yield pool
@@ -112,7 +112,7 @@ def impatient(database: Database) -> Iterator[Pool]:
         pool.close()
 
 
-def test_failed_items_are_tried_again_if_it_may_help_and_a_minute_has_passed(
+def test_retryable_items_are_retried_after_a_minute(
     runtime: Runtime, connected_store: UUID, root_conn: Connection
 ) -> None:
     put_products(runtime, connected_store, [make_erp_product() for _ in range(3)])
@@ -126,10 +126,10 @@ def test_failed_items_are_tried_again_if_it_may_help_and_a_minute_has_passed(
     assert statuses(root_conn, connected_store) == {"failed": 1, "pending": 2}
 
 
-def test_missed_deadlines_are_counted_by_what_took_the_time(
+def test_missed_deadlines_are_counted_by_cause(
     runtime: Runtime, conn: Connection, root_conn: Connection, store_id: UUID, connected_store: UUID
 ) -> None:
-    """What metrics read: over all stores, counts only."""
+    """As the metrics read them, over all stores."""
     put_products(runtime, connected_store, [make_erp_product() for _ in range(3)])
     late = """UPDATE wc_sync_items SET due_at = created_at,
                      created_at = CASE WHEN number = 1 THEN created_at - interval '1 hour' ELSE created_at END,
@@ -139,7 +139,7 @@ def test_missed_deadlines_are_counted_by_what_took_the_time(
     root_conn.execute(late)
     open_items = conn.execute("SELECT * FROM measure_outbound()").fetchall()
     assert [row[:4] for row in open_items] == [("product", "pending", 3, 2)]
-    drain(with_key(runtime), connected_store)
+    push_store(with_key(runtime), connected_store)
     assert sorted(conn.execute("SELECT * FROM measure_breaches('1 hour')").fetchall()) == [
         ("product", "backoff", 1),
         ("product", "queue", 1),
@@ -165,18 +165,18 @@ def test_orders_are_pulled_on_schedule(runtime: Runtime, connected_store: UUID, 
         ("orders", "2026-03-01T03:04:59", "2026-03-01T03:05:00"),
     ],
 )
-def test_ticks_keep_to_the_clock(task: str, now: str, wanted: str) -> None:
+def test_scheduled_times_keep_to_the_clock(task: str, now: str, wanted: str) -> None:
     moment = datetime.fromisoformat(now).replace(tzinfo=UTC)
     assert next_run(task, moment) == datetime.fromisoformat(wanted).replace(tzinfo=UTC)
 
 
-def test_ended_items_of_long_ago_are_pruned(
-    upkeep: Upkeep, runtime: Runtime, connected_store: UUID, root_conn: Connection
+def test_old_ended_items_are_pruned(
+    tasks: ScheduledTasks, runtime: Runtime, connected_store: UUID, root_conn: Connection
 ) -> None:
     put_products(runtime, connected_store, [make_erp_product() for _ in range(2)])
     root_conn.execute("UPDATE wc_sync_items SET created_at = now() - interval '40 days'")
     root_conn.execute(
         "UPDATE wc_sync_items SET status = 'completed' WHERE id = (SELECT min(id::text)::uuid FROM wc_sync_items)"
     )
-    upkeep.tick()
+    tasks.tick()
     assert statuses(root_conn, connected_store) == {"pending": 1}

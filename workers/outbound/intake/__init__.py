@@ -1,0 +1,1 @@
+"""Takes in the ERP's catalogue and its events."""

@@ -1,6 +1,6 @@
-"""Takes the ERP's catalogue in: validates, keeps what is new, and asks for what changed to be sent.
+"""Takes in the ERP's catalogue: validates it, stores what is new, and requests that changes are sent.
 
-Whoever has products to tell of calls `take_products`: the route, the import, or another source of products.
+Every source of products calls `take_products`: the route, the import, and any future one.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from psycopg import Connection
 
 from db.outbound.erp_categories import get_category_states, upsert_erp_categories
 from db.outbound.erp_products import (
-    PartHashes,
+    GroupHashes,
     ProductState,
     get_product_states,
     list_products_in,
@@ -26,8 +26,8 @@ from db.outbound.items import Origin, lock_items
 from schemas.base.error_codes import Problem
 from schemas.erp.load import load_erp_category, load_erp_product
 from schemas.records.shop import ErpCategory, ErpProduct
-from workers.outbound.planning.field_groups import category_hash, changed_parts, part_hashes
-from workers.outbound.requests import Change, request_categories, request_products
+from workers.outbound.planning.field_groups import changed_groups, hash_category, hash_groups
+from workers.outbound.requests import ProductChange, request_categories, request_products
 
 R = TypeVar("R", ErpProduct, ErpCategory)
 MASKED = ("sku", "name", "description")
@@ -35,7 +35,7 @@ MASKED = ("sku", "name", "description")
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """A record that was not taken: its place in the batch and all that is wrong with it."""
+    """A refused record: its index in the batch and all its problems."""
 
     index: int
     problems: list[Problem]
@@ -43,10 +43,8 @@ class Refusal:
 
 @dataclass(frozen=True, slots=True)
 class Intake:
-    """Where each record of a batch went: inserted, updated, unchanged and stale ones, and the refused.
-
-    `masked` of those taken named an e-mail address in a text, which was cut.
-    """
+    """The result of a batch: counts of inserted, updated, unchanged and stale records, the refused ones, and the requested
+    items. `masked` counts records that were taken with an e-mail address in a text, which was cut."""
 
     received: int
     counts: Mapping[str, int]
@@ -55,59 +53,56 @@ class Intake:
     masked: int
 
 
-@dataclass(slots=True)
-class _Plan:
-    """What a batch of products comes down to."""
+@dataclass(frozen=True, slots=True)
+class CatalogueChanges:
+    """What a batch of products changes: rows to write, changes to send, and counts by verdict."""
 
-    writes: list[tuple[ErpProduct, PartHashes]] = field(default_factory=list)
-    changes: list[Change] = field(default_factory=list)
+    writes: list[tuple[ErpProduct, GroupHashes]] = field(default_factory=list)
+    to_send: list[ProductChange] = field(default_factory=list)
     counts: Counter[str] = field(default_factory=Counter)
 
 
 def take_products(conn: Connection, store_id: UUID, payloads: Sequence[Any], origin: Origin) -> Intake:
-    """Keep a batch of products, in the caller's transaction. The same batch again changes nothing and asks for nothing."""
-    records, refused, masked = _validated(load_erp_product, payloads)
-    latest = _last_of_each(records)
+    """Store a batch of products and request what changed, in the caller's transaction. A repeated batch changes nothing."""
+    records, refused, masked = _validate(load_erp_product, payloads)
+    latest = _latest_of_each(records)
     lock_catalogue(conn, store_id)
-    plan = plan_products(latest, get_product_states(conn, store_id, [record.product_id for record in latest]))
-    plan.counts["stale"] += len(records) - len(latest)
-    lock_items(conn, store_id)  # before any row: whoever claims has it when it marks rows of products
-    upsert_erp_products(conn, store_id, plan.writes)
-    items = request_products(conn, store_id, plan.changes, origin)
-    return Intake(len(payloads), plan.counts, refused, len(items), masked)
+    changes = compare_products(latest, get_product_states(conn, store_id, [record.product_id for record in latest]))
+    changes.counts["stale"] += len(records) - len(latest)
+    lock_items(conn, store_id)  # before any row: a claim marks rows of products while it holds this lock
+    upsert_erp_products(conn, store_id, changes.writes)
+    items = request_products(conn, store_id, changes.to_send, origin)
+    return Intake(len(payloads), changes.counts, refused, len(items), masked)
 
 
-def plan_products(records: Iterable[ErpProduct], stored: Mapping[UUID, ProductState]) -> _Plan:
-    """Compare with what is stored: an older version is stale; what changed is sent part by part, a new product whole."""
-    plan = _Plan()
+def compare_products(records: Iterable[ErpProduct], stored: Mapping[UUID, ProductState]) -> CatalogueChanges:
+    """Compare records with what is stored. A new product is sent whole, a known one by its changed field groups."""
+    changes = CatalogueChanges()
     for record in records:
-        hashes, known = part_hashes(record), stored.get(record.product_id)
-        types: tuple[str, ...] = ("product",)
+        hashes, known = hash_groups(record), stored.get(record.product_id)
         if known is None:
-            verdict = "inserted"
-        elif _is_older(record.version, known.version):
-            plan.counts["stale"] += 1
+            changes.counts["inserted"] += 1
+            changes.writes.append((record, hashes))
+            changes.to_send.append((record.product_id, "product"))
             continue
-        else:
-            types = changed_parts(hashes, known.part_hashes)
-            verdict = "updated" if types else "unchanged"
-        plan.counts[verdict] += 1
-        plan.changes += [(record.product_id, sync_type) for sync_type in types]
-        if known is None or types or _facts_differ(record, known):
-            plan.writes.append((record, hashes))
-    return plan
-
-
-def _facts_differ(record: ErpProduct, known: ProductState) -> bool:
-    """What no shop is told of, but we must know."""
-    allowed = record.allow_manual_woocommerce_offers != known.allow_manual_woocommerce_offers
-    return allowed or record.version not in (None, known.version)
+        if _is_older(record.version, known.version):
+            changes.counts["stale"] += 1
+            continue
+        groups = changed_groups(hashes, known.group_hashes)
+        changes.counts["updated" if groups else "unchanged"] += 1
+        changes.to_send.extend((record.product_id, group) for group in groups)
+        # No shop sees these two fields, so no hash covers them.
+        has_new_version = record.version not in (None, known.version)
+        has_new_offer_rule = record.allow_manual_woocommerce_offers != known.allow_manual_woocommerce_offers
+        if groups or has_new_version or has_new_offer_rule:
+            changes.writes.append((record, hashes))
+    return changes
 
 
 def take_categories(conn: Connection, store_id: UUID, payloads: Sequence[Any], origin: Origin) -> Intake:
-    """Keep a batch of categories. Products that named one before it was known are asked for again."""
-    records, refused, masked = _validated(load_erp_category, payloads)
-    latest = _last_of_each(records)
+    """Store a batch of categories and request what changed; products that already named a new category are sent again."""
+    records, refused, masked = _validate(load_erp_category, payloads)
+    latest = _latest_of_each(records)
     lock_catalogue(conn, store_id)
     stored = get_category_states(conn, store_id, [record.category_id for record in latest])
     counts: Counter[str] = Counter(stale=len(records) - len(latest))
@@ -116,30 +111,30 @@ def take_categories(conn: Connection, store_id: UUID, payloads: Sequence[Any], o
         verdict = _category_verdict(record, stored.get(record.category_id))
         counts[verdict] += 1
         if verdict in ("inserted", "updated"):
-            writes.append((record, category_hash(record)))
+            writes.append((record, hash_category(record)))
     lock_items(conn, store_id)  # before any row, as for products
     upsert_erp_categories(conn, store_id, writes)
     items = request_categories(conn, store_id, [record.category_id for record, _ in writes], origin)
     new = [record.category_id for record, _ in writes if record.category_id not in stored]
-    waiting = list_products_in(conn, store_id, new) if new else []
-    items += request_products(conn, store_id, [(product_id, "category") for product_id in waiting], origin)
+    product_ids = list_products_in(conn, store_id, new) if new else []
+    items += request_products(conn, store_id, [(product_id, "category") for product_id in product_ids], origin)
     return Intake(len(payloads), counts, refused, len(items), masked)
 
 
-def _category_verdict(record: ErpCategory, known: tuple[int | None, str] | None) -> str:
-    if known is None:
+def _category_verdict(record: ErpCategory, stored: tuple[int | None, str] | None) -> str:
+    if stored is None:
         return "inserted"
-    if _is_older(record.version, known[0]):
+    if _is_older(record.version, stored[0]):
         return "stale"
-    return "unchanged" if known[1] == category_hash(record) else "updated"
+    return "unchanged" if stored[1] == hash_category(record) else "updated"
 
 
-def _is_older(version: int | None, known: int | None) -> bool:
-    return version is not None and known is not None and version < known
+def _is_older(version: int | None, stored: int | None) -> bool:
+    return version is not None and stored is not None and version < stored
 
 
-def _validated(load: Callable[[Any], R | list[Problem]], payloads: Sequence[Any]) -> tuple[list[R], list[Refusal], int]:
-    """One bad record never costs the others. Returns also how many of the good ones were masked."""
+def _validate(load: Callable[[Any], R | list[Problem]], payloads: Sequence[Any]) -> tuple[list[R], list[Refusal], int]:
+    """The valid records, the refused ones, and how many of the valid ones were masked."""
     records: list[R] = []
     refused: list[Refusal] = []
     masked = 0
@@ -159,11 +154,11 @@ def _is_masked(record: ErpProduct | ErpCategory, payload: Mapping[str, Any]) -> 
     return any(getattr(record, name) != payload[name] for name in names)
 
 
-def _last_of_each(records: Sequence[R]) -> list[R]:
-    """One record a key: the one with the highest version, of several the last."""
-    best: dict[UUID, R] = {}
+def _latest_of_each(records: Sequence[R]) -> list[R]:
+    # Per key the record with the highest version; of equal ones the last.
+    latest: dict[UUID, R] = {}
     for record in records:
-        rival = best.get(record.key)
-        if rival is None or not _is_older(record.version, rival.version):
-            best[record.key] = record
-    return list(best.values())
+        other = latest.get(record.key)
+        if other is None or not _is_older(record.version, other.version):
+            latest[record.key] = record
+    return list(latest.values())

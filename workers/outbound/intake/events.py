@@ -1,23 +1,20 @@
-"""What the ERP's events mean (specification 3, HandleSyncEvent): which change each one asks for; and making items of them."""
+"""The ERP's events (specification 3, HandleSyncEvent): which change each one requests, and the items made of them."""
 
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
 from psycopg.errors import ForeignKeyViolation
 
-from app.settings.logs import get_logger
 from db.core.pool import Pool
 from db.core.tenancy import tenant
 from db.outbound.items import Origin
 from workers.core.queues import WakeUp
 from workers.outbound.requests import request_categories, request_products
-
-log = get_logger(__name__)
 
 PRODUCT_EVENTS = {
     "inventory.stock_changed": "stock",
@@ -36,7 +33,7 @@ CHANNELS = (*PRODUCT_EVENTS, *CATEGORY_EVENTS)
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """A change of one product or category. `sync_type` is None for a category's."""
+    """A change of one product, or of a category, which has no `sync_type`."""
 
     store_id: UUID
     target_id: UUID
@@ -44,9 +41,9 @@ class Event:
 
 
 def read_event(name: Any, data: Any, store_id: UUID | None = None) -> Event | str:
-    """An event by its name and its data, or in a word why it is none.
+    """The event, or a one-word reason why it is refused.
 
-    Data: `productId` or `categoryId`, and `storeId` unless the caller's token has told the store.
+    `data` has `productId` or `categoryId`, and `storeId` unless the caller's token already names the store.
     """
     if name not in CHANNELS:
         return "unknown_event"
@@ -69,26 +66,25 @@ def _uuid(value: Any) -> UUID | None:
 
 
 def take_events(pool: Pool, wake_up: WakeUp, events: Iterable[Event], source: str) -> Counter[str]:
-    """Make items of events, a transaction a store; the counts of `accepted` and `unknown_store` ones.
+    """Request items for events, one transaction per store; returns counts of `accepted` and `unknown_store`.
 
-    Raises psycopg.Error and PoolTimeout: then the caller still has the events, and brings them again.
+    Raises psycopg.Error and PoolTimeout: the caller keeps the events and passes all of them again.
     """
     by_store: dict[UUID, list[Event]] = defaultdict(list)
     for event in events:
         by_store[event.store_id].append(event)
+    origin = Origin({"source": source})
     counts: Counter[str] = Counter()
     for store_id, several in by_store.items():
+        products = [(one.target_id, one.sync_type) for one in several if one.sync_type]
+        categories = [one.target_id for one in several if not one.sync_type]
         try:
-            _take(pool, store_id, several, Origin({"source": source}))
+            with pool.connection() as conn, tenant(conn, store_id):
+                request_products(conn, store_id, products, origin)
+                request_categories(conn, store_id, categories, origin)
         except ForeignKeyViolation:
             counts["unknown_store"] += len(several)
             continue
         counts["accepted"] += len(several)
         wake_up.push(store_id)
     return counts
-
-
-def _take(pool: Pool, store_id: UUID, events: Sequence[Event], origin: Origin) -> None:
-    with pool.connection() as conn, tenant(conn, store_id):
-        request_products(conn, store_id, [(one.target_id, one.sync_type) for one in events if one.sync_type], origin)
-        request_categories(conn, store_id, [one.target_id for one in events if not one.sync_type], origin)

@@ -31,7 +31,7 @@ from workers.outbound.intake.events import Event, take_events
 
 GROUP = "sluice"
 REFUSED = "sluice:events:refused"  # a hash of counts by reason; it may be emptied
-OURS = "woocommerce."  # events that we publish ourselves, for others
+OWN_PREFIX = "woocommerce."  # events that we publish ourselves, for others
 AT_ONCE = 500
 BLOCK_MILLISECONDS = 100
 CLAIM_IDLE_MILLISECONDS = 30_000
@@ -53,7 +53,7 @@ class Listener:
     redis: Redis
     wake_up: WakeUp
     name: str = field(default_factory=lambda: f"{socket.gethostname()}-{os.getpid()}")
-    heard: list[Event] = field(default_factory=list)
+    uncommitted: list[Event] = field(default_factory=list)
     sources: Sequence[Source] = field(default_factory=partial(sources_of, ()))
     event_key: str | None = field(default=None, repr=False)
     pubsub: PubSub | None = None
@@ -66,9 +66,9 @@ class Listener:
         """
         if self.pubsub is None:
             self.pubsub = self._subscribe()
-        return self._overheard(self.pubsub) + self._from_stream()
+        return self._take_from_channels(self.pubsub) + self._take_from_stream()
 
-    def forget(self) -> None:
+    def disconnect(self) -> None:
         """After a failure of Redis: subscribe anew."""
         if self.pubsub is not None:
             self.pubsub.close()
@@ -93,24 +93,24 @@ class Listener:
             for channel in source.channels
         }
 
-    def _overheard(self, pubsub: PubSub) -> int:
+    def _take_from_channels(self, pubsub: PubSub) -> int:
         """Messages of the channels. They are kept here until they are committed: nobody would say them again."""
         refused: Counter[str] = Counter()
-        before, channels = len(self.heard), self._channels()
-        while len(self.heard) < AT_ONCE and (message := pubsub.get_message(timeout=0)) is not None:
+        before, channels = len(self.uncommitted), self._channels()
+        while len(self.uncommitted) < AT_ONCE and (message := pubsub.get_message(timeout=0)) is not None:
             if message["type"] == "message":  # and no confirmation of a subscription
                 source, name = channels[_text(message["channel"])]
                 event = unwrap(name, message["data"], time.time(), is_signed=self.event_key is not None)
-                self._sort(source, event, self.heard, refused)
-        came = len(self.heard) - before + refused.total()
+                self._sort(source, event, self.uncommitted, refused)
+        came = len(self.uncommitted) - before + refused.total()
         self._count(refused)
-        if self.heard:
-            self._count(_refusals(take_events(self.pool, self.wake_up, self.heard, "pubsub")))
-            self.heard.clear()
+        if self.uncommitted:
+            self._count(_refusals(take_events(self.pool, self.wake_up, self.uncommitted, "pubsub")))
+            self.uncommitted.clear()
         return came
 
-    def _from_stream(self) -> int:
-        found = [*self._left_behind(), *self._new_entries()]
+    def _take_from_stream(self) -> int:
+        found = [*self._abandoned_entries(), *self._new_entries()]
         if not found:
             return 0
         events: list[Event] = []
@@ -118,7 +118,7 @@ class Listener:
         for source, entries in found:
             for entry_id, fields in entries:
                 name = _text(fields.get(b"event", b""))
-                if not name.startswith(OURS):
+                if not name.startswith(OWN_PREFIX):
                     self._sort(source, _message(name, entry_id, fields), events, refused)
         self._count(refused + _refusals(take_events(self.pool, self.wake_up, events, "stream")))
         for source, entries in found:
@@ -134,7 +134,7 @@ class Listener:
             for stream, entries in found or []
         ]
 
-    def _left_behind(self) -> list[Found]:
+    def _abandoned_entries(self) -> list[Found]:
         """What a listener read and never acknowledged; also the time to drop what was done long ago."""
         if time.monotonic() < self.claimed_at + CLAIM_EVERY_SECONDS:
             return []
@@ -211,7 +211,7 @@ def run_listener(settings: Settings, database_url: str, redis_url: str, stop: th
             _tick_safely(listener, stop)
             beat(settings.data_dir, "listener")
     finally:
-        listener.forget()
+        listener.disconnect()
         pool.close()
     log.info("listener_stopped")
 
@@ -221,7 +221,7 @@ def _tick_safely(listener: Listener, stop: threading.Event) -> None:
         listener.tick()
     except RedisError as error:
         log.warning("redis_unavailable", error=type(error).__name__)
-        listener.forget()
+        listener.disconnect()
         stop.wait(REST_SECONDS)
     except Exception as error:
         if not is_retryable(error):

@@ -1,4 +1,4 @@
-"""Brakes: which open changes look like a mistake, and are held until a person approves; pure."""
+"""Brakes decide which open changes look like a mistake, and are held until a person approves them; pure."""
 
 from __future__ import annotations
 
@@ -8,15 +8,15 @@ from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
-from db.outbound.brakes import Catalogue, Change
+from db.outbound.brakes import Catalogue, OpenChange
 
-ENDLESS = Decimal(10) ** 9  # what a price moves by that becomes zero, or ceases
+ENDLESS = Decimal(10) ** 9  # the factor of a price that becomes zero or is removed
 PREVIEWED = 50
 
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """A store's brakes. Shares are of the products that the shop has from us, and count from `least` products on."""
+    """A store's brakes. Shares are of the products that are mapped or in stock, and apply from `least` products on."""
 
     price_share: Decimal = Decimal("0.3")
     price_factor: Decimal = Decimal(5)
@@ -25,16 +25,16 @@ class Limits:
 
 
 @dataclass(frozen=True, slots=True)
-class Judgement:
-    """What to hold and why; `preview` is what a person is shown, with the first PREVIEWED changes."""
+class BrakeDecision:
+    """Which items to hold and why; `preview` is shown to the person who decides, with the first PREVIEWED changes."""
 
     held: frozenset[UUID]
     reasons: tuple[str, ...]
     preview: dict[str, Any]
 
 
-def limits_of(stored: Any) -> Limits | None:
-    """A store's limits as its settings have them; None where its brakes are off. What is left out has its default."""
+def read_limits(stored: Any) -> Limits | None:
+    """A store's limits from its settings, with defaults for what is missing; None if its brakes are off."""
     if not isinstance(stored, dict):
         return Limits()
     if stored.get("enabled") is False:
@@ -48,30 +48,30 @@ def limits_of(stored: Any) -> Limits | None:
     )
 
 
-def judge(limits: Limits, catalogue: Catalogue, changes: Sequence[Change]) -> Judgement:
-    """Hold what moves a price too far, all price changes where they are too many, all empty stock where it is too much."""
+def apply_brakes(limits: Limits, catalogue: Catalogue, changes: Sequence[OpenChange]) -> BrakeDecision:
+    """Hold each price that moves too far, all price changes if there are too many, and all emptied stock if it is too much."""
     pricing = [change for change in changes if change.changes_price]
     emptying = [change for change in changes if change.empties_stock]
     far = [change for change in pricing if price_factor(change) > limits.price_factor]
     many = _is_over(limits.price_share, limits.least, pricing, catalogue.mapped)
     empty = _is_over(limits.zero_share, limits.least, emptying, catalogue.in_stock)
-    verdicts: Mapping[str, Sequence[Change]] = {
+    reasons_to_hold: Mapping[str, Sequence[OpenChange]] = {
         "price_factor": far,
         "price_share": pricing if many else [],
         "zero_share": emptying if empty else [],
     }
-    held = {change.id: change for several in verdicts.values() for change in several}
-    reasons = tuple(reason for reason, several in verdicts.items() if several)
-    return Judgement(frozenset(held), reasons, _preview(reasons, list(held.values()), catalogue))
+    held = {change.id: change for several in reasons_to_hold.values() for change in several}
+    reasons = tuple(reason for reason, several in reasons_to_hold.items() if several)
+    return BrakeDecision(frozenset(held), reasons, _preview(reasons, list(held.values()), catalogue))
 
 
-def _is_over(share: Decimal, least: int, changes: Sequence[Change], whole: int) -> bool:
+def _is_over(share: Decimal, least: int, changes: Sequence[OpenChange], whole: int) -> bool:
     products = len({change.product_id for change in changes})
     return products >= least and products > share * whole
 
 
-def price_factor(change: Change) -> Decimal:
-    """By how much the price moves, as a number not below 1: that of the regular price or of what a customer pays."""
+def price_factor(change: OpenChange) -> Decimal:
+    """By what factor, at least 1, the regular price or the price that a customer pays moves, whichever moves more."""
     return max(
         _factor(change.sent_regular_price, change.regular_price),
         _factor(
@@ -92,8 +92,7 @@ def _factor(before: Decimal | None, after: Decimal | None) -> Decimal:
     return max(before / after, after / before)
 
 
-def _preview(reasons: tuple[str, ...], held: Sequence[Change], catalogue: Catalogue) -> dict[str, Any]:
-    """What would happen, the largest moves first; amounts as text."""
+def _preview(reasons: tuple[str, ...], held: Sequence[OpenChange], catalogue: Catalogue) -> dict[str, Any]:
     biggest = sorted(held, key=lambda change: (-price_factor(change), change.sku))[:PREVIEWED]
     return {
         "reasons": list(reasons),
@@ -105,7 +104,7 @@ def _preview(reasons: tuple[str, ...], held: Sequence[Change], catalogue: Catalo
     }
 
 
-def _shown(change: Change) -> dict[str, Any]:
+def _shown(change: OpenChange) -> dict[str, Any]:
     amounts = {
         "regularPrice": (change.sent_regular_price, change.regular_price),
         "salePrice": (change.sent_sale_price, change.sale_price),

@@ -1,4 +1,4 @@
-"""The parts of a product that can be sent by themselves, and the hash that tells whether the shop has each as it is."""
+"""The field groups of a product, each sent by itself, and the hash that tells whether the shop has its current values."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ import msgspec
 from schemas.records.shop import ErpCategory, ErpProduct
 from workers.outbound.planning.sanitize import clean_description, clean_name
 
-# What each type of item brings up to date: a product's own type stands for all of it.
-PARTS = ("price", "stock", "product", "category", "image")
+# In the order of their priority. An item of type "product" asks for all of them.
+FIELD_GROUPS = ("price", "stock", "product", "category", "image")
 _canonical = msgspec.json.Encoder(order="deterministic").encode
 
 
-def part_hashes(product: ErpProduct) -> dict[str, str]:
-    """One hash for each part, over what the ERP says, as far as it is sent, and nothing of the shop's."""
-    parts: dict[str, Any] = {
+def hash_groups(product: ErpProduct) -> dict[str, str]:
+    """One hash per field group, over the ERP's values as they are sent."""
+    values: dict[str, Any] = {
         "price": [product.regular_price, product.sale_price, product.sale_from, product.sale_to],
         "stock": [product.manage_stock, product.stock_quantity],
         "product": [
@@ -29,21 +29,21 @@ def part_hashes(product: ErpProduct) -> dict[str, str]:
         "category": sorted(str(category_id) for category_id in product.category_ids),
         "image": product.image_urls,
     }
-    return {part: _hash(value) for part, value in parts.items()}
+    return {group: _hash(value) for group, value in values.items()}
 
 
-def category_hash(category: ErpCategory) -> str:
+def hash_category(category: ErpCategory) -> str:
     return _hash([clean_name(category.name), str(category.parent_id)])
 
 
-def changed_parts(ours: Mapping[str, str], sent: Mapping[str, str]) -> tuple[str, ...]:
-    """The parts of which the shop has another state than the ERP, in the order of their priority."""
-    return tuple(part for part in PARTS if ours[part] != sent.get(part))
+def changed_groups(current: Mapping[str, str], sent: Mapping[str, str]) -> tuple[str, ...]:
+    """The field groups whose current hash is not the one that was last sent."""
+    return tuple(group for group in FIELD_GROUPS if current[group] != sent.get(group))
 
 
-def wanted_parts(sync_types: Collection[str]) -> tuple[str, ...]:
-    """The parts that items of these types ask for."""
-    return PARTS if "product" in sync_types else tuple(part for part in PARTS if part in sync_types)
+def requested_groups(sync_types: Collection[str]) -> tuple[str, ...]:
+    """The field groups that items of these types ask for."""
+    return FIELD_GROUPS if "product" in sync_types else tuple(group for group in FIELD_GROUPS if group in sync_types)
 
 
 def _hash(value: Any) -> str:

@@ -1,33 +1,41 @@
-"""Between the ERP's product and WooCommerce's: payloads, what makes two of them equal, and how a shop's state differs.
+"""Maps the ERP's products to WooCommerce's payloads, and compares a payload with the shop's product; pure.
 
-Pure. WooCommerce's rules that it obeys: a price is a text with a dot (a comma makes 12,50 a 1250), "" clears a price or a date,
-a quantity counts only together with `manage_stock`, lists are replaced as a whole.
+WooCommerce's rules: a price is a text with a dot (a comma turns 12,50 into 1250), "" clears a price or a date, a quantity
+counts only together with `manage_stock`, and lists are replaced as a whole.
 """
 
 from __future__ import annotations
 
 import html
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any, TypedDict
 from uuid import UUID
 
-from schemas.platforms.woocommerce.orders import Line, WooOrder, refunded_total
+from schemas.platforms.woocommerce.orders import WooOrder, refunded_total
 from schemas.records.shop import ErpProduct
 from workers.outbound.planning.sanitize import clean_description, clean_name
 
 Payload = dict[str, Any]
-PRICE_FIELDS = ("regular_price", "sale_price", "date_on_sale_from_gmt", "date_on_sale_to_gmt")
-SALE_FIELDS = PRICE_FIELDS[1:]
-PARAGRAPHS = re.compile(r"(?:\s|</?p\s*>|<br\s*/?>)+", re.IGNORECASE)  # what reading a text in paragraphs adds
+SALE_FIELDS = ("sale_price", "date_on_sale_from_gmt", "date_on_sale_to_gmt")
+GROUP_FIELDS = {
+    "price": ("regular_price", *SALE_FIELDS),
+    "stock": ("manage_stock", "stock_quantity"),
+    "product": ("name", "sku", "description"),
+    "category": ("categories",),
+    "image": ("images",),
+}
+PARAGRAPHS = re.compile(
+    r"(?:\s|</?p\s*>|<br\s*/?>)+", re.IGNORECASE
+)  # what WordPress adds to split a text into paragraphs
 
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """One field in which a shop's product is not what we would send. `theirs` is None where the shop's answer lacks it."""
+    """One field in which the shop's product differs from the payload. `theirs` is None if the shop's answer lacks it."""
 
     field: str
     theirs: Any
@@ -60,18 +68,15 @@ class PulledOrder(TypedDict):
 
 
 def to_woocommerce_product(product: ErpProduct, category_ids: Mapping[UUID, int]) -> Payload:
-    """All that the ERP decides about a product, without markup that a shop should not serve.
+    """All fields that the ERP decides, without markup that a shop should not serve.
 
-    `category_ids`: WooCommerce's id per ERP category; unmapped ones are left out.
-    Without mapped categories and without images the field is absent, so that what the shop has there stays.
+    `category_ids`: WooCommerce's id per ERP category; unmapped ones are left out. Without mapped categories, or without images,
+    the field is absent, so that the shop keeps its own.
     """
-    about = {
+    return {
         "name": clean_name(product.name) or product.sku,
         "sku": product.sku,
         "description": clean_description(product.description or ""),
-    }
-    return {
-        **about,
         **to_woocommerce_price(product),
         **to_woocommerce_stock(product),
         **to_woocommerce_categories(product, category_ids),
@@ -79,15 +84,21 @@ def to_woocommerce_product(product: ErpProduct, category_ids: Mapping[UUID, int]
     }
 
 
+def to_woocommerce_groups(product: ErpProduct, groups: Collection[str], category_ids: Mapping[UUID, int]) -> Payload:
+    """The fields of these field groups; empty if there is nothing to send, e.g. no images."""
+    whole = to_woocommerce_product(product, category_ids)
+    return {name: whole[name] for group in groups for name in GROUP_FIELDS[group] if name in whole}
+
+
 def to_woocommerce_stock(product: ErpProduct) -> Payload:
-    """Stock alone. A product whose stock nobody counts sends no quantity."""
+    """The stock fields. Without `manage_stock` there is no quantity."""
     if not product.manage_stock:
         return {"manage_stock": False}
     return {"manage_stock": True, "stock_quantity": product.stock_quantity or 0}
 
 
 def to_woocommerce_price(product: ErpProduct) -> Payload:
-    """Prices alone; a product without a sale clears sale price and dates. Dates are naive UTC, as the `_gmt` fields want."""
+    """The price fields; a product without a sale clears sale price and dates. Dates are naive UTC, as `_gmt` fields are."""
     on_sale = product.sale_price is not None
     return {
         "regular_price": price_text(product.regular_price),
@@ -98,36 +109,32 @@ def to_woocommerce_price(product: ErpProduct) -> Payload:
 
 
 def to_woocommerce_categories(product: ErpProduct, category_ids: Mapping[UUID, int]) -> Payload:
-    """The categories that the shop has, or nothing where it has none of them."""
     mapped = sorted({category_ids[category] for category in product.category_ids if category in category_ids})
     return {"categories": [{"id": wc_id} for wc_id in mapped]} if mapped else {}
 
 
 def to_woocommerce_images(product: ErpProduct) -> Payload:
-    """The pictures by address, the main one first. The shop downloads each anew whenever this is sent."""
+    """The images by address, the main one first. The shop downloads all of them again whenever they are sent."""
     return {"images": [{"src": url} for url in product.image_urls]} if product.image_urls else {}
 
 
 def keep_manual_offer(payload: Payload, answer: Mapping[str, Any], last_sent_sale_price: Decimal | None) -> Payload:
-    """The payload without its sale, where the shop has a sale price that was not ours; for products that allow it.
+    """The payload without its sale if the shop has a sale price that we did not set; for products that allow it.
 
-    `answer` is the shop's product, `last_sent_sale_price` what we last set there.
+    `answer` is the shop's product.
     """
-    theirs = number_of(answer.get("sale_price"))
-    if theirs in (
-        None,
-        last_sent_sale_price,
-        number_of(payload.get("sale_price")),
-    ):  # the last: sent, and never recorded
+    # The payload's own sale price may be there already: sent by a call whose result was never saved.
+    ours = (None, last_sent_sale_price, number_of(payload.get("sale_price")))
+    if number_of(answer.get("sale_price")) in ours:
         return payload
     return {field: value for field, value in payload.items() if field not in SALE_FIELDS}
 
 
 def differences(payload: Payload, answer: Mapping[str, Any]) -> list[Difference]:
-    """The fields of a payload in which the shop's product differs, in the payload's order.
+    """The fields in which the shop's product differs from a payload, in the payload's order.
 
-    Values are compared by what they mean: "19.90" is "19.9", an escaped name is the plain one, categories have no order.
-    Pictures are compared by their number alone: the shop keeps copies under addresses of its own.
+    Values are compared by meaning: "19.90" equals "19.9", an escaped name the plain one, and categories have no order.
+    Images are compared by number only, because the shop keeps copies under addresses of its own.
     """
     return [
         Difference(field, _shown(field, answer.get(field)), _shown(field, ours))
@@ -137,7 +144,7 @@ def differences(payload: Payload, answer: Mapping[str, Any]) -> list[Difference]
 
 
 def from_woocommerce_order(order: WooOrder) -> PulledOrder:
-    """What is told of a pulled order, in plain JSON. Amounts are texts, moments ISO 8601 in UTC; nothing names the buyer."""
+    """A pulled order as plain JSON. Amounts are texts, times ISO 8601 in UTC; nothing names the buyer."""
     return {
         "wooCommerceId": order.id,
         "number": order.number or str(order.id),
@@ -148,22 +155,21 @@ def from_woocommerce_order(order: WooOrder) -> PulledOrder:
         "customerId": order.customer_id,
         "createdAt": order.date_created_gmt.isoformat(),
         "modifiedAt": None if order.date_modified_gmt is None else order.date_modified_gmt.isoformat(),
-        "items": [_pulled_item(line) for line in order.line_items or ()],
-    }
-
-
-def _pulled_item(line: Line) -> PulledItem:
-    return {
-        "wooCommerceProductId": line.product_id,
-        "sku": line.sku,
-        "name": line.name or "",
-        "quantity": price_text(line.quantity),
-        "total": price_text(line.total),
+        "items": [
+            {
+                "wooCommerceProductId": line.product_id,
+                "sku": line.sku,
+                "name": line.name or "",
+                "quantity": price_text(line.quantity),
+                "total": price_text(line.total),
+            }
+            for line in order.line_items or ()
+        ],
     }
 
 
 def price_text(amount: Decimal | None) -> str:
-    """The amount with a dot, without exponent and trailing zeros; "" where there is none."""
+    """The amount with a dot, without exponent and trailing zeros; "" for None."""
     if amount is None:
         return ""
     text = f"{amount:f}"
@@ -171,12 +177,12 @@ def price_text(amount: Decimal | None) -> str:
 
 
 def gmt_text(moment: datetime | None) -> str:
-    """UTC without a zone, to the second; "" where there is none."""
+    """UTC without a zone, to the second; "" for None."""
     return "" if moment is None else moment.astimezone(UTC).replace(tzinfo=None).isoformat(timespec="seconds")
 
 
 def number_of(value: Any) -> Decimal | None:
-    """The number in a JSON number or text; None for "", null and what is none."""
+    """The number in a JSON number or text; None for everything else."""
     try:
         return Decimal(str(value)) if value not in (None, "") and not isinstance(value, bool) else None
     except ArithmeticError:
@@ -184,7 +190,6 @@ def number_of(value: Any) -> Decimal | None:
 
 
 def _meaning(field: str, value: Any) -> Any:
-    """A form in which equal means: the shop would look the same."""
     if field in ("regular_price", "sale_price", "stock_quantity"):
         return number_of(value)
     if field == "categories":
@@ -197,7 +202,6 @@ def _meaning(field: str, value: Any) -> Any:
 
 
 def _shown(field: str, value: Any) -> Any:
-    """What a person is shown of a value."""
     if field == "categories":
         return sorted(entry["id"] for entry in value or [])
     return [entry["src"] for entry in value or []] if field == "images" else value

@@ -1,4 +1,4 @@
-"""Dry runs: what a sync would change in the shop, field by field, or what a pull would read; written nowhere."""
+"""Dry runs: what a sync would change in the shop, field by field, or what a pull would read; nothing is written."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from db.outbound.mappings import Sent, get_mappings
 from db.sync.metadata import get_metadata
 from schemas.platforms.woocommerce.orders import read_order
 from schemas.records.shop import ErpProduct
-from workers.outbound.planning.field_groups import wanted_parts
+from workers.outbound.planning.field_groups import requested_groups
 from workers.outbound.planning.mapper import (
     Difference,
     Payload,
@@ -25,9 +25,9 @@ from workers.outbound.planning.mapper import (
     differences,
     from_woocommerce_order,
     keep_manual_offer,
+    to_woocommerce_groups,
     to_woocommerce_product,
 )
-from workers.outbound.planning.product_plan import FIELDS
 from workers.outbound.planning.sanitize import Removed, clean_name, removed_parts
 from workers.outbound.shop import SHOP_NOT_SET_UP, open_store_client
 from workers.platforms.common.interface import PlatformError
@@ -47,9 +47,9 @@ __all__ = [
 
 @dataclass(frozen=True, slots=True)
 class Preview:
-    """What would happen to one product or category. `action`: create, update or none; `wc_id` None where it would be made.
+    """What would happen to one product or category. `action`: create, update or none; `wc_id` is None for create.
 
-    `removed`: markup of the ERP's that is not sent.
+    `removed` is markup of the ERP's that is not sent.
     """
 
     target_id: UUID
@@ -63,7 +63,7 @@ class Preview:
 def preview_products(
     settings: Settings, pool: Pool, store_id: UUID, product_ids: Sequence[UUID], sync_type: str
 ) -> list[Preview]:
-    """At most a few calls for 100 products. Raises PlatformError. A product that the ERP never told us of is missing."""
+    """Preview products in a few calls per 100; one that the ERP never sent is left out. Raises PlatformError."""
     with pool.connection() as conn, tenant(conn, store_id):
         stored = get_products(conn, store_id, product_ids)
         sent = get_mappings(conn, store_id, product_ids)
@@ -75,7 +75,7 @@ def preview_products(
         client.close()
     ids = {one.category_id: one.wc_category_id for one in categories.values() if one.wc_category_id is not None}
     return [
-        _preview(stored[product_id], sent.get(product_id), theirs.get(product_id), sync_type, ids)
+        _preview_product(stored[product_id].product, sent.get(product_id), theirs.get(product_id), sync_type, ids)
         for product_id in product_ids
         if product_id in stored
     ]
@@ -84,84 +84,69 @@ def preview_products(
 def _shop_products(
     client: WooCommerceClient, stored: Mapping[UUID, StoredProduct], sent: Mapping[UUID, Sent]
 ) -> dict[UUID, dict[str, Any]]:
-    """The shop's product of each: by its id where it is mapped, else by its SKU."""
+    # By id if the product is mapped, else by SKU.
     mapped = {product_id: known.wc_product_id for product_id, known in sent.items() if product_id in stored}
     by_id = client.get_products(list(mapped.values())) if mapped else {}
     skus = {one.product.sku: product_id for product_id, one in stored.items() if product_id not in mapped}
     by_sku = client.find_products_by_sku(list(skus)) if skus else {}
     found = {product_id: by_id[wc_id] for product_id, wc_id in mapped.items() if wc_id in by_id}
-    return found | {skus[sku]: native for sku, native in by_sku.items()}
+    return found | {skus[sku]: theirs for sku, theirs in by_sku.items()}
 
 
-def _preview(
-    stored: StoredProduct,
+def _preview_product(
+    product: ErpProduct,
     sent: Sent | None,
-    native: Mapping[str, Any] | None,
+    theirs: Mapping[str, Any] | None,
     sync_type: str,
     category_ids: Mapping[UUID, int],
 ) -> Preview:
-    product = stored.product
-    if native is None:
+    if theirs is None:
         payload = to_woocommerce_product(product, category_ids)
-        return Preview(
-            product.product_id, product.sku, "create", None, differences(payload, {}), _removed(product, payload)
-        )
-    payload = _payload(stored, sent, native, sync_type, category_ids)
-    found, removed = differences(payload, native), _removed(product, payload)
-    return Preview(product.product_id, product.sku, "update" if found else "none", native["id"], found, removed)
+        found, removed = differences(payload, {}), _removed(product, payload)
+        return Preview(product.product_id, product.sku, "create", None, found, removed)
+    # A product that is not mapped yet would be adopted, and then sent whole.
+    groups = requested_groups([sync_type if sent is not None else "product"])
+    payload = to_woocommerce_groups(product, groups, category_ids)
+    if product.allow_manual_woocommerce_offers:
+        payload = keep_manual_offer(payload, theirs, sent.sale_price if sent else None)
+    found, removed = differences(payload, theirs), _removed(product, payload)
+    return Preview(product.product_id, product.sku, "update" if found else "none", theirs["id"], found, removed)
 
 
 def _removed(product: ErpProduct, payload: Payload) -> list[Removed]:
-    """Of the fields that would go out."""
+    """What is cut from the texts that would be sent."""
     raw = {"name": product.name, "description": product.description or ""}
     return [one for field in raw if field in payload for one in removed_parts(field, raw[field], payload[field])]
 
 
-def _payload(
-    stored: StoredProduct,
-    sent: Sent | None,
-    native: Mapping[str, Any],
-    sync_type: str,
-    category_ids: Mapping[UUID, int],
-) -> Payload:
-    """What would go out: the parts asked for; all of them for a product that would first be adopted."""
-    whole = to_woocommerce_product(stored.product, category_ids)
-    parts = wanted_parts([sync_type if sent is not None else "product"])
-    names = [name for part in parts for name in FIELDS[part] if name in whole]
-    payload = {name: whole[name] for name in names}
-    if stored.product.allow_manual_woocommerce_offers:
-        payload = keep_manual_offer(payload, native, sent.sale_price if sent else None)
-    return payload
-
-
 def preview_categories(settings: Settings, pool: Pool, store_id: UUID) -> list[Preview]:
-    """All categories of the store against all of the shop. Raises PlatformError."""
+    """Preview all categories of the store, by name. Raises PlatformError."""
     with pool.connection() as conn, tenant(conn, store_id):
         categories = list_erp_categories(conn, store_id)
     client = open_store_client(settings, pool, store_id)
     try:
-        theirs = {native["id"]: native for native in client.get_categories()}
+        theirs = {category["id"]: category for category in client.get_categories()}
     finally:
         client.close()
-    return [_category(one, categories, theirs) for one in sorted(categories.values(), key=lambda one: one.name)]
+    return [_preview_category(one, categories, theirs) for one in sorted(categories.values(), key=lambda one: one.name)]
 
 
-def _category(
+def _preview_category(
     category: StoredCategory, categories: Mapping[UUID, StoredCategory], theirs: Mapping[int, Mapping[str, Any]]
 ) -> Preview:
     parent = categories.get(category.parent_id) if category.parent_id else None
     name = clean_name(category.name)
     payload: Payload = {"name": name, "parent": (parent.wc_category_id or 0) if parent else 0}
-    native = theirs.get(category.wc_category_id) if category.wc_category_id else None
-    found = differences(payload, native or {})
-    action = "create" if native is None else ("update" if found else "none")
-    removed = removed_parts("name", category.name, name)
-    return Preview(category.category_id, name, action, category.wc_category_id if native else None, found, removed)
+    existing = theirs.get(category.wc_category_id) if category.wc_category_id else None
+    found = differences(payload, existing or {})
+    action = "create" if existing is None else ("update" if found else "none")
+    wc_id = category.wc_category_id if existing else None
+    return Preview(category.category_id, name, action, wc_id, found, removed_parts("name", category.name, name))
 
 
 @dataclass(frozen=True, slots=True)
 class OrderPreview:
-    """At most 100 orders, of `total` in the window; None where the shop does not count. `refused` could not be read."""
+    """At most 100 orders, of `total` in the window (None if the shop does not count them). `refused` could not be read."""
 
     orders: list[PulledOrder]
     refused: int
@@ -169,7 +154,7 @@ class OrderPreview:
 
 
 def preview_orders(settings: Settings, pool: Pool, store_id: UUID, wanted: Wanted) -> OrderPreview:
-    """The first page of what a pull would read, in one call. Raises PlatformError."""
+    """Preview the first page of a pull, in one call. Raises PlatformError."""
     with pool.connection() as conn, tenant(conn, store_id):
         metadata = get_metadata(conn, store_id, "orders")
     client = open_store_client(settings, pool, store_id)

@@ -1,4 +1,4 @@
-"""What goes first and how soon it must be there (specification 3, SyncPriorityService); pure decisions about time."""
+"""Priorities, deadlines and retry delays of sync items (specification 3, SyncPriorityService); pure."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ LONGEST_DELAY_SECONDS = 8.0
 
 @dataclass(frozen=True, slots=True)
 class Life:
-    """Where an item's time went, in seconds; the rest of its life it waited for its turn."""
+    """Where an item's time went, in seconds. The rest of the time it was queued."""
 
     created_at: datetime
     due_at: datetime
@@ -33,13 +33,13 @@ class Life:
 
 
 def delay_after(attempt: int, retry_after: float | None = None) -> float:
-    """Seconds from the end of attempt n (from 1) to the next: 2, 4, 8, and never less than the shop asked for."""
+    """Seconds from the end of attempt n (from 1) to the next: 2, 4, 8, then 8, and never less than the shop asked for."""
     delay = min(FIRST_DELAY_SECONDS * 2.0 ** (max(attempt, 1) - 1), LONGEST_DELAY_SECONDS)
     return max(delay, retry_after or 0.0)
 
 
 def breach_of(life: Life, ended_at: datetime) -> str | None:
-    """What took most of the time of an item that ended past its deadline; None for one that was in time."""
+    """The cause that took most of the time of an item that ended past its deadline; None if it ended in time."""
     if ended_at <= life.due_at:
         return None
     known = {"platform": life.platform, "backoff": life.backoff, "validation": life.validation}

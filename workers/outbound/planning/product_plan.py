@@ -1,4 +1,7 @@
-"""From claimed items to what one call carries: pure decisions about a product's payload, or that none is needed."""
+"""Plans the products of one claim: from the tasks and the shop's state to the writes that are sent; pure.
+
+A task that needs no write, or can't have one, has its result here already.
+"""
 
 from __future__ import annotations
 
@@ -11,22 +14,20 @@ from db.outbound.erp_products import StoredProduct
 from db.outbound.item_claims import ClaimedItem
 from db.outbound.mappings import Sent
 from schemas.records.shop import ErpProduct
-from workers.outbound.planning.field_groups import PARTS, changed_parts, wanted_parts
-from workers.outbound.planning.mapper import PRICE_FIELDS, Payload, keep_manual_offer, to_woocommerce_product
+from workers.outbound.planning.field_groups import FIELD_GROUPS, changed_groups, requested_groups
+from workers.outbound.planning.mapper import Payload, keep_manual_offer, number_of, to_woocommerce_groups
+from workers.outbound.planning.results import Adopted, Done, Refused, Result
+from workers.platforms.common.interface import PlatformError
+from workers.platforms.woocommerce.errors import SyncError
 
-FIELDS = {
-    "price": PRICE_FIELDS,
-    "stock": ("manage_stock", "stock_quantity"),
-    "product": ("name", "sku", "description"),
-    "category": ("categories",),
-    "image": ("images",),
-}
+PRODUCT_UNKNOWN = "PRODUCT_UNKNOWN"
+
+Native = Mapping[str, Any]  # a product as the shop's API shows it
 
 
 @dataclass(frozen=True, slots=True)
-class Task:
-    """One product with all its claimed items. `stored` is None where the ERP never told us of it, `sent` where the shop
-    has no product of it as far as we know."""
+class ProductTask:
+    """One product with all its claimed items. `stored` is None if the ERP never sent it, `sent` if it is not mapped."""
 
     product_id: UUID
     items: tuple[ClaimedItem, ...]
@@ -34,115 +35,147 @@ class Task:
     sent: Sent | None
 
     @property
-    def force(self) -> bool:
-        return any(item.force for item in self.items)
-
-    @property
-    def may_exist(self) -> bool:
-        """Whether an earlier call may have created it in the shop."""
-        return self.stored is not None and self.stored.create_begun
-
-    @property
     def product(self) -> ErpProduct:
-        """For tasks whose product is known."""
+        """Only for a task with a stored product."""
         assert self.stored is not None
         return self.stored.product
 
+    @property
+    def may_exist(self) -> bool:
+        """Whether an earlier call may have created the product in the shop, so that its SKU must be looked up first."""
+        return self.stored is not None and self.sent is None and self.stored.create_begun
+
+    @property
+    def groups_to_send(self) -> tuple[str, ...]:
+        """All field groups of an unmapped product; else the requested ones, of which unchanged ones only if forced."""
+        if self.stored is None:
+            return ()
+        if self.sent is None:
+            return FIELD_GROUPS
+        requested = requested_groups([item.sync_type for item in self.items])
+        if any(item.force for item in self.items):
+            return requested
+        changed = changed_groups(self.stored.group_hashes, self.sent.group_hashes)
+        return tuple(group for group in requested if group in changed)
+
+    @property
+    def needs_sale_price(self) -> bool:
+        """Whether the shop's sale price must be read first: a merchant may have set an offer that is to stay."""
+        return self.sent is not None and "price" in self.groups_to_send and self.product.allow_manual_woocommerce_offers
+
 
 @dataclass(frozen=True, slots=True)
-class Write:
-    """What goes out for a task: `parts` of the product, as `payload`."""
+class ShopState:
+    """What the plan needs to know of the shop.
 
-    task: Task
-    parts: tuple[str, ...]
+    `products_by_sku` has the SKUs that were looked up and found, `category_ids` WooCommerce's id per ERP category,
+    `sale_prices` products by WooCommerce's id. `error`: the shop could not be read to the end, and nothing is sent.
+    """
+
+    products_by_sku: Mapping[str, Native] = field(default_factory=dict)
+    category_ids: Mapping[UUID, int] = field(default_factory=dict)
+    sale_prices: Mapping[int, Native] = field(default_factory=dict)
+    error: PlatformError | None = None
+
+    def existing_product(self, task: ProductTask) -> Native | None:
+        return self.products_by_sku.get(task.product.sku) if task.may_exist else None
+
+
+@dataclass(frozen=True, slots=True)
+class ProductWrite:
+    """One product to create, or to update if it is mapped. `hashes`: the field groups that then count as sent."""
+
+    task: ProductTask
+    groups: tuple[str, ...]
     payload: Payload
+    hashes: Mapping[str, str]
+
+    def done(self, wc_product_id: int) -> Done:
+        """The result once the shop has taken the write."""
+        before, product = self.task.sent, self.task.product
+        regular_price, sale_price, stock = (
+            (before.regular_price, before.sale_price, before.stock) if before else (None, None, None)
+        )
+        if "price" in self.groups:
+            regular_price = product.regular_price
+            if "sale_price" in self.payload:  # else the merchant's own offer stays, and with it what we sent before
+                sale_price = product.sale_price
+        if "stock" in self.groups:
+            stock = (product.stock_quantity or 0) if product.manage_stock else None
+        sent = Sent(wc_product_id, self.hashes, regular_price, sale_price, stock)
+        return Done(self.task.items, wc_product_id, sent)
 
 
-@dataclass(slots=True)
-class Sorted:
-    """The tasks of a claim by what they need."""
+@dataclass(frozen=True, slots=True)
+class ProductPlan:
+    """The writes to send, and the results of the tasks without one."""
 
-    unknown: list[Task] = field(default_factory=list)
-    unchanged: list[Task] = field(default_factory=list)
-    look_up: list[Task] = field(default_factory=list)
-    create: list[Task] = field(default_factory=list)
-    update: list[Task] = field(default_factory=list)
+    writes: list[ProductWrite]
+    results: list[Result]
 
 
-def tasks_of(
+def build_tasks(
     items: Sequence[ClaimedItem], stored: Mapping[UUID, StoredProduct], sent: Mapping[UUID, Sent]
-) -> list[Task]:
-    """One task a product, in the order of the first item of each."""
+) -> list[ProductTask]:
+    """One task per product, in the order of its first item."""
     by_product: dict[UUID, list[ClaimedItem]] = {}
     for item in items:
         if item.product_id is not None:
             by_product.setdefault(item.product_id, []).append(item)
-    return [Task(key, tuple(several), stored.get(key), sent.get(key)) for key, several in by_product.items()]
+    return [ProductTask(key, tuple(several), stored.get(key), sent.get(key)) for key, several in by_product.items()]
 
 
-def sort_tasks(tasks: Sequence[Task]) -> Sorted:
-    """What the shop has not got goes out; what may have been created before is looked up; what is as sent needs no call."""
-    found = Sorted()
+def plan_products(tasks: Sequence[ProductTask], shop: ShopState) -> ProductPlan:
+    """A write or a result for each task."""
+    plan = ProductPlan([], [])
     for task in tasks:
-        if task.stored is None:
-            found.unknown.append(task)
-        elif task.sent is not None:
-            (found.update if parts_to_send(task) else found.unchanged).append(task)
-        elif task.may_exist:
-            found.look_up.append(task)
+        step = _plan_product(task, shop)
+        if isinstance(step, ProductWrite):
+            plan.writes.append(step)
         else:
-            found.create.append(task)
-    return found
+            plan.results.append(step)
+    return plan
 
 
-def parts_to_send(task: Task) -> tuple[str, ...]:
-    """All parts of a product that the shop has not; else those asked for, of them the changed ones unless forced."""
-    if task.sent is None or task.stored is None:
-        return PARTS
-    wanted = wanted_parts([item.sync_type for item in task.items])
-    if task.force:
-        return wanted
-    changed = changed_parts(task.stored.part_hashes, task.sent.part_hashes)
-    return tuple(part for part in wanted if part in changed)
+def _plan_product(task: ProductTask, shop: ShopState) -> ProductWrite | Result:
+    if task.stored is None:
+        message = "The ERP has not sent this product."
+        error = SyncError(task.product_id, task.items[0].sync_type, PRODUCT_UNKNOWN, message, retryable=False)
+        return Refused(task.items, error)
+    if task.sent is not None and not task.groups_to_send:
+        return Done(task.items, task.sent.wc_product_id)
+    existing = shop.existing_product(task)
+    if existing is not None:
+        return Adopted(task.items, _adopted_state(existing))
+    if shop.error is not None:
+        return Refused(task.items, shop.error)
+    write = _write(task, task.stored, shop)
+    if (
+        task.sent is not None and not write.payload
+    ):  # e.g. the last image was removed: there is nothing to tell the shop
+        return write.done(task.sent.wc_product_id)
+    return write
 
 
-def write_of(task: Task, category_ids: Mapping[UUID, int]) -> Write:
-    """The payload of a task. It is empty where its parts have nothing that the shop could be told, e.g. no images."""
-    parts = parts_to_send(task)
-    whole = to_woocommerce_product(task.product, category_ids)
-    named = [name for part in parts for name in FIELDS[part]]
-    return Write(task, parts, {name: whole[name] for name in named if name in whole})
-
-
-def may_have_manual_offer(write: Write) -> bool:
-    """Whether the shop's own sale price must be read before this goes out."""
-    return "price" in write.parts and write.task.sent is not None and write.task.product.allow_manual_woocommerce_offers
-
-
-def without_manual_offer(write: Write, answer: Mapping[str, Any]) -> Write:
-    """The same write, leaving a sale price of the shop's own in peace."""
-    last = write.task.sent.sale_price if write.task.sent else None
-    return Write(write.task, write.parts, keep_manual_offer(write.payload, answer, last))
-
-
-def sent_by(write: Write, wc_product_id: int, category_ids: Mapping[UUID, int]) -> Sent:
-    """What the shop has after this write. A product with categories that the shop lacks is not done with them."""
-    task, product = write.task, write.task.product
-    hashes = task.stored.part_hashes if task.stored else {}
-    resolved = all(category_id in category_ids for category_id in product.category_ids)
-    done = {part: hashes[part] for part in write.parts if part != "category" or resolved}
-    before = task.sent
-    price_known, stock_known = "price" in write.parts, "stock" in write.parts
-    keeps_sale = price_known and "sale_price" not in write.payload
-    sale = product.sale_price if price_known else (before.sale_price if before else None)
+def _adopted_state(existing: Native) -> Sent:
+    # No field group counts as sent, so the next claim sends all of them. Brakes measure that change against these figures.
+    stock = existing.get("stock_quantity") if existing.get("manage_stock") is True else None
     return Sent(
-        wc_product_id=wc_product_id,
-        part_hashes=done,
-        regular_price=product.regular_price if price_known else (before.regular_price if before else None),
-        sale_price=before.sale_price if keeps_sale and before else sale,
-        stock=_counted(product) if stock_known else (before.stock if before else None),
+        wc_product_id=existing["id"],
+        group_hashes={},
+        regular_price=number_of(existing.get("regular_price")),
+        sale_price=None,
+        stock=int(stock) if isinstance(stock, int) else None,
     )
 
 
-def _counted(product: ErpProduct) -> int | None:
-    return (product.stock_quantity or 0) if product.manage_stock else None
+def _write(task: ProductTask, stored: StoredProduct, shop: ShopState) -> ProductWrite:
+    groups = task.groups_to_send
+    payload = to_woocommerce_groups(stored.product, groups, shop.category_ids)
+    if task.sent is not None and task.needs_sale_price:
+        theirs = shop.sale_prices.get(task.sent.wc_product_id, {})
+        payload = keep_manual_offer(payload, theirs, task.sent.sale_price)
+    # A product whose category the shop lacks is sent again once the category is there.
+    is_placed = all(category_id in shop.category_ids for category_id in stored.product.category_ids)
+    hashes = {group: stored.group_hashes[group] for group in groups if group != "category" or is_placed}
+    return ProductWrite(task, groups, payload, hashes)

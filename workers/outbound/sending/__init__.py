@@ -1,0 +1,1 @@
+"""Claims items, calls the shop and saves the results."""

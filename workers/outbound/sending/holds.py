@@ -1,17 +1,23 @@
-"""Lets brakes look at everything that waits before any of it is claimed: holds, joins holds, and lets go what is harmless."""
+"""Holds changes that look like a mistake, before anything is claimed, and carries out what a person decides about them."""
 
 from __future__ import annotations
 
-from collections import Counter
 from uuid import UUID
 
 from psycopg import Connection
 
 from app.settings.logs import get_logger
-from db.outbound.batches import close_hold, count_batch_results, count_hold, get_batch, get_open_hold, open_hold
+from db.outbound.batches import (
+    close_hold,
+    count_batch_results,
+    count_ended_items,
+    count_hold,
+    get_batch,
+    get_open_hold,
+    open_hold,
+)
 from db.outbound.brakes import count_catalogue, get_brakes, list_changes
 from db.outbound.item_holds import (
-    Reopened,
     approve_waiting,
     has_unweighed,
     hold_items,
@@ -22,7 +28,7 @@ from db.outbound.item_holds import (
 )
 from db.outbound.items import lock_items
 from workers.core.ids import new_id
-from workers.outbound.planning.brakes import Judgement, judge, limits_of
+from workers.outbound.planning.brakes import apply_brakes, read_limits
 
 log = get_logger(__name__)
 
@@ -30,95 +36,80 @@ REJECTED = "REJECTED"
 REJECTED_MESSAGE = "Brakes stopped this change, and a person rejected it."
 
 
-def weigh(conn: Connection, store_id: UUID) -> None:
-    """In the transaction that claims: whatever is claimed was looked at together with all that waited beside it."""
+def hold_suspicious_changes(conn: Connection, store_id: UUID) -> None:
+    """Apply the store's brakes to all open changes, in the transaction that claims, so that none is claimed unseen.
+
+    Opens or extends the store's hold; releases it if nothing looks like a mistake any more.
+    """
     if not has_unweighed(conn, store_id):
         return
     mark_weighed(conn, store_id)
-    limits = limits_of(get_brakes(conn, store_id))
+    limits = read_limits(get_brakes(conn, store_id))
     if limits is None:
-        _release(conn, store_id)
+        _release_hold(conn, store_id)
         return
     changes = list_changes(conn, store_id)
-    judgement = judge(limits, count_catalogue(conn, store_id), changes)
-    if judgement.held:
-        waiting = [change.id for change in changes if change.id in judgement.held and not change.is_held]
-        _hold(conn, store_id, judgement, waiting)
-    else:
-        _release(conn, store_id)
-
-
-def _hold(conn: Connection, store_id: UUID, judgement: Judgement, waiting: list[UUID]) -> None:
-    hold_id, is_new = open_hold(conn, store_id, new_id(), judgement.preview)
-    hold_items(conn, store_id, waiting, hold_id)
+    decision = apply_brakes(limits, count_catalogue(conn, store_id), changes)
+    if not decision.held:
+        _release_hold(conn, store_id)
+        return
+    hold_id, is_new = open_hold(conn, store_id, new_id(), decision.preview)
+    to_hold = [change.id for change in changes if change.id in decision.held and not change.is_held]
+    hold_items(conn, store_id, to_hold, hold_id)
     count_hold(conn, store_id, hold_id)
     if is_new:
-        log.warning("changes_held", hold_id=str(hold_id), reasons=judgement.reasons, items=len(judgement.held))
+        log.warning("changes_held", hold_id=str(hold_id), reasons=decision.reasons, items=len(decision.held))
 
 
-def _release(conn: Connection, store_id: UUID) -> None:
-    """What was held became harmless, e.g. as the ERP took a mistake back."""
+def _release_hold(conn: Connection, store_id: UUID) -> None:
+    # The held changes became harmless, e.g. because the ERP corrected a mistake.
     hold_id = get_open_hold(conn, store_id)
     if hold_id is not None:
-        _reopen(conn, store_id, list_held_items(conn, store_id, hold_id), approved=False)
+        reopen(conn, store_id, list_held_items(conn, store_id, hold_id), approved=False)
         close_hold(conn, store_id, hold_id, "released")
         mark_weighed(conn, store_id)
 
 
-def approve(conn: Connection, store_id: UUID, hold_id: UUID) -> int | None:
-    """Let a hold's items go, brakes or not; how many. Named by itself or by a run that it holds back.
+def approve(conn: Connection, store_id: UUID, batch_id: UUID) -> int | None:
+    """Let the items of a hold go past the brakes; returns how many wait now, None if nothing is held.
 
-    None where nothing is held.
+    `batch_id` names the hold, or a run that it holds back.
     """
-    closed = _decide(conn, store_id, hold_id, "approved")
-    if closed is None:
+    hold_id = _close_hold(conn, store_id, batch_id, "approved")
+    if hold_id is None:
         return None
-    held = list_held_items(conn, store_id, closed)
-    reopened = _reopen(conn, store_id, held, approved=True)
+    held = list_held_items(conn, store_id, hold_id)
+    pending = reopen(conn, store_id, held, approved=True)
     approve_waiting(conn, store_id, held)
-    return sum(one.pending for one in reopened)
+    return pending
 
 
-def reject(conn: Connection, store_id: UUID, hold_id: UUID) -> int | None:
-    """Fail a hold's items: the shop keeps what it has until the ERP says something else; how many. Named as for `approve`.
-
-    None where nothing is held.
-    """
-    closed = _decide(conn, store_id, hold_id, "rejected")
-    if closed is None:
+def reject(conn: Connection, store_id: UUID, batch_id: UUID) -> int | None:
+    """Fail the items of a hold: the shop keeps its values until the ERP changes again. Named and returned as in `approve`."""
+    hold_id = _close_hold(conn, store_id, batch_id, "rejected")
+    if hold_id is None:
         return None
-    rejected = reject_items(conn, store_id, closed, REJECTED, REJECTED_MESSAGE)
-    failed = Counter(batch_id for batch_id in rejected if batch_id is not None)
-    count_batch_results(conn, store_id, {batch_id: (0, items) for batch_id, items in failed.items()})
+    rejected = reject_items(conn, store_id, hold_id, REJECTED, REJECTED_MESSAGE)
+    count_ended_items(conn, store_id, failed=rejected)
     return len(rejected)
 
 
-def _decide(conn: Connection, store_id: UUID, named: UUID, verdict: str) -> UUID | None:
-    """Close the hold that is meant, under `lock_items`; its id, or None where nothing is held."""
+def _close_hold(conn: Connection, store_id: UUID, batch_id: UUID, status: str) -> UUID | None:
     lock_items(conn, store_id)
-    hold_id = _hold_behind(conn, store_id, named)
-    return hold_id if close_hold(conn, store_id, hold_id, verdict) else None
-
-
-def _hold_behind(conn: Connection, store_id: UUID, batch_id: UUID) -> UUID:
-    """The hold itself, where a run is named that it holds back."""
-    batch = get_batch(conn, store_id, batch_id)
+    hold_id, batch = batch_id, get_batch(conn, store_id, batch_id)
     if batch is not None and batch.kind != "hold" and batch.held:
-        return get_open_hold(conn, store_id) or batch_id
-    return batch_id
+        hold_id = get_open_hold(conn, store_id) or batch_id
+    return hold_id if close_hold(conn, store_id, hold_id, status) else None
 
 
-def _reopen(conn: Connection, store_id: UUID, ids: list[UUID], *, approved: bool) -> list[Reopened]:
+def reopen(conn: Connection, store_id: UUID, ids: list[UUID], *, approved: bool) -> int:
+    """Let failed or held items wait again, and correct their runs' counts; returns how many wait. Needs `lock_items`."""
     reopened = reopen_items(conn, store_id, ids, approved)
-    count_reopened(conn, store_id, reopened)
-    return reopened
-
-
-def count_reopened(conn: Connection, store_id: UUID, reopened: list[Reopened]) -> None:
-    """Keep the counts of runs right: a failed item that waits again has not failed, one that is superseded is done."""
     counts: dict[UUID, tuple[int, int]] = {}
     for one in reopened:
         if one.batch_id is not None:
             succeeded, failed = counts.get(one.batch_id, (0, 0))
+            # An item that waits again has not failed after all; a superseded one is done.
             counts[one.batch_id] = (succeeded + (not one.pending), failed - one.was_failed)
     count_batch_results(conn, store_id, counts)
+    return sum(one.pending for one in reopened)

@@ -1,8 +1,9 @@
-"""Records what became of a call, in one short transaction: items, mappings, runs; never of items it no longer holds."""
+"""Saves the results of a claim in one short transaction: its items, mappings and runs."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from uuid import UUID
 
@@ -11,97 +12,99 @@ from psycopg import Connection
 from app.settings.logs import get_logger
 from db.core.pool import Pool
 from db.core.tenancy import tenant
-from db.outbound.batches import count_batch_results
-from db.outbound.item_claims import Spent, complete_items, fail_items, holds_claim, return_items
+from db.outbound.batches import count_ended_items
+from db.outbound.item_claims import complete_items, fail_items, holds_claim, return_items
 from db.outbound.items import Origin, lock_items
-from db.outbound.mappings import delete_mappings, get_owners, mark_mappings_failed, save_mappings
+from db.outbound.mappings import (
+    ProductMapping,
+    delete_mappings,
+    get_owners,
+    mark_mappings_failed,
+    save_mappings,
+)
 from db.outbound.push_leases import pause_store
-from workers.outbound.planning.outcomes import Again, Outcomes, Refused, Verdicts, verdicts_on
+from workers.core.ids import new_id
+from workers.outbound.planning.results import Adopted, ClaimResult, Done, Refused, Result
+from workers.outbound.planning.verdicts import Verdicts, decide_items
 from workers.outbound.requests import request_categories, request_products
-from workers.outbound.sending.claim import Claim, tally
-from workers.outbound.sending.unconfirmed import forget_sent
+from workers.outbound.sending.claim import ItemClaim
+from workers.outbound.sending.unconfirmed import forget_unconfirmed
 from workers.platforms.woocommerce import errors
 from workers.platforms.woocommerce.errors import RateLimitError, WooCommerceApiError
 
 log = get_logger(__name__)
 
 
-@dataclass(frozen=True, slots=True)
-class Recorded:
-    """How many items ended how."""
+def save_results(pool: Pool, store_id: UUID, claim: ItemClaim, result: ClaimResult) -> Verdicts:
+    """Save what became of a claim's items; of none if another process has taken them over.
 
-    completed: int
-    failed: int
-    returned: int
-    late: int  # ended past their deadline
-
-
-def record(pool: Pool, store_id: UUID, claim: Claim, outcomes: Outcomes) -> Recorded:
-    """Write the verdicts. Raises psycopg.Error and PoolTimeout; then the items stay claimed until the lease runs out."""
+    Raises psycopg.Error and PoolTimeout: then the items stay claimed until the lease runs out.
+    """
     with pool.connection() as conn, tenant(conn, store_id):
-        return _record(conn, store_id, claim, outcomes)
+        if result.pause is not None:  # locks the lease, then items, then runs: the order in which a claim locks them
+            pause_store(conn, store_id, result.pause)
+        lock_items(conn, store_id)
+        if not holds_claim(conn, store_id, claim.id):
+            _request_again(conn, store_id, claim, result)
+            return Verdicts()
+        owners = get_owners(conn, store_id, result.wc_product_ids)
+        result = replace(result, results=refuse_taken_products(result.results, owners))
+        verdicts = decide_items(result.results, claim.id, result.spent, datetime.now(UTC))
+        completed = complete_items(conn, store_id, claim.id, verdicts.completed, result.spent)
+        failed = fail_items(conn, store_id, claim.id, verdicts.failed, result.spent)
+        superseded = return_items(conn, store_id, verdicts.returned, result.spent) if verdicts.returned else []
+        count_ended_items(conn, store_id, succeeded=[*completed, *superseded], failed=failed)
+        _save_mappings(conn, store_id, result)
+    return verdicts
 
 
-def _record(conn: Connection, store_id: UUID, claim: Claim, outcomes: Outcomes) -> Recorded:
-    if outcomes.pause is not None:  # the lease first, then items, then runs: in the order of those who claim
-        pause_store(conn, store_id, outcomes.pause)
-    lock_items(conn, store_id)
-    if not holds_claim(conn, store_id, claim.id):
-        return _too_late(conn, store_id, claim, outcomes)
-    wc_ids = [mapping.sent.wc_product_id for mapping in outcomes.mappings]
-    outcomes = without_taken(outcomes, get_owners(conn, store_id, wc_ids))
-    verdicts = verdicts_on(outcomes, claim.id, datetime.now(UTC))
-    _write_items(conn, store_id, claim.id, verdicts, Spent(outcomes.platform_seconds, outcomes.validation_seconds))
-    delete_mappings(conn, store_id, outcomes.gone)
-    save_mappings(conn, store_id, sorted(outcomes.mappings, key=lambda mapping: mapping.product_id))
-    if outcomes.calls:
-        in_doubt = [one for one in outcomes.refused if not isinstance(one.error, RateLimitError)]
-        forget_sent(conn, store_id, [item for one in in_doubt for item in one.items])
-    failed = {item.product_id: one.error.message for one in outcomes.refused for item in one.items if item.product_id}
-    mark_mappings_failed(conn, store_id, sorted((key, message) for key, message in failed.items() if key))
-    late = [one.id for one in verdicts.completed if one.breach] + [one.id for one in verdicts.failed if one.breach]
-    return Recorded(len(verdicts.completed), len(verdicts.failed), len(verdicts.returned), len(late))
-
-
-def _too_late(conn: Connection, store_id: UUID, claim: Claim, outcomes: Outcomes) -> Recorded:
-    """Others have the items by now, and may have sent what is newer before this call's older state reached the shop: what
-    went out is asked for once more, unchanged or not. What this call learned is worth nothing."""
-    again = Origin({"source": "late"}, force=True)
-    items = [*claim.category_items, *(item for task in claim.tasks for item in task.items)] if outcomes.calls else []
-    request_products(conn, store_id, [(one.product_id, one.sync_type) for one in items if one.product_id], again)
-    request_categories(conn, store_id, [one.category_id for one in items if one.category_id], again)
+def _request_again(conn: Connection, store_id: UUID, claim: ItemClaim, result: ClaimResult) -> None:
+    # Another process has the items, and may have sent a newer state before this call's older one reached the shop.
+    # Sending the current state once more, changed or not, puts the shop right.
+    items = [*claim.category_items, *(item for task in claim.tasks for item in task.items)] if result.calls else []
+    origin = Origin({"source": "late"}, force=True)
+    request_products(conn, store_id, [(one.product_id, one.sync_type) for one in items if one.product_id], origin)
+    request_categories(conn, store_id, [one.category_id for one in items if one.category_id], origin)
     log.warning("answer_too_late", items=len(items))
-    return Recorded(0, 0, 0, 0)
 
 
-def _write_items(conn: Connection, store_id: UUID, claim_id: UUID, verdicts: Verdicts, spent: Spent) -> None:
-    done = complete_items(conn, store_id, claim_id, verdicts.completed, spent)
-    failed = fail_items(conn, store_id, claim_id, verdicts.failed, spent)
-    superseded = return_items(conn, store_id, verdicts.returned, spent) if verdicts.returned else []
-    counts = tally([*done, *superseded], (1, 0))
-    for batch_id, (_, more) in tally(failed, (0, 1)).items():
-        succeeded, before = counts.get(batch_id, (0, 0))
-        counts[batch_id] = (succeeded, before + more)
-    count_batch_results(conn, store_id, counts)
+def _save_mappings(conn: Connection, store_id: UUID, result: ClaimResult) -> None:
+    deleted = [(_product_id(one), one.deleted_wc_id) for one in result.refused if one.deleted_wc_id is not None]
+    delete_mappings(conn, store_id, deleted)
+    mappings = [
+        ProductMapping(new_id(), _product_id(one), "adopted" if isinstance(one, Adopted) else "synced", one.sent)
+        for one in result.results
+        if isinstance(one, Done | Adopted) and one.sent is not None
+    ]
+    save_mappings(conn, store_id, sorted(mappings, key=lambda mapping: mapping.product_id))
+    if result.calls:
+        # A rate-limited call changed nothing in the shop; any other failed one may have.
+        unconfirmed = [one for one in result.refused if not isinstance(one.error, RateLimitError)]
+        forget_unconfirmed(conn, store_id, [item for one in unconfirmed for item in one.items])
+    failed = {item.product_id: one.error.message for one in result.refused for item in one.items if item.product_id}
+    mark_mappings_failed(conn, store_id, sorted(failed.items()))
 
 
-def without_taken(outcomes: Outcomes, owners: dict[int, UUID]) -> Outcomes:
-    """A product of the shop belongs to one of the ERP: whoever finds its SKU taken by another fails."""
-    owners = dict(owners)
-    kept, losers = [], set()
-    for mapping in outcomes.mappings:
-        if owners.setdefault(mapping.sent.wc_product_id, mapping.product_id) == mapping.product_id:
-            kept.append(mapping)
+def refuse_taken_products(results: Sequence[Result], owners: Mapping[int, UUID]) -> list[Result]:
+    """Refuse to map a product of the shop to a second product of the ERP. `owners`: who has these products so far."""
+    taken = dict(owners)
+    kept: list[Result] = []
+    for result in results:
+        if isinstance(result, Done | Adopted) and result.sent is not None:
+            product_id = _product_id(result)
+            if taken.setdefault(result.sent.wc_product_id, product_id) == product_id:
+                kept.append(result)
+            elif isinstance(result, Done):  # the shop has taken the write
+                kept.append(replace(result, sent=None))
+            else:
+                error = WooCommerceApiError(errors.DUPLICATE_SKU, status=400, retryable=False)
+                kept.append(Refused(result.items, error))
         else:
-            losers.add(mapping.product_id)
-    if not losers:
-        return outcomes
-    refusal = WooCommerceApiError(errors.DUPLICATE_SKU, status=400, retryable=False)
-    lost = [item for again in outcomes.again for item in again.items if item.product_id in losers]
-    again = [one for one in outcomes.again if not any(item.product_id in losers for item in one.items)]
-    return replace(
-        outcomes,
-        mappings=kept,
-        again=[Again(one.items) for one in again],
-        refused=[*outcomes.refused, Refused(lost, refusal)],
-    )
+            kept.append(result)
+    return kept
+
+
+def _product_id(result: Result) -> UUID:
+    product_id = result.items[0].product_id
+    assert product_id is not None
+    return product_id

@@ -1,4 +1,4 @@
-"""The line to one shop: a bounded number of calls at once, each only while we are the one who sends for the store."""
+"""The connection to one shop: a bounded number of calls at once, each only while this worker holds the store's lease."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TypeVar
 
-from workers.outbound.planning.outcomes import Outcomes
 from workers.platforms.common.interface import PlatformError
 from workers.platforms.woocommerce.client import WooCommerceClient
 
@@ -17,35 +16,44 @@ CALLS_AT_ONCE = 4
 
 
 class LeaseLost(Exception):
-    """Another process may be sending for this store by now: nothing goes out any more, and nothing is recorded."""
+    """Another process may be sending for this store: make no more calls and save nothing."""
 
 
 @dataclass(slots=True)
-class Line:
-    """One shop for the length of a drain. `shop` is the error where it can't even be opened.
+class ShopConnection:
+    """One shop, shared by the threads of a turn. `shop` is the error if it can't be opened.
 
-    `good_until` is the monotonic second at which the lease runs out unless it is renewed.
+    `good_until` is the monotonic second after which no call may begin unless the lease was renewed.
     """
 
     shop: WooCommerceClient | PlatformError
     good_until: float
-    clock: Callable[[], float] = time.monotonic
-    seats: threading.BoundedSemaphore = field(default_factory=lambda: threading.BoundedSemaphore(CALLS_AT_ONCE))
-
-    def call(self, outcomes: Outcomes, ask: Callable[[WooCommerceClient], T]) -> T:
-        """Make one call, once there is a seat, and note how long the shop took. Raises PlatformError, LeaseLost."""
-        if isinstance(self.shop, PlatformError):
-            raise self.shop
-        with self.seats:
-            if self.clock() >= self.good_until:
-                raise LeaseLost
-            began = self.clock()
-            try:
-                return ask(self.shop)
-            finally:
-                outcomes.platform_seconds += self.clock() - began
-                outcomes.calls += 1
+    slots: threading.BoundedSemaphore = field(default_factory=lambda: threading.BoundedSemaphore(CALLS_AT_ONCE))
 
     def close(self) -> None:
         if not isinstance(self.shop, PlatformError):
             self.shop.close()
+
+
+@dataclass(slots=True)
+class ShopCalls:
+    """The calls of one claim: makes them, counts them, and adds up the seconds that the shop took."""
+
+    connection: ShopConnection
+    count: int = 0
+    seconds: float = 0.0
+
+    def call(self, ask: Callable[[WooCommerceClient], T]) -> T:
+        """Make one call once there is a free slot. Raises PlatformError, LeaseLost."""
+        shop = self.connection.shop
+        if isinstance(shop, PlatformError):
+            raise shop
+        with self.connection.slots:
+            began = time.monotonic()
+            if began >= self.connection.good_until:
+                raise LeaseLost
+            try:
+                return ask(shop)
+            finally:
+                self.seconds += time.monotonic() - began
+                self.count += 1

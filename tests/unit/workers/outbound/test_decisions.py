@@ -1,4 +1,4 @@
-"""Pure decisions of the outbound side: delays, deadlines, brakes, what changed, what an event means."""
+"""Pure decisions of outbound: delays, deadlines, brakes, changed field groups, the meaning of events."""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from db.outbound.brakes import Catalogue, Change
+from db.outbound.brakes import Catalogue, OpenChange
 from workers.outbound.intake.events import CHANNELS, Event, read_event
-from workers.outbound.planning.brakes import Limits, judge, limits_of, price_factor
-from workers.outbound.planning.field_groups import PARTS, changed_parts, wanted_parts
+from workers.outbound.planning.brakes import Limits, apply_brakes, price_factor, read_limits
+from workers.outbound.planning.field_groups import FIELD_GROUPS, changed_groups, requested_groups
 from workers.outbound.planning.priorities import CAUSES, PRIORITIES, SLA_SECONDS, Life, breach_of, delay_after
 
 BEGAN = datetime(2026, 3, 1, tzinfo=UTC)
 
 
-def test_priorities_and_deadlines_are_the_specifications() -> None:
+def test_priorities_and_deadlines_match_the_specification() -> None:
     assert PRIORITIES == {"price": 1, "stock": 2, "product": 3, "category": 4, "image": 5}
     assert {kind: seconds / 60 for kind, seconds in SLA_SECONDS.items()} == {
         "price": 2,
@@ -30,13 +30,13 @@ def test_priorities_and_deadlines_are_the_specifications() -> None:
     }
 
 
-def test_delays_grow_and_never_undercut_what_the_shop_asked_for() -> None:
+def test_retry_delays_grow_and_respect_the_shop() -> None:
     assert [delay_after(attempt) for attempt in (1, 2, 3, 4)] == [2, 4, 8, 8]
     assert delay_after(1, 30) == 30 and delay_after(3, 1) == 8
 
 
 @given(st.floats(0, 500), st.floats(0, 500), st.floats(0, 500), st.floats(0.001, 2000))
-def test_a_breach_is_laid_to_what_took_longest(platform: float, backoff: float, validation: float, late: float) -> None:
+def test_a_breach_names_the_longest_cause(platform: float, backoff: float, validation: float, late: float) -> None:
     life = Life(BEGAN, BEGAN + timedelta(seconds=120), platform, backoff, validation)
     ended = life.due_at + timedelta(seconds=late)
     cause = breach_of(life, ended)
@@ -46,10 +46,10 @@ def test_a_breach_is_laid_to_what_took_longest(platform: float, backoff: float, 
     assert breach_of(life, life.due_at) is None
 
 
-def change(before: str | None, after: str | None, **more: object) -> Change:
+def change(before: str | None, after: str | None, **more: object) -> OpenChange:
     amounts = [None if value is None else Decimal(value) for value in (before, after)]
     facts: dict[str, object] = {"is_held": False, "changes_price": True, "empties_stock": False} | more
-    return Change(
+    return OpenChange(
         id=uuid4(),
         product_id=uuid4(),
         sku="S",
@@ -65,43 +65,43 @@ def change(before: str | None, after: str | None, **more: object) -> Change:
     ("before", "after", "factor"),
     [("10", "20", 2), ("20", "10", 2), (None, "5", 1), ("10", "0", 10**9), ("1", None, 10**9)],
 )
-def test_how_far_a_price_moves(before: str | None, after: str | None, factor: int) -> None:
+def test_price_factor_of_a_change(before: str | None, after: str | None, factor: int) -> None:
     assert price_factor(change(before, after)) == factor
 
 
-def test_brakes_hold_what_trips_them_and_nothing_else() -> None:
+def test_brakes_hold_only_suspicious_changes() -> None:
     far, near = change("10", "100"), change("10", "11")
-    judgement = judge(Limits(), Catalogue(1000, 1000), [far, near])
-    assert (judgement.held, judgement.reasons) == (frozenset({far.id}), ("price_factor",))
+    decision = apply_brakes(Limits(), Catalogue(1000, 1000), [far, near])
+    assert (decision.held, decision.reasons) == (frozenset({far.id}), ("price_factor",))
     many = [change("10", "11") for _ in range(31)]
-    assert judge(Limits(), Catalogue(100, 0), many).reasons == ("price_share",)
-    assert judge(Limits(), Catalogue(100, 0), many[:30]).reasons == ()
+    assert apply_brakes(Limits(), Catalogue(100, 0), many).reasons == ("price_share",)
+    assert apply_brakes(Limits(), Catalogue(100, 0), many[:30]).reasons == ()
     empty = [change("1", "1", changes_price=False, empties_stock=True) for _ in range(10)]
-    assert judge(Limits(), Catalogue(100, 20), empty).reasons == ("zero_share",)
-    assert judge(Limits(), Catalogue(100, 20), empty[:9]).reasons == ()
+    assert apply_brakes(Limits(), Catalogue(100, 20), empty).reasons == ("zero_share",)
+    assert apply_brakes(Limits(), Catalogue(100, 20), empty[:9]).reasons == ()
 
 
-def test_a_store_may_set_its_brakes_or_turn_them_off() -> None:
-    assert limits_of(None) == Limits()
-    assert limits_of({"enabled": False}) is None
-    assert limits_of({"price_share": 0.5}) == Limits(price_share=Decimal("0.5"))
+def test_a_store_can_set_or_disable_its_brakes() -> None:
+    assert read_limits(None) == Limits()
+    assert read_limits({"enabled": False}) is None
+    assert read_limits({"price_share": 0.5}) == Limits(price_share=Decimal("0.5"))
 
 
-@given(st.sets(st.sampled_from(PARTS)))
-def test_exactly_the_parts_that_differ_have_changed(different: set[str]) -> None:
-    ours = dict.fromkeys(PARTS, "a")
-    sent = {part: "b" if part in different else "a" for part in PARTS}
-    assert set(changed_parts(ours, sent)) == different
-    assert wanted_parts(["product", *different]) == PARTS
+@given(st.sets(st.sampled_from(FIELD_GROUPS)))
+def test_exactly_the_differing_groups_have_changed(different: set[str]) -> None:
+    ours = dict.fromkeys(FIELD_GROUPS, "a")
+    sent = {group: "b" if group in different else "a" for group in FIELD_GROUPS}
+    assert set(changed_groups(ours, sent)) == different
+    assert requested_groups(["product", *different]) == FIELD_GROUPS
 
 
 @given(st.text(), st.dictionaries(st.text(), st.text()))
-def test_no_event_does_harm(name: str, data: dict[str, str]) -> None:
+def test_any_unknown_event_is_refused_with_a_reason(name: str, data: dict[str, str]) -> None:
     assert isinstance(read_event(name, data), str)
 
 
 @pytest.mark.parametrize("channel", CHANNELS)
-def test_every_channel_of_the_specification_leads_to_a_change(channel: str) -> None:
+def test_every_channel_requests_a_change(channel: str) -> None:
     target = str(uuid4())
     event = read_event(channel, {"storeId": str(uuid4()), "productId": target, "categoryId": target})
     assert isinstance(event, Event) and event.target_id == UUID(target)

@@ -1,4 +1,4 @@
-"""What is sent of an ERP product, when two states mean the same, and what is told of a pulled order."""
+"""Payloads of ERP products, and their comparison with the shop's products."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ PRODUCT = ErpProduct(
 )
 
 
-def test_the_full_payload() -> None:
+def test_the_payload_of_a_whole_product() -> None:
     assert to_woocommerce_product(PRODUCT, CATEGORIES) == {
         "name": "Can & hose",
         "sku": "CAN-5",
@@ -61,7 +61,7 @@ def test_the_full_payload() -> None:
     }
 
 
-def test_a_product_off_sale_clears_price_and_dates() -> None:
+def test_a_product_without_sale_clears_price_and_dates() -> None:
     plain = to_woocommerce_price(replace(PRODUCT, sale_price=None))
     assert plain == {
         "regular_price": "24.9",
@@ -71,18 +71,18 @@ def test_a_product_off_sale_clears_price_and_dates() -> None:
     }
 
 
-def test_stock_that_nobody_counts_sends_no_quantity() -> None:
+def test_unmanaged_stock_sends_no_quantity() -> None:
     assert to_woocommerce_stock(replace(PRODUCT, manage_stock=False)) == {"manage_stock": False}
     assert to_woocommerce_stock(replace(PRODUCT, stock_quantity=None))["stock_quantity"] == 0
 
 
-def test_without_categories_and_images_the_shop_keeps_its_own() -> None:
+def test_missing_categories_and_images_are_left_out() -> None:
     bare = to_woocommerce_product(replace(PRODUCT, image_urls=(), category_ids=(UNMAPPED,)), CATEGORIES)
     assert not {"images", "categories"} & bare.keys()
 
 
 @given(st.decimals(min_value=0, max_value=Decimal("99999999999999"), places=6))
-def test_a_price_is_digits_and_a_dot_and_keeps_its_value(amount: Decimal) -> None:
+def test_a_price_text_is_plain_and_keeps_its_value(amount: Decimal) -> None:
     text = price_text(amount)
     assert Decimal(text) == amount
     assert set(text) <= set("0123456789.") and not text.endswith(".") and (text == "0" or not text.endswith(".0"))
@@ -107,7 +107,7 @@ def in_shop(**changes: Any) -> dict[str, Any]:
     }
 
 
-def test_a_shop_in_step_has_no_differences() -> None:
+def test_a_product_as_it_was_sent_has_no_differences() -> None:
     assert differences(to_woocommerce_product(PRODUCT, CATEGORIES), in_shop()) == []
 
 
@@ -129,7 +129,7 @@ def test_a_difference_shows_both_sides(field: str, theirs: Any, ours: Any) -> No
     assert found == [Difference(field, theirs, ours)]
 
 
-def test_lists_differ_by_what_they_name() -> None:
+def test_categories_and_images_are_compared_as_lists() -> None:
     payload = to_woocommerce_product(PRODUCT, CATEGORIES)
     found = differences(payload, in_shop(categories=[{"id": 18}], images=[{"src": "https://shop.test/a.png"}]))
     assert found == [
@@ -148,13 +148,13 @@ def test_cleared_prices_equal_unset_ones() -> None:
     ("theirs", "last_sent", "kept"),
     [("9.99", None, True), ("9.99", Decimal("8"), True), ("9.99", Decimal("9.990"), False), ("", None, False)],
 )
-def test_a_manual_offer_stays(theirs: str, last_sent: Decimal | None, kept: bool) -> None:
+def test_a_manual_offer_is_not_overwritten(theirs: str, last_sent: Decimal | None, kept: bool) -> None:
     payload = keep_manual_offer(to_woocommerce_price(PRODUCT), in_shop(sale_price=theirs), last_sent)
     assert ("sale_price" not in payload and "date_on_sale_to_gmt" not in payload) is kept
     assert "regular_price" in payload
 
 
-def test_what_a_recorded_write_answers_is_in_step_with_what_was_sent() -> None:
+def test_a_recorded_answer_matches_what_was_sent() -> None:
     """The real shop's own answers: what was sent as `_gmt` dates and texts comes back equal."""
     steps = [step for step in recording()[1] if step.get("name", "").startswith(("02 003", "02 048"))]
     assert len(steps) == 2

@@ -1,0 +1,79 @@
+"""What became of the items of one claim: `send` returns these values, `save_results` writes them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from db.outbound.item_claims import ClaimedItem, Spent
+from db.outbound.mappings import Sent
+from workers.platforms.common.interface import PlatformError
+from workers.platforms.woocommerce.errors import RateLimitError
+
+DEFAULT_PAUSE_SECONDS = 10.0  # after 429 without Retry-After
+LONGEST_PAUSE_SECONDS = 3600.0
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """The shop has it. `wc_id` is its product or category; `sent` is what it has of a product after a write."""
+
+    items: Sequence[ClaimedItem]
+    wc_id: int | None
+    sent: Sent | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Adopted:
+    """The shop already had a product with this SKU. It is mapped, and the next claim updates it; no attempt is spent."""
+
+    items: Sequence[ClaimedItem]
+    sent: Sent
+
+
+@dataclass(frozen=True, slots=True)
+class Requeued:
+    """The next claim tries again at once; no attempt is spent."""
+
+    items: Sequence[ClaimedItem]
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """The items got an error. `deleted_wc_id`: the mapped product that the shop no longer has."""
+
+    items: Sequence[ClaimedItem]
+    error: PlatformError
+    deleted_wc_id: int | None = None
+
+
+Result = Done | Adopted | Requeued | Refused
+
+
+@dataclass(frozen=True, slots=True)
+class ClaimResult:
+    """The results of one claim, the number of calls that it took, and the seconds."""
+
+    results: Sequence[Result]
+    calls: int
+    spent: Spent
+
+    @property
+    def refused(self) -> list[Refused]:
+        return [result for result in self.results if isinstance(result, Refused)]
+
+    @property
+    def wc_product_ids(self) -> list[int]:
+        """The shop's products that the results map."""
+        return [one.sent.wc_product_id for one in self.results if isinstance(one, Done | Adopted) and one.sent]
+
+    @property
+    def pause(self) -> float | None:
+        """Seconds for which the shop asked for no calls; None if it did not ask."""
+        pauses = [pause_after(one.error) for one in self.refused if isinstance(one.error, RateLimitError)]
+        return max(pauses, default=None)
+
+
+def pause_after(rate_limit: RateLimitError) -> float:
+    asked = DEFAULT_PAUSE_SECONDS if rate_limit.retry_after is None else rate_limit.retry_after
+    return min(asked, LONGEST_PAUSE_SECONDS)

@@ -1,0 +1,69 @@
+"""Decides which items of a claim are completed, fail, or wait for another attempt; pure."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from uuid import UUID
+
+from db.outbound.item_claims import ClaimedItem, Completed, Failed, Returned, Spent
+from workers.outbound.planning.priorities import Life, breach_of, delay_after
+from workers.outbound.planning.results import LONGEST_PAUSE_SECONDS, Done, Refused, Result, pause_after
+from workers.platforms.common.interface import PlatformError
+from workers.platforms.woocommerce.errors import RateLimitError
+
+
+@dataclass(frozen=True, slots=True)
+class Verdicts:
+    """What is written about each item."""
+
+    completed: list[Completed] = field(default_factory=list)
+    failed: list[Failed] = field(default_factory=list)
+    returned: list[Returned] = field(default_factory=list)
+
+    @property
+    def late(self) -> int:
+        """How many items ended past their deadline."""
+        breaches = [one.breach for one in self.completed] + [one.breach for one in self.failed]
+        return sum(breach is not None for breach in breaches)
+
+
+def decide_items(results: Sequence[Result], claim_id: UUID, spent: Spent, now: datetime) -> Verdicts:
+    """A passing error returns an item until its last attempt, then fails it; a permanent one fails it at once.
+
+    A rate limit spends no attempt.
+    """
+    verdicts = Verdicts()
+    for result in results:
+        for item in result.items:
+            if isinstance(result, Done):
+                verdicts.completed.append(Completed(item.id, result.wc_id, _breach(item, spent, now)))
+            elif not isinstance(result, Refused):
+                verdicts.returned.append(Returned(item.id, claim_id, None, None, 0.0, spent=False))
+            elif (returned := _retry(item, claim_id, result.error)) is not None:
+                verdicts.returned.append(returned)
+            else:
+                error, breach = result.error, _breach(item, spent, now)
+                verdicts.failed.append(Failed(item.id, error.code, error.message, error.retryable, breach))
+    return verdicts
+
+
+def _retry(item: ClaimedItem, claim_id: UUID, error: PlatformError) -> Returned | None:
+    if isinstance(error, RateLimitError):
+        return Returned(item.id, claim_id, error.code, error.message, pause_after(error), spent=False)
+    if not error.retryable or item.attempts >= item.max_attempts:
+        return None
+    delay = min(delay_after(item.attempts, error.retry_after), LONGEST_PAUSE_SECONDS)
+    return Returned(item.id, claim_id, error.code, error.message, delay, spent=True)
+
+
+def _breach(item: ClaimedItem, spent: Spent, now: datetime) -> str | None:
+    life = Life(
+        item.created_at,
+        item.due_at,
+        item.platform_seconds + spent.platform,
+        item.backoff_seconds,
+        item.validation_seconds + spent.validation,
+    )
+    return breach_of(life, now)
