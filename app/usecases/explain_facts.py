@@ -17,7 +17,7 @@ from workers.pulls.watermark import holes
 def read_known(conn: Connection, store: Store, entity: str, external_id: int) -> Known:
     """`external_id` is the number that the store's own platform gave the record."""
     platform = platform_of(store)
-    stored = get_stored_record(conn, store.id, platform, entity, external_id)
+    stored = get_stored_record(conn, store.id, entity, external_id)
     covered = list_covered(conn, store.id, entity)
     return Known(
         platform=platform,

@@ -26,15 +26,15 @@ EACH = 200  # records of each kind
 PER_BATCH = 20
 ENTITIES = ("orders", "products", "customers", "categories")
 LINKS = {
-    "orders": """SELECT o.wc_customer_id, t.wc_customer_id FROM orders o
+    "orders": """SELECT o.customer_external_id, t.external_id FROM orders o
                    LEFT JOIN customers t ON t.store_id = o.store_id AND t.id = o.customer_id WHERE o.store_id = %s""",
-    "items": """SELECT i.wc_product_id, t.wc_product_id FROM order_items i
+    "items": """SELECT i.product_external_id, t.external_id FROM order_items i
                   LEFT JOIN products t ON t.store_id = i.store_id AND t.id = i.product_id WHERE i.store_id = %s""",
-    "products": """SELECT p.wc_category_id, t.wc_category_id FROM products p
+    "products": """SELECT p.category_external_id, t.external_id FROM products p
                      LEFT JOIN categories t ON t.store_id = p.store_id AND t.id = p.category_id WHERE p.store_id = %s""",
-    "categories": """SELECT c.wc_parent_id, t.wc_category_id FROM categories c
+    "categories": """SELECT c.parent_external_id, t.external_id FROM categories c
                        LEFT JOIN categories t ON t.store_id = c.store_id AND t.id = c.parent_id
-                      WHERE c.store_id = %s AND c.wc_parent_id IS NOT NULL""",
+                      WHERE c.store_id = %s AND c.parent_external_id IS NOT NULL""",
 }
 
 
@@ -113,7 +113,7 @@ def test_two_stores_at_once_never_mix(stack: Stack) -> None:
     for shop in shops:
         own = [job for owner, job in jobs if owner is shop]
         assert all(job["counts"]["inserted"] == 40 for job in shop.wait_completed(own))
-        rows = stack.sql("SELECT wc_order_id, payment_method FROM orders WHERE store_id = %s ORDER BY 1", shop.id)
+        rows = stack.sql("SELECT external_id, payment_method FROM orders WHERE store_id = %s ORDER BY 1", shop.id)
         assert rows == [(number, str(shop.id)) for number in range(1, 401)]
         foreign = next(job for owner, job in jobs if owner is not shop)
         unknown = "00000000-0000-7000-8000-000000000000"

@@ -64,4 +64,4 @@ def _announce(pool: Pool, redis: Redis, store_id: UUID) -> int:
 
 def order_received(store_id: UUID, order: ReceivedOrder) -> dict[str, str | int]:
     """What is told of an order; `wooCommerceId` is its id in the shop."""
-    return {"storeId": str(store_id), "orderId": str(order.order_id), "wooCommerceId": order.wc_order_id}
+    return {"storeId": str(store_id), "orderId": str(order.order_id), "wooCommerceId": order.external_id}

@@ -44,5 +44,5 @@ def versions_of(page: FetchedPage[Any], offset: int) -> tuple[list[Versioned[Any
         if isinstance(result, Versioned):
             valid.append(result)
         else:
-            errors.append(_error(offset + index, str(record.key), result))
+            errors.append(_error(offset + index, str(record.external_id), result))
     return valid, errors

@@ -1,6 +1,6 @@
 """A fake Shopify: the REST Admin API of one shop, as strict as the real one and as slow, faulty or busy as a test wants it.
 
-In a test: `with FakeShopify(orders=500) as shop:`. By itself: `python -m tests.fakes.shopify.shop --port 9301 --orders 60000`.
+In a test: `with FakeShopify(orders=500) as shop:`. By itself: `python -m tests.fakes.shopify --port 9301 --orders 60000`.
 """
 
 from __future__ import annotations
@@ -204,7 +204,3 @@ def main() -> None:
     fake.server.latency = args.latency
     fake.server.faults.at_random(args.fault_chance)
     serve_until_stopped(fake, fake.url, fake.credentials)
-
-
-if __name__ == "__main__":
-    main()

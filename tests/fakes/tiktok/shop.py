@@ -1,7 +1,7 @@
 """A fake TikTok Shop: the Partner API of one shop, as strict as the real one and as faulty or busy as a test wants it.
 
 Page tokens are offsets, so that pages drift when an order is edited in mid-walk. In a test: `with FakeTiktok(orders=500) as
-shop:`. By itself: `python -m tests.fakes.tiktok.shop --port 9302 --orders 276000`.
+shop:`. By itself: `python -m tests.fakes.tiktok --port 9302 --orders 276000`.
 """
 
 from __future__ import annotations
@@ -212,7 +212,3 @@ def main() -> None:
     fake.server.latency = args.latency
     fake.server.faults.at_random(args.fault_chance)
     serve_until_stopped(fake, fake.url, fake.credentials)
-
-
-if __name__ == "__main__":
-    main()

@@ -59,7 +59,7 @@ def test_orders_that_wait_for_the_merchant_are_told_of_once(
     assert (listener.tick(), refused_counts(redis)) == (3, {})  # ours are passed over, and are no mistake of anybody's
     listener.forget()
     ids: dict[int, UUID] = dict(
-        root_conn.execute("SELECT wc_order_id, id FROM orders WHERE store_id = %s", (store_id,)).fetchall()
+        root_conn.execute("SELECT external_id, id FROM orders WHERE store_id = %s", (store_id,)).fetchall()
     )
     assert all(
         one

@@ -48,9 +48,9 @@ time.sleep(600)
 SUPERVISE = """
 import sys
 from pathlib import Path
-from app.logs import configure_logging
-from app.stack.child import Child, ChildSpec, bare_environment
-from app.stack.processes import Supervisor
+from app.settings.logs import configure_logging
+from app.stack.supervisor.child import Child, ChildSpec, bare_environment
+from app.stack.supervisor.processes import Supervisor
 configure_logging("INFO", "console")
 supervisor = Supervisor(owns_process=True)
 worker = Child(ChildSpec("worker", (sys.executable, "-c", sys.argv[1]), bare_environment(), log=Path(sys.argv[2])))

@@ -1,0 +1,6 @@
+"""Runs the fake shop by itself: `python -m tests.fakes.tiktok`."""
+
+from tests.fakes.tiktok.shop import main
+
+if __name__ == "__main__":
+    main()
