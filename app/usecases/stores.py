@@ -21,7 +21,6 @@ from db.stores.tokens import insert_operator_token, insert_token, retire_tokens,
 from workers.core.credentials import encrypt_credentials
 from workers.core.ids import new_id
 
-PLATFORMS = ("woocommerce", "shopify", "tiktok")
 TOKEN_ROLES = ("store", "admin")
 ERASED_AT_ONCE = 10_000
 

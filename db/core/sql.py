@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from typing import Literal, LiteralString, cast, get_args
+from typing import LiteralString, cast
 
-Platform = Literal["woocommerce", "shopify", "tiktok"]
-PLATFORMS: tuple[Platform, ...] = get_args(Platform)
 HEADER = re.compile(r"^-- name: (\w+)\n", re.MULTILINE)
 IDENTIFIERS = re.compile(r"[A-Za-z0-9_., =:]+")
 

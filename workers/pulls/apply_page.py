@@ -13,7 +13,6 @@ from psycopg import Connection
 from app.settings.logs import get_logger
 from db.catalogue.staged_upsert import ConcurrentChange, Versioned
 from db.core.session import set_asynchronous_commit
-from db.core.sql import Platform
 from db.core.tenancy import tenant
 from db.outbound.order_events import note_received_orders
 from db.pulls.pages import AppliedPage, Stash, claim_page, finish_page, stash_page
@@ -44,7 +43,7 @@ class Run:
     runtime: Runtime
     worker: Worker
     entity: str
-    platform: Platform
+    platform: str
     mode: str
     windows: list[dict[str, Any]]
     max_records: int | None

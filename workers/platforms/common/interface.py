@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Protocol
@@ -51,6 +52,23 @@ class PlatformError(Exception):
         self.message = message
         self.retryable = retryable
         self.retry_after = retry_after
+
+
+@dataclass(frozen=True, slots=True)
+class ShopAccess:
+    """What the store's row and its decrypted credentials say. `url` None: the platform's own address."""
+
+    platform: str
+    url: str | None
+    credentials: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class CallLimits:
+    """Settings: ALLOW_HTTP_SHOPS and TIKTOK_CALLS_PER_SECOND."""
+
+    allow_http: bool
+    tiktok_per_second: float
 
 
 class Source(Protocol):

@@ -12,7 +12,8 @@ import pytest
 from schemas.base.error_codes import Problem
 from schemas.base.privacy import email_hasher
 from schemas.base.strict_json import loads
-from schemas.platforms.payloads import NATIVES, native_id
+from schemas.platforms.payload import platform_id
+from schemas.platforms.registry import PLATFORMS
 from schemas.records.shop import Customer, Order, Product
 from tests.fakes.shopify import records as shopify_records
 from tests.support.paths import FIXTURES
@@ -27,7 +28,7 @@ def fixture(name: str) -> Any:
 
 
 def read(entity: str, payload: Any) -> Any:
-    return NATIVES["shopify"][entity].read(payload, HASHED)
+    return PLATFORMS["shopify"].payloads[entity].read(payload, HASHED)
 
 
 def order(**changes: Any) -> Row:
@@ -97,7 +98,7 @@ def test_what_shopify_withholds_may_be_absent() -> None:
     bare = {"id": 5, "created_at": "2026-01-01T00:00:00Z", "total_price": "9.99"}
     found = read("orders", bare)
     assert (found.status, found.items, found.customer_external_id) == ("pending", (), None)
-    nulls = dict.fromkeys(NATIVES["shopify"]["orders"].fields)
+    nulls = dict.fromkeys(PLATFORMS["shopify"].payloads["orders"].fields)
     assert read("orders", {**nulls, **bare}) == found
 
 
@@ -124,13 +125,13 @@ def test_a_bad_order_says_what_is_wrong(changes: Row, problem: Problem) -> None:
 @pytest.mark.parametrize("payload", [None, [], "order", 5])
 def test_what_is_no_object_is_no_order(payload: Any) -> None:
     assert read("orders", payload) == [Problem("*", "not_an_object")]
-    assert native_id(payload) is None
+    assert platform_id(payload) is None
 
 
 def test_a_refused_record_is_named_by_its_number_alone() -> None:
-    assert native_id({"id": 7}) == "7"
-    assert native_id({"id": "5764614130387857521"}) == "5764614130387857521"
-    assert native_id({"id": "bob@example.com"}) is None
+    assert platform_id({"id": 7}) == "7"
+    assert platform_id({"id": "5764614130387857521"}) == "5764614130387857521"
+    assert platform_id({"id": "bob@example.com"}) is None
 
 
 def test_no_address_survives_wherever_it_stands() -> None:
@@ -151,7 +152,7 @@ def test_no_address_survives_wherever_it_stands() -> None:
 
 
 def test_a_hash_is_keyed_where_a_key_is_set() -> None:
-    keyed = NATIVES["shopify"]["customers"].read({"id": 3, "email": "a@b.test"}, email_hasher("k" * 32))
+    keyed = PLATFORMS["shopify"].payloads["customers"].read({"id": 3, "email": "a@b.test"}, email_hasher("k" * 32))
     assert isinstance(keyed, Customer)
     assert keyed.email_hash not in (None, HASHED("a@b.test"))
 

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from schemas.base.error_codes import Problem
 from schemas.base.privacy import email_hasher
 from schemas.base.strict_json import dumps, loads
-from schemas.platforms.payloads import NATIVES
+from schemas.platforms.registry import PLATFORMS
 from schemas.records.shop import Order, Product
 from tests.fakes.tiktok import records as tiktok_records
 from tests.support.paths import FIXTURES
@@ -25,7 +25,7 @@ Row = dict[str, Any]
 
 
 def read(entity: str, payload: Any) -> Any:
-    return NATIVES["tiktok"][entity].read(payload, HASHED)
+    return PLATFORMS["tiktok"].payloads[entity].read(payload, HASHED)
 
 
 def order(**changes: Any) -> Row:

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from schemas.base.privacy import email_hasher
-from schemas.platforms.payloads import NATIVES
+from schemas.platforms.registry import PLATFORMS
 from schemas.platforms.woocommerce.orders import WooOrderSchema, refunded_total
 from schemas.records.shop import Order
 from tests.support.recorded import recording
@@ -20,7 +20,7 @@ from workers.platforms.common.interface import Window
 from workers.platforms.woocommerce.client import Listing
 from workers.platforms.woocommerce.orders import Place, filters, following, missing, read_place, write_place
 
-ORDERS = NATIVES["woocommerce"]["orders"]
+ORDERS = PLATFORMS["woocommerce"].payloads["orders"]
 
 
 def recorded_order(order_id: int) -> dict[str, Any]:
