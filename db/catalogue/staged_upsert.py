@@ -5,9 +5,10 @@ Every function takes the entity's descriptor; its statements come from `statemen
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import repeat
 from operator import attrgetter
 from typing import Any, Generic, TypeVar
 from uuid import UUID
@@ -135,17 +136,23 @@ def _get_ids(conn: Connection, store_id: UUID, reference: Reference, records: It
 def _rows(
     stage: Stage, references: Sequence[Reference], ids: Sequence[Ids], writes: Sequence[Write[Any]], accepted_seq: int
 ) -> Iterator[Row]:
-    resolve = _resolver(references, ids)
-    for write in writes:
+    records = [write.versioned.record for write in writes]
+    for write, values, resolved in zip(
+        writes, map(stage.values, records), _resolved(references, ids, records), strict=True
+    ):
         versioned = write.versioned
-        record = versioned.record
-        version = (versioned.source_updated_at, accepted_seq, versioned.content_hash)
-        yield (write.id, *stage.values(record), *resolve(record), *version)
+        yield (write.id, *values, *resolved, versioned.source_updated_at, accepted_seq, versioned.content_hash)
 
 
-def _resolver(references: Sequence[Reference], ids: Sequence[Ids]) -> Callable[[Any], Row]:
-    pairs = [(attrgetter(reference.field), known.get) for reference, known in zip(references, ids, strict=True)]
-    return lambda record: tuple(get(field(record)) for field, get in pairs)
+def _resolved(references: Sequence[Reference], ids: Sequence[Ids], records: Sequence[Any]) -> Iterable[Row]:
+    """For each record the row ids of what it refers to. Column by column, as this runs for each line of each order."""
+    if not references:
+        return repeat((), len(records))
+    columns = [
+        map(known.get, map(attrgetter(reference.field), records))
+        for reference, known in zip(references, ids, strict=True)
+    ]
+    return zip(*columns, strict=True)
 
 
 def _copy(conn: Connection, stage: Stage, rows: Iterable[Row]) -> None:
@@ -165,13 +172,13 @@ def _replace_lines(
     if known:
         conn.execute(table.delete_lines, {"store_id": store_id, "owners": known})
     of_record = attrgetter(lines.field)
+    places = [(write.id, position) for write in writes for position in range(len(of_record(write.versioned.record)))]
     all_lines = [line for write in writes for line in of_record(write.versioned.record)]
     ids = [_get_ids(conn, store_id, reference, all_lines) for reference in lines.references]
-    resolve, values = _resolver(lines.references, ids), table.lines.values
+    resolved = _resolved(lines.references, ids, all_lines)
     rows = (
-        (write.id, position, *values(line), *resolve(line))
-        for write in writes
-        for position, line in enumerate(of_record(write.versioned.record))
+        (*place, *values, *found)
+        for place, values, found in zip(places, map(table.lines.values, all_lines), resolved, strict=True)
     )
     _copy(conn, table.lines, rows)
     conn.execute(table.lines.write, {"store_id": store_id})
