@@ -104,7 +104,10 @@ def test_populate_looks_back_so_many_days_and_a_longer_look_reads_what_that_one_
         ({"jobType": "orders", "syncMode": "update"}, "staleAfterMins is required"),
         ({"jobType": "orders", "syncMode": "update", "staleAfterMins": 0}, "staleAfterMins must be a whole number"),
         ({"jobType": "orders", "syncMode": "update", "staleAfterMins": True}, "staleAfterMins must be a whole number"),
-        ({"jobType": "orders", "syncMode": "update", "staleAfterMins": 5, "days": 3}, "days goes with syncMode populate or upsert alone"),
+        (
+            {"jobType": "orders", "syncMode": "update", "staleAfterMins": 5, "days": 3},
+            "days goes with syncMode populate or upsert alone",
+        ),
         ({"jobType": "orders", "syncMode": "populate", "staleAfterMins": 5}, "goes with syncMode update alone"),
         ({"jobType": "orders", "days": -1}, "days must be a whole number"),
         ({"jobType": "orders", "fullScan": True}, "fullScan goes with syncMode populate alone"),
