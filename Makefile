@@ -62,7 +62,7 @@ chaos: setup ## random faults under load, and an oracle that knows every row: ma
 	@$(BIN)/python -m tests.chaos --seconds $(SECONDS) --seed $(SEED)
 
 lint: setup ## ruff, mypy --strict, and the direction of imports
-	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy && $(BIN)/python -m pytest -q tests/unit/project/test_architecture.py
+	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy && $(BIN)/lint-imports --no-logo
 
 format: setup ## let ruff lay the code out
 	@$(BIN)/ruff format . && $(BIN)/ruff check --fix .

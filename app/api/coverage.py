@@ -14,10 +14,10 @@ from app.http.services import services
 from app.usecases.explain import explain, parts_answer
 from app.usecases.explain_facts import read_known
 from app.usecases.job_answers import moment
-from app.usecases.pulled import EXPLAINED
 from app.usecases.pulls import check_entity, pulled_store, start_run, started
 from db.core.tenancy import tenant
 from db.sync.coverage import Covered, list_coverage, list_covered
+from schemas.platforms.registry import PLATFORMS
 from schemas.requests.fields import WrongRequest, read_object
 from schemas.requests.pulls import read_entity, read_external_id
 from workers.pulls.start import Wanted
@@ -73,7 +73,7 @@ def get_explanation() -> Response:
     entity, external_id = _read(read_entity, request.args), _read(read_external_id, request.args)
     with services().pool.connection() as conn, tenant(conn, current_store_id()):
         store = pulled_store(conn)
-        check_entity(store, entity, EXPLAINED)
+        check_entity(store, entity, PLATFORMS[store.platform].entities)
         known = read_known(conn, store, entity, external_id)
     data = {"entity": entity, "id": str(external_id), **explain(known)}
     return jsonify({"success": True, "data": data})

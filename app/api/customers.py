@@ -7,7 +7,6 @@ from flask import Blueprint
 from app.http.auth import current_store_id, requires
 from app.http.errors import ApiError, not_found
 from app.http.services import services
-from app.usecases.pulls import platform_of
 from db.core.tenancy import tenant
 from db.stores.stores import get_store
 from schemas.requests.pulls import WrongRequest, read_external_id
@@ -27,6 +26,6 @@ def delete_customer(wc_customer_id: str) -> tuple[str, int]:
     pool, store_id = services().pool, current_store_id()
     with pool.connection() as conn, tenant(conn, store_id):
         store = get_store(conn, store_id)
-    if store is None or not erase_customer(pool, store_id, platform_of(store), external_id):
+    if store is None or not erase_customer(pool, store_id, external_id):
         raise not_found()
     return "", 204

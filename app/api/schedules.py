@@ -8,11 +8,11 @@ from app.http.auth import current_store_id, requires
 from app.http.body import SMALL_BODY, parse_json_body
 from app.http.errors import ApiError, not_found
 from app.http.services import services
-from app.usecases.pulled import PULLED
 from app.usecases.pulls import check_entity, pulled_store
 from app.usecases.schedules import make_schedule, schedule_answer
 from db.core.tenancy import tenant
 from db.pulls.schedules import delete_schedule, list_schedules, put_schedule
+from schemas.platforms.registry import PLATFORMS
 from schemas.requests.fields import WrongRequest
 from schemas.requests.pulls import ScheduleRequest, read_schedule
 from workers.processes.schedules import Timing, WrongSchedule
@@ -42,7 +42,7 @@ def put(entity: str) -> Response:
         raise ApiError("VALIDATION_ERROR", f"{error}") from None
     with services().pool.connection() as conn, tenant(conn, current_store_id()):
         store = pulled_store(conn)
-        check_entity(store, entity, PULLED)
+        check_entity(store, entity, PLATFORMS[store.platform].pulled)
         put_schedule(conn, current_store_id(), schedule)
     return jsonify({"success": True, "data": schedule_answer(schedule)})
 

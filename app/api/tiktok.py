@@ -8,11 +8,11 @@ from app.http.auth import current_store_id, requires
 from app.http.errors import ApiError
 from app.http.services import services
 from app.usecases.job_answers import stats_answer
-from app.usecases.pulled import PULLED
 from app.usecases.pulls import pulled_store, start_run, started
 from db.catalogue.entity_stats import list_stats
 from db.core.tenancy import tenant
 from db.sync.metadata import list_metadata
+from schemas.platforms.tiktok.descriptor import TIKTOK
 from schemas.requests.fields import WrongRequest
 from schemas.requests.pulls import TiktokStart, read_tiktok_start
 from workers.pulls.start import Wanted
@@ -55,5 +55,5 @@ def get_status() -> Response:
     with services().pool.connection() as conn, tenant(conn, store_id):
         pulled_store(conn, "tiktok")
         stats, metadata = list_stats(conn, store_id), list_metadata(conn, store_id)
-    data = {entity: stats_answer(stats.get(entity), metadata.get(entity)) for entity in PULLED["tiktok"]}
+    data = {entity: stats_answer(stats.get(entity), metadata.get(entity)) for entity in TIKTOK.pulled}
     return jsonify({"success": True, "data": data})

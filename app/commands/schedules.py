@@ -14,12 +14,13 @@ from app.commands.terminal.numbers import whole_number
 from app.settings.environment import Settings
 from app.stack.endpoints import resolve
 from app.stack.errors import NotFound, StackError
-from app.usecases.pulled import PULLED
-from app.usecases.schedules import MODES, make_schedule, schedule_answer
+from app.usecases.schedules import make_schedule, schedule_answer
 from app.usecases.stores import connected
 from db.core.tenancy import tenant
 from db.pulls.schedules import delete_schedule, list_schedules, put_schedule
 from db.stores.stores import get_store
+from schemas.platforms.registry import PLATFORMS
+from schemas.requests.modes import SCHEDULED_MODES
 from schemas.requests.pulls import MOST_MINUTES, MOST_SECONDS
 from workers.processes.schedules import Timing, WrongSchedule
 
@@ -34,7 +35,7 @@ def add_parser(commands: _SubParsersAction[ArgumentParser]) -> None:
     timing = setting.add_mutually_exclusive_group(required=True)
     timing.add_argument("--cron", metavar='"*/15 * * * *"')
     timing.add_argument("--every", type=whole_number(MOST_SECONDS), metavar="SECONDS")
-    setting.add_argument("--mode", choices=MODES, default="incremental")
+    setting.add_argument("--mode", choices=SCHEDULED_MODES, default="incremental")
     setting.add_argument(
         "--stale-after-mins", type=whole_number(MOST_MINUTES), help="how far back the mode update looks"
     )
@@ -57,7 +58,7 @@ def run_set(args: Namespace, settings: Settings) -> int:
         raise StackError(f"{error}") from None
     with connected(resolve(settings).database_url) as conn, tenant(conn, args.store):
         store = get_store(conn, args.store)
-        if store is None or args.entity not in PULLED.get(store.platform, ()):
+        if store is None or args.entity not in PLATFORMS[store.platform].pulled:
             raise StackError(f"{args.entity} of store {args.store} are not pulled")
         put_schedule(conn, args.store, schedule)
     sys.stdout.write(f"next run at {schedule_answer(schedule)['nextRunAt']}\n")

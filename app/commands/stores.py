@@ -26,7 +26,8 @@ from app.stack.endpoints import resolve
 from app.stack.errors import Away, StackError
 from app.usecases import stores as tenants
 from app.usecases.job_answers import moment
-from app.usecases.stores import PLATFORMS, connected
+from app.usecases.stores import connected
+from schemas.platforms.registry import PLATFORMS
 from schemas.requests.store_forms import MOST_NAME
 from workers.core.queues import connect, forget_store
 

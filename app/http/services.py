@@ -7,13 +7,13 @@ from typing import cast
 
 from flask import current_app
 
+from app.http.full_stores import FullStores
 from app.http.limits import RateLimiter, WaitingRoom
 from app.http.token_cache import Callers
 from app.http.token_throttle import TokenThrottle
 from app.metrics.facts import FactsCollector
 from app.metrics.pool import PoolWatch
 from app.settings.environment import Settings
-from app.usecases.storage import FullStores
 from db.core.pool import Pool
 from schemas.base.privacy import Hasher
 from workers.core.queues import WakeUp

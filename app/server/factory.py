@@ -37,6 +37,7 @@ from app.console.blueprint import add_console, render_error
 from app.http.body import throw_rest_away
 from app.http.errors import register_errors
 from app.http.forwarded import HSTS, trust_proxies
+from app.http.full_stores import FullStores
 from app.http.json_encoder import JsonAnswers
 from app.http.limits import RateLimiter, waiting_room
 from app.http.services import EXTENSION, Services
@@ -47,7 +48,6 @@ from app.metrics.pool import PoolWatch
 from app.metrics.requests import note_request, route_of
 from app.settings.environment import Settings
 from app.settings.logs import get_logger
-from app.usecases.storage import FullStores
 from db.core.pool import Pool, open_pool
 from db.insight.storage import list_full_stores
 from schemas.base.privacy import email_hasher

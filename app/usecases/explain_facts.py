@@ -5,7 +5,6 @@ from __future__ import annotations
 from psycopg import Connection
 
 from app.usecases.explain import Known
-from app.usecases.pulls import platform_of
 from db.insight.explain import get_last_skip, get_log_of_seq, get_stored_record
 from db.stores.stores import Store
 from db.sync.coverage import list_covered
@@ -16,11 +15,10 @@ from workers.pulls.watermark import holes
 
 def read_known(conn: Connection, store: Store, entity: str, external_id: int) -> Known:
     """`external_id` is the number that the store's own platform gave the record."""
-    platform = platform_of(store)
-    stored = get_stored_record(conn, store.id, platform, entity, external_id)
+    stored = get_stored_record(conn, store.id, entity, external_id)
     covered = list_covered(conn, store.id, entity)
     return Known(
-        platform=platform,
+        platform=store.platform,
         entity=entity,
         external_id=external_id,
         stored=stored,

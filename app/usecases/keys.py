@@ -9,7 +9,7 @@ from uuid import UUID
 
 from psycopg import Connection
 
-from db.catalogue.customers import count_email_keys
+from db.catalogue.email_keys import count_email_keys
 from db.core.tenancy import tenant
 from db.stores.stores import get_credentials, list_store_ids, replace_credentials
 from schemas.base.key_ids import key_id

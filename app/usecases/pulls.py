@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Any
 from uuid import UUID
 
@@ -14,12 +15,11 @@ from app.http.errors import ApiError
 from app.http.quota import refuse_full_store
 from app.http.services import services
 from app.usecases.job_answers import log_answer, moment
-from app.usecases.pulled import PULLED, refusal
-from db.core.sql import Platform
 from db.core.tenancy import tenant
 from db.pulls.runs import Progress, list_progress
 from db.stores.stores import Store, get_store
 from db.sync.logs import LogView
+from schemas.platforms.registry import PLATFORMS
 from workers.pulls.start import AlreadyRunning, NothingToFill, Wanted, start_pull
 
 POLL_AFTER_SECONDS = 2
@@ -28,22 +28,22 @@ POLL_AFTER_SECONDS = 2
 def pulled_store(conn: Connection, platform: str | None = None) -> Store:
     """The caller's store, if it is one that is pulled; of that very platform where one is named."""
     store = get_store(conn, current_store_id())
-    if store is None or store.platform not in PULLED or platform not in (None, store.platform):
-        raise ApiError("FORBIDDEN", f"this is for stores of {platform or ' and '.join(PULLED)}")
+    if store is None or store.platform not in PLATFORMS or platform not in (None, store.platform):
+        raise ApiError("FORBIDDEN", f"this is for stores of {platform or ' and '.join(PLATFORMS)}")
     return store
 
 
-def start_run(wanted: Wanted, platform: Platform | None = None) -> UUID:
+def start_run(wanted: Wanted, platform: str | None = None) -> UUID:
     """Start a run of the caller's store and wake a worker. Raises ApiError: 403, 400, 409 with the running one's id."""
     store_id = current_store_id()
     refuse_full_store()
     with services().pool.connection() as conn, tenant(conn, store_id):
         store = pulled_store(conn, platform)
-        check_entity(store, wanted.entity, PULLED)
+        check_entity(store, wanted.entity, PLATFORMS[store.platform].pulled)
         if not store.has_credentials:
             raise ApiError("CONFLICT", "No access token found: connect the shop first")
         try:
-            ticket = start_pull(conn, store_id, platform_of(store), wanted, g.request_id)
+            ticket = start_pull(conn, store_id, store.platform, wanted, g.request_id)
         except AlreadyRunning as other:
             message = f"a sync of {wanted.entity} is in progress: wait for it, or cancel it"
             raise ApiError("CONFLICT", message, details={"jobId": str(other.log_id)}) from None
@@ -54,18 +54,10 @@ def start_run(wanted: Wanted, platform: Platform | None = None) -> UUID:
     return ticket.log_id
 
 
-PLATFORMS: dict[str, Platform] = {"shopify": "shopify", "tiktok": "tiktok", "woocommerce": "woocommerce"}
-
-
-def platform_of(store: Store) -> Platform:
-    return PLATFORMS[store.platform]
-
-
-def check_entity(store: Store, entity: str, known: dict[str, tuple[str, ...]]) -> None:
-    """Raises ApiError 400 for an entity that stores of this platform don't have."""
-    words = refusal(store.platform, entity, known)
-    if words is not None:
-        raise ApiError("VALIDATION_ERROR", words)
+def check_entity(store: Store, entity: str, known: Collection[str]) -> None:
+    """Raises ApiError 400 for an entity that is not among those `known` of the store's platform."""
+    if entity not in known:
+        raise ApiError("VALIDATION_ERROR", f"{store.platform} stores have " + ", ".join(known))
 
 
 def started(log_id: UUID, mode: str, more: dict[str, Any] | None = None) -> tuple[Response, int, dict[str, str]]:
@@ -89,7 +81,7 @@ def started(log_id: UUID, mode: str, more: dict[str, Any] | None = None) -> tupl
 
 def job_answers(conn: Connection, logs: list[LogView]) -> list[dict[str, Any]]:
     """Logs as their tenant sees them; pulls among them with their progress."""
-    found = list_progress(conn, current_store_id(), [log.id for log in logs if log.source in PULLED])
+    found = list_progress(conn, current_store_id(), [log.id for log in logs if log.source in PLATFORMS])
     return [log_answer(log) | progress_answer(log, found.get(log.id)) for log in logs]
 
 

@@ -9,8 +9,6 @@ from app.usecases.job_answers import moment
 from db.pulls.schedules import Schedule
 from workers.processes.schedules import Timing, check_timing, next_run
 
-MODES = ("incremental", "update", "populate", "full")
-
 
 def make_schedule(entity: str, mode: str, stale_after_mins: int | None, timing: Timing) -> Schedule:
     """A schedule that begins now. Raises WrongSchedule."""

@@ -24,7 +24,6 @@ from db.stores.tokens import NewToken, insert_token, retire_token, retire_tokens
 from workers.core.credentials import encrypt_credentials
 from workers.core.ids import new_id
 
-PLATFORMS = ("woocommerce", "shopify", "tiktok")
 OPERATOR_GRANT = Grant(OPERATOR, SCOPES)
 ERASED_AT_ONCE = 10_000
 

@@ -1,19 +1,28 @@
-"""What the four entity tables share: versions, rows ready to be written, staging by COPY, and the locks between kinds."""
+"""Writes records set-wise: COPY into a stage, one upsert, links completed from either side.
+
+Every function takes the entity's descriptor; its statements come from `statements_of`.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Generic, LiteralString, TypeVar
+from itertools import repeat
+from operator import attrgetter
+from typing import Any, Generic, TypeVar
 from uuid import UUID
 
 from psycopg import Connection
 
+from db.catalogue.statements import Row, Stage, TableStatements, statements_of
 from db.core.sql import queries
+from schemas.records.entities import ENTITY_RECORDS, EntityRecord, Lines, Reference
 
 SQL = queries(__file__)
+
 R = TypeVar("R")
+Ids = Mapping[int | None, UUID]
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,72 +55,130 @@ class Write(Generic[R]):
 
 
 class ConcurrentChange(Exception):
-    """Another transaction changed a row between the plan and the write: roll back, plan anew. Nothing is wrong."""
+    """Another transaction changed a row between the plan and the write: roll back and plan again."""
 
 
-def read_versions(
-    conn: Connection, query: LiteralString, store_id: UUID, keys: Sequence[int]
+def get_versions(
+    conn: Connection, store_id: UUID, entity: EntityRecord, keys: Sequence[int]
 ) -> dict[int, StoredVersion]:
-    """The stored versions by natural key. The query yields key, id, source_updated_at, accepted_seq, content_hash."""
+    """The stored versions by external id."""
     with conn.cursor(binary=True) as cursor:
-        rows = cursor.execute(query, {"store_id": store_id, "keys": list(keys)}).fetchall()
+        rows = cursor.execute(statements_of(entity).get_versions, {"store_id": store_id, "keys": list(keys)}).fetchall()
     return {row[0]: StoredVersion(*row[1:]) for row in rows}
 
 
-def read_ids(
-    conn: Connection, query: LiteralString, store_id: UUID, keys: Iterable[int | None]
-) -> dict[int | None, UUID]:
-    """Natural key to id, for those of `keys` that are stored; asks nothing where there is nothing to ask."""
-    wanted = sorted({key for key in keys if key is not None})
-    if not wanted:
-        return {}
-    with conn.cursor(binary=True) as cursor:
-        return dict(cursor.execute(query, {"store_id": store_id, "keys": wanted}).fetchall())
-
-
-def copy_rows(conn: Connection, copy: LiteralString, rows: Iterable[Sequence[Any]]) -> None:
-    """Stage rows in a temporary table that empties itself when the transaction ends."""
-    with conn.cursor() as cursor, cursor.copy(copy) as stream:
-        for row in rows:
-            stream.write_row(row)
-
-
-def write_staged(conn: Connection, upsert: LiteralString, store_id: UUID, writes: Sequence[Write[Any]]) -> None:
-    """Upsert what was staged. Raises ConcurrentChange where a row was not written under the id that was planned."""
-    written = {row[0] for row in conn.execute(upsert, {"store_id": store_id}).fetchall()}
-    if len(written) != len(writes) or any(write.id not in written for write in writes):
-        raise ConcurrentChange
-
-
-def touch_versions(
-    conn: Connection, query: LiteralString, store_id: UUID, accepted_seq: int, rows: Sequence[tuple[int, datetime]]
+def touch(
+    conn: Connection, store_id: UUID, entity: EntityRecord, accepted_seq: int, rows: Sequence[tuple[int, datetime]]
 ) -> None:
-    """Raise the version of unchanged rows, given as (natural key, source_updated_at), never lower it."""
+    """Raise the version of unchanged rows, given as (external id, source_updated_at), never lower it."""
     parameters = {
         "store_id": store_id,
         "accepted_seq": accepted_seq,
         "keys": [key for key, _ in rows],
         "times": [moment for _, moment in rows],
     }
-    conn.execute(query, parameters)
+    conn.execute(statements_of(entity).touch, parameters)
 
 
-def lock_shared(conn: Connection, store_id: UUID, kind: str) -> None:
-    """Held by those who refer to rows of `kind`, until the transaction ends: no new row of that kind appears meanwhile."""
-    conn.execute(SQL["lock_shared"], {"store_id": store_id, "kind": kind})
+def upsert(
+    conn: Connection, store_id: UUID, entity: EntityRecord, accepted_seq: int, writes: Sequence[Write[Any]]
+) -> None:
+    """Write records with their lines, and complete the references that waited for the new ones.
 
-
-def lock_exclusive(conn: Connection, store_id: UUID, kind: str) -> None:
-    """Held by those who add rows of `kind`: whoever refers to them has committed and is seen, or waits and will see.
-
-    Taken in one order by all: categories, products, customers.
+    Raises ConcurrentChange where a row was not written under the id that was planned.
     """
-    conn.execute(SQL["lock_exclusive"], {"store_id": store_id, "kind": kind})
-
-
-def link(conn: Connection, query: LiteralString, store_id: UUID, writes: Sequence[Write[Any]]) -> None:
-    """Complete the references that waited for the new rows among `writes`."""
+    table = statements_of(entity)
     new = [write for write in writes if write.is_new]
+    _lock(conn, store_id, entity, adds_rows=bool(new))
+    records = [write.versioned.record for write in writes]
+    ids = [_get_ids(conn, store_id, reference, records) for reference in entity.references]
+    _copy(conn, table.stage, _rows(table.stage, entity.references, ids, writes, accepted_seq))
+    written = {row[0] for row in conn.execute(table.stage.write, {"store_id": store_id}).fetchall()}
+    if len(written) != len(writes) or any(write.id not in written for write in writes):
+        raise ConcurrentChange
+    if entity.lines:
+        _replace_lines(conn, store_id, table, entity.lines, writes)
     if new:
-        keys = [write.versioned.record.key for write in new]
-        conn.execute(query, {"store_id": store_id, "keys": keys, "ids": [write.id for write in new]})
+        arrived = {
+            "store_id": store_id,
+            "keys": [write.versioned.record.external_id for write in new],
+            "ids": [write.id for write in new],
+        }
+        for link in table.links:
+            conn.execute(link, arrived)
+
+
+def _lock(conn: Connection, store_id: UUID, entity: EntityRecord, *, adds_rows: bool) -> None:
+    """Keep references complete between transactions that can't see each other.
+
+    A transaction that adds rows of an entity excludes those that refer to it: they have committed and are linked, or wait and
+    see the new rows. All transactions take the locks in the order of ENTITY_RECORDS, so they can't deadlock.
+    """
+    references = (*entity.references, *(entity.lines.references if entity.lines else ()))
+    referred = {reference.entity for reference in references}
+    for name in ENTITY_RECORDS:
+        if name == entity.name and adds_rows and statements_of(entity).links:
+            conn.execute(SQL["lock_exclusive"], {"store_id": store_id, "entity": name})
+        elif name in referred:
+            conn.execute(SQL["lock_shared"], {"store_id": store_id, "entity": name})
+
+
+def _get_ids(conn: Connection, store_id: UUID, reference: Reference, records: Iterable[Any]) -> Ids:
+    """The row ids of those referred to that are stored; asks nothing where there is nothing to ask."""
+    wanted = sorted({key for record in records if (key := getattr(record, reference.field)) is not None})
+    if not wanted:
+        return {}
+    query = statements_of(ENTITY_RECORDS[reference.entity]).get_ids
+    with conn.cursor(binary=True) as cursor:
+        return dict(cursor.execute(query, {"store_id": store_id, "keys": wanted}).fetchall())
+
+
+def _rows(
+    stage: Stage, references: Sequence[Reference], ids: Sequence[Ids], writes: Sequence[Write[Any]], accepted_seq: int
+) -> Iterator[Row]:
+    records = [write.versioned.record for write in writes]
+    for write, values, resolved in zip(
+        writes, map(stage.values, records), _resolved(references, ids, records), strict=True
+    ):
+        versioned = write.versioned
+        yield (write.id, *values, *resolved, versioned.source_updated_at, accepted_seq, versioned.content_hash)
+
+
+def _resolved(references: Sequence[Reference], ids: Sequence[Ids], records: Sequence[Any]) -> Iterable[Row]:
+    """For each record the row ids of what it refers to. Column by column, as this runs for each line of each order."""
+    if not references:
+        return repeat((), len(records))
+    columns = [
+        map(known.get, map(attrgetter(reference.field), records))
+        for reference, known in zip(references, ids, strict=True)
+    ]
+    return zip(*columns, strict=True)
+
+
+def _copy(conn: Connection, stage: Stage, rows: Iterable[Row]) -> None:
+    conn.execute(stage.create)
+    with conn.cursor() as cursor, cursor.copy(stage.copy) as stream:
+        for row in rows:
+            stream.write_row(row)
+
+
+def _replace_lines(
+    conn: Connection, store_id: UUID, table: TableStatements, lines: Lines, writes: Sequence[Write[Any]]
+) -> None:
+    """A record's lines are replaced as a whole; a line's place is its key."""
+    if table.lines is None or table.delete_lines is None:
+        raise TypeError(f"{lines.table} has no statements")
+    known = [write.id for write in writes if not write.is_new]
+    if known:
+        conn.execute(table.delete_lines, {"store_id": store_id, "owners": known})
+    of_record = attrgetter(lines.field)
+    places = [(write.id, position) for write in writes for position in range(len(of_record(write.versioned.record)))]
+    all_lines = [line for write in writes for line in of_record(write.versioned.record)]
+    ids = [_get_ids(conn, store_id, reference, all_lines) for reference in lines.references]
+    resolved = _resolved(lines.references, ids, all_lines)
+    rows = (
+        (*place, *values, *found)
+        for place, values, found in zip(places, map(table.lines.values, all_lines), resolved, strict=True)
+    )
+    _copy(conn, table.lines, rows)
+    conn.execute(table.lines.write, {"store_id": store_id})

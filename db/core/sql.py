@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from typing import Literal, LiteralString, cast, get_args
+from typing import LiteralString, cast
 
-Platform = Literal["woocommerce", "shopify", "tiktok"]
-PLATFORMS: tuple[Platform, ...] = get_args(Platform)
-KEY_PREFIX: dict[Platform, LiteralString] = {"woocommerce": "wc", "shopify": "shopify", "tiktok": "tiktok"}
 HEADER = re.compile(r"^-- name: (\w+)\n", re.MULTILINE)
+IDENTIFIERS = re.compile(r"[A-Za-z0-9_., =:]+")
 
 
 def queries(module: str) -> dict[str, LiteralString]:
@@ -27,9 +25,13 @@ def queries(module: str) -> dict[str, LiteralString]:
     return {name: cast(LiteralString, text.strip()) for name, text in zip(names, texts, strict=True)}
 
 
-def by_platform(texts: dict[str, LiteralString], record: LiteralString) -> dict[Platform, dict[str, LiteralString]]:
-    """The queries for each platform, `{key}` being the column of its ids of a `record`: wc_order_id, shopify_order_id …"""
-    return {
-        platform: {name: text.replace("{key}", f"{prefix}_{record}_id") for name, text in texts.items()}
-        for platform, prefix in KEY_PREFIX.items()
-    }
+def fill(text: LiteralString, **parts: str) -> LiteralString:
+    """The query with each `{name}` replaced by its part: identifiers and lists of them, taken from our own declarations.
+
+    Raises ValueError for a part that holds anything else.
+    """
+    for name, part in parts.items():
+        if not IDENTIFIERS.fullmatch(part):
+            raise ValueError(f"{name} must be made of identifiers")
+        text = text.replace(f"{{{name}}}", part)  # checked above
+    return text

@@ -9,14 +9,10 @@ from uuid import UUID
 from psycopg import Connection
 from psycopg.rows import class_row
 
-from db.core.sql import Platform, by_platform, queries
+from db.core.sql import fill, queries
+from schemas.records.entities import ENTITY_RECORDS
 
 SQL = queries(__file__)
-KEYED = {
-    "orders": (by_platform(SQL, "order"), "get_stored_order"),
-    "products": (by_platform(SQL, "product"), "get_stored_product"),
-    "customers": (by_platform(SQL, "customer"), "get_stored_customer"),
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,12 +36,11 @@ class Skip:
     skipped_at: datetime
 
 
-def get_stored_record(
-    conn: Connection, store_id: UUID, platform: Platform, entity: str, external_id: int
-) -> StoredRecord | None:
-    texts, name = KEYED[entity]
+def get_stored_record(conn: Connection, store_id: UUID, entity: str, external_id: int) -> StoredRecord | None:
+    created = ENTITY_RECORDS[entity].record.CREATED or "NULL::timestamptz"
+    query = fill(SQL["get_stored_record"], table=entity, created=created)
     with conn.cursor(row_factory=class_row(StoredRecord)) as cursor:
-        return cursor.execute(texts[platform][name], {"store_id": store_id, "external_id": external_id}).fetchone()
+        return cursor.execute(query, {"store_id": store_id, "external_id": external_id}).fetchone()
 
 
 def get_log_of_seq(conn: Connection, store_id: UUID, accepted_seq: int) -> UUID | None:

@@ -1,17 +1,7 @@
--- name: get_stored_order
+-- name: get_stored_record
 -- The row behind a platform's id.
-SELECT source_updated_at, accepted_seq, synced_at, date_created AS created_at
-  FROM orders WHERE store_id = %(store_id)s AND {key} = %(external_id)s
-
--- name: get_stored_product
--- The row behind a platform's id.
-SELECT source_updated_at, accepted_seq, synced_at, created_at
-  FROM products WHERE store_id = %(store_id)s AND {key} = %(external_id)s
-
--- name: get_stored_customer
--- The row behind a platform's id.
-SELECT source_updated_at, accepted_seq, synced_at, created_at
-  FROM customers WHERE store_id = %(store_id)s AND {key} = %(external_id)s
+SELECT source_updated_at, accepted_seq, synced_at, {created} AS created_at
+  FROM {table} WHERE store_id = %(store_id)s AND external_id = %(external_id)s
 
 -- name: get_log_of_seq
 -- The log that wrote a version: a batch by its own place, a pull by the place of its page. No row once the log is pruned.

@@ -24,10 +24,10 @@ SELECT (SELECT count(*) FROM orders WHERE store_id = %(store_id)s) AS orders,
 -- name: unresolved_links
 -- One row: how many of this store's references name a record that has not arrived; a reference to nothing doesn't count.
 SELECT (SELECT count(*) FROM orders
-         WHERE store_id = %(store_id)s AND customer_id IS NULL AND wc_customer_id IS NOT NULL) AS orders_to_customers,
+         WHERE store_id = %(store_id)s AND customer_id IS NULL AND customer_external_id IS NOT NULL) AS orders_to_customers,
        (SELECT count(*) FROM order_items
-         WHERE store_id = %(store_id)s AND product_id IS NULL AND wc_product_id IS NOT NULL) AS items_to_products,
+         WHERE store_id = %(store_id)s AND product_id IS NULL AND product_external_id IS NOT NULL) AS items_to_products,
        (SELECT count(*) FROM products
-         WHERE store_id = %(store_id)s AND category_id IS NULL AND wc_category_id IS NOT NULL) AS products_to_categories,
+         WHERE store_id = %(store_id)s AND category_id IS NULL AND category_external_id IS NOT NULL) AS products_to_categories,
        (SELECT count(*) FROM categories
-         WHERE store_id = %(store_id)s AND parent_id IS NULL AND wc_parent_id IS NOT NULL) AS categories_to_parents
+         WHERE store_id = %(store_id)s AND parent_id IS NULL AND parent_external_id IS NOT NULL) AS categories_to_parents

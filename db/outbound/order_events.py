@@ -18,12 +18,12 @@ class ReceivedOrder:
     """An order: our id and the shop's."""
 
     order_id: UUID
-    wc_order_id: int
+    external_id: int
 
 
-def note_received_orders(conn: Connection, store_id: UUID, wc_order_ids: Sequence[int]) -> None:
+def note_received_orders(conn: Connection, store_id: UUID, external_ids: Sequence[int]) -> None:
     """Note the orders that wait for the merchant, unless they were noted before."""
-    conn.execute(SQL["note_received_orders"], {"store_id": store_id, "wc_order_ids": list(wc_order_ids)})
+    conn.execute(SQL["note_received_orders"], {"store_id": store_id, "external_ids": list(external_ids)})
 
 
 def list_unpublished_orders(conn: Connection, store_id: UUID, most: int) -> list[ReceivedOrder]:

@@ -3,13 +3,13 @@
 INSERT INTO wc_order_events (store_id, order_id)
 SELECT o.store_id, o.id
   FROM orders o
- WHERE o.store_id = %(store_id)s AND o.wc_order_id = ANY (%(wc_order_ids)s::bigint[]) AND o.status = 'processing'
+ WHERE o.store_id = %(store_id)s AND o.external_id = ANY (%(external_ids)s::bigint[]) AND o.status = 'processing'
  ORDER BY o.id
     ON CONFLICT DO NOTHING
 
 -- name: list_unpublished_orders
 -- Ids only, the oldest first.
-SELECT e.order_id, o.wc_order_id
+SELECT e.order_id, o.external_id
   FROM wc_order_events e
   JOIN orders o ON o.store_id = e.store_id AND o.id = e.order_id
  WHERE e.store_id = %(store_id)s AND e.published_at IS NULL

@@ -12,7 +12,7 @@ from psycopg import Connection
 from psycopg.rows import class_row
 from psycopg.types.json import Jsonb
 
-from db.core.sql import Platform, queries
+from db.core.sql import queries
 from db.sync.logs import Ticket
 
 SQL = queries(__file__)
@@ -89,7 +89,7 @@ class Progress:
 
 
 def insert_pull_log(
-    conn: Connection, store_id: UUID, log_id: UUID, entity: str, platform: Platform, mode: str, request_id: str | None
+    conn: Connection, store_id: UUID, log_id: UUID, entity: str, platform: str, mode: str, request_id: str | None
 ) -> bool:
     """Take the place of a store's and entity's one run; False where another has it. Waits for one that is just ending."""
     parameters = {

@@ -14,7 +14,7 @@ from uuid import UUID
 from psycopg import Connection
 from psycopg.rows import class_row
 
-from db.core.sql import Platform, queries
+from db.core.sql import queries
 from db.sync.logs import Ticket
 
 SQL = queries(__file__)
@@ -25,7 +25,7 @@ class BegunPull:
     """A run and where it stands, as the one finds it who works on it from now on."""
 
     entity: str
-    platform: Platform
+    platform: str
     mode: str
     attempts: int
     request_id: str | None

@@ -9,10 +9,9 @@ from uuid import UUID
 from psycopg import Connection
 from psycopg.rows import class_row
 
-from db.core.sql import Platform, by_platform, queries
+from db.core.sql import queries
 
 SQL = queries(__file__)
-KEYED = by_platform(SQL, "customer")
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,12 +78,11 @@ def replace_rest(conn: Connection, store_id: UUID, entity: str, page: bytes) -> 
     conn.execute(SQL["replace_rest"], {"store_id": store_id, "entity": entity, "rest_page": page})
 
 
-def delete_customer(conn: Connection, store_id: UUID, platform: Platform, external_id: int) -> Traces:
+def delete_customer(conn: Connection, store_id: UUID, external_id: int) -> Traces:
     """Delete the customer's row and what tells of it, and take the name off its orders."""
     parameters = {"store_id": store_id, "external_id": external_id}
-    texts = KEYED[platform]
-    orders = conn.execute(texts["forget_customer_of_orders"], parameters).rowcount
-    customers = conn.execute(texts["delete_customer"], parameters).rowcount
+    orders = conn.execute(SQL["forget_customer_of_orders"], parameters).rowcount
+    customers = conn.execute(SQL["delete_customer"], parameters).rowcount
     errors = conn.execute(SQL["delete_customer_errors"], parameters).rowcount
     arrivals = conn.execute(SQL["delete_customer_arrivals"], parameters).rowcount
     return Traces(orders, customers, errors + arrivals)

@@ -55,15 +55,15 @@ UPDATE sync_metadata SET rest_page = %(rest_page)b WHERE store_id = %(store_id)s
 -- name: forget_customer_of_orders
 -- Orders stay, and no longer say whose they are. Their hash stays too: the same order sent again changes nothing.
 UPDATE orders
-   SET wc_customer_id = NULL, customer_id = NULL
+   SET customer_external_id = NULL, customer_id = NULL
  WHERE store_id = %(store_id)s
-   AND (customer_id = (SELECT c.id FROM customers c WHERE c.store_id = %(store_id)s AND c.{key} = %(external_id)s)
-        OR (customer_id IS NULL AND wc_customer_id = %(external_id)s))
+   AND (customer_id = (SELECT c.id FROM customers c WHERE c.store_id = %(store_id)s AND c.external_id = %(external_id)s)
+        OR (customer_id IS NULL AND customer_external_id = %(external_id)s))
 
 -- name: delete_customer
 -- The row with the hashed address and the name, and no longer counted.
 WITH gone AS (
-    DELETE FROM customers WHERE store_id = %(store_id)s AND {key} = %(external_id)s
+    DELETE FROM customers WHERE store_id = %(store_id)s AND external_id = %(external_id)s
     RETURNING 1
 )
 UPDATE entity_stats

@@ -10,7 +10,7 @@ from uuid import UUID
 from psycopg import Connection
 from psycopg.rows import class_row
 
-from db.core.sql import Platform, queries
+from db.core.sql import queries
 
 SQL = queries(__file__)
 
@@ -73,7 +73,7 @@ class Claim:
     accepted_at: datetime
     entity: str
     mode: str
-    platform: Platform
+    platform: str
 
 
 @dataclass(frozen=True, slots=True)

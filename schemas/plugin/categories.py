@@ -16,9 +16,9 @@ class CategorySchema(RecordSchema):
     class Meta:
         unknown = EXCLUDE
 
-    wc_category_id = ExternalId(required=True)
+    external_id = ExternalId(required=True, data_key="wc_category_id")
     name = Text(required=True, blank=False)
-    wc_parent_id = Reference(load_default=None, allow_none=True, data_key="parent_id")
+    parent_external_id = Reference(load_default=None, allow_none=True, data_key="parent_id")
     product_count = Count(load_default=None, allow_none=True)
 
     @post_load

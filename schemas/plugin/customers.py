@@ -16,7 +16,7 @@ class CustomerSchema(RecordSchema):
     class Meta:
         unknown = EXCLUDE
 
-    wc_customer_id = ExternalId(required=True)
+    external_id = ExternalId(required=True, data_key="wc_customer_id")
     email_hash = EmailHash(load_default=None, allow_none=True, data_key="email")
     display_name = Text(load_default=None, allow_none=True)
     total_spent = Money(load_default=None, allow_none=True)

@@ -23,7 +23,7 @@ class OrderItemSchema(RecordSchema):
     quantity = Money(required=True)
     subtotal = Money(load_default=None, allow_none=True)
     total = Money(load_default=None, allow_none=True)
-    wc_product_id = Reference(load_default=None, allow_none=True)
+    product_external_id = Reference(load_default=None, allow_none=True, data_key="wc_product_id")
 
     @post_load
     def make(self, data: dict[str, Any], **_kwargs: Any) -> OrderItem:
@@ -36,7 +36,7 @@ class OrderSchema(RecordSchema):
     class Meta:
         unknown = EXCLUDE
 
-    wc_order_id = ExternalId(required=True)
+    external_id = ExternalId(required=True, data_key="wc_order_id")
     date_created = Timestamp(required=True)
     date_modified = Timestamp(load_default=None, allow_none=True)
     status = Text(required=True, blank=False, longest=100)
@@ -46,7 +46,7 @@ class OrderSchema(RecordSchema):
     shipping_total = Money(load_default=None, allow_none=True)
     discount_total = Money(load_default=None, allow_none=True)
     currency = Text(load_default=None, allow_none=True, longest=20)
-    wc_customer_id = Reference(load_default=None, allow_none=True, data_key="customer_id")
+    customer_external_id = Reference(load_default=None, allow_none=True, data_key="customer_id")
     payment_method = Text(load_default=None, allow_none=True)
     coupon_used = Text(load_default=None, allow_none=True)
     items = Records(OrderItemSchema, OrderItem, most=MOST_ITEMS, load_default=(), allow_none=True)

@@ -16,13 +16,13 @@ class ProductSchema(RecordSchema):
     class Meta:
         unknown = EXCLUDE
 
-    wc_product_id = ExternalId(required=True)
+    external_id = ExternalId(required=True, data_key="wc_product_id")
     name = Text(required=True, blank=False)
     sku = Text(load_default=None, allow_none=True)
     price = Money(load_default=None, allow_none=True)
     regular_price = Money(load_default=None, allow_none=True)
     sale_price = Money(load_default=None, allow_none=True)
-    wc_category_id = Reference(load_default=None, allow_none=True, data_key="category_id")
+    category_external_id = Reference(load_default=None, allow_none=True, data_key="category_id")
     category_name = Text(load_default=None, allow_none=True)
     stock_quantity = Money(load_default=None, allow_none=True)
     stock_status = Text(load_default=None, allow_none=True, longest=100)

@@ -1,10 +1,17 @@
-"""Plain records: what a validated payload becomes, and what the database layer takes."""
+"""Plain records: what a validated payload becomes, and what the database layer takes.
+
+`external_id` is the id that the store's own platform gave the record; `<entity>_external_id` refers to another record.
+Each field is a column of the record's table. SHAPE is the number of the record's shape: raise it with each change of the
+fields, and stored rows are rewritten when their record is next sent. CHANGED and CREATED name the fields with the
+platform's own times. COLUMNS names the attribute of each column that is not a field.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
+from typing import ClassVar
 from uuid import UUID
 
 
@@ -17,14 +24,18 @@ class OrderItem:
     quantity: Decimal
     subtotal: Decimal | None
     total: Decimal | None
-    wc_product_id: int | None
+    product_external_id: int | None
 
 
 @dataclass(frozen=True, slots=True)
 class Order:
     """The whole state of an order; an optional field left out is None. Moments are UTC."""
 
-    wc_order_id: int
+    SHAPE: ClassVar[int] = 1
+    CHANGED: ClassVar[str | None] = "date_modified"
+    CREATED: ClassVar[str | None] = "date_created"
+
+    external_id: int
     date_created: datetime
     date_modified: datetime | None
     status: str
@@ -34,32 +45,27 @@ class Order:
     shipping_total: Decimal | None
     discount_total: Decimal | None
     currency: str | None
-    wc_customer_id: int | None
+    customer_external_id: int | None
     payment_method: str | None
     coupon_used: str | None
     items: tuple[OrderItem, ...]
-
-    @property
-    def key(self) -> int:
-        return self.wc_order_id
-
-    @property
-    def own_time(self) -> datetime | None:
-        """When the shop last changed it, if it said so."""
-        return self.date_modified
 
 
 @dataclass(frozen=True, slots=True)
 class Product:
     """The whole state of a product or variation."""
 
-    wc_product_id: int
+    SHAPE: ClassVar[int] = 1
+    CHANGED: ClassVar[str | None] = "updated_at"
+    CREATED: ClassVar[str | None] = "created_at"
+
+    external_id: int
     name: str
     sku: str | None
     price: Decimal | None
     regular_price: Decimal | None
     sale_price: Decimal | None
-    wc_category_id: int | None
+    category_external_id: int | None
     category_name: str | None
     stock_quantity: Decimal | None
     stock_status: str | None
@@ -68,22 +74,21 @@ class Product:
     created_at: datetime | None
     updated_at: datetime | None
 
-    @property
-    def key(self) -> int:
-        return self.wc_product_id
-
-    @property
-    def own_time(self) -> datetime | None:
-        return self.updated_at
-
 
 @dataclass(frozen=True, slots=True)
 class Customer:
-    """The whole state of a customer; the e-mail address is a hash long before it gets here, with `KEY_ID:` before it where it
-    was made under a key: another key makes it another state.
+    """The whole state of a customer.
+
+    `email_hash` is the hash of the address, behind `KEY_ID:` if it was made under a key: another key makes it another state.
+    Hash and key id have a column each.
     """
 
-    wc_customer_id: int
+    SHAPE: ClassVar[int] = 1
+    CHANGED: ClassVar[str | None] = None
+    CREATED: ClassVar[str | None] = "created_at"
+    COLUMNS: ClassVar[dict[str, str]] = {"email_hash": "email_digest", "email_key": "email_key_id"}
+
+    external_id: int
     email_hash: str | None
     display_name: str | None
     total_spent: Decimal | None
@@ -93,32 +98,26 @@ class Customer:
     created_at: datetime | None
 
     @property
-    def key(self) -> int:
-        return self.wc_customer_id
+    def email_digest(self) -> str | None:
+        return self.email_hash.rpartition(":")[2] if self.email_hash else None
 
     @property
-    def own_time(self) -> datetime | None:
-        """The contract has no time of change for customers."""
-        return None
+    def email_key_id(self) -> str | None:
+        return (self.email_hash or "").rpartition(":")[0] or None
 
 
 @dataclass(frozen=True, slots=True)
 class Category:
     """The whole state of a product category."""
 
-    wc_category_id: int
+    SHAPE: ClassVar[int] = 1
+    CHANGED: ClassVar[str | None] = None
+    CREATED: ClassVar[str | None] = None
+
+    external_id: int
     name: str
-    wc_parent_id: int | None
+    parent_external_id: int | None
     product_count: int | None
-
-    @property
-    def key(self) -> int:
-        return self.wc_category_id
-
-    @property
-    def own_time(self) -> datetime | None:
-        """The contract has no time of change for categories."""
-        return None
 
 
 Record = Order | Product | Customer | Category

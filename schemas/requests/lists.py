@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
+from schemas.platforms.registry import PLATFORMS
 from schemas.plugin.entities import ENTITIES
 from schemas.plugin.envelope import MODES
 from schemas.requests.fields import Choice, QueryTruth, QueryUuid, QueryWhole, RequestField, RequestSchema
@@ -17,7 +18,7 @@ LARGEST_PAGE = 200
 ROW = "[0-9]{1,18}"  # within bigint
 ROW_AND_FIELD = ROW + r"\.[A-Za-z0-9_.*\[\]-]{1,200}"
 STATUSES = ("running", "paused", "completed", "failed", "cancelled")
-SOURCES = ("plugin", "shopify", "tiktok", "woocommerce")
+SOURCES = ("plugin", *sorted(PLATFORMS))
 ALL_MODES = (*MODES, "update", "incremental", "full", "fill")
 
 

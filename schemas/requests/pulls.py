@@ -21,21 +21,17 @@ from schemas.requests.fields import (
     read_request,
 )
 from schemas.requests.fields import WrongRequest as WrongRequest  # what the readers below raise
+from schemas.requests.modes import SCHEDULED_MODES, misfit, option_rules
 
 JOB_TYPES = ("orders", "products", "customers")
 SYNC_MODES = ("populate", "update")
-SCHEDULED_MODES = ("incremental", "update", "populate", "full")
+EVERYTHING = "upsert"  # the mode of a start that names none
+START_OPTIONS = ("staleAfterMins", "days", "fullScan")
 MOST_DAYS = 36_500
 MOST_MINUTES = 5_256_000  # ten years
 MOST_SECONDS = 31_622_400  # a year
 MOST_RECORDS = 10_000_000
 BIGINT_MAX = 2**63 - 1
-
-IF_UPDATE: dict[str, Any] = {"required": ["syncMode"], "properties": {"syncMode": {"const": "update"}}}
-IF_POPULATE: dict[str, Any] = {"required": ["syncMode"], "properties": {"syncMode": {"const": "populate"}}}
-STALE_GIVEN: dict[str, Any] = {"required": ["staleAfterMins"], "properties": {"staleAfterMins": {"type": "integer"}}}
-STALE_ABSENT: dict[str, Any] = {"properties": {"staleAfterMins": {"type": "null"}}}
-DAYS_ABSENT: dict[str, Any] = {"properties": {"days": {"type": "null"}}}
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,12 +48,7 @@ class ShopifyStart:
 class ShopifyStartSchema(ClosedSchema):
     """The body of a start (specification 4)."""
 
-    rules: ClassVar[dict[str, Any]] = {
-        "allOf": [
-            {"if": IF_UPDATE, "then": {"allOf": [STALE_GIVEN, DAYS_ABSENT]}, "else": STALE_ABSENT},
-            {"if": IF_POPULATE, "then": {}, "else": {"properties": {"fullScan": {"enum": [False, None]}}}},
-        ]
-    }
+    rules: ClassVar[dict[str, Any]] = {"allOf": option_rules((*SYNC_MODES, EVERYTHING), EVERYTHING, START_OPTIONS)}
 
     syncMode = Choice(SYNC_MODES, load_default=None, allow_none=True)
     days = Whole(1, MOST_DAYS, load_default=None, allow_none=True)
@@ -68,15 +59,7 @@ class ShopifyStartSchema(ClosedSchema):
     @validates_schema
     def fit_the_mode(self, data: dict[str, Any], **_kwargs: Any) -> None:
         """Refuse what has no meaning in the mode."""
-        mode, stale = data["syncMode"], data["staleAfterMins"]
-        if mode == "update" and stale is None:
-            raise ValidationError("staleAfterMins is required for syncMode update")
-        if mode != "update" and stale is not None:
-            raise ValidationError("staleAfterMins goes with syncMode update alone")
-        if mode == "update" and data["days"] is not None:
-            raise ValidationError("days has no meaning for syncMode update: staleAfterMins says how far back")
-        if data["fullScan"] and mode != "populate":
-            raise ValidationError("fullScan goes with syncMode populate alone")
+        refuse_misfit(data["syncMode"] or EVERYTHING, {name: data[name] for name in START_OPTIONS})
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,7 +113,7 @@ class ScheduleSchema(ClosedSchema):
     """The body of a schedule: either a cron expression or a number of seconds."""
 
     rules: ClassVar[dict[str, Any]] = {
-        "allOf": [{"if": IF_UPDATE, "then": STALE_GIVEN, "else": STALE_ABSENT}],
+        "allOf": option_rules(SCHEDULED_MODES, "incremental", ("staleAfterMins",)),
         "oneOf": [
             {"required": ["cron"], "properties": {"cron": {"type": "string"}, "everySeconds": {"type": "null"}}},
             {
@@ -148,8 +131,13 @@ class ScheduleSchema(ClosedSchema):
     @validates_schema
     def fit_the_mode(self, data: dict[str, Any], **_kwargs: Any) -> None:
         """Refuse what has no meaning in the mode."""
-        if (data["syncMode"] == "update") != (data["staleAfterMins"] is not None):
-            raise ValidationError("staleAfterMins goes with syncMode update, which needs it")
+        refuse_misfit(data["syncMode"] or "incremental", {"staleAfterMins": data["staleAfterMins"]})
+
+
+def refuse_misfit(mode: str, options: dict[str, Any]) -> None:
+    words = misfit(mode, options)
+    if words is not None:
+        raise ValidationError(words)
 
 
 class EntitySchema(RequestSchema):
@@ -180,7 +168,7 @@ _SHOPIFY_START, _SCHEDULE, _TIKTOK, _ENTITY, _NUMBER = (
 def read_shopify_start(body: bytes) -> ShopifyStart:
     """The body of a start. Raises WrongRequest for fields that do not fit the mode."""
     asked = read_request(_SHOPIFY_START, read_object(body))
-    mode = asked["syncMode"] or "upsert"
+    mode = asked["syncMode"] or EVERYTHING
     return ShopifyStart(asked["jobType"], mode, asked["days"], asked["staleAfterMins"], bool(asked["fullScan"]))
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
+from schemas.requests.modes import PULL_MODES
 from schemas.requests.pulls import MOST_DAYS, MOST_MINUTES, MOST_RECORDS
 
 
@@ -28,23 +29,26 @@ class WrongForm(ValueError):
 
 
 NUMBERS = {"days": MOST_DAYS, "stale_after_mins": MOST_MINUTES, "max_records": MOST_RECORDS}
-REQUIRED = {"update": "stale_after_mins"}
+OPTIONS = {"days": "days", "stale_after_mins": "staleAfterMins", "max_records": "maxRecords"}  # as modes name them
 
 
-def read_start_form(
-    fields: Mapping[str, str], entities: Collection[str], modes: Mapping[str, Collection[str]]
-) -> StartForm:
-    """`modes`: which numbers belong to each mode; those of other modes are passed over. Raises WrongForm."""
+def numbers_of(mode: str) -> tuple[str, ...]:
+    """The fields that mean something in a mode."""
+    return tuple(name for name, option in OPTIONS.items() if option in PULL_MODES[mode].takes)
+
+
+def read_start_form(fields: Mapping[str, str], entities: Collection[str], modes: Collection[str]) -> StartForm:
+    """Numbers that mean nothing in the mode are ignored. Raises WrongForm."""
     problems: dict[str, str] = {}
     entity, mode = fields.get("entity", ""), fields.get("mode", "")
     if entity not in entities:
         problems["entity"] = "Choose what to sync."
     if mode not in modes:
         problems["mode"] = "Choose a mode."
-    numbers = {name: _number(name, fields, problems) for name in modes.get(mode, ())}
-    needed = REQUIRED.get(mode)
-    if needed is not None and needed not in problems and numbers.get(needed) is None:
-        problems[needed] = "This mode needs to know how far back to look."
+    numbers = {name: _number(name, fields, problems) for name in (numbers_of(mode) if mode in modes else ())}
+    for name, value in numbers.items():
+        if PULL_MODES[mode].needs == OPTIONS[name] and value is None and name not in problems:
+            problems[name] = "This mode needs to know how far back to look."
     if problems:
         raise WrongForm(problems)
     return StartForm(entity, mode, numbers.get("days"), numbers.get("stale_after_mins"), numbers.get("max_records"))

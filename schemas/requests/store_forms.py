@@ -7,42 +7,14 @@ from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 from schemas.base.privacy import mask_emails
+from schemas.platforms.registry import PLATFORMS
+from schemas.requests.modes import PULL_MODES
 from schemas.requests.pulls import MOST_MINUTES, MOST_SECONDS
 from schemas.requests.start_form import WrongForm
 
 MOST_CHARACTERS = 4000
 MOST_NAME = 200
 MOST_DAYS_OF_TOKEN = 3650
-
-
-@dataclass(frozen=True, slots=True)
-class CredentialField:
-    name: str
-    label: str
-    is_required: bool = True
-
-
-CREDENTIALS = {
-    "woocommerce": (
-        CredentialField("consumer_key", "Consumer key (ck_…)"),
-        CredentialField("consumer_secret", "Consumer secret (cs_…)"),
-        CredentialField("webhook_secret", "Webhook secret", is_required=False),
-    ),
-    "shopify": (
-        CredentialField("access_token", "Access token (shpat_…)"),
-        CredentialField("api_secret", "API secret", is_required=False),
-    ),
-    "tiktok": (
-        CredentialField("app_key", "App key"),
-        CredentialField("app_secret", "App secret"),
-        CredentialField("access_token", "Access token"),
-        CredentialField("refresh_token", "Refresh token"),
-        CredentialField("access_token_expire_in", "Access token expires at (seconds since 1970)"),
-        CredentialField("refresh_token_expire_in", "Refresh token expires at (seconds since 1970)"),
-        CredentialField("shop_cipher", "Shop cipher"),
-        CredentialField("auth_url", "Address of the authorisation server, where it is not TikTok's", is_required=False),
-    ),
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,8 +48,8 @@ class TokenForm:
 def read_credentials_form(fields: Mapping[str, str], platform: str) -> dict[str, str]:
     """The filled-in fields. Raises WrongForm, which repeats no value."""
     problems: dict[str, str] = {}
-    found = {field.name: fields.get(field.name, "").strip() for field in CREDENTIALS[platform]}
-    for field in CREDENTIALS[platform]:
+    found = {field.name: fields.get(field.name, "").strip() for field in PLATFORMS[platform].credentials}
+    for field in PLATFORMS[platform].credentials:
         if field.is_required and not found[field.name]:
             problems[field.name] = "This is needed."
         if len(found[field.name]) > MOST_CHARACTERS or "\0" in found[field.name]:
@@ -99,12 +71,13 @@ def read_schedule_form(fields: Mapping[str, str], entities: Collection[str], mod
     stale = _whole("stale_after_mins", fields, MOST_MINUTES, problems)
     if "every_minutes" not in problems and bool(cron) == (minutes is not None):
         problems["every_minutes"] = "Write either a number of minutes or a cron expression."
-    if mode == "update" and stale is None and "stale_after_mins" not in problems:
+    needs_stale = mode in modes and PULL_MODES[mode].needs == "staleAfterMins"
+    if needs_stale and stale is None and "stale_after_mins" not in problems:
         problems["stale_after_mins"] = "This mode needs to know how far back to look."
     if problems:
         raise WrongForm(problems)
     every = minutes * 60 if minutes is not None else None
-    return ScheduleForm(entity, mode, stale if mode == "update" else None, cron or None, every)
+    return ScheduleForm(entity, mode, stale if needs_stale else None, cron or None, every)
 
 
 def read_store_form(fields: Mapping[str, str]) -> StoreForm:
@@ -113,7 +86,7 @@ def read_store_form(fields: Mapping[str, str]) -> StoreForm:
     name, platform, url = (fields.get(field, "").strip() for field in ("name", "platform", "url"))
     if not name or len(name) > MOST_NAME or not name.isprintable():
         problems["name"] = f"Write a name of at most {MOST_NAME} characters."
-    if platform not in CREDENTIALS:
+    if platform not in PLATFORMS:
         problems["platform"] = "Choose a platform."
     if url and not _is_web_address(url):
         problems["url"] = "Write the shop's whole address, such as https://shop.example."

@@ -158,7 +158,7 @@ def provoke_failures(traces: Traces) -> None:
     batch = [make_customer(wc_customer_id=FIRST_ID + 100, email=CANARY, display_name=f"{CONTROL} {CANARY}")]
     stack = traces.stack
     with broken(
-        stack, "ALTER TABLE customers ADD CONSTRAINT t CHECK (wc_customer_id <> 1100) NOT VALID", "DROP CONSTRAINT t"
+        stack, "ALTER TABLE customers ADD CONSTRAINT t CHECK (external_id <> 1100) NOT VALID", "DROP CONSTRAINT t"
     ):
         assert outcome(traces, batch)["counts"]["invalid"] == 1
     stack.sql(
@@ -285,6 +285,6 @@ def test_no_log_line_holds_it(traces: Traces) -> None:
 
 def test_every_spelling_has_the_same_hash(traces: Traces) -> None:
     digest = hashlib.sha256(CANARY.encode()).hexdigest()
-    query = "SELECT email_hash FROM customers WHERE store_id = %s AND wc_customer_id = ANY (%s)"
+    query = "SELECT email_hash FROM customers WHERE store_id = %s AND external_id = ANY (%s)"
     wanted = list(range(FIRST_ID, FIRST_ID + len(SPELLINGS)))
     assert traces.stack.sql(query, traces.shop.id, wanted) == [(digest,)] * len(SPELLINGS)

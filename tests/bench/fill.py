@@ -12,8 +12,8 @@ LOGS = 200_000
 
 # The values are those of `world.orders`, so that a row is as wide as a synced one; uuidv7() sorts as the product's ids do.
 ORDERS: LiteralString = """
-INSERT INTO orders (store_id, id, wc_order_id, date_created, date_modified, status, total, subtotal, tax_total,
-       shipping_total, discount_total, currency, wc_customer_id, payment_method, coupon_used, source_updated_at,
+INSERT INTO orders (store_id, id, external_id, date_created, date_modified, status, total, subtotal, tax_total,
+       shipping_total, discount_total, currency, customer_external_id, payment_method, coupon_used, source_updated_at,
        accepted_seq, content_hash)
 SELECT %(store_id)s, uuidv7(), n, moment, moment, 'completed', n %% 900, n %% 800, 5, 5, 0, 'USD', n %% 300 + 1, 'stripe', '',
        moment, 0, decode(md5(n::text), 'hex')
@@ -22,13 +22,13 @@ SELECT %(store_id)s, uuidv7(), n, moment, moment, 'completed', n %% 900, n %% 80
  ORDER BY n
 """
 ITEMS: LiteralString = """
-INSERT INTO order_items (store_id, order_id, position, product_name, sku, quantity, subtotal, total, wc_product_id)
+INSERT INTO order_items (store_id, order_id, position, product_name, sku, quantity, subtotal, total, product_external_id)
 SELECT o.store_id, o.id, line, 'Product ' || (n.number + line) %% 500, 'SKU-' || (n.number + line) %% 500, line + 1,
        44.99, 49.99, (n.number + line) %% 500 + 1
   FROM orders o
  CROSS JOIN generate_series(0, 2) line
- CROSS JOIN LATERAL (SELECT o.wc_order_id * 7 AS number) n
- WHERE o.store_id = %(store_id)s AND o.wc_order_id BETWEEN %(first)s AND %(last)s
+ CROSS JOIN LATERAL (SELECT o.external_id * 7 AS number) n
+ WHERE o.store_id = %(store_id)s AND o.external_id BETWEEN %(first)s AND %(last)s
  ORDER BY o.id, line
 """
 STATS: LiteralString = """

@@ -14,7 +14,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from uuid import UUID
 
-from db.core.sql import Platform
 from db.core.tenancy import tenant
 from tests.bench.report import Row
 from tests.bench.world import World
@@ -98,7 +97,7 @@ class Bench:
 
     world: World
     fake: FakeShopify | FakeTiktok
-    platform: Platform
+    platform: str
     say: Callable[[str], None]
     store_id: UUID = field(init=False)
 

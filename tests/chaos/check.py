@@ -14,23 +14,23 @@ from tests.support.stack import Stack
 
 STORED = {
     "orders": """
-        SELECT o.wc_order_id, o.total, o.wc_customer_id, o.date_modified, c.wc_customer_id,
-               ARRAY(SELECT i.product_name || '/' || i.quantity::int || '/' || i.wc_product_id
+        SELECT o.external_id, o.total, o.customer_external_id, o.date_modified, c.external_id,
+               ARRAY(SELECT i.product_name || '/' || i.quantity::int || '/' || i.product_external_id
                        FROM order_items i WHERE i.store_id = o.store_id AND i.order_id = o.id ORDER BY i.position)
           FROM orders o LEFT JOIN customers c ON c.store_id = o.store_id AND c.id = o.customer_id
          WHERE o.store_id = %s""",
     "products": """
-        SELECT p.wc_product_id, p.name, p.wc_category_id, k.wc_category_id
+        SELECT p.external_id, p.name, p.category_external_id, k.external_id
           FROM products p LEFT JOIN categories k ON k.store_id = p.store_id AND k.id = p.category_id
          WHERE p.store_id = %s""",
-    "customers": "SELECT wc_customer_id, display_name, email_hash FROM customers WHERE store_id = %s",
+    "customers": "SELECT external_id, display_name, email_hash FROM customers WHERE store_id = %s",
     "categories": """
-        SELECT c.wc_category_id, c.name, c.wc_parent_id, p.wc_category_id
+        SELECT c.external_id, c.name, c.parent_external_id, p.external_id
           FROM categories c LEFT JOIN categories p ON p.store_id = c.store_id AND p.id = c.parent_id
          WHERE c.store_id = %s""",
 }
 UNLINKED_ITEMS = """
-    SELECT count(*) FROM order_items i JOIN products p ON p.store_id = i.store_id AND p.wc_product_id = i.wc_product_id
+    SELECT count(*) FROM order_items i JOIN products p ON p.store_id = i.store_id AND p.external_id = i.product_external_id
      WHERE i.store_id = %s AND i.product_id IS DISTINCT FROM p.id"""
 
 

@@ -18,7 +18,7 @@ EVERY_SECONDS = 0.5
 SNAPSHOT = """
     SELECT (SELECT extract(epoch FROM last_sync_time)::float8 FROM sync_metadata
              WHERE store_id = %(store)s AND sync_type = 'orders'),
-           (SELECT coalesce(jsonb_object_agg(tiktok_order_id, extract(epoch FROM date_modified)), '{}') FROM orders
+           (SELECT coalesce(jsonb_object_agg(external_id, extract(epoch FROM date_modified)), '{}') FROM orders
              WHERE store_id = %(store)s)"""
 
 

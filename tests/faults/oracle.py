@@ -15,7 +15,7 @@ from tests.support.stack import RECOVERY_SECONDS, Answer, Shop, Stack
 from tests.support.waiting import wait_until
 
 ROWS = """
-    SELECT o.wc_order_id, o.total, o.wc_customer_id,
+    SELECT o.external_id, o.total, o.customer_external_id,
            (SELECT array_agg(i.product_name ORDER BY i.position) FROM order_items i
              WHERE i.store_id = o.store_id AND i.order_id = o.id)
       FROM orders o WHERE o.store_id = %s

@@ -36,7 +36,7 @@ def test_a_table_locked_for_longer_than_workers_wait_only_delays(stack: Stack, s
 @pytest.mark.slow
 def test_a_worker_in_a_deadlock_tries_again(stack: Stack, shop: Shop) -> None:
     """The administrator has the second order and wants the first, which the worker has; and he is the more patient."""
-    lock = "UPDATE orders SET status = status WHERE store_id = %s AND wc_order_id = %s"
+    lock = "UPDATE orders SET status = status WHERE store_id = %s AND external_id = %s"
     shop.wait_completed([shop.accept("orders", [make_order(wc_order_id=key, total=1) for key in (1, 2)])])
     with stack.superuser() as conn, ThreadPoolExecutor(1) as thread:
         conn.execute("SET deadlock_timeout = '60s'")

@@ -28,7 +28,7 @@ from schemas.base.platform_fields import Part
 from schemas.base.privacy import email_hasher, mask_emails
 from schemas.erp.load import load_erp_category, load_erp_product
 from schemas.erp.payloads import ErpCategorySchema, ErpProductSchema, ImageUrl
-from schemas.platforms.payloads import NATIVES
+from schemas.platforms.registry import PLATFORMS
 from schemas.plugin.entities import ENTITIES
 from schemas.plugin.envelope import read_batch
 from schemas.records.shop import ErpCategory, ErpProduct, Order
@@ -194,7 +194,7 @@ def texts_of(schema: Schema, path: str = "") -> Iterator[tuple[str, fields.Field
 
 @pytest.mark.parametrize(
     "schema",
-    [native.schema for entities in NATIVES.values() for native in entities.values()]
+    [payload.schema for platform in PLATFORMS.values() for payload in platform.payloads.values()]
     + [ErpProductSchema(), ErpCategorySchema()],
     ids=lambda schema: type(schema).__name__,
 )
@@ -207,13 +207,13 @@ def test_every_text_of_platforms_and_erp_is_masked(schema: Schema) -> None:
 @pytest.mark.parametrize("form", FORMS)
 @pytest.mark.parametrize("name", ["number", "status", "currency", "payment_method"])
 def test_an_order_pulled_from_woocommerce_is_masked(name: str, form: str) -> None:
-    found = NATIVES["woocommerce"]["orders"].read(WOO_ORDER | {name: FORMS[form]}, email_hasher(None))
+    found = PLATFORMS["woocommerce"].payloads["orders"].read(WOO_ORDER | {name: FORMS[form]}, email_hasher(None))
     assert not holds_it(repr(found))
 
 
 @pytest.mark.parametrize("currency", ["jo@x.io", '"jo"@x.io', "jo＠x.io", "jo&#64;x.io", "jo&#x40;x.io", "jo%40x.io"])
 def test_a_pulled_currency_is_masked(currency: str) -> None:
-    found = NATIVES["woocommerce"]["orders"].read(WOO_ORDER | {"currency": currency}, email_hasher(None))
+    found = PLATFORMS["woocommerce"].payloads["orders"].read(WOO_ORDER | {"currency": currency}, email_hasher(None))
     assert isinstance(found, Order)
     assert found.currency in ("j", '"j"')
 

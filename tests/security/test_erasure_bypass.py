@@ -57,7 +57,9 @@ def body_of(entity: str, spelling: str) -> bytes:
 def names_the_person(entity: str, records: list[Any]) -> bool:
     for payload in records:
         record = load_record(ENTITIES[entity], payload)
-        if isinstance(record, Customer | Order) and record.wc_customer_id == WHO:
+        if isinstance(record, Customer) and record.external_id == WHO:
+            return True
+        if isinstance(record, Order) and record.customer_external_id == WHO:
             return True
     return False
 
@@ -101,9 +103,9 @@ def test_a_retry_brings_no_escaped_person_back(
     for log_id in logs:
         assert client.post(f"/api/sync/jobs/{log_id}/retry", headers=bearer(shop.token)).status_code == 202
         assert process(runtime, shop.store_id, log_id) is Outcome.COMPLETED
-    who = "SELECT count(*) FROM customers WHERE store_id = %s AND wc_customer_id = %s"
+    who = "SELECT count(*) FROM customers WHERE store_id = %s AND external_id = %s"
     assert root_conn.execute(who, (shop.store_id, WHO)).fetchone() == (0,)
-    whose = "SELECT wc_customer_id FROM orders WHERE store_id = %s"
+    whose = "SELECT customer_external_id FROM orders WHERE store_id = %s"
     assert root_conn.execute(whose, (shop.store_id,)).fetchall() == [(None,)]
 
 

@@ -208,7 +208,7 @@ def post_customers(runtime: Runtime, store_id: UUID, key: str | None, *ids: int)
 
 
 def hashes(root_conn: Connection, store_id: UUID) -> list[Any]:
-    query = "SELECT email_hash, email_key FROM customers WHERE store_id = %s ORDER BY wc_customer_id"
+    query = "SELECT email_hash, email_key FROM customers WHERE store_id = %s ORDER BY external_id"
     return root_conn.execute(query, (store_id,)).fetchall()
 
 
@@ -255,7 +255,7 @@ def test_person_is_erased_whatever_key_their_hash_is_under(
     for number, key in enumerate((None, OLD, NEW), 1):
         post_customers(runtime, store_id, key, number)
     for number in (1, 2, 3):
-        assert erase_customer(runtime.pool, store_id, "woocommerce", number)
+        assert erase_customer(runtime.pool, store_id, number)
     assert hashes(root_conn, store_id) == []
 
 

@@ -23,9 +23,9 @@ from workers.platforms.common.address import (
     read_shop_url,
 )
 from workers.platforms.common.http import Clock
-from workers.platforms.common.interface import PlatformError
+from workers.platforms.common.interface import CallLimits, PlatformError, ShopAccess
 from workers.platforms.common.token_store import TokenDesk
-from workers.platforms.registry import CallLimits, ShopAccess, open_shop
+from workers.platforms.registry import open_shop
 
 # The registries of special-purpose addresses (IANA), and what else leads inside: written out here, so that the guard is
 # measured by a list that it doesn't share.

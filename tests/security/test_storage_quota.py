@@ -15,9 +15,9 @@ from flask.testing import FlaskClient
 from psycopg import Connection
 from redis import Redis
 
+from app.http.full_stores import FullStores
 from app.http.services import EXTENSION
 from app.settings.environment import Settings, load_settings
-from app.usecases.storage import FullStores
 from app.usecases.stores import CreatedStore, create_store
 from db.insight.storage import list_full_stores, measure_storage
 from tests.conftest import Database, Servers

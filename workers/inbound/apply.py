@@ -10,12 +10,12 @@ from uuid import UUID
 from psycopg import Connection
 
 from app.settings.logs import get_logger
-from db.catalogue.staged_upsert import Versioned
+from db.catalogue.staged_upsert import Versioned, get_versions, touch, upsert
 from db.core.errors import is_about_records, safe_facts
 from db.sync.logs import Claim, Counts, get_barrier
 from db.sync.record_errors import RecordError
 from schemas.base.error_codes import REASONS
-from workers.inbound.entities import TABLES, EntityTable
+from schemas.records.entities import ENTITY_RECORDS, EntityRecord
 from workers.inbound.plan import Plan, plan_populate, plan_upserts
 
 log = get_logger(__name__)
@@ -41,7 +41,7 @@ class _Batch:
     conn: Connection
     store_id: UUID
     log: Claim
-    table: EntityTable
+    entity: EntityRecord
 
 
 class _TriedOut(Exception):
@@ -51,7 +51,7 @@ class _TriedOut(Exception):
 def apply_batch(conn: Connection, store_id: UUID, claimed: Claim, valid: Sequence[Versioned[Any]]) -> Applied:
     """Write the batch in one go. Only if the database refuses it, find the records at fault by halving, leave them out,
     and write the others."""
-    batch = _Batch(conn, store_id, claimed, TABLES[claimed.platform][claimed.entity])
+    batch = _Batch(conn, store_id, claimed, ENTITY_RECORDS[claimed.entity])
     try:
         with conn.transaction():
             return Applied(_apply(batch, valid), [])
@@ -69,19 +69,17 @@ def _apply(batch: _Batch, records: Sequence[Versioned[Any]]) -> Plan:
     plan = _plan(batch, records)
     seq = batch.log.accepted_seq
     if plan.touch:
-        batch.table.touch(batch.conn, batch.store_id, seq, plan.touch)
+        touch(batch.conn, batch.store_id, batch.entity, seq, plan.touch)
     if plan.writes:
-        batch.table.upsert(batch.conn, batch.store_id, seq, plan.writes)
-        for link in batch.table.links:
-            link(batch.conn, batch.store_id, plan.writes)
+        upsert(batch.conn, batch.store_id, batch.entity, seq, plan.writes)
     return plan
 
 
 def _plan(batch: _Batch, records: Sequence[Versioned[Any]]) -> Plan:
     """The barrier is read before the versions: a log that ended in between is then seen by one of the two."""
     barrier = get_barrier(batch.conn, batch.store_id, batch.log)
-    keys = sorted({record.record.key for record in records})
-    stored = batch.table.get_versions(batch.conn, batch.store_id, keys)
+    keys = sorted({record.record.external_id for record in records})
+    stored = get_versions(batch.conn, batch.store_id, batch.entity, keys)
     if batch.log.mode == "populate":
         return plan_populate(records, stored)
     return plan_upserts(records, stored, batch.log.accepted_seq, barrier)
@@ -111,4 +109,4 @@ def _is_accepted(batch: _Batch, records: Sequence[Versioned[Any]]) -> bool:
 
 
 def _refused(record: Versioned[Any]) -> RecordError:
-    return RecordError(record.index, str(record.record.key), "*", REFUSED, REASONS[REFUSED])
+    return RecordError(record.index, str(record.record.external_id), "*", REFUSED, REASONS[REFUSED])

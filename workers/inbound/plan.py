@@ -13,7 +13,7 @@ import msgspec
 from db.catalogue.staged_upsert import StoredVersion, Versioned, Write
 from db.sync.logs import Counts
 from schemas.base.error_codes import Problem
-from schemas.records.shop import Order, Product, Record
+from schemas.records.shop import Record
 from workers.core.ids import new_ids
 
 CLOCK_TOLERANCE = timedelta(hours=24)
@@ -22,7 +22,7 @@ _canonical = msgspec.json.Encoder(order="deterministic").encode
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What to do with a batch. `touch` holds (natural key, source_updated_at) of unchanged rows whose version must rise, and
+    """What to do with a batch. `touch` holds (external id, source_updated_at) of unchanged rows whose version must rise, and
     `outdated` those of records that came too late; `oldest_news` is the oldest version that nobody had brought before."""
 
     writes: list[Write[Any]]
@@ -34,24 +34,32 @@ class Plan:
 
 def versioned(index: int, record: Record, accepted_at: datetime) -> Versioned[Record] | Problem:
     """Give a record its version: its own time, else the time of acceptance; a time too far ahead would freeze the row."""
-    own_time = record.own_time
-    if own_time is not None and own_time > accepted_at + CLOCK_TOLERANCE:
-        return Problem("date_modified" if hasattr(record, "date_modified") else "updated_at", "too_far_ahead")
-    return Versioned(index, record, own_time or accepted_at, content_hash(record))
+    changed = own_time(record)
+    if changed is not None and record.CHANGED and changed > accepted_at + CLOCK_TOLERANCE:
+        return Problem(record.CHANGED, "too_far_ahead")
+    return Versioned(index, record, changed or accepted_at, content_hash(record))
+
+
+def own_time(record: Record) -> datetime | None:
+    """When the platform last changed the record, where it tells."""
+    return getattr(record, record.CHANGED) if record.CHANGED else None
 
 
 def content_hash(record: Record) -> bytes:
-    """128 bits over the canonical record; two records are the same state exactly if their hashes agree."""
-    return hashlib.blake2b(_canonical(record), digest_size=16).digest()
+    """The number of the record's shape, then 128 bits over its fields: two records are the same state if these agree.
+
+    A record of an older shape therefore differs, is rewritten once when it is next sent, and counts as updated.
+    """
+    return record.SHAPE.to_bytes(1) + hashlib.blake2b(_canonical(record), digest_size=16).digest()
 
 
 def newest_of_each(records: Iterable[Versioned[Any]]) -> list[Versioned[Any]]:
     """One record a key, in key order: the newer, then the later in the batch. The others count as stale."""
     best: dict[int, Versioned[Any]] = {}
     for candidate in records:
-        rival = best.get(candidate.record.key)
+        rival = best.get(candidate.record.external_id)
         if rival is None or candidate.source_updated_at >= rival.source_updated_at:
-            best[candidate.record.key] = candidate
+            best[candidate.record.external_id] = candidate
     return [best[key] for key in sorted(best)]
 
 
@@ -71,17 +79,17 @@ def plan_upserts(
     news: list[datetime] = []
     unchanged = inserted = 0
     for candidate, fresh_id in zip(candidates, ids, strict=True):
-        known = stored.get(candidate.record.key)
+        known = stored.get(candidate.record.external_id)
         if known is None:
             inserted += 1
             writes.append(Write(fresh_id, True, candidate))
             news.append(candidate.source_updated_at)
         elif (candidate.source_updated_at, accepted_seq) < (known.source_updated_at, known.accepted_seq):
-            outdated.append((candidate.record.key, candidate.source_updated_at))
+            outdated.append((candidate.record.external_id, candidate.source_updated_at))
         elif candidate.content_hash == known.content_hash:
             unchanged += 1
             if _must_rise(candidate, known, barrier):
-                touch.append((candidate.record.key, candidate.source_updated_at))
+                touch.append((candidate.record.external_id, candidate.source_updated_at))
         else:
             writes.append(Write(known.id, False, candidate))
             if candidate.source_updated_at > known.source_updated_at:
@@ -100,13 +108,13 @@ def _must_rise(candidate: Versioned[Any], known: StoredVersion, barrier: int) ->
     """
     if known.accepted_seq < barrier:
         return True
-    return isinstance(candidate.record, Order | Product) and candidate.source_updated_at > known.source_updated_at
+    return candidate.record.CHANGED is not None and candidate.source_updated_at > known.source_updated_at
 
 
 def plan_populate(records: Sequence[Versioned[Any]], stored: Mapping[int, StoredVersion]) -> Plan:
     """POPULATE: new records are written, existing ones skipped, whatever their version (specification 4)."""
     candidates = newest_of_each(records)
-    new = [candidate for candidate in candidates if candidate.record.key not in stored]
+    new = [candidate for candidate in candidates if candidate.record.external_id not in stored]
     writes = [Write(fresh_id, True, candidate) for fresh_id, candidate in zip(new_ids(len(new)), new, strict=True)]
     counts = Counts(inserted=len(new), existing=len(candidates) - len(new), stale=len(records) - len(candidates))
     return Plan(writes, [], counts)

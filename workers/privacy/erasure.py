@@ -14,7 +14,6 @@ from psycopg import Connection
 
 from app.settings.logs import get_logger
 from db.core.pool import Pool
-from db.core.sql import Platform
 from db.core.tenancy import tenant
 from db.stores.erasure import (
     KeptPages,
@@ -41,7 +40,7 @@ ESCAPED_DIGIT = rb"\u003"
 log = get_logger(__name__)
 
 
-def erase_customer(pool: Pool, store_id: UUID, platform: Platform, external_id: int) -> bool:
+def erase_customer(pool: Pool, store_id: UUID, external_id: int) -> bool:
     """Erase a customer by the id of the store's own platform; whether anything was known of them.
 
     Raises LockNotAvailable where a batch stays in a worker's hands for too long: nothing is half done that a repeat does not
@@ -51,7 +50,7 @@ def erase_customer(pool: Pool, store_id: UUID, platform: Platform, external_id: 
     with pool.connection() as conn, tenant(conn, store_id):
         take_over_pulls(conn, store_id)
         pages = _from_pages(conn, store_id, external_id) + _from_rests(conn, store_id, external_id)
-        traces = delete_customer(conn, store_id, platform, external_id)
+        traces = delete_customer(conn, store_id, external_id)
     found = batches + pages + sum((traces.orders, traces.customers, traces.remarks))
     if found:
         _say(batches, pages, traces)
@@ -124,11 +123,11 @@ def _clean_kept(entity: str, body: bytes | None, external_id: int) -> bytes | No
 def clean_page(entity: str, page: FetchedPage[Any], external_id: int) -> FetchedPage[Any]:
     """A page without the person: customers are skipped as erased, orders lose their customer."""
     if entity == "orders":
-        orders = [(n, replace(one, wc_customer_id=None) if one.wc_customer_id == external_id else one)
+        orders = [(n, replace(one, customer_external_id=None) if one.customer_external_id == external_id else one)
                   for n, one in page.records]  # fmt: skip
         return replace(page, records=orders)
-    kept = [(n, one) for n, one in page.records if one.key != external_id]
-    places = [n for n, one in page.records if one.key == external_id]
+    kept = [(n, one) for n, one in page.records if one.external_id != external_id]
+    places = [n for n, one in page.records if one.external_id == external_id]
     named = [
         replace(error, external_id=None) if whole_number(error.external_id, DIGITS) == external_id else error
         for error in page.errors

@@ -14,13 +14,13 @@ from psycopg import Connection, Error
 from app.settings.logs import get_logger
 from db.core.errors import is_contended, safe_facts
 from db.core.pool import Pool
-from db.core.sql import Platform
 from db.core.tenancy import tenant
 from db.insight.audit_events import AuditEvent, insert_event
 from db.insight.storage import list_full_stores
 from db.pulls.schedules import Schedule, claim_schedule, list_due_schedules, mark_tick
 from db.stores.stores import get_store
 from db.sync.logs import Ticket
+from schemas.platforms.registry import PLATFORMS
 from workers.pulls.start import AlreadyRunning, Wanted, start_pull
 
 log = get_logger(__name__)
@@ -31,7 +31,6 @@ UNFOLLOWED = timedelta(hours=1)  # between runs of a schedule that was kept and 
 NAMES = "jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec|sun|mon|tue|wed|thu|fri|sat"
 FIELD = f"(?:[0-9*/,#-]|l|{NAMES}){{1,60}}"  # letters of the library's own, such as R for chance, are no cron
 FIELDS = re.compile(f"{FIELD}( {FIELD}){{4}}", re.IGNORECASE | re.ASCII)
-PLATFORMS: dict[str, Platform] = {"shopify": "shopify", "tiktok": "tiktok", "woocommerce": "woocommerce"}
 
 
 class WrongSchedule(ValueError):
@@ -134,6 +133,6 @@ def _start(conn: Connection, store_id: UUID, schedule: Schedule) -> Ticket | Non
     wanted = Wanted(schedule.entity, schedule.mode, stale_after_mins=schedule.stale_after_mins)
     try:
         with conn.transaction():
-            return start_pull(conn, store_id, PLATFORMS[store.platform], wanted, None)
+            return start_pull(conn, store_id, store.platform, wanted, None)
     except AlreadyRunning:
         return None

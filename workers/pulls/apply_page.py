@@ -13,7 +13,6 @@ from psycopg import Connection
 from app.settings.logs import get_logger
 from db.catalogue.staged_upsert import ConcurrentChange, Versioned
 from db.core.session import set_asynchronous_commit
-from db.core.sql import Platform
 from db.core.tenancy import tenant
 from db.outbound.order_events import note_received_orders
 from db.pulls.pages import AppliedPage, Stash, claim_page, finish_page, stash_page
@@ -24,6 +23,7 @@ from db.sync.stale_arrivals import upsert_stale_arrivals
 from schemas.base.privacy import email_hasher
 from workers.core.runtime import Runtime
 from workers.inbound.apply import Applied, apply_batch
+from workers.inbound.plan import own_time
 from workers.platforms.common.interface import Page
 from workers.pulls.end import complete
 from workers.pulls.page import read_page, versions_of
@@ -43,7 +43,7 @@ class Run:
     runtime: Runtime
     worker: Worker
     entity: str
-    platform: Platform
+    platform: str
     mode: str
     windows: list[dict[str, Any]]
     max_records: int | None
@@ -188,7 +188,7 @@ def _apply(conn: Connection, run: Run, page: FetchedPage[Any]) -> AppliedPage:
     applied = apply_batch(conn, run.worker.store_id, claim, valid)
     add_record_errors(conn, run.worker.store_id, run.worker.log_id, errors + applied.errors)
     if (run.platform, run.entity) == ("woocommerce", "orders"):
-        note_received_orders(conn, run.worker.store_id, [entry.record.key for entry in valid])
+        note_received_orders(conn, run.worker.store_id, [entry.record.external_id for entry in valid])
     upsert_stale_arrivals(conn, run.worker.store_id, run.entity, run.worker.log_id, applied.plan.outdated)
     done = _applied_page(run, page, valid, applied, len({error.record_index for error in errors}))
     finish_page(conn, run.worker, done, LEASE_SECONDS)
@@ -198,8 +198,8 @@ def _apply(conn: Connection, run: Run, page: FetchedPage[Any]) -> AppliedPage:
 def _applied_page(
     run: Run, page: FetchedPage[Any], valid: list[Versioned[Any]], applied: Applied, refused: int
 ) -> AppliedPage:
-    own_times = [entry.record.own_time for entry in valid if entry.record.own_time is not None]
-    ids = [entry.record.key for entry in valid]
+    own_times = [changed for entry in valid if (changed := own_time(entry.record)) is not None]
+    ids = [entry.record.external_id for entry in valid]
     newest = max(own_times, default=None)
     return AppliedPage(
         page_no=run.pages,

@@ -9,7 +9,8 @@ from db.catalogue.staged_upsert import Versioned
 from db.sync.record_errors import RecordError
 from schemas.base.error_codes import Problem
 from schemas.base.privacy import Hasher
-from schemas.platforms.payloads import NATIVES, native_id
+from schemas.platforms.payload import platform_id
+from schemas.platforms.registry import PLATFORMS
 from schemas.records.shop import Record
 from workers.inbound.plan import versioned
 from workers.pulls.page_codec import FetchedPage, moved
@@ -19,13 +20,13 @@ def read_page(
     platform: str, entity: str, payloads: list[dict[str, Any]], seq: int, asked_at: datetime, hasher: Hasher
 ) -> FetchedPage[Any]:
     """Validate each record on its own; no e-mail address and no unknown field is left."""
-    native = NATIVES[platform][entity]
+    payload_type = PLATFORMS[platform].payloads[entity]
     records: list[tuple[int, Record]] = []
     errors: list[RecordError] = []
     for index, payload in enumerate(payloads):
-        found = native.read(payload, hasher)
+        found = payload_type.read(payload, hasher)
         if isinstance(found, list):
-            errors += [_error(index, native_id(payload), problem) for problem in found]
+            errors += [_error(index, platform_id(payload), problem) for problem in found]
         else:
             records.append((index, found))
     return FetchedPage(seq, asked_at, len(payloads), records, errors)
@@ -44,5 +45,5 @@ def versions_of(page: FetchedPage[Any], offset: int) -> tuple[list[Versioned[Any
         if isinstance(result, Versioned):
             valid.append(result)
         else:
-            errors.append(_error(offset + index, str(record.key), result))
+            errors.append(_error(offset + index, str(record.external_id), result))
     return valid, errors

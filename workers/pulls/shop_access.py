@@ -14,9 +14,9 @@ from workers.core.credentials import CredentialsUnreadable, decrypt_credentials,
 from workers.core.ids import new_id
 from workers.core.runtime import Runtime
 from workers.platforms.common.http import Clock
-from workers.platforms.common.interface import PlatformError, Shop
+from workers.platforms.common.interface import CallLimits, PlatformError, Shop, ShopAccess
 from workers.platforms.common.token_store import TokenDesk, Tokens, tokens_of, with_tokens
-from workers.platforms.registry import CallLimits, ShopAccess, open_shop
+from workers.platforms.registry import open_shop
 
 LEASE_SECONDS = 120.0  # longer than a refresh can take
 WAIT_SECONDS = 20.0

@@ -9,7 +9,6 @@ from uuid import UUID
 
 from psycopg import Connection
 
-from db.core.sql import Platform
 from db.pulls.runs import FROM_THE_BEGIN, NewPull, Start, get_active_pull, insert_pull_log, insert_pull_run
 from db.sync.coverage import list_covered
 from db.sync.logs import Ticket
@@ -60,7 +59,7 @@ class NothingToFill(Exception):
     """The coverage has no hole."""
 
 
-def start_pull(conn: Connection, store_id: UUID, platform: Platform, wanted: Wanted, request_id: str | None) -> Ticket:
+def start_pull(conn: Connection, store_id: UUID, platform: str, wanted: Wanted, request_id: str | None) -> Ticket:
     """Make a run in the caller's transaction; enqueue its ticket after the commit.
 
     Raises AlreadyRunning and NothingToFill; then the transaction must not commit.

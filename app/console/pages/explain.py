@@ -10,9 +10,9 @@ from app.console.sessions import current_store, store_page
 from app.http.services import services
 from app.usecases.explain import explain
 from app.usecases.explain_facts import read_known
-from app.usecases.pulled import EXPLAINED, refusal
 from db.core.tenancy import tenant
 from db.sync.coverage import list_covered
+from schemas.platforms.registry import PLATFORMS
 from schemas.requests.pulls import WrongRequest, read_entity, read_external_id
 from workers.pulls.watermark import holes
 
@@ -51,7 +51,7 @@ def show_explanation() -> str | tuple[str, int]:
         entity, external_id = read_entity(asked), read_external_id(asked)
     except WrongRequest as error:
         return _page(asked, {"wrong": NO_NUMBER if error.message.startswith("id ") else NO_KIND}), 400
-    if refusal(store.platform, entity, EXPLAINED):
+    if entity not in PLATFORMS[store.platform].entities:
         return _page(asked, {"wrong": NO_KIND}), 400
     with services().pool.connection() as conn, tenant(conn, store.id):
         answer = explain(read_known(conn, store, entity, external_id))
@@ -63,7 +63,7 @@ def show_explanation() -> str | tuple[str, int]:
 def _coverage(entity: str) -> dict[str, Any]:
     """What has been read of an entity, and what has not."""
     store = current_store()
-    entities = EXPLAINED[store.platform]
+    entities = PLATFORMS[store.platform].entities
     named = entity if entity in entities else entities[0]
     with services().pool.connection() as conn, tenant(conn, store.id):
         covered = list_covered(conn, store.id, named)
@@ -71,5 +71,5 @@ def _coverage(entity: str) -> dict[str, Any]:
 
 
 def _page(asked: dict[str, str], more: dict[str, Any]) -> str:
-    entities = EXPLAINED[current_store().platform]
+    entities = PLATFORMS[current_store().platform].entities
     return render_template("console/explain.html", page="explain", asked=asked, entities=entities, **more)

@@ -17,7 +17,6 @@ from app.console.views.time_cursor import read_place, write_place, wrong_place
 from app.http.errors import ApiError
 from app.http.paging import last_before_more
 from app.http.services import services
-from app.usecases.pulled import PULLED
 from db.catalogue.entity_stats import list_stats
 from db.core.tenancy import tenant
 from db.insight.overview import (
@@ -33,6 +32,7 @@ from db.insight.overview import (
 from db.outbound.overview import count_open_items
 from db.stores.stores import Store, get_store
 from db.sync.metadata import list_metadata
+from schemas.platforms.registry import PLATFORMS
 from schemas.plugin.entities import ENTITIES
 from workers.outbound.planning.priorities import SLA_SECONDS
 
@@ -80,8 +80,10 @@ def _live() -> dict[str, Any]:
         opened = count_open(conn, store.id)
         rows = read_rows(conn, list_open_logs(conn, store.id, OPEN_SHOWN))
         stats, metadata = list_stats(conn, store.id), list_metadata(conn, store.id)
-        items = count_open_items(conn, store.id) if store.platform == "woocommerce" else []
-    entities = [name for name in ENTITIES if name in stats or name in metadata or name in PULLED[store.platform]]
+        items = count_open_items(conn, store.id) if PLATFORMS[store.platform].takes_outbound else []
+    entities = [
+        name for name in ENTITIES if name in stats or name in metadata or name in PLATFORMS[store.platform].pulled
+    ]
     return {
         "opened": opened,
         "rows": rows,

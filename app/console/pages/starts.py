@@ -8,14 +8,14 @@ from flask import Blueprint, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response as AnyResponse
 
 from app.console.sessions import current_store, store_page
-from app.console.views.modes import MODES, summary_of
+from app.console.views.modes import modes_of, summary_of
 from app.http.errors import ApiError
 from app.http.services import services
-from app.usecases.pulled import PULLED
 from app.usecases.pulls import start_run
 from db.core.tenancy import tenant
 from db.pulls.schedules import list_schedules
 from db.sync.metadata import list_metadata
+from schemas.platforms.registry import PLATFORMS
 from schemas.requests.start_form import StartForm, WrongForm, read_start_form
 from workers.pulls.start import Wanted
 
@@ -28,7 +28,7 @@ def add_pages(blueprint: Blueprint) -> None:
 
 @store_page("pull")
 def show_form() -> str:
-    return _form({"entity": PULLED[current_store().platform][0], "mode": "incremental"}, {})
+    return _form({"entity": PLATFORMS[current_store().platform].pulled[0], "mode": "incremental"}, {})
 
 
 @store_page("pull")
@@ -60,8 +60,8 @@ def start() -> AnyResponse | tuple[str, int]:
 
 
 def _read() -> StartForm:
-    platform = current_store().platform
-    return read_start_form(request.form, PULLED[platform], {mode.name: mode.numbers for mode in MODES[platform]})
+    platform = PLATFORMS[current_store().platform]
+    return read_start_form(request.form, platform.pulled, platform.modes)
 
 
 def _form(values: Any, problems: dict[str, str], running: str | None = None) -> str:
@@ -72,8 +72,8 @@ def _form(values: Any, problems: dict[str, str], running: str | None = None) -> 
     return render_template(
         "console/start.html",
         page="start",
-        entities=PULLED[store.platform],
-        modes=MODES[store.platform],
+        entities=PLATFORMS[store.platform].pulled,
+        modes=modes_of(store.platform),
         values=values,
         problems=problems,
         running=running,

@@ -11,20 +11,19 @@ from werkzeug.wrappers import Response as AnyResponse
 
 from app.audit.notes import note
 from app.console.sessions import caller, current_store, may_administer, operator_page, store_page
-from app.console.views.modes import MODES
+from app.console.views.modes import modes_of
 from app.http.errors import ApiError, not_found
 from app.http.scopes import CUSTOM, PRESETS, SCOPES, grant_of
 from app.http.services import services
-from app.usecases.pulled import PULLED
-from app.usecases.schedules import MODES as SCHEDULED_MODES
 from app.usecases.schedules import make_schedule
 from app.usecases.stores import Origin, add_token, create_store, rotate_token, set_credentials
 from db.core.tenancy import tenant
 from db.pulls.schedules import delete_schedule, list_schedules, put_schedule
 from db.stores.tokens import list_tokens, revoke_token
+from schemas.platforms.registry import PLATFORMS
+from schemas.requests.modes import SCHEDULED_MODES
 from schemas.requests.start_form import WrongForm
 from schemas.requests.store_forms import (
-    CREDENTIALS,
     read_credentials_form,
     read_schedule_form,
     read_store_form,
@@ -73,9 +72,9 @@ def _page(**more: Any) -> str:
         custom=CUSTOM,
         scopes=SCOPES,
         grace_hours=GRACE_HOURS,
-        credential_fields=CREDENTIALS[store.platform],
-        entities=PULLED[store.platform],
-        modes=[mode for mode in MODES[store.platform] if mode.name in SCHEDULED_MODES],
+        credential_fields=PLATFORMS[store.platform].credentials,
+        entities=PLATFORMS[store.platform].pulled,
+        modes=[mode for mode in modes_of(store.platform) if mode.name in SCHEDULED_MODES],
         **(defaults | more),
     )
 
@@ -150,9 +149,10 @@ def put_credentials() -> Page:
 @store_page("pull")
 def put_store_schedule() -> Page:
     store = current_store()
-    modes = [mode.name for mode in MODES[store.platform] if mode.name in SCHEDULED_MODES]
+    platform = PLATFORMS[store.platform]
+    modes = [mode for mode in platform.modes if mode in SCHEDULED_MODES]
     try:
-        asked = read_schedule_form(request.form, PULLED[store.platform], modes)
+        asked = read_schedule_form(request.form, platform.pulled, modes)
         timing = Timing(asked.cron, asked.every_seconds)
         schedule = make_schedule(asked.entity, asked.mode, asked.stale_after_mins, timing)
     except WrongForm as error:
@@ -180,7 +180,7 @@ def _back(done: str) -> AnyResponse:
 
 @operator_page
 def show_new_store() -> str:
-    return render_template("console/new_store.html", page="all", values={}, problems={}, platforms=CREDENTIALS)
+    return render_template("console/new_store.html", page="all", values={}, problems={}, platforms=PLATFORMS)
 
 
 @operator_page
@@ -191,7 +191,7 @@ def create_new_store() -> Page:
     except WrongForm as error:
         values = request.form
         page = render_template(
-            "console/new_store.html", page="all", values=values, problems=error.problems, platforms=CREDENTIALS
+            "console/new_store.html", page="all", values=values, problems=error.problems, platforms=PLATFORMS
         )
         return page, 400
     with services().pool.connection() as conn:

@@ -8,9 +8,11 @@ from typing import Any
 
 from markupsafe import Markup, escape
 
+from schemas.platforms.registry import PLATFORMS
+
 MINUTE, HOUR, DAY = 60, 3600, 86400
-SOURCES = {"plugin": "Plugin", "shopify": "Shopify", "tiktok": "TikTok Shop", "woocommerce": "WooCommerce"}
-PLATFORMS = {"woocommerce": "WooCommerce", "shopify": "Shopify", "tiktok": "TikTok Shop"}
+TITLES = {name: platform.title for name, platform in PLATFORMS.items()}
+SOURCES = {"plugin": "Plugin", **TITLES}
 MARKS = {
     "running": "▸",
     "paused": "‖",
@@ -117,5 +119,5 @@ FILTERS: dict[str, Callable[..., Any]] = {
     "words": words,
     "pill": pill,
     "source_name": lambda name: SOURCES.get(name, name),
-    "platform_name": lambda name: PLATFORMS.get(name, name),
+    "platform_name": lambda name: TITLES.get(name, name),
 }

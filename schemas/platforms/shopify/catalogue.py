@@ -70,13 +70,13 @@ def to_product(native: ShopifyProduct) -> Product:
     before = cheapest.compare_at_price if cheapest else None
     on_sale = price is not None and before is not None and before > price
     return Product(
-        wc_product_id=native.id,
+        external_id=native.id,
         name=native.title,
         sku=(variants[0].sku or None) if len(variants) == 1 else None,
         price=price,
         regular_price=before if on_sale else price,
         sale_price=price if on_sale else None,
-        wc_category_id=None,
+        category_external_id=None,
         category_name=native.product_type or None,
         stock_quantity=_stock(variants),
         stock_status="instock" if any(map(_is_sold, variants)) else "outofstock",
@@ -129,7 +129,7 @@ class ShopifyCustomerSchema(NativeSchema):
 def to_customer(native: ShopifyCustomer) -> Customer:
     """The plain record; Shopify does not say when the first and last order were."""
     return Customer(
-        wc_customer_id=native.id,
+        external_id=native.id,
         email_hash=native.email,
         display_name=" ".join(filter(None, (native.first_name, native.last_name))) or None,
         total_spent=native.total_spent,

@@ -170,7 +170,7 @@ def to_order(native: ShopifyOrder) -> Order:
     """The plain record. Raises ValidationError where a computed amount can't be stored."""
     shipping = native.total_shipping_price_set
     return Order(
-        wc_order_id=native.id,
+        external_id=native.id,
         date_created=native.created_at,
         date_modified=native.updated_at,
         status=order_status(native),
@@ -180,7 +180,7 @@ def to_order(native: ShopifyOrder) -> Order:
         shipping_total=shipping.shop_money.amount if shipping and shipping.shop_money else None,
         discount_total=native.total_discounts,
         currency=native.currency,
-        wc_customer_id=native.customer.id if native.customer else None,
+        customer_external_id=native.customer.id if native.customer else None,
         payment_method=_joined(native.payment_gateway_names or ()),
         coupon_used=_joined(tuple(entry.code for entry in native.discount_codes or () if entry.code)),
         items=tuple(map(_item, native.line_items or ())),
@@ -207,5 +207,5 @@ def _item(line: Line) -> OrderItem:
         quantity=_quantity(line.quantity),
         subtotal=subtotal,
         total=storable(subtotal - discount, "line_items") if discount else subtotal,
-        wc_product_id=line.product_id,
+        product_external_id=line.product_id,
     )

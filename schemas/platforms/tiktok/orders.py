@@ -96,7 +96,7 @@ def to_order(native: TiktokOrder) -> Order:
     """The plain record. Raises ValidationError where a computed amount can't be stored."""
     payment = native.payment
     return Order(
-        wc_order_id=native.id,
+        external_id=native.id,
         date_created=native.create_time,
         date_modified=native.update_time,
         status=native.status,
@@ -106,7 +106,7 @@ def to_order(native: TiktokOrder) -> Order:
         shipping_total=payment.shipping_fee,
         discount_total=storable_sum("payment", (payment.seller_discount, payment.platform_discount)),
         currency=payment.currency,
-        wc_customer_id=native.user_id,
+        customer_external_id=native.user_id,
         payment_method=native.payment_method_name or None,
         coupon_used=None,
         items=tuple(map(_item, _by_sku(native.line_items or ()))),
@@ -130,5 +130,5 @@ def _item(units: list[Unit]) -> OrderItem:
         quantity=Decimal(len(units)).quantize(MICRO),
         subtotal=storable_sum("line_items", (unit.original_price for unit in units)),
         total=storable_sum("line_items", (unit.sale_price for unit in units)),
-        wc_product_id=first.product_id,
+        product_external_id=first.product_id,
     )

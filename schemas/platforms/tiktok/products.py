@@ -83,13 +83,13 @@ def to_product(native: TiktokProduct) -> Product:
     prices = [price for price in map(_price, skus) if price is not None]
     stock = storable_sum("skus", (place.quantity for sku in skus for place in sku.inventory or ()))
     return Product(
-        wc_product_id=native.id,
+        external_id=native.id,
         name=native.title,
         sku=(skus[0].seller_sku or None) if len(skus) == 1 else None,
         price=min(prices, default=None),
         regular_price=None,
         sale_price=None,
-        wc_category_id=None,
+        category_external_id=None,
         category_name=None,
         stock_quantity=stock,
         stock_status=None if stock is None else "instock" if stock > 0 else "outofstock",

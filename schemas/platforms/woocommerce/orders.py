@@ -130,7 +130,7 @@ def to_order(native: WooOrder) -> Order:
     """The plain record. Raises ValidationError where a computed amount can't be stored."""
     coupons = [line.code for line in native.coupon_lines or () if line.code]
     return Order(
-        wc_order_id=native.id,
+        external_id=native.id,
         date_created=native.date_created_gmt,
         date_modified=native.date_modified_gmt,
         status=native.status,
@@ -140,7 +140,7 @@ def to_order(native: WooOrder) -> Order:
         shipping_total=native.shipping_total,
         discount_total=native.discount_total,
         currency=native.currency,
-        wc_customer_id=native.customer_id,
+        customer_external_id=native.customer_id,
         payment_method=native.payment_method,
         coupon_used=", ".join(coupons),  # "" without any, as the plugin writes it
         items=tuple(map(_item, native.line_items or ())),
@@ -159,5 +159,5 @@ def _item(line: Line) -> OrderItem:
         quantity=line.quantity,
         subtotal=line.subtotal,
         total=line.total,
-        wc_product_id=line.product_id,
+        product_external_id=line.product_id,
     )

@@ -19,7 +19,8 @@ from tests.support.paths import ROOT
 from tests.support.waiting import wait_until
 
 ALL = [migration.name for migration in read_migrations()]
-RUN = "import sys; from pathlib import Path; from db.core.migrate import migrate; print(migrate(sys.argv[1], Path(sys.argv[2])))"
+RUN = """import sys; from pathlib import Path; from db.core.migrate import migrate
+print(migrate(sys.argv[1], Path(sys.argv[2])))"""
 
 
 @pytest.fixture

@@ -59,7 +59,7 @@ FILL = (
     """INSERT INTO wc_sync_items (store_id, id, product_id, sync_type, priority, status, due_at, created_at)
        SELECT %(store)s, gen_random_uuid(), gen_random_uuid(), 'price', 1, 'completed', now(), now() - interval '1 day'
          FROM generate_series(1, 20000)""",
-    """INSERT INTO orders (store_id, id, wc_order_id, date_created, status, total, source_updated_at, accepted_seq,
+    """INSERT INTO orders (store_id, id, external_id, date_created, status, total, source_updated_at, accepted_seq,
                            content_hash)
        SELECT %(store)s, gen_random_uuid(), i, now(), 'completed', 1, now(), i, '' FROM generate_series(1, 20000) i""",
 )
@@ -103,13 +103,13 @@ LOOKS: dict[str, Ask] = {
     "the active pull": lambda conn, store: get_active_pull(conn, store, "orders"),
     "status": lambda conn, store: (get_store(conn, store), list_stats(conn, store), list_metadata(conn, store)),
     "coverage": lambda conn, store: (list_coverage(conn, store, "orders", 100), list_covered(conn, store, "orders")),
-    "a stored record": lambda conn, store: get_stored_record(conn, store, "woocommerce", "orders", 777),
+    "a stored record": lambda conn, store: get_stored_record(conn, store, "orders", 777),
     "who wrote it": lambda conn, store: get_log_of_seq(conn, store, 5),
     "why it was skipped": lambda conn, store: get_last_skip(conn, store, "orders", 4995),
     "a record never skipped": lambda conn, store: get_last_skip(conn, store, "orders", 999_999),
     "a late arrival": lambda conn, store: get_stale_arrival(conn, store, "orders", 777),
     "failed items": lambda conn, store: list_failed_items(conn, store, PAGE),
-    "one person to erase": lambda conn, store: delete_customer(conn, store, "woocommerce", 4995),
+    "one person to erase": lambda conn, store: delete_customer(conn, store, 4995),
     "runs": lambda conn, store: list_batches(conn, store, 20),
 }
 ACROSS: dict[str, Ask] = {

@@ -149,7 +149,7 @@ def test_another_store_sees_no_row_but_its_own(
 def test_a_row_for_another_store_is_refused(conn: Connection, store_id: UUID, other_store: CreatedStore) -> None:
     with pytest.raises(psycopg.errors.InsufficientPrivilege), tenant(conn, other_store.store_id):
         conn.execute(
-            """INSERT INTO categories (store_id, id, wc_category_id, name, source_updated_at, accepted_seq, content_hash)
+            """INSERT INTO categories (store_id, id, external_id, name, source_updated_at, accepted_seq, content_hash)
                VALUES (%s, %s, 1, 'x', now(), 1, '')""",
             (store_id, new_id()),
         )

@@ -129,12 +129,12 @@ def constraint(database: Database, table: str, check: str) -> Iterator[None]:
 
 
 ODD: list[tuple[str, str, str, list[dict[str, Any]]]] = [
-    ("orders", "orders", "wc_order_id <> 13", [make_order(wc_order_id=key) for key in range(1, 51)]),
+    ("orders", "orders", "external_id <> 13", [make_order(wc_order_id=key) for key in range(1, 51)]),
     ("orders", "order_items", "quantity <> 13", [
         make_order(wc_order_id=key, items=[make_order()["items"][0] | {"quantity": key}]) for key in range(1, 51)]),
-    ("products", "products", "wc_product_id <> 13", [make_product(wc_product_id=key) for key in range(1, 51)]),
-    ("customers", "customers", "wc_customer_id <> 13", [make_customer(wc_customer_id=key) for key in range(1, 51)]),
-    ("categories", "categories", "wc_category_id <> 13", [make_category(wc_category_id=key) for key in range(1, 51)]),
+    ("products", "products", "external_id <> 13", [make_product(wc_product_id=key) for key in range(1, 51)]),
+    ("customers", "customers", "external_id <> 13", [make_customer(wc_customer_id=key) for key in range(1, 51)]),
+    ("categories", "categories", "external_id <> 13", [make_category(wc_category_id=key) for key in range(1, 51)]),
 ]  # fmt: skip
 
 
@@ -154,7 +154,7 @@ def test_several_refused_records_are_all_found_and_told_without_the_databases_wo
     client: FlaskClient, runtime: Runtime, store: CreatedStore, database: Database
 ) -> None:
     records = [make_order(wc_order_id=key) for key in range(1, 41)] + [{}]
-    with constraint(database, "orders", "wc_order_id % 10 <> 0"):
+    with constraint(database, "orders", "external_id % 10 <> 0"):
         log = sync(runtime, store.store_id, "orders", records)
     assert (log.inserted, log.invalid) == (36, 5)
     answer = client.get(f"/api/sync/jobs/{log.id}/errors", headers=bearer(store.token)).json or {}

@@ -74,7 +74,7 @@ def test_orders_end_in_one_state(
         for batch in batches
     ]
     run(runtime, store_id, "orders", orders, with_repeats(data, batches))
-    query = "SELECT wc_order_id, status FROM orders WHERE store_id = %s AND wc_order_id BETWEEN %s AND %s"
+    query = "SELECT external_id, status FROM orders WHERE store_id = %s AND external_id BETWEEN %s AND %s"
     assert says(root_conn, query, store_id, base) == winners(batches, timed=True)
 
 
@@ -89,7 +89,5 @@ def test_customers_end_in_one_state(
         for batch in batches
     ]
     run(runtime, store_id, "customers", customers, with_repeats(data, batches))
-    query = (
-        "SELECT wc_customer_id, display_name FROM customers WHERE store_id = %s AND wc_customer_id BETWEEN %s AND %s"
-    )
+    query = "SELECT external_id, display_name FROM customers WHERE store_id = %s AND external_id BETWEEN %s AND %s"
     assert says(root_conn, query, store_id, base) == winners(batches, timed=False)

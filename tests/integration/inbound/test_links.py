@@ -18,7 +18,7 @@ def test_orders_before_their_customers_and_products(runtime: Runtime, store_id: 
     sync(runtime, store_id, "categories", [make_category(wc_category_id=9, parent_id=10)])
     sync(runtime, store_id, "categories", [make_category(wc_category_id=10, parent_id=0)])
     found = root_conn.execute(
-        """SELECT c.wc_customer_id, p.wc_product_id, k.wc_category_id, parent.wc_category_id
+        """SELECT c.external_id, p.external_id, k.external_id, parent.external_id
              FROM orders o JOIN customers c ON c.id = o.customer_id JOIN order_items i ON i.order_id = o.id
              JOIN products p ON p.id = i.product_id JOIN categories k ON k.id = p.category_id
              JOIN categories parent ON parent.id = k.parent_id WHERE o.store_id = %s""",

@@ -19,7 +19,8 @@ from workers.inbound.process import Outcome, process
 
 def stored_order(root_conn: Connection, store_id: UUID, key: int = 1001) -> tuple[Any, ...]:
     row = root_conn.execute(
-        "SELECT status, total, coupon_used, currency, wc_customer_id FROM orders WHERE store_id = %s AND wc_order_id = %s",
+        """SELECT status, total, coupon_used, currency, customer_external_id FROM orders
+            WHERE store_id = %s AND external_id = %s""",
         (store_id, key),
     ).fetchone()
     assert row is not None

@@ -17,7 +17,7 @@ def test_existing_records_are_skipped_and_counted(runtime: Runtime, store_id: UU
     log = sync(runtime, store_id, "orders", newer, mode="populate")
     assert (log.inserted, log.existing, log.records_synced, log.records_skipped) == (1, 1, 1, 1)
     found = root_conn.execute(
-        "SELECT wc_order_id, status FROM orders WHERE store_id = %s ORDER BY 1", (store_id,)
+        "SELECT external_id, status FROM orders WHERE store_id = %s ORDER BY 1", (store_id,)
     ).fetchall()
     assert found == [(1, "old"), (2, "new")]
 

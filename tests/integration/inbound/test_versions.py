@@ -22,7 +22,7 @@ SMALL_BOUND = 20_000
 
 
 def stored(root_conn: Connection, store_id: UUID, entity: str = "orders") -> list[Any]:
-    query = f"SELECT {TEXT[entity]} FROM {entity} WHERE store_id = %s ORDER BY {ID_FIELDS[entity]}"
+    query = f"SELECT {TEXT[entity]} FROM {entity} WHERE store_id = %s ORDER BY external_id"
     return [row[0] for row in root_conn.execute(query.encode(), (store_id,))]
 
 

@@ -60,7 +60,7 @@ def test_processing_orders_are_published_once(
     assert (listener.tick(), refused_counts(redis)) == (3, {})  # our own events are skipped, and not counted as refused
     listener.disconnect()
     ids: dict[int, UUID] = dict(
-        root_conn.execute("SELECT wc_order_id, id FROM orders WHERE store_id = %s", (store_id,)).fetchall()
+        root_conn.execute("SELECT external_id, id FROM orders WHERE store_id = %s", (store_id,)).fetchall()
     )
     assert all(
         one

@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from schemas.base.privacy import email_hasher
-from schemas.platforms.payloads import NATIVES
+from schemas.platforms.registry import PLATFORMS
 from schemas.records.shop import Order
 from tests.fakes.woocommerce import FakeWooCommerce, Fault
 from workers.platforms.common.http import Clock
@@ -131,7 +131,7 @@ def test_earlier_ids_are_read_over(shop: FakeWooCommerce, pull: WooCommerceShop)
 
 def test_every_page_reads_as_records(shop: FakeWooCommerce, pull: WooCommerceShop) -> None:
     fill(shop, 3)
-    native = NATIVES["woocommerce"]["orders"]
+    native = PLATFORMS["woocommerce"].payloads["orders"]
     for page in walk(pull.source("orders", Window())):
         for payload in page.records:
             assert set(payload) <= set(native.fields)

@@ -173,12 +173,12 @@ def berta(**overrides: Any) -> dict[str, Any]:
 
 
 def orders_of(root_conn: Connection, store_id: UUID) -> dict[int, tuple[Any, ...]]:
-    query = "SELECT wc_order_id, wc_customer_id, customer_id IS NOT NULL FROM orders WHERE store_id = %s"
+    query = "SELECT external_id, customer_external_id, customer_id IS NOT NULL FROM orders WHERE store_id = %s"
     return {row[0]: row[1:] for row in root_conn.execute(query, (store_id,)).fetchall()}
 
 
 def customers_of(root_conn: Connection, store_id: UUID) -> dict[int, str]:
-    query = "SELECT wc_customer_id, display_name FROM customers WHERE store_id = %s"
+    query = "SELECT external_id, display_name FROM customers WHERE store_id = %s"
     return {row[0]: row[1] for row in root_conn.execute(query, (store_id,)).fetchall()}
 
 
@@ -245,7 +245,7 @@ def test_batches_that_wait_or_failed_bring_nobody_back(
         assert process(runtime, store_id, log_id) is Outcome.COMPLETED
     assert set(customers_of(root_conn, store_id)) == {43, 142}
     assert orders_of(root_conn, store_id) == {1: (None, False), 42: (43, True)}
-    total = "SELECT total::text FROM orders WHERE store_id = %s AND wc_order_id = 1"
+    total = "SELECT total::text FROM orders WHERE store_id = %s AND external_id = 1"
     assert root_conn.execute(total, (store_id,)).fetchone() == ("12.340000",)
     (error,) = errors_of(client, shop, logs[0])
     assert (error["index"], error["id"], error["code"], error["reason"]) == (1, None, "erased", "was erased on request")
@@ -268,9 +268,7 @@ def test_a_batch_in_a_workers_hands_is_applied_first_and_then_forgotten(
         worker = threading.Thread(target=process, args=(runtime, shop.store_id, log_id))
         worker.start()
         wait_until(lambda: waiters(root_conn) == 1, what="the worker to hold its log")
-        eraser = threading.Thread(
-            target=lambda: answers.append(erase_customer(runtime.pool, shop.store_id, "woocommerce", 42))
-        )
+        eraser = threading.Thread(target=lambda: answers.append(erase_customer(runtime.pool, shop.store_id, 42)))
         eraser.start()
         wait_until(lambda: waiters(root_conn) == 2, what="the erasure to wait for the worker")
     worker.join()
@@ -358,6 +356,6 @@ def person(number: int, name: str) -> Customer:
 
 def test_a_pulled_order_loses_its_customer_alone() -> None:
     order = load_record(ENTITIES["orders"], loads(json.dumps(make_order(customer_id=42)).encode()))
-    assert isinstance(order, Order) and order.wc_customer_id == 42
+    assert isinstance(order, Order) and order.customer_external_id == 42
     cleaned = clean_page("orders", FetchedPage(7, WHEN, 1, [(0, order)], []), 42)
-    assert cleaned.records == [(0, replace(order, wc_customer_id=None))]
+    assert cleaned.records == [(0, replace(order, customer_external_id=None))]

@@ -40,9 +40,7 @@ def shop() -> MemoryShop:
 
 
 def stored(root_conn: Connection, store_id: UUID) -> dict[int, tuple[Any, ...]]:
-    query = (
-        "SELECT tiktok_order_id, total::text, extract(epoch FROM date_modified)::bigint FROM orders WHERE store_id = %s"
-    )
+    query = "SELECT external_id, total::text, extract(epoch FROM date_modified)::bigint FROM orders WHERE store_id = %s"
     return {row[0]: row[1:] for row in root_conn.execute(query, (store_id,))}
 
 
@@ -91,7 +89,7 @@ def test_unchanged_records_cost_no_write(
     runtime: Runtime, store_id: UUID, shop: MemoryShop, root_conn: Connection
 ) -> None:
     run(runtime, store_id, shop)
-    rows = "SELECT tiktok_order_id, xmin::text FROM orders WHERE store_id = %s ORDER BY 1"
+    rows = "SELECT external_id, xmin::text FROM orders WHERE store_id = %s ORDER BY 1"
     before = root_conn.execute(rows, (store_id,)).fetchall()
     log = read_log(runtime, store_id, run(runtime, store_id, shop, Wanted("orders", "full")))
     assert log.unchanged == 25

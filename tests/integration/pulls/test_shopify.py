@@ -27,7 +27,7 @@ def shop() -> Iterator[FakeShopify]:
 
 
 def stored(root_conn: Connection, keeper: Shopkeeper) -> dict[int, tuple[Any, ...]]:
-    query = "SELECT shopify_order_id, status, total::float8 FROM orders WHERE store_id = %s"
+    query = "SELECT external_id, status, total::float8 FROM orders WHERE store_id = %s"
     return {row[0]: row[1:] for row in root_conn.execute(query, (keeper.store_id,))}
 
 
@@ -104,7 +104,10 @@ def test_populate_looks_back_so_many_days_and_a_longer_look_reads_what_that_one_
         ({"jobType": "orders", "syncMode": "update"}, "staleAfterMins is required"),
         ({"jobType": "orders", "syncMode": "update", "staleAfterMins": 0}, "staleAfterMins must be a whole number"),
         ({"jobType": "orders", "syncMode": "update", "staleAfterMins": True}, "staleAfterMins must be a whole number"),
-        ({"jobType": "orders", "syncMode": "update", "staleAfterMins": 5, "days": 3}, "days has no meaning"),
+        (
+            {"jobType": "orders", "syncMode": "update", "staleAfterMins": 5, "days": 3},
+            "days goes with syncMode populate or upsert alone",
+        ),
         ({"jobType": "orders", "syncMode": "populate", "staleAfterMins": 5}, "goes with syncMode update alone"),
         ({"jobType": "orders", "days": -1}, "days must be a whole number"),
         ({"jobType": "orders", "fullScan": True}, "fullScan goes with syncMode populate alone"),
@@ -142,12 +145,12 @@ def test_products_and_customers_are_pulled_too_and_found_by_the_orders(
     assert keeper.run(START, jobType="customers")["counts"]["inserted"] == 40
     linked = root_conn.execute(
         """SELECT count(*) FROM orders o JOIN customers c ON c.store_id = o.store_id AND c.id = o.customer_id
-            WHERE o.store_id = %s AND c.shopify_customer_id = o.wc_customer_id""",
+            WHERE o.store_id = %s AND c.external_id = o.customer_external_id""",
         (keeper.store_id,),
     ).fetchone()
     unlinked = root_conn.execute(
         """SELECT count(*) FROM orders o JOIN customers c
-               ON c.store_id = o.store_id AND c.shopify_customer_id = o.wc_customer_id
+               ON c.store_id = o.store_id AND c.external_id = o.customer_external_id
             WHERE o.store_id = %s AND o.customer_id IS NULL""",
         (keeper.store_id,),
     ).fetchone()

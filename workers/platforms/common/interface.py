@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Protocol
+
+from app.settings.environment import SHOP_PORTS
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +54,24 @@ class PlatformError(Exception):
         self.message = message
         self.retryable = retryable
         self.retry_after = retry_after
+
+
+@dataclass(frozen=True, slots=True)
+class ShopAccess:
+    """What the store's row and its decrypted credentials say. `url` None: the platform's own address."""
+
+    platform: str
+    url: str | None
+    credentials: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class CallLimits:
+    """Settings: ALLOW_HTTP_SHOPS, TIKTOK_CALLS_PER_SECOND and ALLOWED_SHOP_PORTS."""
+
+    allow_http: bool
+    tiktok_per_second: float
+    ports: Collection[int] = SHOP_PORTS
 
 
 class Source(Protocol):

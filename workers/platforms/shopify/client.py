@@ -18,7 +18,7 @@ from typing import Any
 from urllib.parse import parse_qs, urlencode, urljoin, urlsplit
 
 from app.settings.logs import get_logger
-from schemas.platforms.payloads import NATIVES
+from schemas.platforms.shopify.descriptor import SHOPIFY
 from workers.platforms.common.address import ShopAddress
 from workers.platforms.common.answers import Answer, judge_by_status
 from workers.platforms.common.failures import (
@@ -121,7 +121,7 @@ class ShopifyRest:
 
     def source(self, entity: str, window: Window) -> Source:
         """Orders, products or customers."""
-        if entity not in NATIVES["shopify"]:
+        if entity not in SHOPIFY.payloads:
             raise no_such_entity()
         return ShopifySource(self, entity, window)
 
@@ -170,7 +170,7 @@ class ShopifySource:
         self._shop = shop
         self._entity = entity
         self._window = window
-        self._fields = ",".join(NATIVES["shopify"][entity].fields)
+        self._fields = ",".join(SHOPIFY.payloads[entity].fields)
 
     def fetch(self, cursor: str | None) -> Page:
         """At most 250 records. `total` is never told: `ShopifyRest.count` asks for it, at the cost of a call."""

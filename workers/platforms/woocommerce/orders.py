@@ -13,7 +13,7 @@ from typing import Any
 from urllib.parse import parse_qs, urlencode
 
 from app.settings.logs import get_logger
-from schemas.platforms.payloads import NATIVES
+from schemas.platforms.woocommerce.descriptor import WOOCOMMERCE
 from workers.platforms.common.failures import no_such_entity
 from workers.platforms.common.interface import Page, Window
 from workers.platforms.woocommerce.auth import Param
@@ -22,7 +22,7 @@ from workers.platforms.woocommerce.client import PAGE_SIZE, Listing, WooCommerce
 log = get_logger(__name__)
 
 ANY_STATUS = ("any",)  # all but trash and drafts of the checkout
-FIELDS = ",".join(NATIVES["woocommerce"]["orders"].fields)
+FIELDS = ",".join(WOOCOMMERCE.payloads["orders"].fields)
 SECOND = timedelta(seconds=1)
 
 

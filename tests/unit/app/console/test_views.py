@@ -14,14 +14,15 @@ from app.console.sign_in_attempts import MOST_FAILURES, WINDOW_SECONDS, SignInAt
 from app.console.views.bars import KINDS, LEAST_WIDTH, WIDTH, parts_of, percent_of
 from app.console.views.formatting import ago, duration, number, utc, when, words
 from app.console.views.logs import row_of, timeline_of
-from app.console.views.modes import MODES, summary_of
+from app.console.views.modes import MODES, modes_of, summary_of
 from app.console.views.plots import RANGES, begin_of, figures_of, series_of, totals_of
 from app.http.errors import ApiError
-from app.usecases.pulled import PULLED
 from db.insight.overview import Finished
 from db.sync.logs import LogView
+from schemas.platforms.registry import PLATFORMS
+from schemas.requests.modes import PULL_MODES
 from schemas.requests.start_form import NUMBERS, StartForm, WrongForm, read_start_form
-from schemas.requests.store_forms import CREDENTIALS, read_credentials_form, read_schedule_form, read_store_form
+from schemas.requests.store_forms import read_credentials_form, read_schedule_form, read_store_form
 from tests.support.examples import examples
 from workers.core.ids import new_id
 from workers.core.queues import WakeUp, connect
@@ -127,24 +128,21 @@ def test_figures_and_moments_read_alike_everywhere() -> None:
     assert "2026-05-04 12:00:30 UTC" in when(NOW) and "<time datetime=" in when(NOW)
 
 
-FORMS = {platform: {mode.name: mode.numbers for mode in modes} for platform, modes in MODES.items()}
-
-
 def test_every_mode_of_every_platform_has_its_sentence() -> None:
-    assert set(MODES) == set(PULLED)
-    for platform, modes in FORMS.items():
-        for mode, numbers in modes.items():
-            form = StartForm("orders", mode, *(7 if name in numbers else None for name in NUMBERS))
+    assert set(MODES) == set(PULL_MODES)
+    for platform in PLATFORMS:
+        for mode in modes_of(platform):
+            form = StartForm("orders", mode.name, *(7 if name in mode.numbers else None for name in NUMBERS))
             sentence = summary_of(platform, form)
             assert sentence.endswith(".") and "None" not in sentence
-            assert ("7" in sentence) == bool(numbers)
+            assert ("7" in sentence) == bool(mode.numbers)
 
 
 @settings(max_examples=examples(40))
 @given(st.dictionaries(st.sampled_from(["entity", "mode", *NUMBERS]), st.text(max_size=12)))
 def test_any_form_is_read_or_its_fields_are_named(fields: dict[str, str]) -> None:
     try:
-        form = read_start_form(fields, PULLED["shopify"], FORMS["shopify"])
+        form = read_start_form(fields, PLATFORMS["shopify"].pulled, PLATFORMS["shopify"].modes)
     except WrongForm as error:
         assert set(error.problems) <= {"entity", "mode", *NUMBERS} and all(error.problems.values())
     else:
@@ -153,12 +151,14 @@ def test_any_form_is_read_or_its_fields_are_named(fields: dict[str, str]) -> Non
 
 def test_numbers_of_other_modes_are_passed_over() -> None:
     asked = {"entity": "orders", "mode": "incremental", "days": "nonsense", "max_records": "5"}
-    assert read_start_form(asked, ["orders"], FORMS["tiktok"]) == StartForm("orders", "incremental", None, None, 5)
+    assert read_start_form(asked, ["orders"], PLATFORMS["tiktok"].modes) == StartForm(
+        "orders", "incremental", None, None, 5
+    )
 
 
-@pytest.mark.parametrize("platform", sorted(CREDENTIALS))
+@pytest.mark.parametrize("platform", sorted(PLATFORMS))
 def test_credentials_need_each_field_that_the_platform_needs(platform: str) -> None:
-    asked = {field.name: f" {field.name} " for field in CREDENTIALS[platform] if field.is_required}
+    asked = {field.name: f" {field.name} " for field in PLATFORMS[platform].credentials if field.is_required}
     assert read_credentials_form(asked, platform) == {name: name for name in asked}
     with pytest.raises(WrongForm) as caught:
         read_credentials_form({}, platform)

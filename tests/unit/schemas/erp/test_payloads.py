@@ -25,7 +25,12 @@ def refusals(**fields: Any) -> list[tuple[str, str]]:
 
 def test_a_product_with_the_least() -> None:
     product = ErpProductSchema().load(PLAIN)
-    assert (product.key, product.sku, product.manage_stock, product.image_urls) == (UUID(ID), "CAN-5", False, ())
+    assert (product.key, product.sku, product.manage_stock, product.image_urls) == (
+        UUID(ID),
+        "CAN-5",
+        False,
+        (),
+    )
     assert (product.regular_price, product.version, product.allow_manual_woocommerce_offers) == (None, None, False)
 
 

@@ -12,7 +12,8 @@ import pytest
 from schemas.base.error_codes import Problem
 from schemas.base.privacy import email_hasher
 from schemas.base.strict_json import loads
-from schemas.platforms.payloads import NATIVES, native_id
+from schemas.platforms.payload import platform_id
+from schemas.platforms.registry import PLATFORMS
 from schemas.records.shop import Customer, Order, Product
 from tests.fakes.shopify import records as shopify_records
 from tests.support.paths import FIXTURES
@@ -27,7 +28,7 @@ def fixture(name: str) -> Any:
 
 
 def read(entity: str, payload: Any) -> Any:
-    return NATIVES["shopify"][entity].read(payload, HASHED)
+    return PLATFORMS["shopify"].payloads[entity].read(payload, HASHED)
 
 
 def order(**changes: Any) -> Row:
@@ -46,16 +47,16 @@ def variant(price: str, **changes: Any) -> Row:
 def test_an_order_is_read_as_shopify_documents_it() -> None:
     found = read("orders", fixture("orders")["orders"][0])
     assert isinstance(found, Order)
-    assert (found.key, found.status, found.total) == (450789469, "processing", Decimal("598.94"))
+    assert (found.external_id, found.status, found.total) == (450789469, "processing", Decimal("598.94"))
     assert (found.subtotal, found.tax_total, found.discount_total) == (Decimal(597), Decimal("11.94"), Decimal(10))
-    assert (found.shipping_total, found.currency, found.wc_customer_id) == (Decimal(0), "USD", 207119551)
+    assert (found.shipping_total, found.currency, found.customer_external_id) == (Decimal(0), "USD", 207119551)
     assert (found.payment_method, found.coupon_used) == ("bogus", "TENOFF")
     assert found.date_created == found.date_modified == datetime(2008, 1, 10, 16, tzinfo=UTC)
 
 
 def test_the_lines_of_an_order_share_its_discount() -> None:
     found = read("orders", fixture("orders")["orders"][0])
-    lines = [(line.sku, line.quantity, line.subtotal, line.total, line.wc_product_id) for line in found.items]
+    lines = [(line.sku, line.quantity, line.subtotal, line.total, line.product_external_id) for line in found.items]
     assert lines == [
         ("IPOD2008GREEN", 1, 199, Decimal("195.66"), 632910392),
         ("IPOD2008RED", 1, 199, Decimal("195.67"), 632910392),
@@ -66,7 +67,7 @@ def test_the_lines_of_an_order_share_its_discount() -> None:
 def test_every_documented_order_is_read() -> None:
     found = [read("orders", payload) for payload in fixture("orders")["orders"]]
     assert all(isinstance(record, Order) for record in found)
-    assert len({record.key for record in found}) == 10
+    assert len({record.external_id for record in found}) == 10
     assert read("orders", fixture("order_cancelled")["order"]).status == "cancelled"
 
 
@@ -96,8 +97,8 @@ def test_three_statuses_become_one_word(financial: str | None, fulfillment: str 
 def test_what_shopify_withholds_may_be_absent() -> None:
     bare = {"id": 5, "created_at": "2026-01-01T00:00:00Z", "total_price": "9.99"}
     found = read("orders", bare)
-    assert (found.status, found.items, found.wc_customer_id) == ("pending", (), None)
-    nulls = dict.fromkeys(NATIVES["shopify"]["orders"].fields)
+    assert (found.status, found.items, found.customer_external_id) == ("pending", (), None)
+    nulls = dict.fromkeys(PLATFORMS["shopify"].payloads["orders"].fields)
     assert read("orders", {**nulls, **bare}) == found
 
 
@@ -124,13 +125,13 @@ def test_a_bad_order_says_what_is_wrong(changes: Row, problem: Problem) -> None:
 @pytest.mark.parametrize("payload", [None, [], "order", 5])
 def test_what_is_no_object_is_no_order(payload: Any) -> None:
     assert read("orders", payload) == [Problem("*", "not_an_object")]
-    assert native_id(payload) is None
+    assert platform_id(payload) is None
 
 
 def test_a_refused_record_is_named_by_its_number_alone() -> None:
-    assert native_id({"id": 7}) == "7"
-    assert native_id({"id": "5764614130387857521"}) == "5764614130387857521"
-    assert native_id({"id": "bob@example.com"}) is None
+    assert platform_id({"id": 7}) == "7"
+    assert platform_id({"id": "5764614130387857521"}) == "5764614130387857521"
+    assert platform_id({"id": "bob@example.com"}) is None
 
 
 def test_no_address_survives_wherever_it_stands() -> None:
@@ -151,7 +152,7 @@ def test_no_address_survives_wherever_it_stands() -> None:
 
 
 def test_a_hash_is_keyed_where_a_key_is_set() -> None:
-    keyed = NATIVES["shopify"]["customers"].read({"id": 3, "email": "a@b.test"}, email_hasher("k" * 32))
+    keyed = PLATFORMS["shopify"].payloads["customers"].read({"id": 3, "email": "a@b.test"}, email_hasher("k" * 32))
     assert isinstance(keyed, Customer)
     assert keyed.email_hash not in (None, HASHED("a@b.test"))
 
@@ -160,7 +161,7 @@ def test_a_customer_is_read() -> None:
     documented = {person["id"]: person for person in fixture("customers")["customers"]}
     found = read("customers", documented[207119551])
     assert isinstance(found, Customer)
-    assert (found.key, found.display_name, found.order_count) == (207119551, "Bob Norman", 1)
+    assert (found.external_id, found.display_name, found.order_count) == (207119551, "Bob Norman", 1)
     assert found.total_spent == Decimal("199.65")
 
 
@@ -172,7 +173,12 @@ def test_a_customer_may_have_no_name_and_no_address() -> None:
 def test_a_product_is_read() -> None:
     found = read("products", fixture("product")["product"])
     assert isinstance(found, Product)
-    assert (found.key, found.name, found.status, found.type) == (632910392, "IPod Nano - 8GB", "active", "variable")
+    assert (found.external_id, found.name, found.status, found.type) == (
+        632910392,
+        "IPod Nano - 8GB",
+        "active",
+        "variable",
+    )
     assert (found.price, found.stock_quantity) == (Decimal(199), Decimal(100))
     assert found.sale_price is None
 

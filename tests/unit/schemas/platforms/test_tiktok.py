@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from schemas.base.error_codes import Problem
 from schemas.base.privacy import email_hasher
 from schemas.base.strict_json import dumps, loads
-from schemas.platforms.payloads import NATIVES
+from schemas.platforms.registry import PLATFORMS
 from schemas.records.shop import Order, Product
 from tests.fakes.tiktok import records as tiktok_records
 from tests.support.paths import FIXTURES
@@ -25,7 +25,7 @@ Row = dict[str, Any]
 
 
 def read(entity: str, payload: Any) -> Any:
-    return NATIVES["tiktok"][entity].read(payload, HASHED)
+    return PLATFORMS["tiktok"].payloads[entity].read(payload, HASHED)
 
 
 def order(**changes: Any) -> Row:
@@ -40,10 +40,10 @@ def test_an_order_is_read_as_tiktok_documents_it() -> None:
     payload = loads((FOLDER / "orders.json").read_bytes())["data"]["orders"][0]
     found = read("orders", payload)
     assert isinstance(found, Order)
-    assert (found.key, found.status, found.currency) == (576461413038785752, "AWAITING_SHIPMENT", "GBP")
+    assert (found.external_id, found.status, found.currency) == (576461413038785752, "AWAITING_SHIPMENT", "GBP")
     assert (found.total, found.subtotal, found.shipping_total) == (Decimal("28.49"), Decimal("25.5"), Decimal("2.99"))
     assert (found.discount_total, found.tax_total) == (Decimal("4.5"), Decimal(0))
-    assert found.wc_customer_id == 7021436810468230477
+    assert found.customer_external_id == 7021436810468230477
     assert found.date_created == datetime.fromtimestamp(1717991000, UTC)
     assert found.date_modified == datetime.fromtimestamp(1717993333, UTC)
 
@@ -52,7 +52,7 @@ def test_units_of_one_sku_make_a_line() -> None:
     payload = loads((FOLDER / "orders.json").read_bytes())["data"]["orders"][0]
     (line,) = read("orders", payload).items
     assert (line.product_name, line.sku, line.quantity) == ("Short Boat Invisible Socks", "SOCK-RED-1", 2)
-    assert (line.subtotal, line.total, line.wc_product_id) == (30, Decimal("25.5"), 1729592969712207008)
+    assert (line.subtotal, line.total, line.product_external_id) == (30, Decimal("25.5"), 1729592969712207008)
 
 
 def test_another_price_makes_another_line_and_order_is_kept() -> None:
@@ -79,7 +79,7 @@ def test_units_without_a_sku_are_told_apart_by_their_names() -> None:
 def test_an_id_keeps_each_of_its_19_digits(key: int) -> None:
     payload = loads(dumps(order(id=str(key), user_id=str(key), line_items=[unit(str(key), "1", product_id=str(key))])))
     found = read("orders", payload)
-    assert (found.key, found.wc_customer_id, found.items[0].wc_product_id) == (key, key, key)
+    assert (found.external_id, found.customer_external_id, found.items[0].product_external_id) == (key, key, key)
 
 
 @pytest.mark.parametrize(
@@ -129,7 +129,7 @@ def test_a_product_is_read() -> None:
     }
     found = read("products", payload)
     assert isinstance(found, Product)
-    assert (found.key, found.stock_status) == (1729592969712207008, "instock")
+    assert (found.external_id, found.stock_status) == (1729592969712207008, "instock")
     assert (found.price, found.stock_quantity) == (Decimal(99), Decimal(18))
     assert (found.sku, found.type, found.status) == (None, "variable", "ACTIVATE")
     assert found.updated_at == datetime.fromtimestamp(1234567800, UTC)

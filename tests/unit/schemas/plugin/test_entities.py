@@ -39,22 +39,22 @@ def test_an_order_is_read_whole() -> None:
     order = load("orders", make_order())
     assert isinstance(order, Order)
     assert order.items == (item,)
-    assert (order.wc_order_id, order.wc_customer_id, order.total) == (1001, 42, Decimal("99.99"))
-    assert order.own_time == datetime(2026, 1, 15, 10, 30, tzinfo=UTC)
+    assert (order.external_id, order.customer_external_id, order.total) == (1001, 42, Decimal("99.99"))
+    assert order.date_modified == datetime(2026, 1, 15, 10, 30, tzinfo=UTC)
 
 
 def test_a_product_is_read_whole() -> None:
     product = load("products", make_product())
     assert isinstance(product, Product)
-    assert (product.key, product.wc_category_id, product.price) == (501, 10, Decimal("24.99"))
-    assert product.own_time == datetime(2026, 1, 15, 10, 30, tzinfo=UTC)
+    assert (product.external_id, product.category_external_id, product.price) == (501, 10, Decimal("24.99"))
+    assert product.updated_at == datetime(2026, 1, 15, 10, 30, tzinfo=UTC)
 
 
 def test_a_customer_is_read_whole() -> None:
     customer = load("customers", MAKERS["customers"](email=HASH))
     assert isinstance(customer, Customer)
-    assert (customer.key, customer.email_hash, customer.order_count) == (42, HASH, 5)
-    assert customer.own_time is None
+    assert (customer.external_id, customer.email_hash, customer.order_count) == (42, HASH, 5)
+    assert customer.CHANGED is None
 
 
 def test_a_category_is_read_whole() -> None:

@@ -38,7 +38,7 @@ def stored(row: Versioned[Any], seq: int = 1) -> StoredVersion:
 def plan(
     records: Sequence[Versioned[Any]], known: Versioned[Any] | None = None, seq: int = 1, barrier: int = 0
 ) -> Plan:
-    return plan_upserts(records, {known.record.key: stored(known, seq)} if known else {}, SEQ, barrier)
+    return plan_upserts(records, {known.record.external_id: stored(known, seq)} if known else {}, SEQ, barrier)
 
 
 def test_a_new_record_is_inserted() -> None:
@@ -90,7 +90,7 @@ def test_of_a_key_twice_at_one_time_the_later_in_the_batch_wins() -> None:
 
 def test_rows_are_written_in_the_order_of_their_keys() -> None:
     planned = plan([category(key) for key in (3, 1, 2)])
-    assert [write.versioned.record.key for write in planned.writes] == [1, 2, 3]
+    assert [write.versioned.record.external_id for write in planned.writes] == [1, 2, 3]
     ids = [write.id for write in planned.writes]
     assert len(set(ids)) == 3
 
@@ -98,7 +98,7 @@ def test_rows_are_written_in_the_order_of_their_keys() -> None:
 def test_populate_writes_what_is_new_and_nothing_else() -> None:
     records = [category(1, "changed", minutes=9), category(2), category(2, index=5)]
     planned = plan_populate(records, {1: stored(category())})
-    assert [write.versioned.record.key for write in planned.writes] == [2]
+    assert [write.versioned.record.external_id for write in planned.writes] == [2]
     assert planned.counts == Counts(inserted=1, existing=1, stale=1)
 
 
@@ -109,7 +109,7 @@ VERSIONS = st.builds(category, st.integers(1, 3), st.sampled_from("abc"), st.int
 def test_counts_balance_whatever_meets(
     records: list[Versioned[Category]], known: list[Versioned[Category]], seq: int, barrier: int
 ) -> None:
-    rows = {row.record.key: stored(row, seq) for row in known}
+    rows = {row.record.external_id: stored(row, seq) for row in known}
     for planned in (plan_upserts(records, rows, SEQ, barrier), plan_populate(records, rows)):
         assert planned.counts.synced + planned.counts.skipped == len(records)
         assert len(planned.writes) == planned.counts.inserted + planned.counts.updated
@@ -142,8 +142,9 @@ def test_the_content_hash_is_of_the_meaning_and_not_of_the_spelling(same: dict[s
     assert content_hash(order()) == content_hash(order(**same))
 
 
-def test_the_content_hash_is_128_bits() -> None:
-    assert len(content_hash(order())) == 16
+def test_the_content_hash_carries_the_shape_and_128_bits() -> None:
+    found = content_hash(order())
+    assert (found[0], len(found)) == (Order.SHAPE, 17)
 
 
 def test_a_records_own_time_is_its_version() -> None:

@@ -14,9 +14,9 @@ from tests.fakes.common.clock import FakeClock
 from tests.support.paths import FIXTURES
 from workers.platforms.common import failures
 from workers.platforms.common.answers import Answer
-from workers.platforms.common.interface import PlatformError
+from workers.platforms.common.interface import CallLimits, PlatformError, ShopAccess
 from workers.platforms.common.token_store import TokenDesk, tokens_of
-from workers.platforms.registry import CallLimits, ShopAccess, open_shop
+from workers.platforms.registry import open_shop
 from workers.platforms.shopify import client as shopify
 from workers.platforms.tiktok import errors as tiktok_errors
 

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from schemas.base.privacy import email_hasher
-from schemas.platforms.payloads import NATIVES
+from schemas.platforms.registry import PLATFORMS
 from schemas.platforms.woocommerce.orders import WooOrderSchema, refunded_total
 from schemas.records.shop import Order
 from tests.support.recorded import recording
@@ -20,7 +20,7 @@ from workers.platforms.common.interface import Window
 from workers.platforms.woocommerce.client import Listing
 from workers.platforms.woocommerce.orders import Place, filters, following, missing, read_place, write_place
 
-ORDERS = NATIVES["woocommerce"]["orders"]
+ORDERS = PLATFORMS["woocommerce"].payloads["orders"]
 
 
 def recorded_order(order_id: int) -> dict[str, Any]:
@@ -37,12 +37,12 @@ def read(payload: dict[str, Any]) -> Order:
 
 def test_a_recorded_order() -> None:
     order = read(recorded_order(173))
-    assert (order.wc_order_id, order.status, order.currency, order.wc_customer_id) == (173, "refunded", "USD", 7)
+    assert (order.external_id, order.status, order.currency, order.customer_external_id) == (173, "refunded", "USD", 7)
     assert order.date_created == datetime(2026, 11, 20, 23, 50, 18, tzinfo=UTC)
     assert order.date_modified == datetime(2026, 11, 20, 23, 50, 24, tzinfo=UTC)
     assert [order.total, order.subtotal, order.tax_total] == [Decimal("126.87"), Decimal("109.70"), Decimal("9.67")]
     assert [order.shipping_total, order.discount_total] == [Decimal("7.50"), Decimal(0)] and order.coupon_used == ""
-    assert [(item.sku, item.quantity, item.total, item.wc_product_id) for item in order.items] == [
+    assert [(item.sku, item.quantity, item.total, item.product_external_id) for item in order.items] == [
         ("CAN-5", Decimal(2), Decimal("50.20"), 11),
         ("HOSE-50", Decimal(1), Decimal("59.50"), 13),
     ]
@@ -57,8 +57,8 @@ def test_nothing_of_the_buyer_is_read_or_asked_for() -> None:
 
 def test_a_line_without_a_product_and_a_guest() -> None:
     order = read(recorded_order(171))
-    assert order.wc_customer_id is None
-    assert [(item.product_name, item.sku, item.wc_product_id) for item in order.items] == [("", None, None)]
+    assert order.customer_external_id is None
+    assert [(item.product_name, item.sku, item.product_external_id) for item in order.items] == [("", None, None)]
 
 
 @pytest.mark.parametrize(
@@ -74,7 +74,7 @@ def test_refunds_stand_beside_the_total(totals: list[str], refunded: Decimal) ->
 def test_types_that_plugins_change_are_read_by_their_meaning() -> None:
     payload = recorded_order(173) | {"total": 126.87, "customer_id": "7", "total_tax": "", "coupon_lines": None}
     order = read(payload | {"total": Decimal("126.87"), "number": "INV-0012"})
-    assert (order.total, order.wc_customer_id, order.tax_total) == (Decimal("126.87"), 7, None)
+    assert (order.total, order.customer_external_id, order.tax_total) == (Decimal("126.87"), 7, None)
 
 
 def test_a_pulled_order_is_told_in_plain_json() -> None:

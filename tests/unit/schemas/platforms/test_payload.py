@@ -11,7 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from marshmallow import ValidationError
 
-from schemas.platforms.payloads import NATIVES, Native
+from schemas.platforms.payload import PlatformPayload
+from schemas.platforms.registry import PLATFORMS
 from tests.fakes.shopify import records as shopify_records
 from tests.fakes.tiktok import records as tiktok_records
 from tests.fakes.woocommerce import Settings, orders
@@ -51,7 +52,7 @@ HOSTILE = st.one_of(
 )
 
 
-def converted(native: Native, load: Any, payload: Any) -> str | None:
+def converted(native: PlatformPayload, load: Any, payload: Any) -> str | None:
     """The record in full, or None where it is refused. `1.5` equals `1.500000`, but is not stored alike."""
     try:
         found = load(payload)
@@ -74,7 +75,7 @@ def copied(node: Any) -> Any:
 
 @pytest.mark.parametrize("name", USUAL, ids="-".join)
 def test_the_usual_payload_takes_the_fast_way(name: tuple[str, str]) -> None:
-    native = NATIVES[name[0]][name[1]]
+    native = PLATFORMS[name[0]].payloads[name[1]]
     fast = converted(native, native.fast_load, USUAL[name])
     assert fast is not None
     assert fast == converted(native, type(native.schema)().load, USUAL[name])
@@ -84,7 +85,7 @@ def test_the_usual_payload_takes_the_fast_way(name: tuple[str, str]) -> None:
 @given(data=st.data())
 @settings(max_examples=examples(100))
 def test_what_the_fast_way_accepts_marshmallow_accepts_alike(name: tuple[str, str], data: st.DataObject) -> None:
-    native = NATIVES[name[0]][name[1]]
+    native = PLATFORMS[name[0]].payloads[name[1]]
     payload = copied(USUAL[name])
     for _ in range(data.draw(st.integers(1, 3))):
         node, key = data.draw(st.sampled_from(places(payload)))

@@ -1,8 +1,4 @@
-"""What the platforms' own payloads are read with: one reader for each platform and entity.
-
-The pull engine calls `NATIVES[platform][entity].read(payload, hasher)` for each record of a page, with the payload as the
-source gave it and the hasher of `email_hasher(EMAIL_HASH_KEY)`; `native_id(payload)` names a refused record.
-"""
+"""How a platform's own payload becomes a plain record, in which no e-mail address is left in clear."""
 
 from __future__ import annotations
 
@@ -16,17 +12,12 @@ from schemas.base.error_codes import Problem, problems
 from schemas.base.fast_validators import FastLoad, compile_schema
 from schemas.base.platform_fields import NativeSchema
 from schemas.base.privacy import Hasher, hidden_email
-from schemas.platforms.shopify import catalogue as shopify_catalogue
-from schemas.platforms.shopify import orders as shopify
-from schemas.platforms.tiktok import orders as tiktok
-from schemas.platforms.tiktok import products as tiktok_products
-from schemas.platforms.woocommerce import orders as woocommerce
 from schemas.plugin.entities import plain_id
 from schemas.records.shop import Record
 
 
 @dataclass(frozen=True, slots=True)
-class Native:
+class PlatformPayload:
     """One entity as one platform writes it. `fields` are the names that are read of a payload: no others need be fetched.
 
     A record's key is the platform's own id.
@@ -53,24 +44,10 @@ def _without_address(payload: Any, hasher: Hasher) -> Any:
     return payload | {"email": hidden_email(payload["email"], hasher)}
 
 
-def native_id(payload: Any) -> str | None:
+def platform_id(payload: Any) -> str | None:
     """The platform's id of a refused record where it is a plain number."""
     return plain_id(payload.get("id")) if isinstance(payload, dict) else None
 
 
-def _native(schema: NativeSchema, convert: Callable[[Any], Record]) -> Native:
-    return Native(schema, compile_schema(schema, schema.record), convert, tuple(schema.fields))
-
-
-NATIVES: dict[str, dict[str, Native]] = {
-    "shopify": {
-        "orders": _native(shopify.ShopifyOrderSchema(), shopify.to_order),
-        "products": _native(shopify_catalogue.ShopifyProductSchema(), shopify_catalogue.to_product),
-        "customers": _native(shopify_catalogue.ShopifyCustomerSchema(), shopify_catalogue.to_customer),
-    },
-    "woocommerce": {"orders": _native(woocommerce.WooOrderSchema(), woocommerce.to_order)},
-    "tiktok": {
-        "orders": _native(tiktok.TiktokOrderSchema(), tiktok.to_order),
-        "products": _native(tiktok_products.TiktokProductSchema(), tiktok_products.to_product),
-    },
-}
+def payload_of(schema: NativeSchema, convert: Callable[[Any], Record]) -> PlatformPayload:
+    return PlatformPayload(schema, compile_schema(schema, schema.record), convert, tuple(schema.fields))

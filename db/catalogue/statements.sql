@@ -1,0 +1,55 @@
+-- name: get_versions
+-- The version of each stored row, without locking it.
+SELECT external_id, id, source_updated_at, accepted_seq, content_hash
+  FROM {table}
+ WHERE store_id = %(store_id)s AND external_id = ANY (%(keys)s::bigint[])
+
+-- name: get_ids
+-- The row ids of the records that are stored.
+SELECT external_id, id FROM {table} WHERE store_id = %(store_id)s AND external_id = ANY (%(keys)s::bigint[])
+
+-- name: create_stage
+-- Once per session; it empties itself when the transaction ends, so a pooled connection carries nothing over.
+CREATE TEMPORARY TABLE IF NOT EXISTS {stage} ({definitions}) ON COMMIT DELETE ROWS
+
+-- name: copy_stage
+-- A temporary table has no row-level security, under which COPY is not allowed.
+COPY {stage} ({columns}) FROM STDIN
+
+-- name: upsert
+-- Never replaces a newer version; returns the id of each row it wrote. In key order, so that two batches can't deadlock.
+INSERT INTO {table} AS stored (store_id, {columns})
+SELECT %(store_id)s, {columns}
+  FROM {stage}
+ ORDER BY external_id
+    ON CONFLICT (store_id, external_id) DO UPDATE SET {assignments}, synced_at = EXCLUDED.synced_at
+ WHERE (EXCLUDED.source_updated_at, EXCLUDED.accepted_seq) > (stored.source_updated_at, stored.accepted_seq)
+RETURNING id
+
+-- name: touch
+-- Raises versions, never lowers one; locks in key order.
+UPDATE {table} stored
+   SET source_updated_at = newer.source_updated_at, accepted_seq = %(accepted_seq)s
+  FROM (SELECT n.external_id, n.source_updated_at
+          FROM unnest(%(keys)s::bigint[], %(times)s::timestamptz[]) n (external_id, source_updated_at)
+          JOIN {table} t USING (external_id)
+         WHERE t.store_id = %(store_id)s
+         ORDER BY n.external_id
+           FOR UPDATE OF t) newer
+ WHERE stored.store_id = %(store_id)s AND stored.external_id = newer.external_id
+   AND (newer.source_updated_at, %(accepted_seq)s) > (stored.source_updated_at, stored.accepted_seq)
+
+-- name: delete_lines
+-- All lines of the records that are about to get new ones: lines are replaced as a whole.
+DELETE FROM {table} WHERE store_id = %(store_id)s AND {owner} = ANY (%(owners)s)
+
+-- name: insert_lines
+-- The staged lines; their records are stored already.
+INSERT INTO {table} (store_id, {columns}) SELECT %(store_id)s, {columns} FROM {stage}
+
+-- name: link
+-- Completes the references that waited for these records; touches nothing else.
+UPDATE {table} waiting
+   SET {column} = arrived.id
+  FROM unnest(%(keys)s::bigint[], %(ids)s::uuid[]) arrived (key, id)
+ WHERE waiting.store_id = %(store_id)s AND waiting.{field} = arrived.key AND waiting.{column} IS NULL

@@ -1,0 +1,23 @@
+"""Shopify."""
+
+from __future__ import annotations
+
+from schemas.platforms.descriptor import CredentialField, Platform
+from schemas.platforms.payload import payload_of
+from schemas.platforms.shopify.catalogue import ShopifyCustomerSchema, ShopifyProductSchema, to_customer, to_product
+from schemas.platforms.shopify.orders import ShopifyOrderSchema, to_order
+
+SHOPIFY = Platform(
+    name="shopify",
+    title="Shopify",
+    payloads={
+        "orders": payload_of(ShopifyOrderSchema(), to_order),
+        "products": payload_of(ShopifyProductSchema(), to_product),
+        "customers": payload_of(ShopifyCustomerSchema(), to_customer),
+    },
+    modes=("incremental", "update", "populate", "upsert", "fill"),
+    credentials=(
+        CredentialField("access_token", "Access token (shpat_…)"),
+        CredentialField("api_secret", "API secret", is_required=False),
+    ),
+)

@@ -1,0 +1,28 @@
+"""TikTok Shop."""
+
+from __future__ import annotations
+
+from schemas.platforms.descriptor import CredentialField, Platform
+from schemas.platforms.payload import payload_of
+from schemas.platforms.tiktok.orders import TiktokOrderSchema, to_order
+from schemas.platforms.tiktok.products import TiktokProductSchema, to_product
+
+TIKTOK = Platform(
+    name="tiktok",
+    title="TikTok Shop",
+    payloads={
+        "orders": payload_of(TiktokOrderSchema(), to_order),
+        "products": payload_of(TiktokProductSchema(), to_product),
+    },
+    modes=("incremental", "update", "full", "fill"),
+    credentials=(
+        CredentialField("app_key", "App key"),
+        CredentialField("app_secret", "App secret"),
+        CredentialField("access_token", "Access token"),
+        CredentialField("refresh_token", "Refresh token"),
+        CredentialField("access_token_expire_in", "Access token expires at (seconds since 1970)"),
+        CredentialField("refresh_token_expire_in", "Refresh token expires at (seconds since 1970)"),
+        CredentialField("shop_cipher", "Shop cipher"),
+        CredentialField("auth_url", "Address of the authorisation server, where it is not TikTok's", is_required=False),
+    ),
+)
