@@ -11,7 +11,7 @@ from app.http.auth import current_store_id, requires
 from app.http.paging import last_before_more, read_query, write_cursor
 from app.http.services import services
 from app.usecases.job_actions import cancel, existing, pause, resume, retry
-from app.usecases.job_answers import log_tag, record_error_answer
+from app.usecases.job_answers import answer_tag, record_error_answer
 from app.usecases.pulls import job_answers
 from app.usecases.record_errors import download_csv, download_ndjson, read_record_errors, read_unlisted_errors
 from db.core.tenancy import tenant
@@ -52,8 +52,9 @@ def get_job(log_id: UUID) -> Response:
         first = list_record_errors(conn, current_store_id(), log_id, FROM_THE_START, FIRST_ERRORS)
         unlisted = get_unlisted_errors(conn, current_store_id(), log_id) if first else 0
         (answer,) = job_answers(conn, [log])
-    response = jsonify({"success": True, "data": _job_data(log, answer, first, unlisted)})
-    response.set_etag(log_tag(log), weak=True)
+    data = _job_data(log, answer, first, unlisted)
+    response = jsonify({"success": True, "data": data})
+    response.set_etag(answer_tag(data), weak=True)
     response.headers["Cache-Control"] = "private, no-cache"
     if log.status == "running":
         response.headers["Retry-After"] = str(POLL_AFTER_SECONDS)

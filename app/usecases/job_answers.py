@@ -97,16 +97,6 @@ def metadata_answer(metadata: Metadata) -> dict[str, Any]:
     }
 
 
-def log_tag(log: LogView) -> str:
-    """Changes with whatever of a log changes; the value of a weak ETag."""
-    facts = (
-        log.id,
-        log.status,
-        log.phase,
-        log.attempts,
-        log.received,
-        log.records_synced,
-        log.error_code,
-        log.finished_at,
-    )
-    return hashlib.sha256(repr(facts).encode()).hexdigest()[:20]
+def answer_tag(answer: dict[str, Any]) -> str:
+    """The value of a weak ETag: it changes with whatever the answer says, a pull's progress included."""
+    return hashlib.sha256(repr(answer).encode()).hexdigest()[:20]
