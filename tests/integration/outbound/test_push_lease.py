@@ -1,0 +1,43 @@
+"""The lease of a store that is sent for, while its shop takes longer to answer than the lease lasts."""
+
+from __future__ import annotations
+
+import threading
+from uuid import UUID
+
+from psycopg import Connection
+
+from tests.fakes.woocommerce import FakeWooCommerce
+from tests.support.outbound import make_erp_product, push, put_products, statuses
+from tests.support.pulls import in_thread
+from tests.support.waiting import wait_until
+from workers.core.runtime import Runtime
+from workers.outbound.sending.push_store import PushOutcome
+
+LEASE = "SELECT lease_until FROM wc_push_leases WHERE store_id = %s"
+
+
+def test_lease_is_renewed_during_a_long_call(
+    pushing: Runtime, connected_shop: FakeWooCommerce, root_conn: Connection, store_id: UUID
+) -> None:
+    """Another process finds the store taken, and what the slow shop did is saved."""
+    came, answer = threading.Event(), threading.Event()
+
+    def wait_for_answer(_endpoint: str) -> None:
+        came.set()
+        answer.wait(60)
+
+    connected_shop.before = wait_for_answer
+    put_products(pushing, store_id, [make_erp_product()])
+    outcomes: list[PushOutcome] = []
+    worker = in_thread(lambda: outcomes.append(push(pushing, store_id)))
+    try:
+        assert came.wait(30)
+        before = root_conn.execute(LEASE, (store_id,)).fetchone()
+        wait_until(lambda: root_conn.execute(LEASE, (store_id,)).fetchone() != before, 30.0, "a renewal of the lease")
+        assert push(pushing, store_id) is PushOutcome.BUSY
+    finally:
+        answer.set()
+        worker.join()
+    assert outcomes == [PushOutcome.DRAINED]
+    assert statuses(root_conn, store_id) == {"completed": 1}
