@@ -5,11 +5,13 @@ from __future__ import annotations
 import os
 import random
 import signal
+import threading
 import time
 from collections.abc import Iterator
 
 import pytest
 
+from tests.fakes.common.server import Call
 from tests.fakes.tiktok.shop import FakeTiktok
 from tests.support.stack import Shop, Stack, running_stack
 from tests.support.waiting import wait_until
@@ -76,10 +78,24 @@ def test_a_long_run_makes_way_for_another_stores(stack: Stack, shop: Shop, fake:
 
 
 def test_a_worker_that_is_asked_to_stop_ends_at_the_next_page(stack: Stack, shop: Shop, fake: FakeTiktok) -> None:
+    """The third page is held until the signal is sent, and the fourth, which it should not ask for, until it has ended."""
+    stopped, ended = threading.Event(), threading.Event()
+    held = {3: stopped, 4: ended}
+
+    def hold(call: Call) -> None:
+        if call.path == SEARCH and (event := held.get(fake.server.calls[SEARCH])) is not None:
+            event.wait(60)
+
+    fake.server.before = hold
     job = shop.start(ORDERS)
     wait_until(lambda: fake.server.calls[SEARCH] >= 3, 30.0, "the third page")
     (puller,) = stack.pids("puller")
     os.kill(puller, signal.SIGTERM)
-    wait_until(lambda: puller not in stack.pids("puller"), 10.0, "the worker's end")
+    stopped.set()
+    try:
+        wait_until(lambda: puller not in stack.pids("puller"), 10.0, "the worker's end")
+        assert shop.job(job)["status"] == "running", "no page was left"
+    finally:
+        ended.set()
     shop.wait_completed([job], 60.0)
     assert fake.server.calls[SEARCH] == PAGES  # none twice
