@@ -11,7 +11,7 @@ from importlib import import_module
 from app.commands.terminal.audit import run_recorded
 from app.commands.terminal.exits import EXIT_CODES, FAILED, INTERRUPTED
 from app.settings.environment import SettingsError, load_settings
-from app.stack.errors import StackError
+from app.stack.command_errors import CommandError
 
 COMMANDS = (
     "up",
@@ -57,7 +57,7 @@ def main(argv: Sequence[str]) -> int:
         code = run_recorded(argv, args, load_settings(os.environ, needs_key=known[0] not in KEYLESS))
     except SettingsError as error:
         return _refuse(str(error), FAILED)
-    except StackError as error:
+    except CommandError as error:
         return _refuse(str(error), error.exit_code)
     except UnicodeEncodeError:
         return _refuse("an argument is no valid UTF-8 text", FAILED)

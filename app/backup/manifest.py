@@ -10,7 +10,7 @@ from typing import BinaryIO
 
 import msgspec
 
-from app.stack.errors import NotFound, StackError
+from app.stack.command_errors import CommandError, NotFound
 from db.core.backup import Grant
 
 FORMAT = 1
@@ -47,7 +47,7 @@ def write_manifest(path: Path, manifest: Manifest) -> None:
 
 
 def read_manifest(archive: Path) -> Manifest:
-    """Raises StackError unless the archive is there, complete and unaltered, with its manifest."""
+    """Raises CommandError unless the archive is there, complete and unaltered, with its manifest."""
     beside = path_beside(archive)
     for path in (archive, beside):
         if not path.is_file():
@@ -55,11 +55,11 @@ def read_manifest(archive: Path) -> Manifest:
     try:
         manifest = msgspec.json.decode(beside.read_bytes(), type=Manifest)
     except (OSError, msgspec.DecodeError):
-        raise StackError(f"{beside} can't be read: it is not what `backup` wrote") from None
+        raise CommandError(f"{beside} can't be read: it is not what `backup` wrote") from None
     if manifest.format != FORMAT:
-        raise StackError(f"{beside} was written by another version of Sluice: restore with that one, then upgrade")
+        raise CommandError(f"{beside} was written by another version of Sluice: restore with that one, then upgrade")
     if archive.stat().st_size != manifest.size or sha256_of(archive) != manifest.sha256:
-        raise StackError(
+        raise CommandError(
             f"{archive} is not the file that {beside.name} describes: it was cut short, altered or mixed up"
         )
     return manifest

@@ -14,8 +14,8 @@ from app.backup import programs
 from app.backup.create import compare
 from app.backup.manifest import Manifest
 from app.backup.progress import stage
+from app.stack.command_errors import CommandError
 from app.stack.embedded.pg_programs import Program, find_program
-from app.stack.errors import StackError
 from app.usecases.stores import connected
 from db.core.backup import (
     analyze,
@@ -58,19 +58,21 @@ class Target:
 
 
 def look_at(url: str, name: str | None) -> Target:
-    """What a restore would meet. Raises StackError where it can't be done at all."""
+    """What a restore would meet. Raises CommandError where it can't be done at all."""
     parts = conninfo_to_dict(url)
     name = name or str(parts.get("dbname") or MAINTENANCE)
     if name in SYSTEM_DATABASES:
-        raise StackError(
+        raise CommandError(
             f"database {name} belongs to the server: name another in RESTORE_DATABASE_URL or with --database"
         )
     with connected(_on(url, MAINTENANCE)) as conn:
         if not is_superuser(conn):
-            raise StackError("RESTORE_DATABASE_URL must name a superuser: tables are given back to their owners' roles")
+            raise CommandError(
+                "RESTORE_DATABASE_URL must name a superuser: tables are given back to their owners' roles"
+            )
         missing = {OWNER, APP, SYSTEM} - existing_roles(conn, [OWNER, APP, SYSTEM])
         if missing:
-            raise StackError(
+            raise CommandError(
                 f"the server lacks the roles {', '.join(sorted(missing))}: run db/bootstrap.sql there first"
             )
         exists, sessions = database_exists(conn, name), count_sessions(conn, name)
@@ -85,7 +87,7 @@ def look_at(url: str, name: str | None) -> Target:
 def restore_backup(archive: Path, manifest: Manifest, target: Target) -> str | None:
     """Restore, and compare every table's rows; returns the name that a replaced database has from now on.
 
-    Raises StackError. A full database then is as it was; an empty one is empty, or holds rows that were found to differ.
+    Raises CommandError. A full database then is as it was; an empty one is empty, or holds rows that were found to differ.
     """
     program = find_program("pg_restore", max(manifest.pg_dump, target.server))
     if target.is_empty:
@@ -109,7 +111,7 @@ def _swap(conn: Connection, name: str, new: str, old: str) -> None:
     try:
         swap_databases(conn, name, new, old)
     except ObjectInUse:
-        raise StackError(f"sessions on {name} don't end: stop Sluice, and restore again") from None
+        raise CommandError(f"sessions on {name} don't end: stop Sluice, and restore again") from None
 
 
 def _make(target: Target, name: str) -> None:

@@ -11,8 +11,8 @@ from app.backup.manifest import Manifest, path_beside
 from app.commands.terminal.exits import DONE, EXIT_CODES
 from app.commands.terminal.output import write_json
 from app.settings.environment import Settings
+from app.stack.command_errors import CommandError
 from app.stack.embedded.postgres import DATABASE
-from app.stack.errors import StackError
 from app.stack.on_demand import embedded_postgres
 
 KEEP_THE_KEY = "Keep SECRET_KEY elsewhere too: without it the platforms' credentials in the backup can't be read."
@@ -44,6 +44,6 @@ def _take(args: Namespace, settings: Settings) -> Manifest:
     if settings.backup_database_url is not None:
         return create_backup(settings.backup_database_url, args.file, force=args.force)
     if settings.database_url is not None:
-        raise StackError("BACKUP_DATABASE_URL must be set: a role that sees the rows of all stores takes the backup")
+        raise CommandError("BACKUP_DATABASE_URL must be set: a role that sees the rows of all stores takes the backup")
     with embedded_postgres(settings.data_dir) as postgres:
         return create_backup(postgres.superuser_url(DATABASE), args.file, force=args.force)

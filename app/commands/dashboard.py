@@ -9,8 +9,8 @@ from argparse import ArgumentParser, Namespace, _SubParsersAction
 from pathlib import Path
 
 from app.settings.environment import Settings
+from app.stack.command_errors import CommandError
 from app.stack.endpoints import resolve
-from app.stack.errors import StackError
 
 PROGRAM = Path(".venv-dashboard/bin/rq-dashboard")
 HOST, PORT = "127.0.0.1", 9181
@@ -28,7 +28,7 @@ def add_parser(commands: _SubParsersAction[ArgumentParser]) -> None:
 def run(args: Namespace, settings: Settings) -> int:
     """Become rq-dashboard. The password goes by the environment: arguments are for everybody to read."""
     if not args.program.is_file():
-        raise StackError(f"{args.program} is not installed: run `make dashboard`")
+        raise CommandError(f"{args.program} is not installed: run `make dashboard`")
     password = secrets.token_urlsafe(12)
     environment = dashboard_environment(resolve(settings).redis_url, password)
     sys.stdout.write(f"rq-dashboard: http://{HOST}:{PORT}  user {USER}, password {password} (good for this run)\n")

@@ -21,8 +21,8 @@ from app.demo.errors import DemoError
 from app.demo.run import run_demo
 from app.settings.environment import Settings
 from app.stack.checks import web_url
+from app.stack.command_errors import Away, CommandError, NotRunning
 from app.stack.endpoints import Endpoints, resolve
-from app.stack.errors import Away, NotRunning, StackError
 from app.stack.state import is_held, read_running
 from app.stack.supervisor.child import Child, ChildSpec, wait_ready
 from app.usecases.stores import connected, create_store
@@ -51,7 +51,7 @@ def run(_args: Namespace, settings: Settings) -> int:
                 append(conn, command_event(CREATED_STORE, store.store_id, platform="woocommerce"))
             return run_demo(base_url(settings), store.token, store.store_id, endpoints.database_url, Console())
     except DemoError as error:
-        raise StackError(str(error)) from None
+        raise CommandError(str(error)) from None
 
 
 def _leave(_number: int, _frame: object) -> NoReturn:
@@ -61,7 +61,7 @@ def _leave(_number: int, _frame: object) -> NoReturn:
 
 @contextmanager
 def running_stack(settings: Settings) -> Iterator[Endpoints]:
-    """The Sluice that runs already, or one of our own that ends with the block. Raises StackError."""
+    """The Sluice that runs already, or one of our own that ends with the block. Raises CommandError."""
     try:
         endpoints = resolve(settings)
     except NotRunning:
@@ -93,8 +93,8 @@ def _own_stack(settings: Settings) -> Iterator[None]:
 def _wait_serving(child: Child, settings: Settings, log: Path) -> None:
     try:
         wait_ready(child, lambda: _serves(settings), START_SECONDS)
-    except StackError as error:
-        raise StackError(f"{tail(log)}\n{error}") from error
+    except CommandError as error:
+        raise CommandError(f"{tail(log)}\n{error}") from error
 
 
 def _serves(settings: Settings) -> bool:

@@ -6,8 +6,8 @@ import sys
 from argparse import ArgumentParser, Namespace, _SubParsersAction
 
 from app.settings.environment import Settings
+from app.stack.command_errors import CommandError
 from app.stack.endpoints import Endpoints, resolve
-from app.stack.errors import StackError
 
 
 def add_parser(commands: _SubParsersAction[ArgumentParser]) -> None:
@@ -19,7 +19,7 @@ def add_parser(commands: _SubParsersAction[ArgumentParser]) -> None:
 
 def run_url(_args: Namespace, settings: Settings) -> int:
     if settings.database_url is not None:
-        raise StackError("DATABASE_URL is set, so there are no embedded servers: unset it to ask for theirs")
+        raise CommandError("DATABASE_URL is set, so there are no embedded servers: unset it to ask for theirs")
     sys.stdout.write(lines_of(resolve(settings)))
     return 0
 

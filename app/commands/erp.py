@@ -20,8 +20,8 @@ from rich.console import Console
 from rich.table import Table
 
 from app.settings.environment import Settings
+from app.stack.command_errors import CommandError, NotFound
 from app.stack.endpoints import resolve
-from app.stack.errors import NotFound, StackError
 from app.usecases.stores import connected
 from db.core.tenancy import tenant
 from db.outbound.items import Origin
@@ -53,7 +53,7 @@ def add_parser(commands: _SubParsersAction[ArgumentParser]) -> None:
 
 def show_event_secret(args: Namespace, settings: Settings) -> int:
     if settings.erp_event_key is None:
-        raise StackError("ERP_EVENT_KEY must be set: the secrets of stores are derived from it")
+        raise CommandError("ERP_EVENT_KEY must be set: the secrets of stores are derived from it")
     sys.stdout.write(store_secret(settings.erp_event_key, args.store) + "\n")
     return 0
 
@@ -86,11 +86,11 @@ def _opened(path: Path) -> IO[str]:
     try:
         return path.open(encoding="utf-8-sig", newline="")
     except OSError as error:
-        raise StackError(f"{path} can't be read: {error.strerror}") from None
+        raise CommandError(f"{path} can't be read: {error.strerror}") from None
 
 
 def _records(path: Path, file: IO[str]) -> Iterator[Any]:
-    """The file's records as the schema takes them. Raises StackError for what is no CSV or NDJSON."""
+    """The file's records as the schema takes them. Raises CommandError for what is no CSV or NDJSON."""
     try:
         if path.suffix.lower() == ".csv":
             yield from map(_from_csv, csv.DictReader(file))
@@ -99,14 +99,14 @@ def _records(path: Path, file: IO[str]) -> Iterator[Any]:
             if line.strip():
                 yield _from_line(path, number, line)
     except (UnicodeDecodeError, csv.Error):
-        raise StackError(f"{path} is no UTF-8 text with one record a line") from None
+        raise CommandError(f"{path} is no UTF-8 text with one record a line") from None
 
 
 def _from_line(path: Path, number: int, line: str) -> Any:
     try:
         return loads(line.encode())
     except NotJson as error:
-        raise StackError(f"{path}, line {number}: {error}") from None
+        raise CommandError(f"{path}, line {number}: {error}") from None
 
 
 def _from_csv(row: dict[str | None, Any]) -> dict[str, Any]:

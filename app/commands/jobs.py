@@ -17,8 +17,8 @@ from app.commands.terminal.numbers import whole_number
 from app.commands.terminal.output import console, table, write_json
 from app.commands.terminal.watching import POLL_SECONDS, run_watch
 from app.settings.environment import Settings
+from app.stack.command_errors import CommandError
 from app.stack.endpoints import resolve
-from app.stack.errors import StackError
 from app.usecases.job_answers import moment, record_error_answer, unlisted_answer
 from app.usecases.stores import connected
 from db.core.tenancy import tenant
@@ -201,7 +201,7 @@ def run_retry(args: Namespace, settings: Settings) -> int:
             ticket = retry_pull(conn, store_id, log.id) if is_pull else retry_log(conn, store_id, log.id)
     if ticket is None:
         kept = "a batch while its payload is kept, a pull while no other has its place"
-        raise StackError(f"job {log.id} is {log.status}: only a failed one can be retried, {kept}")
+        raise CommandError(f"job {log.id} is {log.status}: only a failed one can be retried, {kept}")
     WakeUp(connect(endpoints.redis_url)).enqueue([ticket])
     if args.json:
         write_json({"syncLogId": str(log.id), "status": "running"})

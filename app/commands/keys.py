@@ -17,10 +17,10 @@ from app.backup.progress import stage
 from app.commands.terminal.exits import DONE, EXIT_CODES, FAILED
 from app.commands.terminal.output import console, table, write_json
 from app.settings.environment import Settings
+from app.stack.command_errors import CommandError
 from app.stack.embedded.redis import EmbeddedRedis
 from app.stack.embedded.secrets import Secrets, read_secrets, replace_email_hash_key, replace_secret_key
 from app.stack.endpoints import Endpoints, of_configured, of_embedded
-from app.stack.errors import StackError
 from app.stack.on_demand import embedded_postgres
 from app.stack.state import is_held
 from app.usecases.keys import CredentialKeys, EmailKeys, count_credentials, count_email_hashes, renew_credentials
@@ -159,7 +159,7 @@ def _rotate_credentials(args: Namespace, settings: Settings) -> int:
         sys.stdout.write(f"{HOW_TO}\n")
     if left.unreadable:
         named = ", ".join(str(store_id) for store_id in left.unreadable[:5])
-        raise StackError(
+        raise CommandError(
             f"credentials of {len(left.unreadable)} stores can't be read under any key: set them again: {named}"
         )
     return DONE if not left.waiting(endpoints.require_secret_key()) else FAILED
@@ -176,7 +176,7 @@ def _rotate_email(args: Namespace, settings: Settings) -> int:
     if generates and not (key and sum(each.waiting(key) for each in emails)):
         key = replace_email_hash_key(settings.data_dir, _kept(settings.data_dir)).email_hash_key
     if key is None:
-        raise StackError(
+        raise CommandError(
             "EMAIL_HASH_KEY must be set: `openssl rand -hex 32` makes one; then restart, and run this again"
         )
     waiting = {str(each.store_id): each.waiting(key) for each in emails if each.waiting(key)}
@@ -197,11 +197,11 @@ def _rotate_email(args: Namespace, settings: Settings) -> int:
 def _kept(root: Path) -> Secrets:
     kept = read_secrets(root)
     if kept is None:
-        raise StackError(f"{root}/secrets.json is missing")
+        raise CommandError(f"{root}/secrets.json is missing")
     return kept
 
 
 def _refuse_running(root: Path) -> None:
     """Processes that run know nothing of a new key: they could not read what is under it."""
     if is_held(root):
-        raise StackError("stop Sluice first: its processes would not know the new key")
+        raise CommandError("stop Sluice first: its processes would not know the new key")

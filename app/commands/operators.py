@@ -15,8 +15,8 @@ from app.commands.terminal.actions import add_action, tell
 from app.commands.terminal.exits import DONE, EXIT_CODES
 from app.commands.terminal.token_words import add_grace, creator, days, label, show_tokens
 from app.settings.environment import Settings
+from app.stack.command_errors import CommandError, NotFound
 from app.stack.endpoints import resolve
-from app.stack.errors import NotFound, StackError
 from app.usecases import stores as tenants
 from app.usecases.stores import Origin, connected
 from db.stores.operator_tokens import as_system, list_operator_tokens, revoke_operator_token
@@ -85,17 +85,17 @@ def _lifetime(args: Namespace) -> timedelta | None:
 
 @contextmanager
 def _owner(settings: Settings) -> Iterator[Connection]:
-    """A connection of the owner's role. Raises StackError where its URL is missing, or names another role."""
+    """A connection of the owner's role. Raises CommandError where its URL is missing, or names another role."""
     owner_url = settings.migration_database_url or resolve(settings).migration_database_url
     if owner_url is None:
-        raise StackError(
+        raise CommandError(
             "MIGRATION_DATABASE_URL must be set: operators' tokens are managed as the tables' owner, not as the application"
         )
     try:
         with connected(owner_url, "MIGRATION_DATABASE_URL") as conn:
             yield conn
     except InsufficientPrivilege:
-        raise StackError("MIGRATION_DATABASE_URL must be the URL of the tables' owner, sluice_owner") from None
+        raise CommandError("MIGRATION_DATABASE_URL must be the URL of the tables' owner, sluice_owner") from None
 
 
 def _no_such_token(token_id: UUID) -> NotFound:

@@ -11,8 +11,8 @@ from app.backup.manifest import Manifest, read_manifest
 from app.backup.restore import Target, look_at, restore_backup
 from app.commands.terminal.exits import DONE, EXIT_CODES
 from app.settings.environment import Settings
+from app.stack.command_errors import CommandError
 from app.stack.embedded.postgres import DATABASE, EmbeddedPostgres
-from app.stack.errors import StackError
 from app.stack.on_demand import embedded_postgres
 
 AFTERWARDS = (
@@ -55,7 +55,7 @@ def _server(settings: Settings) -> AbstractContextManager[EmbeddedPostgres | str
     if settings.restore_database_url is not None:
         return nullcontext(settings.restore_database_url)
     if settings.database_url is not None:
-        raise StackError("RESTORE_DATABASE_URL must be set: a superuser on the database to restore into")
+        raise CommandError("RESTORE_DATABASE_URL must be set: a superuser on the database to restore into")
     return embedded_postgres(settings.data_dir, may_make=True)
 
 
@@ -75,10 +75,10 @@ def plan_of(archive: Path, manifest: Manifest, target: Target) -> str:
 
 def _allow_replacing(args: Namespace, target: Target) -> None:
     if not args.replace:
-        raise StackError(f"database {target.name} is not empty: choose another with --database, or add --replace")
+        raise CommandError(f"database {target.name} is not empty: choose another with --database, or add --replace")
     if args.yes:
         return
     sys.stderr.write(f"Replace database {target.name}? Type its name: ")
     sys.stderr.flush()
     if sys.stdin.readline().strip() != target.name:
-        raise StackError("nothing was restored")
+        raise CommandError("nothing was restored")

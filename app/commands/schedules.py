@@ -12,8 +12,8 @@ from rich.table import Table
 
 from app.commands.terminal.numbers import whole_number
 from app.settings.environment import Settings
+from app.stack.command_errors import CommandError, NotFound
 from app.stack.endpoints import resolve
-from app.stack.errors import NotFound, StackError
 from app.usecases.schedules import make_schedule, schedule_answer
 from app.usecases.stores import connected
 from db.core.tenancy import tenant
@@ -51,15 +51,15 @@ def add_parser(commands: _SubParsersAction[ArgumentParser]) -> None:
 
 def run_set(args: Namespace, settings: Settings) -> int:
     if (args.mode == "update") != (args.stale_after_mins is not None):
-        raise StackError("--stale-after-mins goes with --mode update, which needs it")
+        raise CommandError("--stale-after-mins goes with --mode update, which needs it")
     try:
         schedule = make_schedule(args.entity, args.mode, args.stale_after_mins, Timing(args.cron, args.every))
     except WrongSchedule as error:
-        raise StackError(f"{error}") from None
+        raise CommandError(f"{error}") from None
     with connected(resolve(settings).database_url) as conn, tenant(conn, args.store):
         store = get_store(conn, args.store)
         if store is None or args.entity not in PLATFORMS[store.platform].pulled:
-            raise StackError(f"{args.entity} of store {args.store} are not pulled")
+            raise CommandError(f"{args.entity} of store {args.store} are not pulled")
         put_schedule(conn, args.store, schedule)
     sys.stdout.write(f"next run at {schedule_answer(schedule)['nextRunAt']}\n")
     return 0

@@ -12,8 +12,8 @@ from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from app.commands.terminal.exits import DONE
 from app.commands.terminal.output import console, write_json
 from app.settings.environment import Settings
+from app.stack.command_errors import CommandError
 from app.stack.endpoints import Endpoints, resolve
-from app.stack.errors import StackError
 from app.usecases.stores import connected
 from db.stores.scrub import forget_wal, has_older_transactions, rewrite_tables
 
@@ -45,7 +45,7 @@ def _privileged(endpoints: Endpoints) -> str:
     """The superuser of an embedded server, else whom MIGRATION_DATABASE_URL names, on the application's database."""
     url = endpoints.superuser_database_url or endpoints.migration_database_url
     if url is None:
-        raise StackError("MIGRATION_DATABASE_URL must be set: tables are rewritten as their owner")
+        raise CommandError("MIGRATION_DATABASE_URL must be set: tables are rewritten as their owner")
     return make_conninfo(url, dbname=conninfo_to_dict(endpoints.database_url)["dbname"])
 
 
@@ -54,5 +54,5 @@ def _outwait(conn: psycopg.Connection, before: datetime) -> None:
     end = time.monotonic() + PATIENCE_SECONDS
     while has_older_transactions(conn, before):
         if time.monotonic() > end:
-            raise StackError("a transaction stays open that may see what was deleted: end it, and scrub again")
+            raise CommandError("a transaction stays open that may see what was deleted: end it, and scrub again")
         time.sleep(POLL_SECONDS)

@@ -22,8 +22,8 @@ from app.commands.terminal.output import console, table, write_json
 from app.commands.terminal.token_words import add_grace, creator, scope_list
 from app.http.scopes import PRESETS
 from app.settings.environment import Settings
+from app.stack.command_errors import Away, CommandError
 from app.stack.endpoints import resolve
-from app.stack.errors import Away, StackError
 from app.usecases import stores as tenants
 from app.usecases.job_answers import moment
 from app.usecases.stores import connected
@@ -152,7 +152,7 @@ def run_delete(args: Namespace, settings: Settings) -> int:
     """Rows first, then what waits in Redis: ids and counts, which would end by themselves within an hour."""
     endpoints = resolve(settings)
     if not args.yes and not _confirmed(f"Erase store {args.store_id} with all its data? Type yes: "):
-        raise StackError("nothing was deleted")
+        raise CommandError("nothing was deleted")
     with connected(endpoints.database_url) as conn:
         if not tenants.delete_store(conn, args.store_id):
             raise no_such_store(args.store_id)
@@ -175,13 +175,13 @@ def _confirmed(question: str) -> bool:
 
 
 def read_credentials(text: str) -> dict[str, str]:
-    """From JSON, or from @FILE that holds it. Raises StackError that does not repeat what it read."""
+    """From JSON, or from @FILE that holds it. Raises CommandError that does not repeat what it read."""
     try:
         value = json.loads(Path(text[1:]).read_text(encoding="utf-8") if text.startswith("@") else text)
     except OSError:
-        raise StackError(f"{text[1:]} can't be read") from None
+        raise CommandError(f"{text[1:]} can't be read") from None
     except ValueError:
-        raise StackError("--credentials must be a JSON object, or @FILE with one") from None
+        raise CommandError("--credentials must be a JSON object, or @FILE with one") from None
     if not isinstance(value, dict) or not all(isinstance(part, str) for part in value.values()):
-        raise StackError("--credentials must be a JSON object of texts")
+        raise CommandError("--credentials must be a JSON object of texts")
     return value

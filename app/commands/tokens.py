@@ -12,8 +12,8 @@ from app.commands.terminal.lookups import no_such_store, the_store
 from app.commands.terminal.token_words import add_grace, creator, days, label, scope_list, show_tokens
 from app.http.scopes import PRESETS, grant_of
 from app.settings.environment import Settings
+from app.stack.command_errors import NotFound
 from app.stack.endpoints import resolve
-from app.stack.errors import NotFound
 from app.usecases import stores as tenants
 from app.usecases.stores import Origin, connected
 from db.core.tenancy import tenant

@@ -17,8 +17,8 @@ from rich.table import Table
 
 from app.commands.terminal.lookups import the_store
 from app.settings.environment import Settings
+from app.stack.command_errors import NotFound
 from app.stack.endpoints import resolve
-from app.stack.errors import NotFound
 from app.usecases.outbound_answers import batch_answer, mapping_answer, stats_answer
 from app.usecases.stores import connected
 from db.core.tenancy import tenant

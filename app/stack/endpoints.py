@@ -5,13 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 
 from app.settings.environment import Settings
+from app.stack.command_errors import CommandError, NotRunning
 from app.stack.embedded.postgres import EmbeddedPostgres
 from app.stack.embedded.redis import EmbeddedRedis
 from app.stack.embedded.secrets import read_secrets
-from app.stack.errors import NotRunning, StackError
 from app.stack.state import current
 
-__all__ = ["Endpoints", "NotRunning", "StackError", "of_embedded", "resolve", "with_keys"]
+__all__ = ["CommandError", "Endpoints", "NotRunning", "of_embedded", "resolve", "with_keys"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,9 +27,9 @@ class Endpoints:
     email_hash_key: str | None = field(repr=False, default=None)
 
     def require_secret_key(self) -> str:
-        """Raises StackError where the process was started without one."""
+        """Raises CommandError where the process was started without one."""
         if self.secret_key is None:
-            raise StackError("SECRET_KEY must be set: it encrypts platform credentials")
+            raise CommandError("SECRET_KEY must be set: it encrypts platform credentials")
         return self.secret_key
 
 
@@ -61,7 +61,7 @@ def of_embedded(settings: Settings, postgres: EmbeddedPostgres, redis: EmbeddedR
     """The endpoints of embedded servers that have been started at least once."""
     kept = read_secrets(settings.data_dir)
     if kept is None:
-        raise StackError(f"{settings.data_dir}/secrets.json is missing: restore it, or delete {settings.data_dir}")
+        raise CommandError(f"{settings.data_dir}/secrets.json is missing: restore it, or delete {settings.data_dir}")
     return Endpoints(
         database_url=postgres.app_url(),
         migration_database_url=postgres.owner_url(),

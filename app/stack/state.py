@@ -8,8 +8,8 @@ import os
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 
+from app.stack.command_errors import CommandError, NotRunning
 from app.stack.embedded.secrets import write_private
-from app.stack.errors import NotRunning, StackError
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +71,9 @@ def is_held(root: Path) -> bool:
     except FileNotFoundError:
         return False
     except OSError as error:
-        raise StackError(f"{root} cannot be read ({error.strerror}): run as the account that started Sluice") from error
+        raise CommandError(
+            f"{root} cannot be read ({error.strerror}): run as the account that started Sluice"
+        ) from error
     try:
         fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
     except BlockingIOError:

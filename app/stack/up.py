@@ -16,10 +16,10 @@ import psycopg
 from app.settings.environment import Settings
 from app.settings.logs import get_logger
 from app.stack.checks import check_database, check_port, check_redis, first_line, is_healthy, web_url
+from app.stack.command_errors import CommandError
 from app.stack.embedded.postgres import EmbeddedPostgres
 from app.stack.embedded.redis import EmbeddedRedis
 from app.stack.endpoints import Endpoints, of_configured, of_embedded
-from app.stack.errors import StackError
 from app.stack.state import Running, UpLock, clear_running, read_running, write_running
 from app.stack.supervisor.processes import Child, ChildSpec, Supervisor
 from db.core.migrate import migrate, pending
@@ -50,7 +50,7 @@ class StopRequest:
 
 
 def up(settings: Settings) -> int:
-    """Run until SIGINT or SIGTERM; the exit code. Raises StackError, with one line for people, if it can't start."""
+    """Run until SIGINT or SIGTERM; the exit code. Raises CommandError, with one line for people, if it can't start."""
     root = settings.data_dir
     lock = _lock(root)
     try:
@@ -68,9 +68,9 @@ def _lock(root: Path) -> UpLock:
         lock = UpLock(root)
         taken = lock.take()
     except OSError as error:
-        raise StackError(f"DATA_DIR {root} cannot be used ({error.strerror}): set DATA_DIR to another") from error
+        raise CommandError(f"DATA_DIR {root} cannot be used ({error.strerror}): set DATA_DIR to another") from error
     if not taken:
-        raise StackError(_already_running(root, read_running(root)))
+        raise CommandError(_already_running(root, read_running(root)))
     return lock
 
 
@@ -143,7 +143,7 @@ class _Up:
 
 
 def check_configured(endpoints: Endpoints) -> None:
-    """Raises StackError unless both servers answer."""
+    """Raises CommandError unless both servers answer."""
     check_database("DATABASE_URL", endpoints.database_url)
     for warning in check_redis(endpoints.redis_url):
         log.warning("redis_server", reason=warning)
@@ -160,13 +160,13 @@ def prepare_schema(endpoints: Endpoints) -> None:
                 log.info("migration_applied", migration=name)
     except psycopg.Error as error:
         log.exception("migration_failed")
-        raise StackError(f"the database could not be migrated: {first_line(error)}") from error
+        raise CommandError(f"the database could not be migrated: {first_line(error)}") from error
 
 
 def refuse_pending(missing: Sequence[str]) -> None:
     """Only the owner may migrate, and we don't have its URL."""
     if missing:
-        raise StackError(
+        raise CommandError(
             f"the database lacks {len(missing)} migrations (first: {missing[0]}): "
             "set MIGRATION_DATABASE_URL to the owner's URL, or run `python -m app migrate` with it"
         )

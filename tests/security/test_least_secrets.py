@@ -8,8 +8,8 @@ import pytest
 
 from app.__main__ import KEYLESS
 from app.settings.environment import SettingsError, load_settings
+from app.stack.command_errors import CommandError
 from app.stack.endpoints import Endpoints, resolve
-from app.stack.errors import StackError
 from app.stack.up import child_specs
 
 SERVERS = {"DATABASE_URL": "postgresql://h/db", "REDIS_URL": "redis://h"}
@@ -28,7 +28,7 @@ def test_own_servers_need_no_key_where_none_is_read() -> None:
     assert {"listener", "dispatcher"} <= set(KEYLESS)
     endpoints = resolve(load_settings(SERVERS, needs_key=False))
     assert endpoints.secret_key is None
-    with pytest.raises(StackError, match="SECRET_KEY"):
+    with pytest.raises(CommandError, match="SECRET_KEY"):
         endpoints.require_secret_key()
     with pytest.raises(SettingsError, match="SECRET_KEY"):
         load_settings(SERVERS)

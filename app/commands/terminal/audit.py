@@ -18,8 +18,8 @@ from app.audit.notes import Notes, begin_notes, named
 from app.audit.writing import append
 from app.commands.terminal.exits import AWAY, DONE, FAILED, INTERRUPTED
 from app.settings.environment import Settings
+from app.stack.command_errors import CommandError
 from app.stack.endpoints import resolve
-from app.stack.errors import StackError
 from db.core.pool import connect_briefly
 from db.insight.audit_events import AuditEvent
 
@@ -40,7 +40,7 @@ def run_recorded(argv: Sequence[str], args: Namespace, settings: Settings) -> in
     code = FAILED
     try:
         code = _run(args, settings)
-    except StackError as error:
+    except CommandError as error:
         code = error.exit_code
         raise
     except KeyboardInterrupt:
@@ -104,7 +104,7 @@ def _record(event: AuditEvent, settings: Settings) -> None:
     try:
         with connect_briefly(_database_url(settings), "audit") as conn:
             append(conn, event)
-    except (Error, StackError):
+    except (Error, CommandError):
         if event.code != f"EXIT_{AWAY}":  # then the command has just said which server is away
             facts = {"action": event.action, "result": event.result, "actor": event.actor, "store": str(event.store_id)}
             sys.stderr.write(f"audit_event_lost: the audit trail can't be written, {json.dumps(facts)}\n")
@@ -114,7 +114,7 @@ def _database_url(settings: Settings) -> str:
     """As the application, else as the owner: `migrate` may know nothing but that."""
     try:
         return resolve(settings).database_url
-    except StackError:
+    except CommandError:
         if settings.migration_database_url is None:
             raise
         return settings.migration_database_url

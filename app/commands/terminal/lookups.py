@@ -8,7 +8,7 @@ from uuid import UUID
 
 from psycopg import Connection
 
-from app.stack.errors import NotFound, StackError
+from app.stack.command_errors import CommandError, NotFound
 from app.usecases.job_answers import log_answer
 from app.usecases.pulls import progress_answer
 from db.core.tenancy import tenant
@@ -18,11 +18,11 @@ from db.sync.logs import LogView, get_log
 
 
 def the_store(conn: Connection, named: UUID | None) -> UUID:
-    """The store that was named, or the only one there is. Raises StackError, NotFound for an unknown one."""
+    """The store that was named, or the only one there is. Raises CommandError, NotFound for an unknown one."""
     if named is None:
         found = list_store_ids(conn)
         if len(found) != 1:
-            raise StackError("name the store with --store: `python -m app stores list` shows them")
+            raise CommandError("name the store with --store: `python -m app stores list` shows them")
         return found[0]
     with tenant(conn, named):
         if get_store(conn, named) is None:

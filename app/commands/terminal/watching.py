@@ -17,8 +17,8 @@ from app.commands.terminal.exits import DONE, FAILED
 from app.commands.terminal.lookups import answers_of, find_log
 from app.commands.terminal.output import console, write_json
 from app.settings.environment import Settings
+from app.stack.command_errors import CommandError, NotFound
 from app.stack.endpoints import resolve
-from app.stack.errors import NotFound, StackError
 from app.usecases.stores import connected
 from db.core.tenancy import tenant
 from db.sync.logs import get_log
@@ -42,7 +42,7 @@ def outcome(answer: dict[str, Any]) -> int:
 
 
 def _follow(conn: Connection, store_id: UUID, args: Namespace, show: Show) -> dict[str, Any]:
-    """Show each state until the job has ended; no transaction is open between two looks. Raises StackError."""
+    """Show each state until the job has ended; no transaction is open between two looks. Raises CommandError."""
     began = time.monotonic()
     while True:
         answer = _look(conn, store_id, args.log_id)
@@ -50,7 +50,7 @@ def _follow(conn: Connection, store_id: UUID, args: Namespace, show: Show) -> di
         if answer["status"] not in OPEN:
             return answer
         if args.timeout is not None and time.monotonic() - began >= args.timeout:
-            raise StackError(f"job {args.log_id} is still {answer['status']} after {args.timeout:g} s")
+            raise CommandError(f"job {args.log_id} is still {answer['status']} after {args.timeout:g} s")
         time.sleep(args.interval)
 
 

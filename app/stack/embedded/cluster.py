@@ -10,10 +10,10 @@ import time
 from pathlib import Path
 
 from app.settings.logs import get_logger
+from app.stack.command_errors import CommandError
 from app.stack.embedded.postgres_install import Home
 from app.stack.embedded.secrets import Secrets
 from app.stack.embedded.sockets import own
-from app.stack.errors import StackError
 from app.stack.supervisor.child import Account, Child, ChildSpec, bare_environment
 
 log = get_logger(__name__)
@@ -60,7 +60,7 @@ def _finish(initdb: Child) -> None:
     if code is None:
         initdb.stop()
     if code != 0:
-        raise StackError(f"PostgreSQL could not be set up: {initdb.said()}")
+        raise CommandError(f"PostgreSQL could not be set up: {initdb.said()}")
 
 
 def _give(path: Path, account: Account | None) -> None:

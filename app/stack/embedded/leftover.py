@@ -8,7 +8,7 @@ import subprocess
 import time
 from pathlib import Path
 
-from app.stack.errors import StackError
+from app.stack.command_errors import CommandError
 
 LEFTOVER_SECONDS = 30.0
 
@@ -28,7 +28,7 @@ def stop_leftover(data: Path) -> None:
             os.kill(pid, number)
             _wait_while_serving(pid, data)
     if _serves(pid, data):
-        raise StackError(f"an earlier PostgreSQL (process {pid}) still runs on {data} and does not stop: end it")
+        raise CommandError(f"an earlier PostgreSQL (process {pid}) still runs on {data} and does not stop: end it")
     if _exists(pid):
         pid_file.unlink(missing_ok=True)
 

@@ -11,8 +11,8 @@ from pathlib import Path
 
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
+from app.stack.command_errors import CommandError
 from app.stack.embedded.postgres_install import installs
-from app.stack.errors import StackError
 
 VERSION = re.compile(r"\(PostgreSQL\) (\d+)")
 
@@ -28,7 +28,7 @@ class Program:
 def find_program(name: str, at_least: int) -> Program:
     """The oldest one that knows everything of PostgreSQL `at_least`; a newer one may speak words that the server does not know.
 
-    Raises StackError, with what to install.
+    Raises CommandError, with what to install.
     """
     found = [program for path in _candidates(name) if (program := _program(path)) is not None]
     fitting = sorted((one for one in found if one.major >= at_least), key=lambda one: one.major)
@@ -37,7 +37,7 @@ def find_program(name: str, at_least: int) -> Program:
     seen = (
         f"{name} of PostgreSQL {max(one.major for one in found)} is older than that" if found else f"there is no {name}"
     )
-    raise StackError(f"PostgreSQL {at_least} is needed, and {seen}: install postgresql-client-{at_least} or newer")
+    raise CommandError(f"PostgreSQL {at_least} is needed, and {seen}: install postgresql-client-{at_least} or newer")
 
 
 def _candidates(name: str) -> list[Path]:

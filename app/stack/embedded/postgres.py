@@ -9,12 +9,12 @@ from urllib.parse import quote
 
 import psycopg
 
+from app.stack.command_errors import CommandError
 from app.stack.embedded.cluster import SUPERUSER, make_cluster
 from app.stack.embedded.leftover import stop_leftover
 from app.stack.embedded.postgres_install import Home, away, current_directory, find_home
 from app.stack.embedded.secrets import Secrets, make_secrets, read_secrets
 from app.stack.embedded.sockets import current_socket_dir, forget_short_dir, socket_dir
-from app.stack.errors import StackError
 from app.stack.supervisor.child import Child, ChildSpec, bare_environment, wait_ready
 from db.core.installation import APP, OWNER, create_database, create_roles, own_schema, ping
 
@@ -61,7 +61,7 @@ class EmbeddedPostgres:
     def start(self) -> None:
         """Make the cluster if there is none, start the server, wait until it answers, create roles and database.
 
-        Raises StackError. A first start that was killed half way is done again.
+        Raises CommandError. A first start that was killed half way is done again.
         """
         (self.root / "logs").mkdir(parents=True, exist_ok=True)
         home = find_home(self.root)
@@ -77,7 +77,7 @@ class EmbeddedPostgres:
             self._prepare(self._secrets)
         except psycopg.Error as error:
             self._child.stop()
-            raise StackError(f"PostgreSQL ended while it was prepared: {self._child.said()}") from error
+            raise CommandError(f"PostgreSQL ended while it was prepared: {self._child.said()}") from error
 
     def exit_code(self) -> int | None:
         return self._child.exit_code() if self._child is not None else None
@@ -116,7 +116,7 @@ class EmbeddedPostgres:
     def _known(self) -> Secrets:
         self._secrets = self._secrets or read_secrets(self.root)
         if self._secrets is None:
-            raise StackError(f"there is no embedded PostgreSQL under {self.root} yet: start it with `make run`")
+            raise CommandError(f"there is no embedded PostgreSQL under {self.root} yet: start it with `make run`")
         return self._secrets
 
     def _url(self, user: str, password: str, db: str) -> str:
@@ -146,7 +146,7 @@ def _sockets(root: Path) -> Path:
 def _secrets_for(root: Path, home: Home) -> Secrets:
     kept = read_secrets(root)
     if kept is None and (home.directory / "data").exists():
-        raise StackError(
+        raise CommandError(
             f"{root}/secrets.json is missing and with it the database's passwords: restore it, or delete {root}"
         )
     return kept or make_secrets(root)

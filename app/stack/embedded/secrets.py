@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
-from app.stack.errors import StackError
+from app.stack.command_errors import CommandError
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +31,7 @@ def _four(text: Callable[[str], str]) -> tuple[str, str, str, str]:
 
 
 def read_secrets(root: Path) -> Secrets | None:
-    """What is kept under `root`, None before the first start. Raises StackError if the file is damaged."""
+    """What is kept under `root`, None before the first start. Raises CommandError if the file is damaged."""
     path = root / "secrets.json"
     try:
         kept = json.loads(path.read_text(encoding="utf-8"))
@@ -44,9 +44,9 @@ def read_secrets(root: Path) -> Secrets | None:
     except FileNotFoundError:
         return None
     except OSError as error:
-        raise StackError(f"{path} cannot be read ({error.strerror}): run as the account that owns it") from error
+        raise CommandError(f"{path} cannot be read ({error.strerror}): run as the account that owns it") from error
     except (ValueError, KeyError, TypeError) as error:
-        raise StackError(f"{path} is damaged: restore it, or delete {root} to start over without its data") from error
+        raise CommandError(f"{path} is damaged: restore it, or delete {root} to start over without its data") from error
 
 
 def make_secrets(root: Path) -> Secrets:

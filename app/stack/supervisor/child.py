@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from app.stack.errors import StackError
+from app.stack.command_errors import CommandError
 
 LAUNCH = str(Path(__file__).with_name("launch.py"))
 
@@ -66,13 +66,13 @@ class Child:
         return self._process.pid if self._process is not None and self.exit_code() is None else None
 
     def start(self) -> None:
-        """Start the process; an earlier one must have ended. Raises StackError where it can't be executed."""
+        """Start the process; an earlier one must have ended. Raises CommandError where it can't be executed."""
         self._log_start = self.spec.log.stat().st_size if self.spec.log and self.spec.log.exists() else 0
         try:
             self._process = spawn(self.spec)
             self._group_killed = False
         except OSError as error:
-            raise StackError(f"{self.name} cannot be started: {error}") from error
+            raise CommandError(f"{self.name} cannot be started: {error}") from error
 
     def exit_code(self) -> int | None:
         """None while it runs (or never ran); its exit code afterwards, a signal's number negated."""
@@ -171,7 +171,7 @@ def reason_in(log: str) -> str:
 
 
 def wait_ready(child: Child, ready: Callable[[], bool], seconds: float) -> None:
-    """Poll until `ready()`; stop the child and raise StackError if it ends before, or takes too long."""
+    """Poll until `ready()`; stop the child and raise CommandError if it ends before, or takes too long."""
     deadline = time.monotonic() + seconds
     while not ready():
         code = child.exit_code()
@@ -180,4 +180,4 @@ def wait_ready(child: Child, ready: Callable[[], bool], seconds: float) -> None:
             continue
         child.stop()
         ended = "did not answer in time" if code is None else f"ended with code {code}"
-        raise StackError(f"{child.name} {ended}: {child.said()}")
+        raise CommandError(f"{child.name} {ended}: {child.said()}")

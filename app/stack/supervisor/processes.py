@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from typing import Protocol
 
 from app.settings.logs import get_logger
-from app.stack.errors import StackError
+from app.stack.command_errors import CommandError
 from app.stack.supervisor.child import Child, ChildSpec
 from app.stack.supervisor.orphans import adopt, children, kill, reap
 
@@ -47,11 +47,11 @@ def next_delay(previous: float | None, alive_seconds: float) -> float:
 
 
 def start_managed(managed: Managed) -> None:
-    """Start it; a full disk or a missing right is told as StackError as well."""
+    """Start it; a full disk or a missing right is told as CommandError as well."""
     try:
         managed.start()
     except OSError as error:
-        raise StackError(f"{managed.name} cannot be started: {error}") from error
+        raise CommandError(f"{managed.name} cannot be started: {error}") from error
 
 
 class Supervised:
@@ -64,7 +64,7 @@ class Supervised:
         self._due: float | None = None  # when to start again; None while it runs
 
     def start(self, now: float) -> None:
-        """The first start. Raises StackError, which a restart does not."""
+        """The first start. Raises CommandError, which a restart does not."""
         start_managed(self.managed)
         self._started_at = now
 
@@ -86,7 +86,7 @@ class Supervised:
     def _restart(self, now: float) -> None:
         try:
             start_managed(self.managed)
-        except StackError as error:
+        except CommandError as error:
             self._delay = next_delay(self._delay, 0.0)
             self._due = now + self._delay
             log.error("process_restart_failed", process=self.managed.name, reason=str(error))
@@ -107,7 +107,7 @@ class Supervisor:
             adopt()
 
     def start(self, managed: Managed) -> None:
-        """Start it now and watch it from now on. Raises StackError if it can't be started; `stop` includes it."""
+        """Start it now and watch it from now on. Raises CommandError if it can't be started; `stop` includes it."""
         supervised = Supervised(managed)
         self._supervised.append(supervised)
         supervised.start(time.monotonic())

