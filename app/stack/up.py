@@ -179,7 +179,7 @@ def child_specs(settings: Settings, endpoints: Endpoints, environ: Mapping[str, 
     app = (sys.executable, "-m", "app")
     web = (sys.executable, "-m", "gunicorn", "app.server.wsgi:application", "-c", "app/server/gunicorn_conf.py")
     return [
-        ChildSpec("api", web, env, stop_timeout=35.0),
+        ChildSpec("api", web, env | {"HOST": settings.host, "PORT": str(settings.port)}, stop_timeout=35.0),
         *(ChildSpec(name, (*app, "worker"), env, stop_timeout=60.0) for name in worker_names(settings.workers)),
         *(
             ChildSpec(name, (*app, "worker", "pull"), env, stop_timeout=60.0)
@@ -205,7 +205,7 @@ def child_environment(endpoints: Endpoints, environ: Mapping[str, str]) -> dict[
         found["SECRET_KEY_OLD"] = ",".join(endpoints.secret_key_old)
     if endpoints.email_hash_key:
         found["EMAIL_HASH_KEY"] = endpoints.email_hash_key
-    dropped = {*NOT_FOR_CHILDREN, *(f"{name}_FILE" for name in (*NOT_FOR_CHILDREN, *found))}
+    dropped = {*NOT_FOR_CHILDREN, *(f"{name}_FILE" for name in (*NOT_FOR_CHILDREN, *found, "HOST", "PORT"))}
     kept = {name: value for name, value in environ.items() if name not in dropped}
     return kept | found
 
