@@ -1,4 +1,4 @@
-"""Takes a backup: rows counted and dumped in one snapshot, then read back and compared, and only then put in its place."""
+"""Takes a backup: counts and dumps rows in one snapshot, reads the dump back, compares, and only then puts it in place."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ CANT_SEE = (
 
 
 def create_backup(url: str, archive: Path, *, force: bool) -> Manifest:
-    """Write `archive` and its manifest, both readable by their owner alone. Raises CommandError; then neither is written."""
+    """Write `archive` and its manifest, readable only by their owner. Raises CommandError, and then writes neither."""
     if not force and (archive.exists() or path_beside(archive).exists()):
         raise CommandError(f"{archive} exists: choose another name, or replace it with --force")
     unfinished = archive.with_name(f"{archive.name}.partial")
@@ -76,7 +76,7 @@ def _counted(conn: psycopg.Connection, tell: Tell) -> dict[str, int]:
 
 
 def compare(expected: Mapping[str, int], found: Mapping[str, int], what: str) -> None:
-    """Raises CommandError unless every table is there with all its rows, and no other."""
+    """Raises CommandError unless `found` has the same tables with the same numbers of rows."""
     names = sorted({*expected, *found})
     wrong = [name for name in names if expected.get(name) != found.get(name)]
     if wrong:

@@ -7,7 +7,6 @@ from uuid import UUID
 
 import click
 from rich.markup import escape
-from rich.table import Table
 
 from app.audit.actions import all_actions
 from app.commands.terminal.declaration import Command
@@ -20,7 +19,7 @@ from app.usecases.audit_answers import event_answer
 from app.usecases.job_answers import moment
 from app.usecases.stores import connected
 from db.core.tenancy import tenant
-from db.insight.audit_events import AuditEventView, AuditFilter, list_events, list_events_of_all
+from db.insight.audit_events import AuditFilter, list_events, list_events_of_all
 from schemas.base.fields import moment_of
 
 LISTED, MOST_LISTED = 50, 10_000
@@ -61,12 +60,7 @@ def audit(
                 events = list_events(conn, store, wanted, limit)
     if as_json:
         write_json([event_answer(event) for event in events])
-    else:
-        console().print(_listed(events))
-    return DONE
-
-
-def _listed(events: list[AuditEventView]) -> Table:
+        return DONE
     made = table("at", "store", "action", "result", "actor", "address", "request", "details")
     for event in events:
         result = f"{event.result} {event.code}" if event.code else event.result
@@ -74,4 +68,5 @@ def _listed(events: list[AuditEventView]) -> Table:
         details = " ".join(f"{name}={value}" for name, value in event.details.items())
         texts = (str(event.store_id or "–"), event.action, result, actor, event.address or "–", event.request_id or "–")
         made.add_row(moment(event.happened_at), *(escape(text) for text in (*texts, details)))
-    return made
+    console().print(made)
+    return DONE

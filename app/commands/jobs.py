@@ -82,14 +82,11 @@ def _listed(logs: list[LogView]) -> Table:
     for log in logs:
         figures = (log.received, log.records_synced, log.records_skipped, log.attempts)
         kind = (log.entity, log.source, log.mode, log.status)
-        made.add_row(str(log.id), *kind, *(f"{n:,}" for n in figures), moment(log.accepted_at), _took(log))
+        took = "–"
+        if log.started_at is not None and log.finished_at is not None:
+            took = f"{(log.finished_at - log.started_at).total_seconds():.2f} s"
+        made.add_row(str(log.id), *kind, *(f"{n:,}" for n in figures), moment(log.accepted_at), took)
     return made
-
-
-def _took(log: LogView) -> str:
-    if log.started_at is None or log.finished_at is None:
-        return "–"
-    return f"{(log.finished_at - log.started_at).total_seconds():.2f} s"
 
 
 @jobs.command("show", changes=None)

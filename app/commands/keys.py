@@ -113,14 +113,9 @@ def _show(endpoints: Endpoints, credentials: CredentialKeys, emails: list[EmailK
         )
         made.add_row(email_key or NO_KEY, setting, f"the hashed addresses of {count:,} customers")
     console().print(made)
-    _tell_waiting(credentials.waiting(endpoints.require_secret_key()), emails, endpoints.email_hash_key)
-
-
-def _tell_waiting(credentials: int, emails: list[EmailKeys], email_key: str | None) -> None:
-    if credentials:
-        sys.stdout.write(f"{credentials:,} stores' credentials wait for `keys rotate`.\n")
-    waiting = sum(each.waiting(email_key) for each in emails)
-    if waiting:
+    if waiting := credentials.waiting(endpoints.require_secret_key()):
+        sys.stdout.write(f"{waiting:,} stores' credentials wait for `keys rotate`.\n")
+    if waiting := sum(each.waiting(endpoints.email_hash_key) for each in emails):
         sys.stdout.write(f"{waiting:,} customers wait until they are posted again: a hash can't be computed again.\n")
 
 

@@ -1,4 +1,4 @@
-"""What gunicorn serves: the application of this process's environment."""
+"""What gunicorn serves: the application, with this process's settings."""
 
 from __future__ import annotations
 

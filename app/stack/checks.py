@@ -1,4 +1,4 @@
-"""What must hold before anything is started, each with the one line that tells what to do about it."""
+"""What must hold before anything starts. Each failure is one line that says what to do."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ EVERY_ADDRESS = {"0.0.0.0": "127.0.0.1", "::": "::1", "": "127.0.0.1"}  # noqa: 
 
 
 def reachable_host(host: str) -> str:
-    """Where a server that listens on `host` answers on this machine."""
+    """The address at which a server that listens on `host` answers on this machine."""
     return EVERY_ADDRESS.get(host, host)
 
 
@@ -35,7 +35,7 @@ def web_url(host: str, port: int) -> str:
 
 
 def check_port(host: str, port: int, patience: float) -> None:
-    """Raise CommandError unless a server could listen there; wait so long for a previous one to finish."""
+    """Raise CommandError unless a server could listen there. Waits up to `patience` seconds for a previous one to end."""
     deadline = time.monotonic() + patience
     if patience:
         log.info("looking_for_predecessor", reason="the last `up` was killed, its API may still be finishing")
@@ -93,12 +93,11 @@ def check_redis(url: str) -> list[str]:
 
 
 def first_line(error: BaseException) -> str:
-    """An error of the outside in one line; libpq adds advice in further ones."""
+    # libpq adds advice in further lines.
     return (str(error).splitlines() or [type(error).__name__])[0].strip(" :")
 
 
 def is_healthy(host: str, port: int) -> bool:
-    """Whether the API answers."""
     connection = http.client.HTTPConnection(reachable_host(host), port, timeout=1)
     try:
         connection.request("GET", "/healthz")

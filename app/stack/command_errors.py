@@ -1,17 +1,16 @@
-"""What goes wrong with servers, supervisor and commands, each told to people in one line; `exit_code` as the exit codes say
-has it."""
+"""Errors of servers, supervisor and commands, each told in one line. `exit_code` is one of app/commands/terminal/exits.py."""
 
 from __future__ import annotations
 
 
 class CommandError(RuntimeError):
-    """A server can't be started, or a command can't be done. The message is one line: what is wrong, and what to do."""
+    """A server can't start, or a command can't be done. The message is one line: what is wrong, and what to do."""
 
     exit_code = 1
 
 
 class NotFound(CommandError):
-    """What was named does not exist."""
+    """The named thing does not exist."""
 
     exit_code = 3
 
@@ -23,4 +22,4 @@ class Away(CommandError):
 
 
 class NotRunning(Away):
-    """Nothing runs on this DATA_DIR."""
+    """No Sluice runs on this DATA_DIR."""

@@ -1,4 +1,4 @@
-"""What a running `up` leaves in DATA_DIR for others: the lock that it holds, and up.json, which says who and where."""
+"""What a running `up` keeps in DATA_DIR for other processes: its lock, and up.json, which says who runs and where."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from app.stack.embedded.secrets import write_private
 
 @dataclass(frozen=True, slots=True)
 class Running:
-    """`serving`: servers answer and the schema is up to date. `embedded`: they are those of this DATA_DIR."""
+    """`serving`: servers answer and the schema is up to date. `embedded`: the servers are those of this DATA_DIR."""
 
     pid: int
     url: str
@@ -24,7 +24,7 @@ class Running:
 
 
 class UpLock:
-    """Held by one `up` per DATA_DIR. The kernel releases it however the process ends."""
+    """One `up` per DATA_DIR holds it. The kernel releases it however the process ends."""
 
     def __init__(self, root: Path) -> None:
         self._path = root / "up.lock"
@@ -52,7 +52,7 @@ def write_running(root: Path, running: Running) -> None:
 
 
 def read_running(root: Path) -> Running | None:
-    """What up.json says, which may be about a process that was killed; see `current`."""
+    """What up.json says. The process may have been killed: see `current`."""
     try:
         found = json.loads((root / "up.json").read_text(encoding="utf-8"))
         return Running(**{each.name: found[each.name] for each in fields(Running)})

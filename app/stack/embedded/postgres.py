@@ -1,4 +1,4 @@
-"""The embedded PostgreSQL: a cluster under DATA_DIR, served on a Unix socket only, as a child of this process."""
+"""The embedded PostgreSQL: a cluster under DATA_DIR that serves a Unix socket only, as a child of this process."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from db.core.installation import APP, OWNER, create_database, create_roles, own_
 DATABASE = "sluice"
 PORT = 5432  # only names the socket file
 SOCKET = f".s.PGSQL.{PORT}.lock"  # the longest name beside the socket
-READY_SECONDS = 60.0  # recovery after a crash included
+READY_SECONDS = 60.0  # includes recovery after a crash
 
 SERVER_SETTINGS = {
     "listen_addresses": "",
@@ -59,9 +59,9 @@ class EmbeddedPostgres:
         return self._child.pid if self._child is not None else None
 
     def start(self) -> None:
-        """Make the cluster if there is none, start the server, wait until it answers, create roles and database.
+        """Create the cluster if there is none, start the server, wait until it answers, create roles and database.
 
-        Raises CommandError. A first start that was killed half way is done again.
+        Raises CommandError. A first start that was killed is repeated.
         """
         (self.root / "logs").mkdir(parents=True, exist_ok=True)
         home = find_home(self.root)
@@ -83,7 +83,7 @@ class EmbeddedPostgres:
         return self._child.exit_code() if self._child is not None else None
 
     def ask_to_stop(self) -> None:
-        """Fast shutdown: open transactions are rolled back."""
+        # A fast shutdown: open transactions are rolled back.
         if self._child is not None:
             self._child.ask_to_stop()
 
@@ -97,17 +97,17 @@ class EmbeddedPostgres:
         self.wait_stopped()
 
     def erase(self) -> None:
-        """Delete everything of a stopped cluster, also what is kept outside DATA_DIR. For tests."""
+        """Delete a stopped cluster, including what is kept outside DATA_DIR. For tests."""
         forget_short_dir(_sockets(self.root))
         shutil.rmtree(away(self.root), ignore_errors=True)
         shutil.rmtree(self.root, ignore_errors=True)
 
     def app_url(self, db: str = DATABASE) -> str:
-        """As API, workers and dispatcher connect."""
+        """The URL of API, workers and dispatcher."""
         return self._url(APP, self._known().app_password, db)
 
     def owner_url(self, db: str = DATABASE) -> str:
-        """As the migrations connect."""
+        """The URL of migrations."""
         return self._url(OWNER, self._known().owner_password, db)
 
     def superuser_url(self, db: str = "postgres") -> str:
@@ -153,7 +153,9 @@ def _secrets_for(root: Path, home: Home) -> Secrets:
 
 
 def _server(home: Home, sockets: Path, log_file: Path) -> ChildSpec:
-    settings = {**SERVER_SETTINGS, "unix_socket_directories": _quoted(sockets)}
+    # The setting is a list: a path with commas or spaces has to be quoted.
+    quoted = '"' + str(sockets).replace('"', '""') + '"'
+    settings = {**SERVER_SETTINGS, "unix_socket_directories": quoted}
     options = [word for name, value in settings.items() for word in ("-c", f"{name}={value}")]
     return ChildSpec(
         name="postgres",
@@ -166,8 +168,3 @@ def _server(home: Home, sockets: Path, log_file: Path) -> ChildSpec:
         log=log_file,
         cwd=Path("/"),
     )
-
-
-def _quoted(path: Path) -> str:
-    """The setting is a list, in which a path may hold commas and spaces only between quotes."""
-    return '"' + str(path).replace('"', '""') + '"'

