@@ -37,8 +37,11 @@ class LazyGroup(click.Group):
         return [name for names in SECTIONS.values() for name in names]
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        if cmd_name not in self.list_commands(ctx):
-            return None
+        names = self.list_commands(ctx)
+        if cmd_name not in names:
+            if ctx.resilient_parsing:  # a shell completes what follows an unknown word: no error
+                return None
+            raise click.exceptions.NoSuchCommand(cmd_name, possibilities=names, ctx=ctx)
         command = getattr(import_module(f"app.commands.{MODULES.get(cmd_name, cmd_name)}"), cmd_name)
         assert isinstance(command, click.Command)
         return command

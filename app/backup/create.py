@@ -27,6 +27,7 @@ def create_backup(url: str, archive: Path, *, force: bool) -> Manifest:
     """Write `archive` and its manifest, readable only by their owner. Raises CommandError, and then writes neither."""
     if not force and (archive.exists() or path_beside(archive).exists()):
         raise CommandError(f"{archive} exists: choose another name, or replace it with --force")
+    # A backup that is cut short never has the final name.
     unfinished = archive.with_name(f"{archive.name}.partial")
     beside = path_beside(unfinished)
     try:
@@ -58,6 +59,7 @@ def _write(url: str, archive: Path) -> Manifest:
             with stage(f"Dumping {sum(rows.values()):,} rows of {len(rows)} tables") as tell:
                 dump(program, url, name, file, lambda: tell(f"{archive.stat().st_size:,} bytes"))
         os.fsync(file.fileno())
+    # pg_dump's exit code is not proof: row-level security may hide rows from it, and a disk may lose some.
     with stage("Reading the backup back") as tell:
         reader = find_program("pg_restore", program.major)
         compare(rows, count_archived_rows(reader, archive, lambda seen: tell(f"{seen:,} rows")), "the backup")

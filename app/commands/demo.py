@@ -30,7 +30,7 @@ from app.usecases.stores import connected, create_store
 
 SHOP_NAME = "Sample shop"
 START_SECONDS = 180.0  # a first start creates a database cluster
-STOP_SECONDS = 150.0  # a worker finishes the batch in hand
+STOP_SECONDS = 150.0  # a worker finishes its batch
 LOG_LINES = 20
 
 
@@ -77,7 +77,7 @@ def _own_stack(settings: Settings) -> Iterator[None]:
     argv = (sys.executable, "-m", "app", "up")
     child = Child(ChildSpec("up", argv, dict(os.environ), stop_timeout=STOP_SECONDS, log=log))
     messages = Console(stderr=True)
-    child.start()  # before the spinner: a fork has to come from a process with one thread
+    child.start()  # before the spinner starts its thread: a fork must come from a process with one thread
     try:
         with messages.status("starting Sluice: database, API, workers …"):
             _wait_serving(child, settings, log)

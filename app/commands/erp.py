@@ -67,7 +67,7 @@ def import_(settings: Settings, file: Path, store: UUID, categories: bool, as_js
             totals += Counter({"received": intake.received, "refused": len(intake.refused), "items": intake.items})
             totals["masked"] += intake.masked
             totals += Counter(intake.counts)
-    if totals["items"]:
+    if totals["items"]:  # after the commits: a worker that is woken earlier would find nothing
         WakeUp(connect(endpoints.redis_url)).push(store)
     _show(totals, refused, as_json=as_json)
     return FAILED if refused else DONE
@@ -75,7 +75,7 @@ def import_(settings: Settings, file: Path, store: UUID, categories: bool, as_js
 
 def _opened(path: Path) -> IO[str]:
     try:
-        return path.open(encoding="utf-8-sig", newline="")
+        return path.open(encoding="utf-8-sig", newline="")  # spreadsheets begin a file with a byte order mark
     except OSError as error:
         raise CommandError(f"{path} can't be read: {error.strerror}") from None
 

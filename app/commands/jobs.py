@@ -161,6 +161,7 @@ def errors(settings: Settings, log_id: UUID, limit: int, as_json: bool) -> int:
             errors = _all_errors(conn, store_id, log.id)
         else:
             with tenant(conn, store_id):
+                # One more than is shown says whether there are more.
                 errors = list_record_errors(conn, store_id, log.id, FROM_THE_START, limit + 1)
         with tenant(conn, store_id):
             unlisted = get_unlisted_errors(conn, store_id, log.id)

@@ -99,7 +99,9 @@ def create(
 ) -> int:
     """Create a store, and print its id and its token once."""
     endpoints = resolve(settings)
-    given = _credentials(credentials) if credentials else None
+    given = (
+        _credentials(credentials) if credentials else None
+    )  # before the store exists: a wrong file leaves none behind
     with connected(endpoints.database_url) as conn:
         created = tenants.create_store(conn, name, platform, url, role, scopes=scopes or (), created_by=creator())
         note(store_id=created.store_id)
@@ -195,7 +197,8 @@ def delete(settings: Settings, store_id: UUID, yes: bool, as_json: bool) -> int:
     with connected(endpoints.database_url) as conn:
         if not tenants.delete_store(conn, store_id):
             raise no_such_store(store_id)
-    try:  # after the rows: what Redis holds are ids and counts that expire within an hour
+    # After the rows: what Redis holds are ids and counts that expire within an hour.
+    try:
         with connect(endpoints.redis_url, REDIS_TIMEOUT_SECONDS) as redis:
             forget_store(redis, store_id)
     except RedisError:

@@ -20,7 +20,7 @@ from workers.core.queues import queue_lengths
 
 log = get_logger(__name__)
 
-STATEMENT_SECONDS = 2.0
+STATEMENT_SECONDS = 2.0  # below Prometheus's own time-out of a scrape
 BREACH_SECONDS = 3600.0
 ENDS = ("completed", "failed", "cancelled")
 OUTCOMES = ("inserted", "updated", "unchanged", "stale", "invalid", "existing")

@@ -75,3 +75,6 @@ class Group(click.Group):
         super().__init__(*args, **attributes)
         self.epilog = EXIT_CODES
         self.no_args_is_help = False  # a missing action is an error of one line, not a page of help
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(self.commands)  # as defined: create before delete

@@ -27,7 +27,6 @@ class Number(click.FloatRange):
 
 def limit_option(default: int, most: int) -> Option:
     """`--limit`: how many rows are shown."""
-    about = f"Rows shown, {most} at most."
     return click.option(
-        "--limit", type=click.IntRange(1, most), default=default, show_default=True, metavar="N", help=about
+        "--limit", type=click.IntRange(1, most), default=default, show_default=True, metavar="N", help="Rows shown."
     )

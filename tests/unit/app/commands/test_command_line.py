@@ -57,6 +57,10 @@ def test_each_example_is_a_command_that_parses() -> None:
     ("words", "told"),
     [
         (("frob",), "error: No such command 'frob'. Try `python -m app --help`.\n"),
+        (
+            ("store",),
+            "error: No such command 'store'. (Did you mean one of: 'restore', 'stores'?) Try `python -m app --help`.\n",
+        ),
         (("jobs",), "error: Missing command. Try `python -m app jobs --help`.\n"),
         (("stores", "create"), "error: Missing option '--name'. Try `python -m app stores create --help`.\n"),
         (
@@ -82,12 +86,17 @@ def test_no_command_shows_the_help_as_an_error(capsys: Capture) -> None:
 
 
 def test_completion_offers_commands_and_actions() -> None:
-    for words, position, expected in (("sluice sto", "1", "plain,stores\n"), ("sluice jobs wa", "2", "plain,watch\n")):
+    asked = (
+        ("sluice sto", "1", "plain,stores\n"),
+        ("sluice jobs wa", "2", "plain,watch\n"),
+        ("sluice frob x", "2", "\n"),
+    )
+    for words, position, expected in asked:
         given = {COMPLETE_VARIABLE: "bash_complete", "COMP_WORDS": words, "COMP_CWORD": position}
         done = subprocess.run(
             [sys.executable, "-m", "app"], cwd=ROOT, env=os.environ | given, capture_output=True, text=True, check=False
         )
-        assert done.stdout == expected
+        assert (done.stdout, done.stderr) == (expected, "")
 
 
 @pytest.mark.parametrize(
