@@ -44,7 +44,7 @@ def note(*, store_id: UUID | None = None, **details: UUID | str | int | bool | N
 
 
 def named(facts: Mapping[str, Any]) -> dict[str, Any]:
-    """The facts that may be recorded, under the API's names: ids, numbers, and names of ours."""
+    # Names as the API has them. Only ids, numbers, and names of ours: another text may hold a secret.
     return {_camel(name): kept for name, value in facts.items() if (kept := _kept(value)) is not None}
 
 

@@ -91,7 +91,6 @@ def read_queues(redis: Redis) -> dict[str, int] | None:
 
 
 def families(facts: Facts) -> Iterator[Family]:
-    """The facts as metrics; pure."""
     yield from _of_logs(facts.logs)
     yield from _of_totals(facts.totals)
     yield from _of_watermarks(facts.watermarks)

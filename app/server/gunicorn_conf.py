@@ -47,7 +47,6 @@ def on_starting(_server: Any) -> None:
 
 
 def is_production(settings: Settings) -> bool:
-    """Whether the servers are the operator's own, not embedded ones that `up` passed in the environment."""
     running = read_running(settings.data_dir)
     return settings.database_url is not None and not (running is not None and running.embedded)
 

@@ -25,7 +25,6 @@ EVERY_ADDRESS = {"0.0.0.0": "127.0.0.1", "::": "::1", "": "127.0.0.1"}  # noqa: 
 
 
 def reachable_host(host: str) -> str:
-    """The address at which a server that listens on `host` answers on this machine."""
     return EVERY_ADDRESS.get(host, host)
 
 

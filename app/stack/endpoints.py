@@ -43,7 +43,7 @@ def resolve(settings: Settings) -> Endpoints:
 
 
 def of_configured(settings: Settings) -> Endpoints | None:
-    """None if the servers are embedded."""
+    # Settings of servers come in pairs, which `load_settings` checks.
     if settings.database_url is None or settings.redis_url is None:
         return None
     return Endpoints(

@@ -31,7 +31,7 @@ class UpLock:
         self._descriptor: int | None = None
 
     def take(self) -> bool:
-        """False if another process holds it."""
+        # False if another process holds it.
         descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT, 0o600)
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)

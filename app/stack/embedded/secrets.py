@@ -50,18 +50,16 @@ def read_secrets(root: Path) -> Secrets | None:
 
 
 def make_secrets(root: Path) -> Secrets:
-    """Generate and store them; the file is complete, or does not exist."""
     return _keep(root, Secrets(*_four(lambda _name: secrets.token_hex(32))))
 
 
 def replace_secret_key(root: Path, kept: Secrets) -> Secrets:
-    """A new key for credentials. Former keys are kept: values and backups may need them."""
+    # Former keys are kept: values and backups may need them.
     former = (kept.secret_key, *kept.secret_keys_old)
     return _keep(root, replace(kept, secret_key=secrets.token_hex(32), secret_keys_old=former))
 
 
 def replace_email_hash_key(root: Path, kept: Secrets) -> Secrets:
-    """A new key for the hashes of addresses."""
     return _keep(root, replace(kept, email_hash_key=secrets.token_hex(32)))
 
 

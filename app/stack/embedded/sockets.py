@@ -39,7 +39,6 @@ def fits(path: Path) -> bool:
 
 
 def own(path: Path, account: Account | None, mode: int = 0o700) -> Path:
-    """Make the file or directory private to the account (None: to ourselves)."""
     if account is not None:
         os.chown(path, account.uid, account.gid)
     path.chmod(mode)

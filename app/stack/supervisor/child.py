@@ -161,7 +161,6 @@ def launched(spec: ChildSpec) -> tuple[str, ...]:
 
 
 def reason_in(log: str) -> str:
-    """The last line about a failure, else the last line."""
     lines = [line.strip() for line in log.splitlines() if line.strip()]
     failures = [line for line in lines if re.search(r"FATAL|PANIC|rror", line)]
     return (failures or lines or ["it left no message"])[-1]

@@ -27,7 +27,6 @@ def children() -> list[int]:
 
 
 def reap(pids: Iterable[int]) -> None:
-    """Collect the exit codes of those that have ended."""
     for pid in pids:
         _wait(pid, os.WNOHANG)
 

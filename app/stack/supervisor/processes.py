@@ -69,7 +69,6 @@ class Supervised:
         self._started_at = now
 
     def tick(self, now: float) -> None:
-        """Notice an end, or restart when the delay is over."""
         if self._due is None:
             code = self.managed.exit_code()
             if code is not None:
