@@ -1,72 +1,93 @@
-"""The command line: `python -m app <command>`."""
+"""The command line: `python -m app COMMAND`."""
 
 from __future__ import annotations
 
 import os
 import sys
-from argparse import ArgumentParser
 from collections.abc import Sequence
 from importlib import import_module
 
-from app.commands.terminal.audit import run_recorded
+import click
+
 from app.commands.terminal.exits import EXIT_CODES, FAILED, INTERRUPTED
-from app.settings.environment import SettingsError, load_settings
-from app.stack.errors import StackError
+from app.settings.environment import SettingsError
+from app.settings.version import VERSION
+from app.stack.command_errors import CommandError
 
-COMMANDS = (
-    "up",
-    "demo",
-    "migrate",
-    "backup",
-    "restore",
-    "keys",
-    "stores",
-    "tokens",
-    "operators",
-    "audit",
-    "jobs",
-    "schedules",
-    "erp",
-    "woo",
-    "worker",
-    "dispatcher",
-    "listener",
-    "health",
-    "embedded",
-    "dashboard",
-)
+PROGRAM = "python -m app"
+# Shells complete the name of a program, so completion needs one word: docs/operations.md makes it a script of this name.
+SCRIPT, COMPLETE_VARIABLE = "sluice", "_SLUICE_COMPLETE"
 
-KEYLESS = ("dispatcher", "listener", "health", "erp", "backup", "restore")  # these never see a shop's credentials
+SECTIONS = {
+    "Run Sluice": ("up", "demo", "worker", "dispatcher", "listener", "health", "embedded", "dashboard"),
+    "Stores and access": ("stores", "tokens", "operators", "audit"),
+    "Sync": ("jobs", "schedules", "erp", "woo"),
+    "Database and keys": ("migrate", "backup", "restore", "keys"),
+}
+MODULES = {"restore": "backup"}  # any other command is in the module of its name
 
 
-def build_parser(names: Sequence[str] = COMMANDS) -> ArgumentParser:
-    """One subcommand a module of app/commands; only those named are loaded, as a worker needs none of the others' imports."""
-    about = "Sluice takes commerce data in, and loses none of it."
-    parser = ArgumentParser(prog="python -m app", description=about, epilog=EXIT_CODES)
-    commands = parser.add_subparsers(metavar="command", required=True)
-    for name in names:
-        import_module(f"app.commands.{name}").add_parser(commands)
-    return parser
+HELP = {"help_option_names": ["-h", "--help"], "max_content_width": 110}
+
+
+class LazyGroup(click.Group):
+    """Imports a command when it is asked for: a worker loads none of the others' modules."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return [name for names in SECTIONS.values() for name in names]
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        names = self.list_commands(ctx)
+        if cmd_name not in names:
+            if ctx.resilient_parsing:  # a shell completes what follows an unknown word: no error
+                return None
+            raise click.exceptions.NoSuchCommand(cmd_name, possibilities=names, ctx=ctx)
+        command = getattr(import_module(f"app.commands.{MODULES.get(cmd_name, cmd_name)}"), cmd_name)
+        assert isinstance(command, click.Command)
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        widest = max(len(name) for name in self.list_commands(ctx))
+        for title, names in SECTIONS.items():
+            found = {name: self.get_command(ctx, name) for name in names}
+            with formatter.section(title):
+                rows = [(name.ljust(widest), each.get_short_help_str(100)) for name, each in found.items() if each]
+                formatter.write_dl(rows)
+
+
+@click.command(cls=LazyGroup, epilog=EXIT_CODES, context_settings=HELP)
+@click.version_option(VERSION, message="Sluice %(version)s")
+def cli() -> None:
+    """Sluice takes commerce data in, and loses none of it.
+
+    `COMMAND --help` describes a command and its actions.
+    """
 
 
 def main(argv: Sequence[str]) -> int:
-    """Run a command; the exit codes are those of app/commands/terminal/exits.py, and an error is one line on standard error."""
-    known = argv[:1] if argv[:1] and argv[0] in COMMANDS else COMMANDS
-    args = build_parser(known).parse_args(argv)
+    """Run a command; returns one of the codes in app/commands/terminal/exits.py. An error is one line on standard error."""
+    name = SCRIPT if COMPLETE_VARIABLE in os.environ else PROGRAM
     try:
-        code = run_recorded(argv, args, load_settings(os.environ, needs_key=known[0] not in KEYLESS))
+        code = cli.main(list(argv), prog_name=name, complete_var=COMPLETE_VARIABLE, standalone_mode=False)
+    except click.exceptions.NoArgsIsHelpError as error:
+        return _refuse(error.format_message(), error.exit_code)
+    except click.ClickException as error:
+        return _refuse(_usage_error(error), error.exit_code)
+    except click.Abort:
+        return INTERRUPTED
     except SettingsError as error:
         return _refuse(str(error), FAILED)
-    except StackError as error:
+    except CommandError as error:
         return _refuse(str(error), error.exit_code)
     except UnicodeEncodeError:
         return _refuse("an argument is no valid UTF-8 text", FAILED)
-    except BrokenPipeError:  # `… | head` has seen enough
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return FAILED
-    except KeyboardInterrupt:
-        return INTERRUPTED
-    return code
+    return int(code)
+
+
+def _usage_error(error: click.ClickException) -> str:
+    ctx = error.ctx if isinstance(error, click.UsageError) else None
+    message = " ".join(error.format_message().split())  # click writes a choice's values on lines of their own
+    return f"error: {message} Try `{ctx.command_path if ctx else PROGRAM} --help`."
 
 
 def _refuse(message: str, code: int) -> int:

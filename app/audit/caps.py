@@ -1,4 +1,4 @@
-"""How many refused requests become rows: a change is always recorded, a flood of refusals is not."""
+"""Limits how many refused requests are recorded. Changes are always recorded."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ log = get_logger(__name__)
 
 @dataclass(slots=True)
 class RefusalCap:
-    """Refusals of this process within the running minute, by address or, for a caller that is known, by token."""
+    """Counts this process's refusals in the current minute, by address, or by token for a known caller."""
 
     clock: Callable[[], float] = time.time
     _minute: int = -1
@@ -28,7 +28,7 @@ class RefusalCap:
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def admits(self, who: str, *, is_known: bool) -> bool:
-        """Whether one more refusal of `who` becomes a row. The first one beyond the cap is logged."""
+        """Whether one more refusal of `who` is recorded. Logs the first one beyond the cap."""
         with self._lock:
             self._turn()
             if not is_known and self._strangers >= MOST_OF_ALL_ADDRESSES:

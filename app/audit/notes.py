@@ -1,4 +1,4 @@
-"""What a view or a command adds to the event of its own change: the store that it made, the job that it started."""
+"""What a view or a command adds to the event of its own change, such as the store that it created."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ NAME = re.compile(r"[A-Za-z_]{1,32}")
 
 @dataclass(slots=True)
 class Notes:
-    """Of one request or command."""
+    """The notes of one request or command."""
 
     store_id: UUID | None = None
     details: dict[str, Any] = field(default_factory=dict)
@@ -25,7 +25,7 @@ _NOTES: ContextVar[Notes | None] = ContextVar("audit_notes", default=None)
 
 
 def begin_notes() -> Notes:
-    """Forget what was noted before: threads serve one request after the other."""
+    """Start with empty notes: a thread serves one request after the other."""
     notes = Notes()
     _NOTES.set(notes)
     return notes
@@ -36,7 +36,7 @@ def taken_notes() -> Notes:
 
 
 def note(*, store_id: UUID | None = None, **details: UUID | str | int | bool | None) -> None:
-    """Add to the event of the request or command that runs. Facts of our own, never a secret or a text that was sent."""
+    """Add facts to the event of the current request or command. Never pass a secret or a text that a caller sent."""
     notes = _NOTES.get()
     if notes is not None:
         notes.store_id = store_id or notes.store_id
@@ -44,7 +44,7 @@ def note(*, store_id: UUID | None = None, **details: UUID | str | int | bool | N
 
 
 def named(facts: Mapping[str, Any]) -> dict[str, Any]:
-    """The facts that may be kept, named as in the API: ids, numbers, and names of ours."""
+    # Names as the API has them. Only ids, numbers, and names of ours: another text may hold a secret.
     return {_camel(name): kept for name, value in facts.items() if (kept := _kept(value)) is not None}
 
 

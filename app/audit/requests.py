@@ -1,4 +1,4 @@
-"""The event of a request, written once it has been answered and before the answer leaves."""
+"""Writes the event of a request after it is answered and before the answer leaves."""
 
 from __future__ import annotations
 
@@ -22,20 +22,23 @@ TARGET_NAMES = ("entity", "sync_type", "code", "action")
 SAFE_METHODS = ("GET", "HEAD", "OPTIONS")
 CONSOLE = "console"
 CODES = {status: code for code, status in reversed(STATUSES.items())}
-# With the database away nobody waits for it twice: the answer was 503 already.
+# With the database away the answer was 503 already: do not wait for it a second time.
 PATIENCE_SECONDS, PATIENCE_WHEN_AWAY_SECONDS = 2.0, 0.05
 
 log = get_logger(__name__)
 
 
 def record_request(response: Response, endpoint: str | None, method: str, code: str | None) -> None:
-    """Append the event of a request that changed something, or was refused. An event that can't be written is logged whole, and
-    the answer stays: the change has been committed."""
+    """Record a request that changed something or was refused.
+
+    An event that can't be written is logged with all its facts, and the answer stays: the change is committed.
+    """
     action = _action(endpoint, method, code)
     if action is None:
         return
     event = _event(action, response)
-    if event.result != "ok" and not _cap().admits(event.actor or event.address or "", is_known=event.actor is not None):
+    cap: RefusalCap = current_app.extensions[CAP]
+    if event.result != "ok" and not cap.admits(event.actor or event.address or "", is_known=event.actor is not None):
         return
     patience = PATIENCE_WHEN_AWAY_SECONDS if event.code == "UNAVAILABLE" else PATIENCE_SECONDS
     try:
@@ -57,7 +60,7 @@ def record_request(response: Response, endpoint: str | None, method: str, code: 
 
 
 def _action(endpoint: str | None, method: str, code: str | None) -> str | None:
-    """The name of what was asked; None for what is not recorded. Every accept passes here: it costs one look-up."""
+    # None: not recorded. Every accept passes here, so it must cost no more than one look-up.
     if code == "UNAUTHORIZED" and request.blueprint != CONSOLE:
         return API_SIGN_IN
     if method in SAFE_METHODS or endpoint is None:
@@ -74,7 +77,7 @@ def _event(action: str, response: Response) -> AuditEvent:
         result=_result(response.status_code),
         actor_kind=_kind(caller),
         actor=str(caller.token_id) if caller else None,
-        store_id=_store(notes.store_id, caller),
+        store_id=notes.store_id or g.get("store_id") or (caller.store_id if caller else None),
         address=(request.remote_addr or "")[:64] or None,
         code=g.get("error_code") or CODES.get(response.status_code),
         request_id=g.request_id,
@@ -83,9 +86,9 @@ def _event(action: str, response: Response) -> AuditEvent:
 
 
 def _result(status: int) -> Result:
-    """A page may lead to the form of signing in and be refused all the same: its error has a code."""
     if status >= 500:
         return "failed"
+    # A page redirects a refused sign-in to its form, with a status below 400: its error has a code.
     return "refused" if status >= 400 or g.get("error_code") else "ok"
 
 
@@ -95,17 +98,7 @@ def _kind(caller: Caller | None) -> ActorKind:
     return "session" if request.blueprint == CONSOLE else "token"
 
 
-def _store(noted: UUID | None, caller: Caller | None) -> UUID | None:
-    found: UUID | None = noted or g.get("store_id")
-    return found or (caller.store_id if caller else None)
-
-
 def _target() -> dict[str, Any]:
-    """What the path names: ids of ours and words of a closed set. Not the number of a person, which is erased."""
+    # Ids of ours and words of a closed set only. A customer's number is left out: customers can be erased.
     given = {name: value for name, value in (request.view_args or {}).items() if name != "store_id"}
     return named({name: value for name, value in given.items() if isinstance(value, UUID) or name in TARGET_NAMES})
-
-
-def _cap() -> RefusalCap:
-    cap: RefusalCap = current_app.extensions[CAP]
-    return cap

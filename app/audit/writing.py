@@ -1,4 +1,4 @@
-"""Appends an event, in its store's wall where it has a store."""
+"""Appends an event, within its store if it has one."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from db.insight.audit_events import AuditEvent, insert_event
 
 
 def append(conn: Connection, event: AuditEvent) -> None:
-    """One transaction. Raises psycopg.Error where it can't be written."""
+    """One transaction. Raises psycopg.Error if it can't be written."""
     if event.store_id is None:
         insert_event(conn, event)
         return

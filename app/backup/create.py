@@ -1,4 +1,4 @@
-"""Takes a backup: rows counted and dumped in one snapshot, then read back and compared, and only then put in its place."""
+"""Takes a backup: counts and dumps rows in one snapshot, reads the dump back, compares, and only then puts it in place."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ import psycopg
 from app.backup.manifest import Manifest, open_private, path_beside, sha256_of, write_manifest
 from app.backup.programs import count_archived_rows, dump
 from app.backup.progress import Tell, stage
+from app.stack.command_errors import CommandError
 from app.stack.embedded.pg_programs import find_program
-from app.stack.errors import StackError
 from app.usecases.stores import connected
 from db.core.backup import count_rows, list_database_grants, may_see_all_rows, snapshot
 
@@ -24,9 +24,10 @@ CANT_SEE = (
 
 
 def create_backup(url: str, archive: Path, *, force: bool) -> Manifest:
-    """Write `archive` and its manifest, both readable by their owner alone. Raises StackError; then neither is written."""
+    """Write `archive` and its manifest, readable only by their owner. Raises CommandError, and then writes neither."""
     if not force and (archive.exists() or path_beside(archive).exists()):
-        raise StackError(f"{archive} exists: choose another name, or replace it with --force")
+        raise CommandError(f"{archive} exists: choose another name, or replace it with --force")
+    # A backup that is cut short never has the final name.
     unfinished = archive.with_name(f"{archive.name}.partial")
     beside = path_beside(unfinished)
     try:
@@ -35,7 +36,7 @@ def create_backup(url: str, archive: Path, *, force: bool) -> Manifest:
         unfinished.replace(archive)
         beside.replace(path_beside(archive))
     except OSError as error:
-        raise StackError(f"{archive} can't be written: {error.strerror}") from error
+        raise CommandError(f"{archive} can't be written: {error.strerror}") from error
     finally:
         unfinished.unlink(missing_ok=True)
         beside.unlink(missing_ok=True)
@@ -45,7 +46,7 @@ def create_backup(url: str, archive: Path, *, force: bool) -> Manifest:
 def _write(url: str, archive: Path) -> Manifest:
     with open_private(archive) as file, connected(url) as conn:
         if not may_see_all_rows(conn):
-            raise StackError(CANT_SEE)
+            raise CommandError(CANT_SEE)
         server, database = conn.info.server_version // 10_000, conn.info.dbname
         program = find_program("pg_dump", server)
         taken_at = datetime.now(UTC).isoformat(timespec="seconds")
@@ -53,11 +54,12 @@ def _write(url: str, archive: Path) -> Manifest:
             with stage("Counting rows") as tell:
                 rows = _counted(conn, tell)
             if not rows:
-                raise StackError(f"database {database} has no table: is it the right one?")
+                raise CommandError(f"database {database} has no table: is it the right one?")
             grants = list_database_grants(conn)
             with stage(f"Dumping {sum(rows.values()):,} rows of {len(rows)} tables") as tell:
                 dump(program, url, name, file, lambda: tell(f"{archive.stat().st_size:,} bytes"))
         os.fsync(file.fileno())
+    # pg_dump's exit code is not proof: row-level security may hide rows from it, and a disk may lose some.
     with stage("Reading the backup back") as tell:
         reader = find_program("pg_restore", program.major)
         compare(rows, count_archived_rows(reader, archive, lambda seen: tell(f"{seen:,} rows")), "the backup")
@@ -70,13 +72,15 @@ def _counted(conn: psycopg.Connection, tell: Tell) -> dict[str, int]:
     try:
         return count_rows(conn, tell)
     except psycopg.errors.InsufficientPrivilege as error:
-        raise StackError(f"BACKUP_DATABASE_URL's role may not read everything: {error.diag.message_primary}") from None
+        raise CommandError(
+            f"BACKUP_DATABASE_URL's role may not read everything: {error.diag.message_primary}"
+        ) from None
 
 
 def compare(expected: Mapping[str, int], found: Mapping[str, int], what: str) -> None:
-    """Raises StackError unless every table is there with all its rows, and no other."""
+    """Raises CommandError unless `found` has the same tables with the same numbers of rows."""
     names = sorted({*expected, *found})
     wrong = [name for name in names if expected.get(name) != found.get(name)]
     if wrong:
         told = ", ".join(f"{name}: {found.get(name, 'no table')} of {expected.get(name, 'none')}" for name in wrong[:5])
-        raise StackError(f"{what} is not complete, do not rely on it: {told}")
+        raise CommandError(f"{what} is not complete, do not rely on it: {told}")

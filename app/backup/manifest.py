@@ -1,4 +1,4 @@
-"""What stands beside an archive: the rows it must hold by table, its checksum, and what pg_dump leaves out."""
+"""An archive's manifest: the rows it must hold by table, its checksum, and the grants that pg_dump leaves out."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import BinaryIO
 
 import msgspec
 
-from app.stack.errors import NotFound, StackError
+from app.stack.command_errors import CommandError, NotFound
 from db.core.backup import Grant
 
 FORMAT = 1
@@ -18,7 +18,7 @@ FORMAT = 1
 
 @dataclass(frozen=True, slots=True)
 class Manifest:
-    """`rows` were counted in the snapshot that the archive was made of. `pg_dump` and `server` are major versions."""
+    """`rows` were counted in the snapshot of the dump. `size` is in bytes; `pg_dump` and `server` are major versions."""
 
     taken_at: str
     database: str
@@ -47,7 +47,7 @@ def write_manifest(path: Path, manifest: Manifest) -> None:
 
 
 def read_manifest(archive: Path) -> Manifest:
-    """Raises StackError unless the archive is there, complete and unaltered, with its manifest."""
+    """Raises CommandError unless archive and manifest exist and match."""
     beside = path_beside(archive)
     for path in (archive, beside):
         if not path.is_file():
@@ -55,11 +55,11 @@ def read_manifest(archive: Path) -> Manifest:
     try:
         manifest = msgspec.json.decode(beside.read_bytes(), type=Manifest)
     except (OSError, msgspec.DecodeError):
-        raise StackError(f"{beside} can't be read: it is not what `backup` wrote") from None
+        raise CommandError(f"{beside} can't be read: `backup` did not write it") from None
     if manifest.format != FORMAT:
-        raise StackError(f"{beside} was written by another version of Sluice: restore with that one, then upgrade")
+        raise CommandError(f"{beside} was written by another version of Sluice: restore with that one, then upgrade")
     if archive.stat().st_size != manifest.size or sha256_of(archive) != manifest.sha256:
-        raise StackError(
+        raise CommandError(
             f"{archive} is not the file that {beside.name} describes: it was cut short, altered or mixed up"
         )
     return manifest
@@ -71,6 +71,6 @@ def sha256_of(path: Path) -> str:
 
 
 def open_private(path: Path) -> BinaryIO:
-    """A new, empty file that only its owner may read, whatever stood there before."""
+    """A new, empty file that only its owner may read; replaces what was there."""
     path.unlink(missing_ok=True)
     return os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb")

@@ -8,24 +8,25 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import BinaryIO
 
+from app.stack.command_errors import CommandError
 from app.stack.embedded.pg_programs import Program, connection_of
-from app.stack.errors import StackError
 
 POLL_SECONDS = 0.5
+# How the text of a dump announces the rows of a table, and ends them.
 COPY = re.compile(rb"COPY (.+?) \(.*\) FROM stdin;\n")
 END_OF_ROWS = b"\\.\n"
 TELL_EVERY = 100_000
 
 
 def dump(program: Program, url: str, snapshot: str, into: BinaryIO, on_poll: Callable[[], None]) -> None:
-    """Write the whole database as that snapshot sees it, in pg_dump's custom format. Raises StackError."""
+    """Write the database as `snapshot` sees it, in pg_dump's custom format. Raises CommandError."""
     dbname, env = connection_of(url)
     words = ["--format=custom", "--no-password", f"--snapshot={snapshot}", f"--dbname={dbname}"]
     _run(program, words, env, into, on_poll)
 
 
 def restore(program: Program, url: str, archive: Path, on_poll: Callable[[], None]) -> None:
-    """All of the archive or nothing, with owners and grants. Raises StackError."""
+    """Restore the archive in one transaction, with owners and grants. Raises CommandError."""
     dbname, env = connection_of(url)
     words = ["--exit-on-error", "--single-transaction", "--no-password", f"--dbname={dbname}", str(archive)]
     _run(program, words, env, None, on_poll)
@@ -45,11 +46,11 @@ def _run(
                 on_poll()
     if process.returncode != 0:
         first = (said or "").strip().splitlines()[:1] or [f"it ended with {process.returncode}"]
-        raise StackError(f"{program.path.name} failed: {first[0]}")
+        raise CommandError(f"{program.path.name} failed: {first[0]}")
 
 
 def count_archived_rows(program: Program, archive: Path, on_rows: Callable[[int], None]) -> dict[str, int]:
-    """Read the archive from end to end: rows by table, a table without rows included. Raises StackError."""
+    """Read the whole archive: rows by table, empty tables included. Raises CommandError."""
     argv = [str(program.path), "--data-only", "--file=-", str(archive)]
     with subprocess.Popen(argv, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:  # noqa: S603
         assert process.stdout is not None and process.stderr is not None
@@ -67,5 +68,5 @@ def count_archived_rows(program: Program, archive: Path, on_rows: Callable[[int]
                     on_rows(seen)
         said = process.stderr.read().decode(errors="replace").strip()
     if process.returncode != 0:
-        raise StackError(f"the archive can't be read back: {said.splitlines()[0] if said else process.returncode}")
+        raise CommandError(f"the archive can't be read back: {said.splitlines()[0] if said else process.returncode}")
     return rows

@@ -1,4 +1,4 @@
-"""What goes on during a backup: on a terminal one line that moves, elsewhere one line when a stage begins."""
+"""Shows the progress of a backup on standard error: a moving line on a terminal, else a line for each stage."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ Tell = Callable[[str], None]
 
 @contextmanager
 def stage(title: str) -> Iterator[Tell]:
-    """Standard output is left to the result. The function that is given says where within the stage we are."""
+    """Announces a stage; yields a function that shows its progress. Standard output is left to the result."""
     if not sys.stderr.isatty():
         sys.stderr.write(f"{title} …\n")
         sys.stderr.flush()

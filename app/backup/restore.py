@@ -1,4 +1,4 @@
-"""Restores a backup: into an empty database in one transaction, or beside a full one that it then takes the place of."""
+"""Restores a backup into an empty database, or into a new one that takes the place of a full one."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from psycopg import Connection
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from psycopg.errors import ObjectInUse
 
@@ -14,8 +13,8 @@ from app.backup import programs
 from app.backup.create import compare
 from app.backup.manifest import Manifest
 from app.backup.progress import stage
+from app.stack.command_errors import CommandError
 from app.stack.embedded.pg_programs import Program, find_program
-from app.stack.errors import StackError
 from app.usecases.stores import connected
 from db.core.backup import (
     analyze,
@@ -30,12 +29,12 @@ from db.core.backup import (
 from db.core.installation import APP, OWNER, SYSTEM, create_database, database_exists, own_schema
 
 SYSTEM_DATABASES = ("postgres", "template0", "template1")
-MAINTENANCE = "postgres"  # a database that every server has: one can't be renamed from within
+MAINTENANCE = "postgres"  # every server has it, and a database can't be renamed by a session inside it
 
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """A database to restore into, as it is now. `rows` is None where there is no such database yet."""
+    """A database to restore into, as it is now. `rows` is None if it does not exist yet."""
 
     url: str
     name: str
@@ -58,19 +57,21 @@ class Target:
 
 
 def look_at(url: str, name: str | None) -> Target:
-    """What a restore would meet. Raises StackError where it can't be done at all."""
+    """What a restore would meet. Raises CommandError if it can't be done at all."""
     parts = conninfo_to_dict(url)
     name = name or str(parts.get("dbname") or MAINTENANCE)
     if name in SYSTEM_DATABASES:
-        raise StackError(
+        raise CommandError(
             f"database {name} belongs to the server: name another in RESTORE_DATABASE_URL or with --database"
         )
     with connected(_on(url, MAINTENANCE)) as conn:
         if not is_superuser(conn):
-            raise StackError("RESTORE_DATABASE_URL must name a superuser: tables are given back to their owners' roles")
+            raise CommandError(
+                "RESTORE_DATABASE_URL must name a superuser: tables are given back to their owners' roles"
+            )
         missing = {OWNER, APP, SYSTEM} - existing_roles(conn, [OWNER, APP, SYSTEM])
         if missing:
-            raise StackError(
+            raise CommandError(
                 f"the server lacks the roles {', '.join(sorted(missing))}: run db/bootstrap.sql there first"
             )
         exists, sessions = database_exists(conn, name), count_sessions(conn, name)
@@ -83,9 +84,9 @@ def look_at(url: str, name: str | None) -> Target:
 
 
 def restore_backup(archive: Path, manifest: Manifest, target: Target) -> str | None:
-    """Restore, and compare every table's rows; returns the name that a replaced database has from now on.
+    """Restore, and compare every table's rows; returns the name of a replaced database from now on.
 
-    Raises StackError. A full database then is as it was; an empty one is empty, or holds rows that were found to differ.
+    Raises CommandError. A full database is then as it was; an empty one is empty, or holds rows that differ from the backup.
     """
     program = find_program("pg_restore", max(manifest.pg_dump, target.server))
     if target.is_empty:
@@ -98,18 +99,13 @@ def restore_backup(archive: Path, manifest: Manifest, target: Target) -> str | N
         _make(target, new)
         _fill(program, archive, manifest, target, new)
         with connected(_on(target.url, MAINTENANCE)) as conn:
-            _swap(conn, target.name, new, old)
+            swap_databases(conn, target.name, new, old)
+    except ObjectInUse:
+        raise CommandError(f"sessions on {target.name} don't end: stop Sluice, and restore again") from None
     finally:
         with connected(_on(target.url, MAINTENANCE)) as conn:
-            drop_database(conn, new)  # after a swap there is none of that name
+            drop_database(conn, new)  # after a swap no database has that name
     return old
-
-
-def _swap(conn: Connection, name: str, new: str, old: str) -> None:
-    try:
-        swap_databases(conn, name, new, old)
-    except ObjectInUse:
-        raise StackError(f"sessions on {name} don't end: stop Sluice, and restore again") from None
 
 
 def _make(target: Target, name: str) -> None:

@@ -1,17 +1,17 @@
-"""`audit`: who changed what, from the command line: of one store, or of all."""
+"""`audit`: who changed what, of one store or of all."""
 
 from __future__ import annotations
 
-from argparse import ArgumentParser, ArgumentTypeError, Namespace, _SubParsersAction
 from datetime import datetime
 from uuid import UUID
 
+import click
 from rich.markup import escape
-from rich.table import Table
 
 from app.audit.actions import all_actions
-from app.commands.terminal.exits import DONE, EXIT_CODES
-from app.commands.terminal.numbers import whole_number
+from app.commands.terminal.declaration import Command
+from app.commands.terminal.exits import DONE
+from app.commands.terminal.options import json_option, limit_option
 from app.commands.terminal.output import console, table, write_json
 from app.settings.environment import Settings
 from app.stack.endpoints import resolve
@@ -19,50 +19,48 @@ from app.usecases.audit_answers import event_answer
 from app.usecases.job_answers import moment
 from app.usecases.stores import connected
 from db.core.tenancy import tenant
-from db.insight.audit_events import AuditEventView, AuditFilter, list_events, list_events_of_all
+from db.insight.audit_events import AuditFilter, list_events, list_events_of_all
 from schemas.base.fields import moment_of
 
 LISTED, MOST_LISTED = 50, 10_000
 
 
-def add_parser(commands: _SubParsersAction[ArgumentParser]) -> None:
-    about = "who changed what: the newest events of one store, or of all"
-    parser = commands.add_parser("audit", help=about, description=about, epilog=EXIT_CODES)
-    parser.add_argument("--store", type=UUID, help="this store alone, deleted ones too")
-    parser.add_argument("--action", metavar="NAME", help="one action: " + ", ".join(all_actions()))
-    parser.add_argument("--actor", help="a token's id, a user, or token, session, command, schedule, unknown")
-    parser.add_argument("--since", type=_moment, metavar="TIME", help="ISO 8601; without a zone it is UTC")
-    parser.add_argument("--until", type=_moment, metavar="TIME", help="the same, excluded")
-    parser.add_argument(
-        "--limit", type=whole_number(MOST_LISTED), default=LISTED, help=f"default {LISTED}, at most {MOST_LISTED}"
-    )
-    parser.add_argument("--json", action="store_true")
-    parser.set_defaults(run=run)
-
-
 def _moment(text: str) -> datetime:
     found = moment_of(text)
     if found is None:
-        raise ArgumentTypeError("a date, or a date and time, in ISO 8601")
+        raise click.BadParameter("a date, or a date and time, in ISO 8601 is expected.")
     return found
 
 
-def run(args: Namespace, settings: Settings) -> int:
-    wanted = AuditFilter(args.action, args.actor, args.since, args.until)
+@click.command("audit", cls=Command, changes=None, example="audit --action store.delete --since 2026-01-01")
+@click.option("--store", type=click.UUID, metavar="STORE", help="Events of this store only, deleted ones included.")
+@click.option("--action", metavar="NAME", help=f"Events of this action only: {', '.join(all_actions())}.")
+@click.option("--actor", help="A token's id, a user, or token, session, command, schedule, unknown.")
+@click.option("--since", type=_moment, metavar="TIME", help="From this ISO 8601 time on; UTC without a zone.")
+@click.option("--until", type=_moment, metavar="TIME", help="Before this ISO 8601 time.")
+@limit_option(LISTED, MOST_LISTED)
+@json_option
+def audit(
+    settings: Settings,
+    store: UUID | None,
+    action: str | None,
+    actor: str | None,
+    since: datetime | None,
+    until: datetime | None,
+    limit: int,
+    as_json: bool,
+) -> int:
+    """List who changed what, newest first."""
+    wanted = AuditFilter(action, actor, since, until)
     with connected(resolve(settings).database_url) as conn:
-        if args.store is None:
-            events = list_events_of_all(conn, wanted, args.limit)
+        if store is None:
+            events = list_events_of_all(conn, wanted, limit)
         else:
-            with tenant(conn, args.store):
-                events = list_events(conn, args.store, wanted, args.limit)
-    if args.json:
+            with tenant(conn, store):
+                events = list_events(conn, store, wanted, limit)
+    if as_json:
         write_json([event_answer(event) for event in events])
-    else:
-        console().print(_listed(events))
-    return DONE
-
-
-def _listed(events: list[AuditEventView]) -> Table:
+        return DONE
     made = table("at", "store", "action", "result", "actor", "address", "request", "details")
     for event in events:
         result = f"{event.result} {event.code}" if event.code else event.result
@@ -70,4 +68,5 @@ def _listed(events: list[AuditEventView]) -> Table:
         details = " ".join(f"{name}={value}" for name, value in event.details.items())
         texts = (str(event.store_id or "–"), event.action, result, actor, event.address or "–", event.request_id or "–")
         made.add_row(moment(event.happened_at), *(escape(text) for text in (*texts, details)))
-    return made
+    console().print(made)
+    return DONE

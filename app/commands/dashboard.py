@@ -1,43 +1,40 @@
-"""`dashboard`: rq-dashboard beside the application, on this machine's loopback and behind a password made for this run."""
+"""`dashboard`: rq-dashboard on this machine's loopback, with a password made for each run."""
 
 from __future__ import annotations
 
 import os
 import secrets
 import sys
-from argparse import ArgumentParser, Namespace, _SubParsersAction
 from pathlib import Path
 
+import click
+
+from app.commands.terminal.declaration import Command
 from app.settings.environment import Settings
+from app.stack.command_errors import CommandError
 from app.stack.endpoints import resolve
-from app.stack.errors import StackError
 
 PROGRAM = Path(".venv-dashboard/bin/rq-dashboard")
 HOST, PORT = "127.0.0.1", 9181
 USER = "sluice"
 
 
-def add_parser(commands: _SubParsersAction[ArgumentParser]) -> None:
-    parser = commands.add_parser(
-        "dashboard", help="rq-dashboard on the queues; `make dashboard` installs and starts it"
-    )
-    parser.add_argument("--program", type=Path, default=PROGRAM, help="the installed rq-dashboard")
-    parser.set_defaults(run=run)
-
-
-def run(args: Namespace, settings: Settings) -> int:
-    """Become rq-dashboard. The password goes by the environment: arguments are for everybody to read."""
-    if not args.program.is_file():
-        raise StackError(f"{args.program} is not installed: run `make dashboard`")
+@click.command("dashboard", cls=Command, changes=None)
+@click.option("--program", type=click.Path(path_type=Path), default=PROGRAM, help="The installed rq-dashboard.")
+def dashboard(settings: Settings, program: Path) -> int:
+    """Run rq-dashboard on the queues; `make dashboard` installs it."""
+    if not program.is_file():
+        raise CommandError(f"{program} is not installed: run `make dashboard`")
     password = secrets.token_urlsafe(12)
     environment = dashboard_environment(resolve(settings).redis_url, password)
     sys.stdout.write(f"rq-dashboard: http://{HOST}:{PORT}  user {USER}, password {password} (good for this run)\n")
     sys.stdout.flush()
-    os.execve(args.program, [str(args.program)], {**os.environ, **environment})  # noqa: S606 - the one program meant
+    # The password goes through the environment: every account can read a process's arguments.
+    os.execve(program, [str(program)], {**os.environ, **environment})  # noqa: S606 - the one program meant
 
 
 def dashboard_environment(redis_url: str, password: str) -> dict[str, str]:
-    """How rq-dashboard is set up: it reads our JSON jobs, and may not delete what a store sent."""
+    """The settings of rq-dashboard: it reads JSON jobs, and may not delete any."""
     return {
         "RQ_DASHBOARD_REDIS_URL": redis_url,
         "RQ_DASHBOARD_BIND": HOST,

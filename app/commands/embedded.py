@@ -1,34 +1,34 @@
-"""`embedded url`: how to reach the embedded servers of a running `up`, e.g. with psql."""
+"""`embedded url`: how to reach the embedded servers of a running `up`, for example with psql."""
 
 from __future__ import annotations
 
 import sys
-from argparse import ArgumentParser, Namespace, _SubParsersAction
 
+import click
+
+from app.commands.terminal.declaration import Group
+from app.commands.terminal.exits import DONE
 from app.settings.environment import Settings
-from app.stack.endpoints import Endpoints, resolve
-from app.stack.errors import StackError
+from app.stack.command_errors import CommandError
+from app.stack.endpoints import resolve
 
 
-def add_parser(commands: _SubParsersAction[ArgumentParser]) -> None:
-    parser = commands.add_parser("embedded", help="about the embedded servers of a running `up`")
-    actions = parser.add_subparsers(dest="action", required=True, metavar="ACTION")
-    url = actions.add_parser("url", help="print their URLs, one NAME=URL a line; they contain passwords")
-    url.set_defaults(run=run_url)
+@click.group("embedded", cls=Group)
+def embedded() -> None:
+    """Reach the embedded servers of a running `up`."""
 
 
-def run_url(_args: Namespace, settings: Settings) -> int:
+@embedded.command("url", changes=None)
+def url(settings: Settings) -> int:
+    """Print the servers' URLs, with passwords, as NAME=URL lines."""
     if settings.database_url is not None:
-        raise StackError("DATABASE_URL is set, so there are no embedded servers: unset it to ask for theirs")
-    sys.stdout.write(lines_of(resolve(settings)))
-    return 0
-
-
-def lines_of(endpoints: Endpoints) -> str:
+        raise CommandError("DATABASE_URL is set, so there are no embedded servers: unset it to ask for theirs")
+    endpoints = resolve(settings)
     urls = {
         "DATABASE_URL": endpoints.database_url,
         "MIGRATION_DATABASE_URL": endpoints.migration_database_url,
         "SUPERUSER_DATABASE_URL": endpoints.superuser_database_url,
         "REDIS_URL": endpoints.redis_url,
     }
-    return "".join(f"{name}={url}\n" for name, url in urls.items() if url is not None)
+    sys.stdout.write("".join(f"{name}={url}\n" for name, url in urls.items() if url is not None))
+    return DONE

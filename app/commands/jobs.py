@@ -1,24 +1,24 @@
-"""`jobs`: list, show, watch and retry logs from the command line, and say why records were skipped."""
+"""`jobs`: list, show, watch and retry jobs, and say why records were skipped."""
 
 from __future__ import annotations
 
-from argparse import ArgumentParser, ArgumentTypeError, Namespace, _SubParsersAction
-from collections.abc import Callable
 from typing import Any
 from uuid import UUID
 
+import click
 from psycopg import Connection
 from rich.table import Table
 
 from app.audit.notes import note
-from app.commands.terminal.exits import DONE, EXIT_CODES
+from app.commands.terminal.declaration import Group
+from app.commands.terminal.exits import DONE
 from app.commands.terminal.lookups import answers_of, find_log, the_store
-from app.commands.terminal.numbers import whole_number
-from app.commands.terminal.output import console, table, write_json
-from app.commands.terminal.watching import POLL_SECONDS, run_watch
+from app.commands.terminal.options import Number, json_option, limit_option
+from app.commands.terminal.output import console, table, tell, write_json
+from app.commands.terminal.watching import POLL_SECONDS, follow, outcome, screen
 from app.settings.environment import Settings
+from app.stack.command_errors import CommandError
 from app.stack.endpoints import resolve
-from app.stack.errors import StackError
 from app.usecases.job_answers import moment, record_error_answer, unlisted_answer
 from app.usecases.stores import connected
 from db.core.tenancy import tenant
@@ -33,65 +33,42 @@ LISTED = 50
 MOST_LISTED = 1000
 ERRORS_SHOWN = 50
 ERRORS_AT_ONCE = 1000
+SECONDS = Number(0, 86_400, min_open=True)
 
-Run = Callable[[Namespace, Settings], int]
-
-
-def add_parser(commands: _SubParsersAction[ArgumentParser]) -> None:
-    parser = commands.add_parser("jobs", help="list, show, watch, retry, errors", epilog=EXIT_CODES)
-    actions = parser.add_subparsers(metavar="action", required=True)
-    listing = _action(actions, "list", run_list, "the newest jobs of a store")
-    listing.add_argument("--store", type=UUID, help="needed where there are several")
-    for name, choices in (("entity", tuple(ENTITIES)), ("status", STATUSES), ("source", SOURCES), ("mode", ALL_MODES)):
-        listing.add_argument(f"--{name}", choices=choices)
-    listing.add_argument(
-        "--limit", type=whole_number(MOST_LISTED), default=LISTED, help=f"default {LISTED}, at most {MOST_LISTED}"
-    )
-    _on_log(actions, "show", run_show, f"one job with its first {ERRORS_SHOWN} skipped records")
-    watch = _on_log(actions, "watch", run_watch, "a job's progress until it ends; 0 if it completed, 1 if it did not")
-    watch.add_argument("--interval", type=_seconds, default=POLL_SECONDS, help=f"seconds, default {POLL_SECONDS:g}")
-    watch.add_argument("--timeout", type=_seconds, help="give up watching after so many seconds, with exit code 1")
-    _on_log(actions, "retry", run_retry, "run a failed job again")
-    errors = _on_log(actions, "errors", run_errors, "which records were skipped, and why")
-    errors.add_argument(
-        "--limit",
-        type=whole_number(MOST_LISTED),
-        default=ERRORS_SHOWN,
-        help=f"rows shown; --json has all ({ERRORS_SHOWN})",
-    )
+log_argument = click.argument("log_id", type=click.UUID, metavar="JOB")
 
 
-def _action(actions: _SubParsersAction[ArgumentParser], name: str, run: Run, about: str) -> ArgumentParser:
-    parser = actions.add_parser(name, help=about, description=about, epilog=EXIT_CODES)
-    parser.add_argument("--json", action="store_true")
-    parser.set_defaults(run=run)
-    return parser
+@click.group("jobs", cls=Group)
+def jobs() -> None:
+    """Manage jobs: list, show, watch, retry, errors."""
 
 
-def _on_log(actions: _SubParsersAction[ArgumentParser], name: str, run: Run, about: str) -> ArgumentParser:
-    parser = _action(actions, name, run, about)
-    parser.add_argument("log_id", type=UUID, metavar="job")
-    return parser
-
-
-def _seconds(text: str) -> float:
-    try:
-        value = float(text)
-    except ValueError:
-        value = 0.0
-    if not 0 < value <= 86_400:  # not a number is not, either
-        raise ArgumentTypeError("seconds, more than 0 and at most 86400")
-    return value
-
-
-def run_list(args: Namespace, settings: Settings) -> int:
-    wanted = LogFilter(entity=args.entity, status=args.status, source=args.source, mode=args.mode)
+@jobs.command("list", changes=None, example="jobs list --status failed --entity orders")
+@click.option("--store", type=click.UUID, metavar="STORE", help="Id of the store; needed if there are several.")
+@click.option("--entity", type=click.Choice(tuple(ENTITIES)))
+@click.option("--status", type=click.Choice(STATUSES))
+@click.option("--source", type=click.Choice(SOURCES))
+@click.option("--mode", type=click.Choice(ALL_MODES))
+@limit_option(LISTED, MOST_LISTED)
+@json_option
+def list_(
+    settings: Settings,
+    store: UUID | None,
+    entity: str | None,
+    status: str | None,
+    source: str | None,
+    mode: str | None,
+    limit: int,
+    as_json: bool,
+) -> int:
+    """List the newest jobs of a store."""
+    wanted = LogFilter(entity=entity, status=status, source=source, mode=mode)
     with connected(resolve(settings).database_url) as conn:
-        store_id = the_store(conn, args.store)
+        store_id = the_store(conn, store)
         with tenant(conn, store_id):
-            logs = list_logs(conn, store_id, wanted, args.limit)
+            logs = list_logs(conn, store_id, wanted, limit)
             answers = answers_of(conn, store_id, logs)
-    if args.json:
+    if as_json:
         write_json(answers)
     else:
         console().print(_listed(logs))
@@ -105,26 +82,27 @@ def _listed(logs: list[LogView]) -> Table:
     for log in logs:
         figures = (log.received, log.records_synced, log.records_skipped, log.attempts)
         kind = (log.entity, log.source, log.mode, log.status)
-        made.add_row(str(log.id), *kind, *(f"{n:,}" for n in figures), moment(log.accepted_at), _took(log))
+        took = "–"
+        if log.started_at is not None and log.finished_at is not None:
+            took = f"{(log.finished_at - log.started_at).total_seconds():.2f} s"
+        made.add_row(str(log.id), *kind, *(f"{n:,}" for n in figures), moment(log.accepted_at), took)
     return made
 
 
-def _took(log: LogView) -> str:
-    if log.started_at is None or log.finished_at is None:
-        return "–"
-    return f"{(log.finished_at - log.started_at).total_seconds():.2f} s"
-
-
-def run_show(args: Namespace, settings: Settings) -> int:
+@jobs.command("show", changes=None)
+@log_argument
+@json_option
+def show(settings: Settings, log_id: UUID, as_json: bool) -> int:
+    """Show a job with its first 50 skipped records."""
     with connected(resolve(settings).database_url) as conn:
-        store_id, log = find_log(conn, args.log_id)
+        store_id, log = find_log(conn, log_id)
         with tenant(conn, store_id):
             [answer] = answers_of(conn, store_id, [log])
             errors = list_record_errors(conn, store_id, log.id, FROM_THE_START, ERRORS_SHOWN)
             unlisted = get_unlisted_errors(conn, store_id, log.id)
     listed = [record_error_answer(error) for error in errors]
     shown = {"storeId": str(store_id), **answer, "errors": listed, "errorsNotListed": unlisted}
-    if args.json:
+    if as_json:
         write_json(shown)
         return DONE
     screen = console()
@@ -135,7 +113,6 @@ def run_show(args: Namespace, settings: Settings) -> int:
 
 
 def _facts(answer: dict[str, Any]) -> Table:
-    """Name and value of each fact; what is nested a line each."""
     made = table("fact", "value")
     for name, value in answer.items():
         if isinstance(value, dict):
@@ -150,28 +127,55 @@ def _plain(value: Any) -> str:
     return "–" if value is None else f"{value:,}" if isinstance(value, int) else str(value)
 
 
-def run_errors(args: Namespace, settings: Settings) -> int:
+@jobs.command("watch", changes=None, example="jobs watch JOB --timeout 60")
+@log_argument
+@click.option(
+    "--interval", type=SECONDS, default=POLL_SECONDS, show_default=True, metavar="SECONDS", help="How often to look."
+)
+@click.option("--timeout", type=SECONDS, metavar="SECONDS", help="Stop watching after this time, with exit code 1.")
+@json_option
+def watch(settings: Settings, log_id: UUID, interval: float, timeout: float | None, as_json: bool) -> int:
+    """Show a job's progress until it ends.
+
+    The exit code is 0 if the job completed, else 1.
+    """
     with connected(resolve(settings).database_url) as conn:
-        store_id, log = find_log(conn, args.log_id)
-        errors = _all_errors(conn, store_id, log.id) if args.json else _page(conn, store_id, log.id, args.limit + 1)
+        store_id, _ = find_log(conn, log_id)
+        with screen(as_json=as_json) as show:
+            last = follow(conn, store_id, log_id, show, interval=interval, timeout=timeout)
+    return outcome(last)
+
+
+@jobs.command("errors", changes=None)
+@log_argument
+@limit_option(ERRORS_SHOWN, MOST_LISTED)
+@json_option
+def errors(settings: Settings, log_id: UUID, limit: int, as_json: bool) -> int:
+    """List the records that were skipped, and why.
+
+    --json lists all of them.
+    """
+    with connected(resolve(settings).database_url) as conn:
+        store_id, log = find_log(conn, log_id)
+        if as_json:
+            errors = _all_errors(conn, store_id, log.id)
+        else:
+            with tenant(conn, store_id):
+                # One more than is shown says whether there are more.
+                errors = list_record_errors(conn, store_id, log.id, FROM_THE_START, limit + 1)
         with tenant(conn, store_id):
             unlisted = get_unlisted_errors(conn, store_id, log.id)
-    if args.json:
+    if as_json:
         more = [unlisted_answer(unlisted)] if unlisted else []
         write_json([record_error_answer(error) for error in errors] + more)
         return DONE
     screen = console()
-    screen.print(_skipped(errors[: args.limit]) if errors else "no record was skipped")
-    if len(errors) > args.limit:
+    screen.print(_skipped(errors[:limit]) if errors else "no record was skipped")
+    if len(errors) > limit:
         screen.print(f"… and more: --limit shows up to {MOST_LISTED}, --json all")
     if unlisted:
         screen.print(unlisted_answer(unlisted)["reason"])
     return DONE
-
-
-def _page(conn: Connection, store_id: UUID, log_id: UUID, most: int) -> list[RecordError]:
-    with tenant(conn, store_id):
-        return list_record_errors(conn, store_id, log_id, FROM_THE_START, most)
 
 
 def _all_errors(conn: Connection, store_id: UUID, log_id: UUID) -> list[RecordError]:
@@ -191,20 +195,21 @@ def _skipped(errors: list[RecordError]) -> Table:
     return made
 
 
-def run_retry(args: Namespace, settings: Settings) -> int:
+@jobs.command("retry", changes="job.retry")
+@log_argument
+@json_option
+def retry(settings: Settings, log_id: UUID, as_json: bool) -> int:
+    """Run a failed job again."""
     endpoints = resolve(settings)
     with connected(endpoints.database_url) as conn:
-        store_id, log = find_log(conn, args.log_id)
+        store_id, log = find_log(conn, log_id)
         note(store_id=store_id)
         with tenant(conn, store_id):
             is_pull = log.source != "plugin"
             ticket = retry_pull(conn, store_id, log.id) if is_pull else retry_log(conn, store_id, log.id)
     if ticket is None:
-        kept = "a batch while its payload is kept, a pull while no other has its place"
-        raise StackError(f"job {log.id} is {log.status}: only a failed one can be retried, {kept}")
+        when = "a batch while its payload is kept, a pull while no other pull of the entity runs"
+        raise CommandError(f"job {log.id} is {log.status}: only a failed one can be retried, {when}")
     WakeUp(connect(endpoints.redis_url)).enqueue([ticket])
-    if args.json:
-        write_json({"syncLogId": str(log.id), "status": "running"})
-    else:
-        console().print("running again")
+    tell({"syncLogId": str(log.id), "status": "running"}, "running again", as_json=as_json)
     return DONE

@@ -1,9 +1,8 @@
-"""`keys`: under which key each value is, and values made anew under the newest key."""
+"""`keys`: which key each value is encrypted or hashed with, and how values move to the newest key."""
 
 from __future__ import annotations
 
 import sys
-from argparse import ArgumentParser, Namespace, _SubParsersAction
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,16 +10,19 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import click
 from psycopg import Connection
 
 from app.backup.progress import stage
-from app.commands.terminal.exits import DONE, EXIT_CODES, FAILED
+from app.commands.terminal.declaration import Group
+from app.commands.terminal.exits import DONE, FAILED
+from app.commands.terminal.options import json_option
 from app.commands.terminal.output import console, table, write_json
 from app.settings.environment import Settings
+from app.stack.command_errors import CommandError
 from app.stack.embedded.redis import EmbeddedRedis
 from app.stack.embedded.secrets import Secrets, read_secrets, replace_email_hash_key, replace_secret_key
 from app.stack.endpoints import Endpoints, of_configured, of_embedded
-from app.stack.errors import StackError
 from app.stack.on_demand import embedded_postgres
 from app.stack.state import is_held
 from app.usecases.keys import CredentialKeys, EmailKeys, count_credentials, count_email_hashes, renew_credentials
@@ -30,27 +32,17 @@ from schemas.base.key_ids import key_id
 NO_KEY = "plain SHA-256"
 HOW_TO = (
     "nothing to do: all credentials are under the newest key. To change it, set SECRET_KEY to a new one and SECRET_KEY_OLD to "
-    "the former, restart everything, and run this again"
+    "the former one, restart everything, and run this again"
 )
 
 
-def add_parser(commands: _SubParsersAction[ArgumentParser]) -> None:
-    parser = commands.add_parser("keys", help="status, rotate", epilog=EXIT_CODES)
-    actions = parser.add_subparsers(metavar="action", required=True)
-    about = "how many values are under which key, and which wait"
-    status = actions.add_parser("status", help=about, description=about, epilog=EXIT_CODES)
-    status.set_defaults(run=run_status)
-    about = "encrypt credentials anew under the newest key; killed, it goes on when it is run again"
-    rotate = actions.add_parser("rotate", help=about, description=about, epilog=EXIT_CODES)
-    rotate.add_argument("--email", action="store_true", help="the key of addresses' hashes: says which customers wait")
-    rotate.set_defaults(run=run_rotate)
-    for each in (status, rotate):
-        each.add_argument("--json", action="store_true")
+@click.group("keys", cls=Group)
+def keys() -> None:
+    """Manage keys: status, rotate."""
 
 
 @contextmanager
 def _reached(settings: Settings) -> Iterator[tuple[Connection, Endpoints]]:
-    """The servers; embedded ones are started for the command where they do not run."""
     configured = of_configured(settings)
     if configured is not None:
         with connected(configured.database_url) as conn:
@@ -66,13 +58,16 @@ def _ring(endpoints: Endpoints) -> tuple[str, ...]:
     return (endpoints.require_secret_key(), *endpoints.secret_key_old)
 
 
-def run_status(args: Namespace, settings: Settings) -> int:
+@keys.command("status", changes=None)
+@json_option
+def status(settings: Settings, as_json: bool) -> int:
+    """Show how many values are under which key, and which wait."""
     with _reached(settings) as (conn, endpoints):
         with stage("Trying the keys on credentials"):
             credentials = count_credentials(conn, _ring(endpoints))
         with stage("Counting customers"):
             emails = count_email_hashes(conn)
-    if args.json:
+    if as_json:
         write_json(_status(endpoints, credentials, emails))
     else:
         _show(endpoints, credentials, emails)
@@ -118,55 +113,58 @@ def _show(endpoints: Endpoints, credentials: CredentialKeys, emails: list[EmailK
         )
         made.add_row(email_key or NO_KEY, setting, f"the hashed addresses of {count:,} customers")
     console().print(made)
-    _tell_waiting(credentials.waiting(endpoints.require_secret_key()), emails, endpoints.email_hash_key)
+    if waiting := credentials.waiting(endpoints.require_secret_key()):
+        sys.stdout.write(f"{waiting:,} stores' credentials wait for `keys rotate`.\n")
+    if waiting := sum(each.waiting(endpoints.email_hash_key) for each in emails):
+        sys.stdout.write(f"{waiting:,} customers wait until they are posted again: a hash can't be computed again.\n")
 
 
-def _tell_waiting(credentials: int, emails: list[EmailKeys], email_key: str | None) -> None:
-    if credentials:
-        sys.stdout.write(f"{credentials:,} stores' credentials wait for `keys rotate`.\n")
-    waiting = sum(each.waiting(email_key) for each in emails)
-    if waiting:
-        sys.stdout.write(f"{waiting:,} customers wait until they are posted again: a hash can't be computed anew.\n")
+@keys.command("rotate", changes="key.rotate")
+@click.option(
+    "--email", is_flag=True, help="Rotate the key of hashed e-mail addresses, and list the customers that wait."
+)
+@json_option
+def rotate(settings: Settings, email: bool, as_json: bool) -> int:
+    """Encrypt all credentials under the newest key.
+
+    Sluice may keep running, except on embedded servers. Interrupted, the command continues when it is run again.
+    """
+    return (_rotate_email if email else _rotate_credentials)(settings, as_json=as_json)
 
 
-def run_rotate(args: Namespace, settings: Settings) -> int:
-    return _rotate_email(args, settings) if args.email else _rotate_credentials(args, settings)
-
-
-def _rotate_credentials(args: Namespace, settings: Settings) -> int:
+def _rotate_credentials(settings: Settings, *, as_json: bool) -> int:
     generates = settings.database_url is None and settings.secret_key is None
     if generates:
         _refuse_running(settings.data_dir)
     with _reached(settings) as (conn, endpoints):
         found = count_credentials(conn, _ring(endpoints))
         if generates and not found.waiting(endpoints.require_secret_key()):
-            fresh = replace_secret_key(
-                settings.data_dir, _kept(settings.data_dir)
-            )  # durable before anything is under it
+            # The new key is durable before anything is encrypted with it.
+            fresh = replace_secret_key(settings.data_dir, _kept(settings.data_dir))
             endpoints = replace(endpoints, secret_key=fresh.secret_key, secret_key_old=fresh.secret_keys_old)
-        with stage("Encrypting credentials anew") as tell:
+        with stage("Encrypting credentials") as tell:
             renewed = renew_credentials(
                 conn, _ring(endpoints), lambda done, total: tell(f"{done:,} of {total:,} stores")
             )
         left = count_credentials(conn, _ring(endpoints))
     newest = key_id(endpoints.require_secret_key())
-    if args.json:
+    if as_json:
         unreadable = [str(store_id) for store_id in left.unreadable]
         write_json({"newest": newest, "renewed": renewed, "unreadable": unreadable})
     elif renewed or generates:
-        sys.stdout.write(f"{renewed:,} stores' credentials are encrypted anew; the newest key is {newest}.\n")
+        sys.stdout.write(f"{renewed:,} stores' credentials are encrypted again; the newest key is {newest}.\n")
     else:
         sys.stdout.write(f"{HOW_TO}\n")
     if left.unreadable:
         named = ", ".join(str(store_id) for store_id in left.unreadable[:5])
-        raise StackError(
+        raise CommandError(
             f"credentials of {len(left.unreadable)} stores can't be read under any key: set them again: {named}"
         )
     return DONE if not left.waiting(endpoints.require_secret_key()) else FAILED
 
 
-def _rotate_email(args: Namespace, settings: Settings) -> int:
-    """A hash can't be made anew, so all that can be done is to have a key, and to say who waits to be posted again."""
+def _rotate_email(settings: Settings, *, as_json: bool) -> int:
+    # A hash can't be computed again without the address: each customer waits until it is posted again.
     generates = settings.database_url is None and settings.email_hash_key is None
     if generates:
         _refuse_running(settings.data_dir)
@@ -176,11 +174,11 @@ def _rotate_email(args: Namespace, settings: Settings) -> int:
     if generates and not (key and sum(each.waiting(key) for each in emails)):
         key = replace_email_hash_key(settings.data_dir, _kept(settings.data_dir)).email_hash_key
     if key is None:
-        raise StackError(
+        raise CommandError(
             "EMAIL_HASH_KEY must be set: `openssl rand -hex 32` makes one; then restart, and run this again"
         )
     waiting = {str(each.store_id): each.waiting(key) for each in emails if each.waiting(key)}
-    if args.json:
+    if as_json:
         write_json({"newest": key_id(key), "waiting": waiting})
         return DONE
     made = table("store", "customers that wait")
@@ -197,11 +195,10 @@ def _rotate_email(args: Namespace, settings: Settings) -> int:
 def _kept(root: Path) -> Secrets:
     kept = read_secrets(root)
     if kept is None:
-        raise StackError(f"{root}/secrets.json is missing")
+        raise CommandError(f"{root}/secrets.json is missing")
     return kept
 
 
 def _refuse_running(root: Path) -> None:
-    """Processes that run know nothing of a new key: they could not read what is under it."""
     if is_held(root):
-        raise StackError("stop Sluice first: its processes would not know the new key")
+        raise CommandError("stop Sluice first: its processes would not know the new key")

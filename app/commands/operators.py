@@ -1,22 +1,32 @@
-"""`operators`: tokens for those who run the installation; they belong to no store. Only the tables' owner manages them."""
+"""`operators`: tokens for those who run the installation. They belong to no store, and only the tables' owner manages them."""
 
 from __future__ import annotations
 
-from argparse import ArgumentParser, Namespace, _SubParsersAction
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import timedelta
 from uuid import UUID
 
+import click
 from psycopg import Connection
 from psycopg.errors import InsufficientPrivilege
 
-from app.commands.terminal.actions import add_action, tell
-from app.commands.terminal.exits import DONE, EXIT_CODES
-from app.commands.terminal.token_words import add_grace, creator, days, label, show_tokens
+from app.commands.terminal.declaration import Group
+from app.commands.terminal.exits import DONE
+from app.commands.terminal.options import json_option
+from app.commands.terminal.output import tell
+from app.commands.terminal.tokens import (
+    creator,
+    days_option,
+    grace_option,
+    label_option,
+    show_tokens,
+    tell_token,
+    token_argument,
+)
 from app.settings.environment import Settings
+from app.stack.command_errors import CommandError, NotFound
 from app.stack.endpoints import resolve
-from app.stack.errors import NotFound, StackError
 from app.usecases import stores as tenants
 from app.usecases.stores import Origin, connected
 from db.stores.operator_tokens import as_system, list_operator_tokens, revoke_operator_token
@@ -24,78 +34,88 @@ from db.stores.operator_tokens import as_system, list_operator_tokens, revoke_op
 DAYS = 90
 
 
-def add_parser(commands: _SubParsersAction[ArgumentParser]) -> None:
-    parser = commands.add_parser("operators", help="list, create, revoke, rotate operators' tokens", epilog=EXIT_CODES)
-    actions = parser.add_subparsers(metavar="action", required=True)
-    add_action(actions, "list", run_list, "all operators' tokens, newest first")
-    create = add_action(actions, "create", run_create, "prints the token, once")
-    create.add_argument("--label", type=label, help="who or what the token is for")
-    _add_lifetime(create)
-    revoke = add_action(actions, "revoke", run_revoke, "end one token now")
-    revoke.add_argument("token_id", type=UUID)
-    rotate = add_action(
-        actions, "rotate", run_rotate, "a new token with the same label; the one before lives on for a while"
-    )
-    rotate.add_argument("token_id", type=UUID)
-    add_grace(rotate)
-    _add_lifetime(rotate)
+@click.group("operators", cls=Group)
+def operators() -> None:
+    """Manage operators' tokens: list, create, revoke, rotate."""
 
 
-def _add_lifetime(parser: ArgumentParser) -> None:
-    lifetime = parser.add_mutually_exclusive_group()
-    lifetime.add_argument("--days", type=days, default=DAYS, help=f"expires after so many days; default {DAYS}")
-    lifetime.add_argument("--never", action="store_true", help="does not expire")
+def never_option(command: Callable[..., int]) -> Callable[..., int]:
+    return click.option("--never", is_flag=True, help="The token does not expire.")(command)
 
 
-def run_list(args: Namespace, settings: Settings) -> int:
+@operators.command("list", changes=None)
+@json_option
+def list_(settings: Settings, as_json: bool) -> int:
+    """List all operators' tokens, newest first."""
     with _owner(settings) as conn, as_system(conn):
         found = list_operator_tokens(conn)
-    show_tokens(found, as_json=args.json)
+    show_tokens(found, as_json=as_json)
     return DONE
 
 
-def run_create(args: Namespace, settings: Settings) -> int:
+@operators.command(
+    "create", changes="operator.create", exclusive=("days", "never"), example='operators create --label "ada"'
+)
+@label_option
+@days_option(DAYS)
+@never_option
+@json_option
+def create(settings: Settings, label: str | None, days: int, never: bool, as_json: bool) -> int:
+    """Create a token, and print it once."""
     with _owner(settings) as conn:
-        token = tenants.create_operator(conn, Origin(creator(), args.label, _lifetime(args)))
-    tell({"token": token}, f"token  {token}   (shown this once)", as_json=args.json)
+        token = tenants.create_operator(conn, Origin(creator(), label, _lifetime(days, never)))
+    tell_token(token, as_json=as_json)
     return DONE
 
 
-def run_revoke(args: Namespace, settings: Settings) -> int:
+@operators.command("revoke", changes="operator.revoke")
+@token_argument
+@json_option
+def revoke(settings: Settings, token_id: UUID, as_json: bool) -> int:
+    """End a token now."""
     with _owner(settings) as conn, as_system(conn):
-        if not revoke_operator_token(conn, args.token_id):
-            raise _no_such_token(args.token_id)
-    tell({"tokenId": str(args.token_id), "revoked": True}, "revoked", as_json=args.json)
+        if not revoke_operator_token(conn, token_id):
+            raise _no_such_token(token_id)
+    tell({"tokenId": str(token_id), "revoked": True}, "revoked", as_json=as_json)
     return DONE
 
 
-def run_rotate(args: Namespace, settings: Settings) -> int:
-    grace = timedelta(hours=args.grace_hours)
+@operators.command("rotate", changes="operator.rotate", exclusive=("days", "never"))
+@token_argument
+@grace_option
+@days_option(DAYS)
+@never_option
+@json_option
+def rotate(settings: Settings, token_id: UUID, grace_hours: float, days: int, never: bool, as_json: bool) -> int:
+    """Create a token with the same label.
+
+    The old one stays valid for the grace.
+    """
+    grace = timedelta(hours=grace_hours)
     with _owner(settings) as conn:
-        token = tenants.replace_operator(conn, args.token_id, grace, _lifetime(args), creator())
+        token = tenants.replace_operator(conn, token_id, grace, _lifetime(days, never), creator())
     if token is None:
-        raise _no_such_token(args.token_id)
-    tell({"token": token}, f"token  {token}   (shown this once)", as_json=args.json)
+        raise _no_such_token(token_id)
+    tell_token(token, as_json=as_json)
     return DONE
 
 
-def _lifetime(args: Namespace) -> timedelta | None:
-    return None if args.never else timedelta(days=args.days)
+def _lifetime(days: int, never: bool) -> timedelta | None:
+    return None if never else timedelta(days=days)
 
 
 @contextmanager
 def _owner(settings: Settings) -> Iterator[Connection]:
-    """A connection of the owner's role. Raises StackError where its URL is missing, or names another role."""
     owner_url = settings.migration_database_url or resolve(settings).migration_database_url
     if owner_url is None:
-        raise StackError(
+        raise CommandError(
             "MIGRATION_DATABASE_URL must be set: operators' tokens are managed as the tables' owner, not as the application"
         )
     try:
         with connected(owner_url, "MIGRATION_DATABASE_URL") as conn:
             yield conn
     except InsufficientPrivilege:
-        raise StackError("MIGRATION_DATABASE_URL must be the URL of the tables' owner, sluice_owner") from None
+        raise CommandError("MIGRATION_DATABASE_URL must be the URL of the tables' owner, sluice_owner") from None
 
 
 def _no_such_token(token_id: UUID) -> NotFound:

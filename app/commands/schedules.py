@@ -1,19 +1,20 @@
-"""`schedules`: set, list and remove when a store's entities are pulled."""
+"""`schedules`: when a store's entities are pulled."""
 
 from __future__ import annotations
 
-import json
 import sys
-from argparse import ArgumentParser, Namespace, _SubParsersAction
 from uuid import UUID
 
-from rich.console import Console
+import click
 from rich.table import Table
 
-from app.commands.terminal.numbers import whole_number
+from app.commands.terminal.declaration import Group
+from app.commands.terminal.exits import DONE
+from app.commands.terminal.options import json_option, store_option
+from app.commands.terminal.output import console, write_json
 from app.settings.environment import Settings
+from app.stack.command_errors import CommandError, NotFound
 from app.stack.endpoints import resolve
-from app.stack.errors import NotFound, StackError
 from app.usecases.schedules import make_schedule, schedule_answer
 from app.usecases.stores import connected
 from db.core.tenancy import tenant
@@ -26,61 +27,80 @@ from workers.processes.schedules import Timing, WrongSchedule
 
 ENTITIES = ("orders", "products", "customers")
 
-
-def add_parser(commands: _SubParsersAction[ArgumentParser]) -> None:
-    actions = commands.add_parser("schedules", help="when a store is pulled: set, list, remove").add_subparsers(
-        metavar="action", required=True
-    )
-    setting = actions.add_parser("set", help="pull an entity by a cron expression (UTC) or every so many seconds")
-    timing = setting.add_mutually_exclusive_group(required=True)
-    timing.add_argument("--cron", metavar='"*/15 * * * *"')
-    timing.add_argument("--every", type=whole_number(MOST_SECONDS), metavar="SECONDS")
-    setting.add_argument("--mode", choices=SCHEDULED_MODES, default="incremental")
-    setting.add_argument(
-        "--stale-after-mins", type=whole_number(MOST_MINUTES), help="how far back the mode update looks"
-    )
-    listing = actions.add_parser("list", help="the schedules of a store")
-    listing.add_argument("--json", action="store_true")
-    removal = actions.add_parser("remove", help="end a schedule; a run in progress goes on")
-    for parser, run in ((setting, run_set), (listing, run_list), (removal, run_remove)):
-        parser.add_argument("--store", type=UUID, required=True)
-        parser.set_defaults(run=run)
-    for parser in (setting, removal):
-        parser.add_argument("--entity", choices=ENTITIES, default="orders")
+entity_option = click.option("--entity", type=click.Choice(ENTITIES), default="orders", show_default=True)
 
 
-def run_set(args: Namespace, settings: Settings) -> int:
-    if (args.mode == "update") != (args.stale_after_mins is not None):
-        raise StackError("--stale-after-mins goes with --mode update, which needs it")
+@click.group("schedules", cls=Group)
+def schedules() -> None:
+    """Manage when a store is pulled: set, list, remove."""
+
+
+@schedules.command(
+    "set",
+    changes="schedule.set",
+    exclusive=("cron", "every"),
+    example="schedules set --store STORE --entity orders --every 900",
+)
+@store_option
+@entity_option
+@click.option("--cron", metavar="EXPRESSION", help='When, as a cron expression in UTC, such as "*/15 * * * *".')
+@click.option("--every", type=click.IntRange(1, MOST_SECONDS), metavar="SECONDS", help="How often, in seconds.")
+@click.option("--mode", type=click.Choice(SCHEDULED_MODES), default="incremental", show_default=True)
+@click.option(
+    "--stale-after-mins",
+    type=click.IntRange(1, MOST_MINUTES),
+    metavar="MINUTES",
+    help="How far back the mode update looks.",
+)
+def set_(
+    settings: Settings,
+    store: UUID,
+    entity: str,
+    cron: str | None,
+    every: int | None,
+    mode: str,
+    stale_after_mins: int | None,
+) -> int:
+    """Pull an entity at fixed times or intervals."""
+    if (mode == "update") != (stale_after_mins is not None):
+        raise CommandError("--stale-after-mins goes with --mode update, which needs it")
     try:
-        schedule = make_schedule(args.entity, args.mode, args.stale_after_mins, Timing(args.cron, args.every))
+        schedule = make_schedule(entity, mode, stale_after_mins, Timing(cron, every))
     except WrongSchedule as error:
-        raise StackError(f"{error}") from None
-    with connected(resolve(settings).database_url) as conn, tenant(conn, args.store):
-        store = get_store(conn, args.store)
-        if store is None or args.entity not in PLATFORMS[store.platform].pulled:
-            raise StackError(f"{args.entity} of store {args.store} are not pulled")
-        put_schedule(conn, args.store, schedule)
+        raise CommandError(f"{error}") from None
+    with connected(resolve(settings).database_url) as conn, tenant(conn, store):
+        found = get_store(conn, store)
+        if found is None or entity not in PLATFORMS[found.platform].pulled:
+            raise CommandError(f"{entity} of store {store} are not pulled")
+        put_schedule(conn, store, schedule)
     sys.stdout.write(f"next run at {schedule_answer(schedule)['nextRunAt']}\n")
-    return 0
+    return DONE
 
 
-def run_list(args: Namespace, settings: Settings) -> int:
-    with connected(resolve(settings).database_url) as conn, tenant(conn, args.store):
-        found = [schedule_answer(schedule) for schedule in list_schedules(conn, args.store)]
-    if args.json:
-        sys.stdout.write(json.dumps(found) + "\n")
-        return 0
-    table = Table("entity", "mode", "when", "next run", "last run", "last job")
+@schedules.command("list", changes=None)
+@store_option
+@json_option
+def list_(settings: Settings, store: UUID, as_json: bool) -> int:
+    """List the schedules of a store."""
+    with connected(resolve(settings).database_url) as conn, tenant(conn, store):
+        found = [schedule_answer(schedule) for schedule in list_schedules(conn, store)]
+    if as_json:
+        write_json(found)
+        return DONE
+    made = Table("entity", "mode", "when", "next run", "last run", "last job")
     for row in found:
         when = row["cron"] or f"every {row['everySeconds']} s"
-        table.add_row(row["entity"], row["syncMode"], when, row["nextRunAt"], row["lastRunAt"], row["lastJobId"])
-    Console().print(table)
-    return 0
+        made.add_row(row["entity"], row["syncMode"], when, row["nextRunAt"], row["lastRunAt"], row["lastJobId"])
+    console().print(made)
+    return DONE
 
 
-def run_remove(args: Namespace, settings: Settings) -> int:
-    with connected(resolve(settings).database_url) as conn, tenant(conn, args.store):
-        if not delete_schedule(conn, args.store, args.entity):
-            raise NotFound(f"store {args.store} has no schedule for {args.entity}")
-    return 0
+@schedules.command("remove", changes="schedule.remove")
+@store_option
+@entity_option
+def remove(settings: Settings, store: UUID, entity: str) -> int:
+    """Remove a schedule; a run in progress goes on."""
+    with connected(resolve(settings).database_url) as conn, tenant(conn, store):
+        if not delete_schedule(conn, store, entity):
+            raise NotFound(f"store {store} has no schedule for {entity}")
+    return DONE

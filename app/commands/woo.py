@@ -1,24 +1,25 @@
-"""`woo`: the outbound side of a store from the command line: figures, syncs, another try, mappings, brakes."""
+"""`woo`: what goes to a WooCommerce shop: figures, syncs, retries, mappings, holds and brakes."""
 
 from __future__ import annotations
 
-import json
-import sys
-from argparse import ArgumentParser, ArgumentTypeError, Namespace, _SubParsersAction
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 from uuid import UUID
 
+import click
 from psycopg import Connection
 from redis.exceptions import RedisError
-from rich.console import Console
 from rich.table import Table
 
+from app.commands.terminal.declaration import Group
+from app.commands.terminal.exits import DONE
 from app.commands.terminal.lookups import the_store
+from app.commands.terminal.options import Number, json_option, store_option
+from app.commands.terminal.output import console, tell, write_json
 from app.settings.environment import Settings
+from app.stack.command_errors import NotFound
 from app.stack.endpoints import resolve
-from app.stack.errors import NotFound
 from app.usecases.outbound_answers import batch_answer, mapping_answer, stats_answer
 from app.usecases.stores import connected
 from db.core.tenancy import tenant
@@ -30,94 +31,68 @@ from db.outbound.mappings import count_mappings, list_drift, list_mappings
 from workers.core.queues import WakeUp, connect
 from workers.outbound.intake.listener import refused_counts
 from workers.outbound.planning.priorities import SYNC_TYPES
-from workers.outbound.runs import approve, reject, retry_failed, start_categories, start_full, start_one
+from workers.outbound.runs import approve as approve_hold
+from workers.outbound.runs import reject as reject_hold
+from workers.outbound.runs import retry_failed, start_categories, start_full, start_one
 
 LISTED = 50
 RUNS_LISTED = 5
-HIGHEST_LIMIT = 1_000_000
+LIMIT = Number(0, 1_000_000)
 ITEM_STATUSES = ("pending", "syncing", "completed", "failed", "needs_approval", "superseded")
 
-
-def add_parser(commands: _SubParsersAction[ArgumentParser]) -> None:
-    actions = commands.add_parser("woo", help="what goes to a WooCommerce shop").add_subparsers(
-        metavar="action", required=True
-    )
-    status = actions.add_parser("status", help="what waits, what failed, which deadlines were missed")
-    sync = actions.add_parser("sync", help="send what the shop has not got: all products, one, or the categories")
-    sync.add_argument("--product", type=UUID, help="this product of the ERP alone")
-    sync.add_argument("--type", choices=("product", "stock", "price"), default="product")
-    sync.add_argument("--categories", action="store_true")
-    sync.add_argument("--force", action="store_true", help="also what did not change")
-    retry = actions.add_parser("retry", help="try failed items again")
-    mappings = actions.add_parser("mappings", help=f"the first {LISTED} mappings")
-    mappings.add_argument("--out-of-sync", action="store_true", help="what the shop has not got as the ERP has it")
-    approving = actions.add_parser("approve", help="let go what brakes hold")
-    approving.add_argument("batch_id", type=UUID)
-    rejecting = actions.add_parser("reject", help="give up what brakes hold; the shop keeps what it has")
-    rejecting.add_argument("batch_id", type=UUID)
-    braking = actions.add_parser("brakes", help="set a store's brakes, or turn them off")
-    braking.add_argument("--off", action="store_true")
-    for name in ("price-share", "price-factor", "zero-share", "least"):
-        braking.add_argument(f"--{name}", type=_limit)
-    runs = (run_status, run_sync, run_retry, run_mappings, run_approve, run_reject, run_brakes)
-    for parser, run in zip((status, sync, retry, mappings, approving, rejecting, braking), runs, strict=True):
-        parser.add_argument("--store", type=UUID, required=True)
-        parser.add_argument("--json", action="store_true")
-        parser.set_defaults(run=run)
+batch_argument = click.argument("batch_id", type=click.UUID, metavar="BATCH")
 
 
-def _limit(text: str) -> float:
-    try:
-        value = float(text)
-    except ValueError:
-        value = -1.0
-    if not 0 <= value <= HIGHEST_LIMIT:  # not a number is not, either
-        raise ArgumentTypeError(f"a number from 0 to {HIGHEST_LIMIT:,}")
-    return value
+@click.group("woo", cls=Group)
+def woo() -> None:
+    """Manage what goes to a WooCommerce shop: status, sync, holds."""
 
 
 @contextmanager
 def _inside(store_id: UUID, database_url: str) -> Iterator[Connection]:
-    """A transaction within the store's wall. Raises NotFound for a store that there is not."""
     with connected(database_url) as conn:
-        the_store(conn, store_id)
+        the_store(conn, store_id)  # an unknown store is NotFound, not an empty answer
         with tenant(conn, store_id):
             yield conn
 
 
-def run_status(args: Namespace, settings: Settings) -> int:
+@woo.command("status", changes=None)
+@store_option
+@json_option
+def status(settings: Settings, store: UUID, as_json: bool) -> int:
+    """Show what waits, what failed, and which deadlines were missed."""
     endpoints = resolve(settings)
-    with _inside(args.store, endpoints.database_url) as conn:
+    with _inside(store, endpoints.database_url) as conn:
         stats = stats_answer(
-            count_items(conn, args.store),
-            count_breaches(conn, args.store),
-            count_mappings(conn, args.store),
-            count_erp_products(conn, args.store),
+            count_items(conn, store),
+            count_breaches(conn, store),
+            count_mappings(conn, store),
+            count_erp_products(conn, store),
         )
-        batches = [batch_answer(batch, []) for batch in list_batches(conn, args.store, RUNS_LISTED)]
-        hold_id = get_open_hold(conn, args.store)
-        hold = get_batch(conn, args.store, hold_id) if hold_id else None
-    refused = _refused_events(endpoints.redis_url)
-    if args.json:
+        batches = [batch_answer(batch, []) for batch in list_batches(conn, store, RUNS_LISTED)]
+        hold_id = get_open_hold(conn, store)
+        hold = get_batch(conn, store, hold_id) if hold_id else None
+    if as_json:
         held = batch_answer(hold, []) if hold else None
-        return _tell({**stats, "batches": batches, "hold": held, "refusedEvents": refused}, "", as_json=True)
+        write_json({**stats, "batches": batches, "hold": held, "refusedEvents": _refused_events(endpoints.redis_url)})
+        return DONE
     table = Table("type", *ITEM_STATUSES)
     for sync_type in SYNC_TYPES:
         counts = stats["byType"].get(sync_type, {})
         table.add_row(sync_type, *(f"{counts.get(status, 0):,}" for status in ITEM_STATUSES))
-    console = Console()
-    console.print(table)
-    console.print(f"{stats['products']:,} products, {stats['outOfSyncProducts']:,} of them not in the shop as they are")
-    console.print(f"{stats['queueDepth']:,} items wait, {stats['overdue']:,} of them past their deadline")
+    screen = console()
+    screen.print(table)
+    screen.print(f"{stats['products']:,} products, {stats['outOfSyncProducts']:,} of them differ from the shop")
+    screen.print(f"{stats['queueDepth']:,} items wait, {stats['overdue']:,} of them past their deadline")
     if hold:
-        console.print(
+        screen.print(
             f"held: {hold.total_items:,} items; approve or reject with: woo approve|reject {hold.id}", markup=False
         )
-    return 0
+    return DONE
 
 
 def _refused_events(redis_url: str) -> dict[str, int] | None:
-    """Events of all stores that could not be read, by reason; None while Redis is away."""
+    """Of all stores, by reason; None while Redis is away."""
     try:
         with connect(redis_url) as redis:
             return refused_counts(redis)
@@ -125,76 +100,116 @@ def _refused_events(redis_url: str) -> dict[str, int] | None:
         return None
 
 
-def run_sync(args: Namespace, settings: Settings) -> int:
+@woo.command("sync", changes="outbound.sync", example="woo sync --store STORE --product PRODUCT --type price")
+@store_option
+@click.option("--product", type=click.UUID, metavar="PRODUCT", help="Only this product of the ERP.")
+@click.option("--type", type=click.Choice(("product", "stock", "price")), default="product", show_default=True)
+@click.option("--categories", is_flag=True, help="The categories, not the products.")
+@click.option("--force", is_flag=True, help="Also what did not change.")
+@json_option
+def sync(
+    settings: Settings, store: UUID, product: UUID | None, type: str, categories: bool, force: bool, as_json: bool
+) -> int:
+    """Send what the shop lacks: all products, one, or the categories."""
     endpoints = resolve(settings)
-    with _inside(args.store, endpoints.database_url) as conn:
-        if args.product:
-            item_id = start_one(conn, args.store, args.product, args.type, "command")
+    with _inside(store, endpoints.database_url) as conn:
+        if product:
+            item_id = start_one(conn, store, product, type, "command")
             if item_id is None:
-                raise NotFound(f"the ERP has not told us of a product {args.product}")
+                raise NotFound(f"the ERP has sent no product {product}")
             data, words = {"syncItemId": str(item_id)}, "one product is on its way"
         else:
-            start = start_categories if args.categories else start_full
-            run = start(conn, args.store, "command", force=args.force)
-            data, words = (
-                {"batchId": str(run.batch_id), "items": str(run.items)},
-                f"{run.items:,} items are on their way",
-            )
-    WakeUp(connect(endpoints.redis_url)).push(args.store)
-    return _tell(data, words, as_json=args.json)
+            start = start_categories if categories else start_full
+            run = start(conn, store, "command", force=force)
+            data = {"batchId": str(run.batch_id), "items": str(run.items)}
+            words = f"{run.items:,} items are on their way"
+    WakeUp(connect(endpoints.redis_url)).push(store)
+    tell(data, words, as_json=as_json)
+    return DONE
 
 
-def run_retry(args: Namespace, settings: Settings) -> int:
+@woo.command("retry", changes="outbound.retry")
+@store_option
+@json_option
+def retry(settings: Settings, store: UUID, as_json: bool) -> int:
+    """Retry failed items."""
     endpoints = resolve(settings)
-    with _inside(args.store, endpoints.database_url) as conn:
-        retried = retry_failed(conn, args.store, everything=True)
-    WakeUp(connect(endpoints.redis_url)).push(args.store)
-    return _tell({"retryCount": retried}, f"{retried:,} items are tried again", as_json=args.json)
+    with _inside(store, endpoints.database_url) as conn:
+        retried = retry_failed(conn, store, everything=True)
+    WakeUp(connect(endpoints.redis_url)).push(store)
+    tell({"retryCount": retried}, f"{retried:,} items are retried", as_json=as_json)
+    return DONE
 
 
-def run_mappings(args: Namespace, settings: Settings) -> int:
-    read = list_drift if args.out_of_sync else list_mappings
-    with _inside(args.store, resolve(settings).database_url) as conn:
-        found = [mapping_answer(mapping) for mapping in read(conn, args.store, None, LISTED)]
-    if args.json:
-        return _tell(found, "", as_json=True)
+@woo.command("mappings", changes=None)
+@store_option
+@click.option("--out-of-sync", is_flag=True, help="Only products that differ from the shop.")
+@json_option
+def mappings(settings: Settings, store: UUID, out_of_sync: bool, as_json: bool) -> int:
+    """List the first 50 mappings."""
+    read = list_drift if out_of_sync else list_mappings
+    with _inside(store, resolve(settings).database_url) as conn:
+        found = [mapping_answer(mapping) for mapping in read(conn, store, None, LISTED)]
+    if as_json:
+        write_json(found)
+        return DONE
     table = Table("product", "sku", "WooCommerce", "status", "in sync", "last synced")
     for one in found:
         wc_id = str(one["wooCommerceProductId"] or "–")
         in_sync = "yes" if one["inSync"] else "no"
         product = one["internalProductId"]
         table.add_row(product, one["sku"], wc_id, one["syncStatus"], in_sync, one["lastSynced"] or "never")
-    Console().print(table)
-    return 0
+    console().print(table)
+    return DONE
 
 
-def run_approve(args: Namespace, settings: Settings) -> int:
+@woo.command("approve", changes="hold.approve")
+@batch_argument
+@store_option
+@json_option
+def approve(settings: Settings, batch_id: UUID, store: UUID, as_json: bool) -> int:
+    """Release what a brake holds."""
     endpoints = resolve(settings)
-    with _inside(args.store, endpoints.database_url) as conn:
-        approved = approve(conn, args.store, args.batch_id)
+    with _inside(store, endpoints.database_url) as conn:
+        approved = approve_hold(conn, store, batch_id)
     if approved is None:
-        raise NotFound(f"nothing is held under {args.batch_id}")
-    WakeUp(connect(endpoints.redis_url)).push(args.store)
-    return _tell({"approvedItems": approved}, f"{approved:,} items go on", as_json=args.json)
+        raise NotFound(f"nothing is held under {batch_id}")
+    WakeUp(connect(endpoints.redis_url)).push(store)
+    tell({"approvedItems": approved}, f"{approved:,} items go on", as_json=as_json)
+    return DONE
 
 
-def run_reject(args: Namespace, settings: Settings) -> int:
-    with _inside(args.store, resolve(settings).database_url) as conn:
-        rejected = reject(conn, args.store, args.batch_id)
+@woo.command("reject", changes="hold.reject")
+@batch_argument
+@store_option
+@json_option
+def reject(settings: Settings, batch_id: UUID, store: UUID, as_json: bool) -> int:
+    """Drop what a brake holds; the shop stays as it is."""
+    with _inside(store, resolve(settings).database_url) as conn:
+        rejected = reject_hold(conn, store, batch_id)
     if rejected is None:
-        raise NotFound(f"nothing is held under {args.batch_id}")
-    return _tell({"rejectedItems": rejected}, f"{rejected:,} items are given up", as_json=args.json)
+        raise NotFound(f"nothing is held under {batch_id}")
+    tell({"rejectedItems": rejected}, f"{rejected:,} items are dropped", as_json=as_json)
+    return DONE
 
 
-def run_brakes(args: Namespace, settings: Settings) -> int:
-    given = {name: getattr(args, name) for name in ("price_share", "price_factor", "zero_share", "least")}
-    brakes: dict[str, Any] = {"enabled": not args.off} | {k: v for k, v in given.items() if v is not None}
-    with _inside(args.store, resolve(settings).database_url) as conn:
-        if not set_brakes(conn, args.store, brakes):
-            raise NotFound(f"there is no store {args.store}")
-    return _tell(brakes, "brakes are off" if args.off else "brakes are set", as_json=args.json)
-
-
-def _tell(data: Any, words: str, *, as_json: bool) -> int:
-    sys.stdout.write((json.dumps(data) if as_json else words) + "\n")
-    return 0
+@woo.command("brakes", changes="brakes.set", example="woo brakes --store STORE --price-share 0.3")
+@store_option
+@click.option("--off", is_flag=True, help="Turn the brakes off.")
+@click.option(
+    "--price-share", type=LIMIT, metavar="N", help="Hold if more than this share of the products gets a new price."
+)
+@click.option("--price-factor", type=LIMIT, metavar="N", help="Hold a price that changes by more than this factor.")
+@click.option(
+    "--zero-share", type=LIMIT, metavar="N", help="Hold if more than this share of the products runs out of stock."
+)
+@click.option("--least", type=LIMIT, metavar="N", help="Shares apply from N products on.")
+@json_option
+def brakes(settings: Settings, store: UUID, off: bool, as_json: bool, **limits: float | None) -> int:
+    """Set a store's brakes, or turn them off."""
+    wanted: dict[str, Any] = {"enabled": not off} | {k: v for k, v in limits.items() if v is not None}
+    with _inside(store, resolve(settings).database_url) as conn:
+        if not set_brakes(conn, store, wanted):
+            raise NotFound(f"there is no store {store}")
+    tell(wanted, "brakes are off" if off else "brakes are set", as_json=as_json)
+    return DONE

@@ -1,4 +1,4 @@
-"""One scrape: what all API processes counted, and the facts of PostgreSQL and Redis, in the format that was asked for."""
+"""Renders one scrape: what all API processes counted, and the facts of PostgreSQL and Redis."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from app.metrics.requests import REGISTRY
 
 
 def expose(facts: Collector, accept: str) -> tuple[bytes, str]:
-    """The page and its content type: OpenMetrics where `accept` names it, else the plain text format."""
+    """The page and its content type: OpenMetrics if `accept` names it, else the plain text format."""
     encode, content_type = choose_encoder(accept)
     registry = CollectorRegistry()
     if counts_with_others():

@@ -1,4 +1,4 @@
-"""Facts about jobs, read from PostgreSQL and Redis as Prometheus asks: they hold whatever died or restarted meanwhile."""
+"""Facts about jobs, read from PostgreSQL and Redis at each scrape: they survive restarts of any process."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from workers.core.queues import queue_lengths
 
 log = get_logger(__name__)
 
-STATEMENT_SECONDS = 2.0
+STATEMENT_SECONDS = 2.0  # below Prometheus's own time-out of a scrape
 BREACH_SECONDS = 3600.0
 ENDS = ("completed", "failed", "cancelled")
 OUTCOMES = ("inserted", "updated", "unchanged", "stale", "invalid", "existing")
@@ -31,7 +31,7 @@ Row = tuple[Sequence[str], float | None]
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """What PostgreSQL knows, at one moment."""
+    """What PostgreSQL knows at one moment."""
 
     logs: list[metrics.LogGroup]
     totals: list[metrics.Totals]
@@ -44,7 +44,7 @@ class Facts:
 
 
 class FactsCollector(Collector):
-    """Asks both servers at each scrape. One that is away is shown as such, and costs a time-out of two seconds at most."""
+    """Asks both servers at each scrape. One that is away is reported as down, and costs at most two seconds."""
 
     def __init__(self, database_url: str, redis: Redis) -> None:
         self._database_url = database_url
@@ -63,7 +63,7 @@ class FactsCollector(Collector):
 
 
 def read_facts(database_url: str) -> Facts | None:
-    """None where PostgreSQL is away or too slow. On a connection of its own: a full pool must not hide the reason."""
+    """None if PostgreSQL is away or too slow. Uses a connection of its own: a full pool must not hide the reason."""
     try:
         with connect_briefly(database_url, "metrics") as conn, conn.transaction():
             limit_statements(conn, STATEMENT_SECONDS)
@@ -91,7 +91,6 @@ def read_queues(redis: Redis) -> dict[str, int] | None:
 
 
 def families(facts: Facts) -> Iterator[Family]:
-    """The facts as metrics; pure."""
     yield from _of_logs(facts.logs)
     yield from _of_totals(facts.totals)
     yield from _of_watermarks(facts.watermarks)
@@ -122,7 +121,6 @@ def _counter(name: str, about: str, labels: Sequence[str], rows: Iterable[Row]) 
 
 
 def _summed(rows: Iterable[tuple[tuple[str, ...], float]]) -> list[Row]:
-    """Rows with the same labels become one: their sum."""
     sums: dict[tuple[str, ...], float] = {}
     for labels, value in rows:
         sums[labels] = sums.get(labels, 0) + value

@@ -1,4 +1,4 @@
-"""The state of the API's connection pools, one a process, looked at every few seconds."""
+"""The state of each API process's connection pool, read every few seconds."""
 
 from __future__ import annotations
 
@@ -38,14 +38,14 @@ GROWING = {
 
 @dataclass(slots=True)
 class PoolWatch:
-    """Brings a pool's own statistics into the metrics."""
+    """Copies a pool's statistics into the metrics."""
 
     pool: Pool
     seen: dict[str, int] = field(default_factory=dict)
     lock: threading.Lock = field(default_factory=threading.Lock)
 
     def look(self) -> None:
-        """The gauges as they are now, the counters by what came since the last look."""
+        """Set the gauges, and add to the counters what came since the last look."""
         with self.lock:
             stats = self.pool.get_stats()
             idle = stats.get("pool_available", 0)
@@ -58,7 +58,7 @@ class PoolWatch:
             self.seen = stats
 
     def keep_looking(self) -> None:
-        """From now on, in a thread that ends with the process: other processes are asked for this one's state, too."""
+        """Look from now on, in a daemon thread: another process may serve the scrape."""
         threading.Thread(target=self._run, name="pool-watch", daemon=True).start()
 
     def _run(self) -> None:

@@ -1,7 +1,7 @@
-"""The folder into which all processes of one API count. prometheus_client finds it in the environment, at its import.
+"""The folder into which all processes of one API count. prometheus_client takes its path from the environment at its import.
 
-What a process counted stays when it is gone, so a restarted worker takes nothing from a total; what it showed of its present
-state does not. The folder is emptied when the API as a whole starts, which Prometheus takes for the reset that it is.
+Counters of a process outlive it, so a restarted worker takes nothing from a total; its gauges do not. The folder is emptied
+when the API starts, which Prometheus treats as a counter reset.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ VARIABLE = "PROMETHEUS_MULTIPROC_DIR"
 
 
 def name_folder(data_dir: Path, port: int) -> Path:
-    """Tell this process and its children where to count; to be called before prometheus_client is imported."""
+    """Set the folder for this process and its children. Call it before prometheus_client is imported."""
     folder = data_dir / "run" / f"metrics-{port}"
     os.environ[VARIABLE] = str(folder)
     return folder
@@ -26,11 +26,11 @@ def empty_folder(folder: Path) -> None:
 
 
 def forget_process(folder: Path, pid: int) -> None:
-    """Drop the gauges of a process that is gone; its counters stay."""
+    """Drop the gauges of a process that ended; its counters stay."""
     for path in folder.glob(f"gauge_live*_{pid}.db"):
         path.unlink(missing_ok=True)
 
 
 def counts_with_others() -> bool:
-    """Whether this process counts into a folder, and not for itself alone."""
+    """Whether this process counts into a shared folder."""
     return bool(os.environ.get(VARIABLE))

@@ -1,6 +1,6 @@
-"""What the API counts of its own requests. All its processes count into one folder (`app/metrics/processes.py`).
+"""What the API counts of its own requests, over all its processes (`app/metrics/processes.py`).
 
-Nothing here takes a label from a caller: routes are our own rules, and a method counts only where a rule knows it.
+No label comes from a caller: routes are our own rules, and a method counts only if a rule knows it.
 """
 
 from __future__ import annotations
@@ -37,13 +37,13 @@ def _shortened(rule: str) -> str:
 
 
 def route_of(rule: Rule | None) -> str:
-    """A route's name in metrics and logs: `/api/sync/<entity>`; one word for all paths that lead nowhere."""
+    """A route's name in metrics and logs, such as `/api/sync/<entity>`; one name for all unknown paths."""
     return _shortened(rule.rule) if rule is not None else NO_ROUTE
 
 
 @functools.lru_cache(maxsize=4096)
 def _series(method: str, route: str, status: int) -> tuple[Counter, Histogram]:
-    """Looked up once: finding a series by its labels costs as much as counting."""
+    # Cached: finding a series by its labels costs as much as counting.
     return REQUESTS.labels(method, route, str(status)), SECONDS.labels(route)
 
 
@@ -53,7 +53,7 @@ def _records_of(entity: str) -> Counter:
 
 
 def note_request(method: str, route: str, status: int, seconds: float, code: str | None) -> None:
-    """Count an answer. `code` is the error's, None for a success."""
+    """Count an answer. `code` is the error's; None for a success."""
     answered, took = _series(method if route != NO_ROUTE else "any", route, status)
     answered.inc()
     took.observe(seconds)
@@ -62,5 +62,4 @@ def note_request(method: str, route: str, status: int, seconds: float, code: str
 
 
 def note_records(entity: str, records: int) -> None:
-    """Count the records of an accepted batch."""
     _records_of(entity).inc(records)

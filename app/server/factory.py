@@ -1,4 +1,4 @@
-"""Builds the Flask application: routes, errors, a request id on every answer, one log line a request."""
+"""Builds the Flask application: routes, errors, a request id on every answer, one log line for each request."""
 
 from __future__ import annotations
 
@@ -60,14 +60,14 @@ ROUTES = (
     *(*OUTBOUND, audit),
     *(health, metrics, contract, security_txt),
 )
-SHARE_FOR_SHOPS = 4  # one thread in so many, at most, may wait for a shop's answer
-QUIET = ("/healthz", "/readyz", "/metrics")  # asked every few seconds, and with nothing to tell
+SHARE_FOR_SHOPS = 4  # at most one thread in four may wait for a shop's answer
+QUIET = ("/healthz", "/readyz", "/metrics")  # asked every few seconds: not logged
 
 log = get_logger(__name__)
 
 
 def create_app(settings: Settings, database_url: str, redis_url: str) -> Flask:
-    """The API over the given servers; it connects lazily, so it starts while they are away."""
+    """The API over the given servers. It connects lazily, so it starts while they are away."""
     app = Flask("sluice", static_folder=None)
     app.json = JsonAnswers(app)
     wake_up = WakeUp(connect(redis_url))
@@ -103,18 +103,14 @@ def _full_stores(pool: Pool, most_bytes: int) -> list[UUID]:
 
 
 def _begin_request() -> None:
-    """Take the caller's request id where it is harmless, else make one; it runs through logs and jobs."""
+    # A caller's request id is used if it is harmless: it runs through logs and jobs.
     given = request.headers.get("X-Request-Id", "")
-    g.request_id = given if REQUEST_ID.fullmatch(given) else _new_request_id()
+    # A new one is an id and no secret, so it need not cost a system call.
+    g.request_id = given if REQUEST_ID.fullmatch(given) else f"{random.getrandbits(128):032x}"
     g.began = time.monotonic()
     begin_notes()
     structlog.contextvars.clear_contextvars()
     structlog.contextvars.bind_contextvars(request_id=g.request_id)
-
-
-def _new_request_id() -> str:
-    """128 random bits: a name to search the logs for and no secret, so it need not cost a system call."""
-    return f"{random.getrandbits(128):032x}"
 
 
 def _end_request(response: Response) -> Response:
@@ -128,7 +124,7 @@ def _end_request(response: Response) -> Response:
     route = route_of(rule)
     method, status, code = request.method, response.status_code, g.get("error_code")
     note_request(method, route, status, seconds, code)
-    if status == 413 and "store_id" in g:  # only for callers whom we know: it may hold a thread for seconds
+    if status == 413 and "store_id" in g:  # only for known callers: it may hold a thread for seconds
         response.call_on_close(partial(throw_rest_away, request.environ))
     if request.path not in QUIET:
         caller = g.get("caller")

@@ -1,4 +1,4 @@
-"""Memory of processes whose work is batches of plain values: how often Python looks for garbage, and what is given back."""
+"""Tunes memory for processes that work on batches of plain values: fewer garbage collections, large blocks given back."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ import gc
 
 M_MMAP_THRESHOLD = -3  # of malloc.h
 LARGE_BLOCK_BYTES = 512 * 1024
-VALUES_BETWEEN = 20_000  # Python's own 700 are reached many times within a batch
+VALUES_BETWEEN = 20_000  # Python's default of 700 is reached many times within a batch
 
 
 def collect_less_often() -> None:
-    """Called once, after start-up: what start-up made stays, and is never looked through again.
+    """Call it once, after start-up: it excludes all existing objects from garbage collection.
 
-    A batch makes thousands of values without a cycle among them; they go when the last name for them does. Looking through them
-    all the same took a twentieth of a request's time, and of a worker's.
+    A batch makes thousands of values without cycles, which reference counting frees. Collecting them took 5 % of the time of a
+    request, and of a worker.
     """
     gc.collect()
     gc.freeze()
@@ -22,9 +22,9 @@ def collect_less_often() -> None:
 
 
 def return_large_memory() -> None:
-    """Give the memory of large bodies back to the system once they are gone.
+    """Return the memory of large bodies to the system when they are freed.
 
-    glibc raises its own bound after the first large block, and then each thread keeps the most that it ever had.
+    glibc raises its threshold after the first large block; then each thread keeps the most memory that it ever had.
     """
     mallopt = getattr(ctypes.CDLL(None), "mallopt", None)  # other C libraries have none, and need none
     if mallopt is not None:

@@ -1,4 +1,4 @@
-"""gunicorn's settings. It has no time limit on bodies, so in production a buffering proxy stands before it."""
+"""gunicorn's settings. It has no time limit on bodies: in production a buffering proxy stands in front of it."""
 
 from __future__ import annotations
 
@@ -16,8 +16,7 @@ from app.stack.state import read_running
 
 
 class _NoAccessLog(Logger):  # type: ignore[misc]  # it has no stubs
-    """gunicorn gathers fifty facts of every request for an access log that nobody reads: the line `request` is ours."""
-
+    # gunicorn collects fifty facts of every request for its access log; the line `request` takes its place.
     def access(self, *_facts: Any) -> None:
         return
 
@@ -41,7 +40,6 @@ wsgi_app = "app.server.wsgi:application"
 
 
 def on_starting(_server: Any) -> None:
-    """Once, before the first worker."""
     empty_folder(_metrics)
     configure_logging(_settings.log_level, _settings.log_format)
     if is_production(_settings) and _settings.email_hash_key is None:
@@ -49,13 +47,11 @@ def on_starting(_server: Any) -> None:
 
 
 def is_production(settings: Settings) -> bool:
-    """Whether the servers are the operator's own, and not embedded ones that an `up` has named to us."""
     running = read_running(settings.data_dir)
     return settings.database_url is not None and not (running is not None and running.embedded)
 
 
 def child_exit(_server: Any, worker: Worker) -> None:
-    """After each worker that ended, however it did."""
     forget_process(_metrics, worker.pid)
 
 

@@ -1,4 +1,4 @@
-"""Every setting, read from the environment in this one place; a wrong one refuses to start and names itself."""
+"""Every setting, read from the environment in one place. A wrong one refuses to start, and the error names it."""
 
 from __future__ import annotations
 
@@ -39,12 +39,12 @@ NO_USERS: tuple[ErpUser, ...] = ()
 
 
 class SettingsError(ValueError):
-    """One or more settings are wrong. The message has one line for each, naming it and what it should be."""
+    """One or more settings are wrong. The message has a line for each: its name, and what it should be."""
 
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """The settings of one process. The comment beside each is its row in the README."""
+    """The settings of one process. The table of settings in the documents describes each."""
 
     database_url: str | None  # None: embedded servers under data_dir
     migration_database_url: str | None
@@ -97,13 +97,13 @@ class Settings:
 
     @property
     def prepare_threshold(self) -> int | None:
-        """After how many uses a statement is prepared; None: never, as sessions change behind a pooler."""
+        """After how many uses a statement is prepared. None: never, since a pooler changes sessions."""
         return PREPARE_AFTER if self.prepared_statements else None
 
 
 @dataclass(frozen=True, slots=True)
 class _Reader:
-    """Reads one variable after the other; `wrong` collects what is to be said of them."""
+    """Reads one variable after the other. `wrong` collects the errors, `given` the names that are set."""
 
     environ: Mapping[str, str]
     wrong: list[str] = field(default_factory=list)
@@ -121,7 +121,6 @@ class _Reader:
             return default
 
     def _text(self, name: str) -> str:
-        """The variable's text, or that of the file which <name>_FILE names."""
         value, path = (self.environ.get(each, "").strip() for each in (name, f"{name}_FILE"))
         if not path:
             return value
@@ -136,11 +135,10 @@ class _Reader:
 
 
 def load_settings(environ: Mapping[str, str], *, needs_key: bool = True) -> Settings:
-    """Read the settings from `environ`, normally `os.environ`; an empty variable counts as unset.
+    """Read the settings from `environ`, normally `os.environ`. An empty variable counts as unset.
 
-    Each may stand in a file instead, named by `<NAME>_FILE`. `needs_key`: whether own servers ask for SECRET_KEY.
-
-    Raises SettingsError that names every wrong variable at once.
+    Each may be in a file that `<NAME>_FILE` names. `needs_key`: whether configured servers require SECRET_KEY.
+    Raises SettingsError, which names every wrong variable at once.
     """
     read = _Reader(environ)
     parts = [subject(read).keywords for subject in (_servers, _processes, _intake, _platforms, _watching)]
@@ -150,11 +148,10 @@ def load_settings(environ: Mapping[str, str], *, needs_key: bool = True) -> Sett
     return Settings(**ChainMap(*parts))
 
 
-# Each subject is a partial call, so that mypy holds the names and types against those of Settings.
+# Each group is a partial call, so that mypy checks names and types against Settings.
 
 
 def _servers(read: _Reader) -> partial[Settings]:
-    """Where data is kept, and with which keys."""
     return partial(
         Settings,
         database_url=read("DATABASE_URL", url("postgresql", "postgres"), None),
@@ -172,7 +169,6 @@ def _servers(read: _Reader) -> partial[Settings]:
 
 
 def _processes(read: _Reader) -> partial[Settings]:
-    """How many processes there are, where they listen, and what they log."""
     return partial(
         Settings,
         host=read("HOST", text, "127.0.0.1"),
@@ -190,7 +186,6 @@ def _processes(read: _Reader) -> partial[Settings]:
 
 
 def _intake(read: _Reader) -> partial[Settings]:
-    """What a store may send, and how long it is kept."""
     return partial(
         Settings,
         max_batch_records=read("MAX_BATCH_RECORDS", whole(1, 100_000), 5000),
@@ -209,7 +204,6 @@ def _intake(read: _Reader) -> partial[Settings]:
 
 
 def _platforms(read: _Reader) -> partial[Settings]:
-    """How the platforms are read and written."""
     return partial(
         Settings,
         pull_turn_seconds=read("PULL_TURN_SECONDS", whole(1, 3600), 60),
@@ -221,7 +215,6 @@ def _platforms(read: _Reader) -> partial[Settings]:
 
 
 def _watching(read: _Reader) -> partial[Settings]:
-    """Who is told of what, and from when on."""
     return partial(
         Settings,
         metrics_token=read("METRICS_TOKEN", secret, None),
@@ -237,7 +230,8 @@ def _watching(read: _Reader) -> partial[Settings]:
 
 
 def _half_configured(given: set[str], needs_key: bool) -> list[str]:
-    """Own servers come as a pair, and need an own key: a generated one would be lost with the container."""
+    # Configured servers come as a pair and need their own key: a generated one would be lost with the
+    # container.
     wrong = []
     missing = {"DATABASE_URL", "REDIS_URL"} - given
     if len(missing) == 1:

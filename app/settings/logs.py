@@ -14,13 +14,13 @@ from structlog.typing import EventDict, Processor, WrappedLogger
 
 from schemas.base.privacy import redact_emails
 
-# What tokens and keys of ours and of the platforms begin with; a foreign library may quote one.
+# Prefixes of our tokens and of the platforms' keys: a library may quote one in a message.
 SECRET = re.compile(r"\b(slc_|ck_|cs_|shp[a-z]{2}_)[\w-]{8,}")
 CONTAINERS = (list, tuple, dict)
 
 
 def redact(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
-    """Last line of defence: no e-mail address and no token reaches a log line, however deep it stands."""
+    """Last line of defence: removes e-mail addresses and tokens from a log line, at any depth."""
     for key, value in event.items():
         kind = type(value)
         if kind is str:
@@ -48,7 +48,7 @@ def _redacted(value: Any) -> Any:
 def place_of_exception(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
     """Replace `exc_info` by the exception's type and its innermost frames, without its text.
 
-    psycopg's text carries row values (`DETAIL: Failing row contains …`).
+    The text of psycopg's errors has row values (`DETAIL: Failing row contains …`).
     """
     info = event.pop("exc_info", None)
     if info is True:
@@ -82,7 +82,7 @@ SHARED: list[Processor] = [
 
 
 def configure_logging(level: str, log_format: str) -> None:
-    """Send every record of this process to standard error as one line. `log_format` is `console` or `json`."""
+    """Write every record of this process to standard error as one line. `log_format` is `console` or `json`."""
     logging.raiseExceptions = False  # a handler that fails would print the record, exception text and all
     structlog.configure(
         wrapper_class=structlog.make_filtering_bound_logger(level),
@@ -97,7 +97,7 @@ def configure_logging(level: str, log_format: str) -> None:
 
 
 def _log_uncaught(kind: type[BaseException], error: BaseException | None, traceback: Any) -> None:
-    """What nobody caught ends as a line, too: Python's own report would print the exception's text."""
+    # Python's own report would print the exception's text.
     if issubclass(kind, KeyboardInterrupt):
         sys.__excepthook__(kind, error or kind(), traceback)
     elif not issubclass(kind, SystemExit):
@@ -113,7 +113,7 @@ def _renderer(log_format: str) -> Processor:
 
 
 def logging_dict(level: str, log_format: str) -> dict[str, Any]:
-    """The standard library's side. Foreign loggers are quieter: their facts are ours to log."""
+    """The standard library's configuration. Foreign loggers are quieter: we log their facts ourselves."""
     return {
         "version": 1,
         "disable_existing_loggers": False,

@@ -1,4 +1,4 @@
-"""What a setting may be: each reads the text of a variable, and raises ValueError with the words for what it should be."""
+"""Parsers of settings: each reads the text of a variable, and raises ValueError that says what it should be."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ Network = IPv4Network | IPv6Network
 
 @dataclass(frozen=True, slots=True)
 class TrustedProxies:
-    """Whose X-Forwarded headers are believed: the last `count` hops', or those of the proxies in `networks`."""
+    """Whose X-Forwarded headers are trusted: the last `count` hops, or the proxies in `networks`."""
 
     count: int = 0
     networks: tuple[Network, ...] = ()
@@ -28,19 +28,18 @@ class TrustedProxies:
 
 @dataclass(frozen=True, slots=True)
 class ErpUser:
-    """A Redis user of an ERP, and the stores for which it may send events (None: every store)."""
+    """A Redis user of an ERP, and the stores that it may send events for (None: every store)."""
 
     name: str
     stores: frozenset[UUID] | None
 
 
 def text(value: str) -> str:
-    """Any text."""
     return value
 
 
 def whole(low: int, high: int) -> Callable[[str], int]:
-    """A whole number within bounds, both included."""
+    """A whole number from `low` to `high`."""
 
     def parse(value: str) -> int:
         if not value.isdecimal() or not low <= int(value) <= high:
@@ -51,7 +50,6 @@ def whole(low: int, high: int) -> Callable[[str], int]:
 
 
 def ports(value: str) -> frozenset[int]:
-    """TCP ports, separated by commas."""
     listed = [entry.strip() for entry in value.split(",")]
     if not all(
         entry.isascii() and entry.isdecimal() and len(entry) <= 5 and 1 <= int(entry) <= 65535 for entry in listed
@@ -61,8 +59,6 @@ def ports(value: str) -> frozenset[int]:
 
 
 def one_of(*allowed: str) -> Callable[[str], str]:
-    """One of these words."""
-
     def parse(value: str) -> str:
         if value not in allowed:
             raise ValueError("one of " + ", ".join(allowed))
@@ -72,14 +68,13 @@ def one_of(*allowed: str) -> Callable[[str], str]:
 
 
 def yes_or_no(value: str) -> bool:
-    """True or false, in either case."""
     if value.lower() not in ("true", "false"):
         raise ValueError("true or false")
     return value.lower() == "true"
 
 
 def url(*schemes: str) -> Callable[[str], str]:
-    """A URL of one of these schemes."""
+    """A URL with one of these schemes."""
 
     def parse(value: str) -> str:
         if urlsplit(value).scheme not in schemes or not value.isprintable():
@@ -90,7 +85,7 @@ def url(*schemes: str) -> Callable[[str], str]:
 
 
 def https_url(value: str) -> str:
-    """A URL of https, or of http on this machine."""
+    """A URL with https, or with http on this machine."""
     parts = urlsplit(value)
     if not parts.hostname or parts.scheme not in ("https", "http") or (parts.scheme == "http" and not _is_here(parts)):
         raise ValueError("a URL that starts with https://, or with http:// for a receiver on this machine")
@@ -105,7 +100,7 @@ def _is_here(parts: SplitResult) -> bool:
 
 
 def webhook_secret(value: str) -> str:
-    """A key as Standard Webhooks writes it."""
+    """A key in the format of Standard Webhooks."""
     prefix, _, encoded = value.partition("_")
     try:
         key = base64.b64decode(encoded, validate=True)
@@ -119,20 +114,18 @@ def webhook_secret(value: str) -> str:
 
 
 def secret(value: str) -> str:
-    """A key that is long enough not to be guessed."""
     if len(value) < MIN_SECRET_KEY_CHARACTERS:
         raise ValueError(f"at least {MIN_SECRET_KEY_CHARACTERS} characters, for example from: openssl rand -hex 32")
     return value
 
 
 def erp_users(value: str) -> tuple[ErpUser, ...]:
-    """Redis users with their stores."""
     try:
         users = tuple(_erp_user(each) for each in value.split(";") if each.strip())
     except ValueError:
         users = ()
     if not users or len({user.name for user in users}) < len(users):
-        raise ValueError("name=STORE,STORE for each user once, parted by semicolons; * stands for every store")
+        raise ValueError("name=STORE,STORE for each user once, separated by semicolons; * stands for every store")
     return users
 
 
@@ -144,7 +137,6 @@ def _erp_user(entry: str) -> ErpUser:
 
 
 def proxies(value: str) -> TrustedProxies:
-    """A number of proxies, or their addresses."""
     if value.isdecimal() and int(value) <= MOST_PROXIES:
         return TrustedProxies(count=int(value))
     try:
@@ -156,7 +148,6 @@ def proxies(value: str) -> TrustedProxies:
 
 
 def secrets(value: str) -> tuple[str, ...]:
-    """Several such keys, separated by commas."""
     try:
         return tuple(secret(part.strip()) for part in value.split(","))
     except ValueError as error:
@@ -164,11 +155,10 @@ def secrets(value: str) -> tuple[str, ...]:
 
 
 def moment(value: str) -> str:
-    """A moment with its time zone, as RFC 3339 writes it."""
     try:
         has_zone = datetime.fromisoformat(value).tzinfo is not None
     except ValueError:
         has_zone = False
     if not has_zone or "T" not in value:
-        raise ValueError("a moment with a time zone, for example 2027-01-01T00:00:00Z")
+        raise ValueError("a time with a time zone, for example 2027-01-01T00:00:00Z")
     return value

@@ -1,4 +1,4 @@
-"""What must hold before anything is started, each with the one line that tells what to do about it."""
+"""What must hold before anything starts. Each failure is one line that says what to do."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from redis.exceptions import RedisError
 from redis.retry import Retry
 
 from app.settings.logs import get_logger
+from app.stack.command_errors import Away, CommandError
 from app.stack.embedded.redis import server_warnings
-from app.stack.errors import Away, StackError
 from db.core.installation import ping
 
 log = get_logger(__name__)
@@ -25,7 +25,6 @@ EVERY_ADDRESS = {"0.0.0.0": "127.0.0.1", "::": "::1", "": "127.0.0.1"}  # noqa: 
 
 
 def reachable_host(host: str) -> str:
-    """Where a server that listens on `host` answers on this machine."""
     return EVERY_ADDRESS.get(host, host)
 
 
@@ -35,7 +34,7 @@ def web_url(host: str, port: int) -> str:
 
 
 def check_port(host: str, port: int, patience: float) -> None:
-    """Raise StackError unless a server could listen there; wait so long for a previous one to finish."""
+    """Raise CommandError unless a server could listen there. Waits up to `patience` seconds for a previous one to end."""
     deadline = time.monotonic() + patience
     if patience:
         log.info("looking_for_predecessor", reason="the last `up` was killed, its API may still be finishing")
@@ -44,7 +43,7 @@ def check_port(host: str, port: int, patience: float) -> None:
             return _bind(host, port)
         except OSError as error:
             if error.errno != errno.EADDRINUSE or time.monotonic() >= deadline:
-                raise StackError(_why_not(error, host, port)) from error
+                raise CommandError(_why_not(error, host, port)) from error
         time.sleep(0.1)
 
 
@@ -65,7 +64,7 @@ def _why_not(error: OSError, host: str, port: int) -> str:
 
 
 def check_database(name: str, url: str) -> None:
-    """Raise StackError unless the server answers. `name` is the setting."""
+    """Raise CommandError unless the server answers. `name` is the setting."""
     try:
         with psycopg.connect(url, autocommit=True, connect_timeout=CONNECT_SECONDS) as conn:
             ping(conn)
@@ -75,7 +74,7 @@ def check_database(name: str, url: str) -> None:
 
 
 def check_redis(url: str) -> list[str]:
-    """Warnings about the configured server. Raises StackError if it does not answer, or would lose jobs."""
+    """Warnings about the configured server. Raises CommandError if it does not answer, or would lose jobs."""
     try:
         client = Redis.from_url(
             url,
@@ -93,12 +92,11 @@ def check_redis(url: str) -> list[str]:
 
 
 def first_line(error: BaseException) -> str:
-    """An error of the outside in one line; libpq adds advice in further ones."""
+    # libpq adds advice in further lines.
     return (str(error).splitlines() or [type(error).__name__])[0].strip(" :")
 
 
 def is_healthy(host: str, port: int) -> bool:
-    """Whether the API answers."""
     connection = http.client.HTTPConnection(reachable_host(host), port, timeout=1)
     try:
         connection.request("GET", "/healthz")

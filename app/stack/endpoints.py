@@ -1,22 +1,22 @@
-"""Where PostgreSQL and Redis are: as configured, or the embedded ones of a running `up`."""
+"""Where PostgreSQL and Redis are: configured, or the embedded ones of a running `up`."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 
 from app.settings.environment import Settings
+from app.stack.command_errors import CommandError, NotRunning
 from app.stack.embedded.postgres import EmbeddedPostgres
 from app.stack.embedded.redis import EmbeddedRedis
 from app.stack.embedded.secrets import read_secrets
-from app.stack.errors import NotRunning, StackError
 from app.stack.state import current
 
-__all__ = ["Endpoints", "NotRunning", "StackError", "of_embedded", "resolve", "with_keys"]
+__all__ = ["CommandError", "Endpoints", "NotRunning", "of_embedded", "resolve", "with_keys"]
 
 
 @dataclass(frozen=True, slots=True)
 class Endpoints:
-    """URLs with their passwords, and the keys of what is kept in the database. None: not configured."""
+    """URLs with their passwords, and the keys of stored values. None: not configured."""
 
     database_url: str = field(repr=False)
     migration_database_url: str | None = field(repr=False)
@@ -27,14 +27,14 @@ class Endpoints:
     email_hash_key: str | None = field(repr=False, default=None)
 
     def require_secret_key(self) -> str:
-        """Raises StackError where the process was started without one."""
+        """Raises CommandError if the process was started without one."""
         if self.secret_key is None:
-            raise StackError("SECRET_KEY must be set: it encrypts platform credentials")
+            raise CommandError("SECRET_KEY must be set: it encrypts platform credentials")
         return self.secret_key
 
 
 def resolve(settings: Settings) -> Endpoints:
-    """Raises NotRunning, whose message is one line, if nothing is configured and no `up` runs on DATA_DIR."""
+    """Raises NotRunning if no servers are configured and no `up` runs on DATA_DIR."""
     configured = of_configured(settings)
     if configured is not None:
         return configured
@@ -43,7 +43,7 @@ def resolve(settings: Settings) -> Endpoints:
 
 
 def of_configured(settings: Settings) -> Endpoints | None:
-    """None where the servers are embedded. Settings come in pairs, which `load_settings` has seen to."""
+    # Settings of servers come in pairs, which `load_settings` checks.
     if settings.database_url is None or settings.redis_url is None:
         return None
     return Endpoints(
@@ -61,7 +61,7 @@ def of_embedded(settings: Settings, postgres: EmbeddedPostgres, redis: EmbeddedR
     """The endpoints of embedded servers that have been started at least once."""
     kept = read_secrets(settings.data_dir)
     if kept is None:
-        raise StackError(f"{settings.data_dir}/secrets.json is missing: restore it, or delete {settings.data_dir}")
+        raise CommandError(f"{settings.data_dir}/secrets.json is missing: restore it, or delete {settings.data_dir}")
     return Endpoints(
         database_url=postgres.app_url(),
         migration_database_url=postgres.owner_url(),
@@ -74,7 +74,7 @@ def of_embedded(settings: Settings, postgres: EmbeddedPostgres, redis: EmbeddedR
 
 
 def with_keys(settings: Settings, endpoints: Endpoints) -> Settings:
-    """The settings with the keys that belong to these servers: those of an embedded installation are in its DATA_DIR."""
+    """The settings with the keys of these servers: an embedded installation has its own in DATA_DIR."""
     return replace(
         settings,
         secret_key=endpoints.secret_key,

@@ -1,4 +1,4 @@
-"""What a running `up` leaves in DATA_DIR for others: the lock that it holds, and up.json, which says who and where."""
+"""What a running `up` keeps in DATA_DIR for other processes: its lock, and up.json, which says who runs and where."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ import os
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 
+from app.stack.command_errors import CommandError, NotRunning
 from app.stack.embedded.secrets import write_private
-from app.stack.errors import NotRunning, StackError
 
 
 @dataclass(frozen=True, slots=True)
 class Running:
-    """`serving`: servers answer and the schema is up to date. `embedded`: they are those of this DATA_DIR."""
+    """`serving`: servers answer and the schema is up to date. `embedded`: the servers are those of this DATA_DIR."""
 
     pid: int
     url: str
@@ -24,14 +24,14 @@ class Running:
 
 
 class UpLock:
-    """Held by one `up` per DATA_DIR. The kernel releases it however the process ends."""
+    """One `up` per DATA_DIR holds it. The kernel releases it however the process ends."""
 
     def __init__(self, root: Path) -> None:
         self._path = root / "up.lock"
         self._descriptor: int | None = None
 
     def take(self) -> bool:
-        """False if another process holds it."""
+        # False if another process holds it.
         descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT, 0o600)
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -52,7 +52,7 @@ def write_running(root: Path, running: Running) -> None:
 
 
 def read_running(root: Path) -> Running | None:
-    """What up.json says, which may be about a process that was killed; see `current`."""
+    """What up.json says. The process may have been killed: see `current`."""
     try:
         found = json.loads((root / "up.json").read_text(encoding="utf-8"))
         return Running(**{each.name: found[each.name] for each in fields(Running)})
@@ -71,7 +71,9 @@ def is_held(root: Path) -> bool:
     except FileNotFoundError:
         return False
     except OSError as error:
-        raise StackError(f"{root} cannot be read ({error.strerror}): run as the account that started Sluice") from error
+        raise CommandError(
+            f"{root} cannot be read ({error.strerror}): run as the account that started Sluice"
+        ) from error
     try:
         fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
     except BlockingIOError:

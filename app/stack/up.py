@@ -1,4 +1,4 @@
-"""Everything in one terminal: embedded servers where none is configured, migrations, API, workers and dispatcher."""
+"""Runs all of Sluice in one terminal: embedded servers, migrations, API, workers and dispatcher."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ import psycopg
 from app.settings.environment import Settings
 from app.settings.logs import get_logger
 from app.stack.checks import check_database, check_port, check_redis, first_line, is_healthy, web_url
+from app.stack.command_errors import CommandError
 from app.stack.embedded.postgres import EmbeddedPostgres
 from app.stack.embedded.redis import EmbeddedRedis
 from app.stack.endpoints import Endpoints, of_configured, of_embedded
-from app.stack.errors import StackError
 from app.stack.state import Running, UpLock, clear_running, read_running, write_running
 from app.stack.supervisor.processes import Child, ChildSpec, Supervisor
 from db.core.migrate import migrate, pending
@@ -30,11 +30,11 @@ log = get_logger(__name__)
 SECRET_KEYS = ("SECRET_KEY", "SECRET_KEY_OLD")
 NOT_FOR_CHILDREN = ("MIGRATION_DATABASE_URL", "BACKUP_DATABASE_URL", "RESTORE_DATABASE_URL")
 
-PREDECESSOR_SECONDS = 30.0  # how long processes of an `up` that was killed may take to finish and free the port
+PREDECESSOR_SECONDS = 30.0  # time for the processes of a killed `up` to finish and free the port
 
 
 class StopRequest:
-    """Set by a signal, read by the supervisor's loop. A second signal changes nothing: the work in hand is finished."""
+    """Set by a signal, read by the supervisor's loop. A second signal changes nothing: work in progress is finished."""
 
     def __init__(self) -> None:
         self.made = False
@@ -42,7 +42,7 @@ class StopRequest:
     def listen(self) -> None:
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, self._make)
-        if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:  # under nohup we outlive the terminal
+        if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:  # nohup ignores it, to outlive the terminal
             signal.signal(signal.SIGHUP, self._make)
 
     def _make(self, _number: int, _frame: FrameType | None) -> None:
@@ -50,7 +50,7 @@ class StopRequest:
 
 
 def up(settings: Settings) -> int:
-    """Run until SIGINT or SIGTERM; the exit code. Raises StackError, with one line for people, if it can't start."""
+    """Run until SIGINT or SIGTERM; returns the exit code. Raises CommandError if it can't start."""
     root = settings.data_dir
     lock = _lock(root)
     try:
@@ -68,15 +68,12 @@ def _lock(root: Path) -> UpLock:
         lock = UpLock(root)
         taken = lock.take()
     except OSError as error:
-        raise StackError(f"DATA_DIR {root} cannot be used ({error.strerror}): set DATA_DIR to another") from error
+        raise CommandError(f"DATA_DIR {root} cannot be used ({error.strerror}): set DATA_DIR to another") from error
     if not taken:
-        raise StackError(_already_running(root, read_running(root)))
+        running = read_running(root)
+        who = f"process {running.pid} at {running.url}" if running else "it is just starting"
+        raise CommandError(f"Sluice already runs on DATA_DIR {root} ({who}): stop it first, or set another DATA_DIR")
     return lock
-
-
-def _already_running(root: Path, running: Running | None) -> str:
-    who = f"process {running.pid} at {running.url}" if running else "it is just starting"
-    return f"Sluice already runs on DATA_DIR {root} ({who}): stop it first, or set another DATA_DIR"
 
 
 class _Up:
@@ -92,7 +89,7 @@ class _Up:
         try:
             self._start()
             self._supervisor.watch(lambda: self._stop.made, self._announce_when_ready)
-            log.info("stopping", reason="the work in hand is finished first")
+            log.info("stopping", reason="work in progress is finished first")
         finally:
             self._supervisor.stop(stop_order(self._settings))
             clear_running(self._settings.data_dir)
@@ -109,7 +106,6 @@ class _Up:
                 self._supervisor.start(Child(spec))
 
     def _servers(self) -> Endpoints | None:
-        """Servers that answer; None if the stop was requested meanwhile."""
         configured = of_configured(self._settings)
         if configured is not None:
             check_configured(configured)
@@ -137,20 +133,19 @@ class _Up:
         if self._ready or not is_healthy(settings.host, settings.port):
             return
         self._ready = True
-        with suppress(BrokenPipeError):  # whoever waited for the line may be gone
+        with suppress(BrokenPipeError):  # the reader of the line may be gone
             sys.stdout.write(f"Sluice is ready at {web_url(settings.host, settings.port)} (Ctrl-C stops it)\n")
             sys.stdout.flush()
 
 
 def check_configured(endpoints: Endpoints) -> None:
-    """Raises StackError unless both servers answer."""
     check_database("DATABASE_URL", endpoints.database_url)
     for warning in check_redis(endpoints.redis_url):
         log.warning("redis_server", reason=warning)
 
 
 def prepare_schema(endpoints: Endpoints) -> None:
-    """Bring the schema up to date with the owner's rights, or refuse to run on an older one without them."""
+    """Migrate as the tables' owner; without the owner's URL refuse an older schema. Raises CommandError."""
     try:
         if endpoints.migration_database_url is None:
             refuse_pending(pending(endpoints.database_url))
@@ -160,13 +155,12 @@ def prepare_schema(endpoints: Endpoints) -> None:
                 log.info("migration_applied", migration=name)
     except psycopg.Error as error:
         log.exception("migration_failed")
-        raise StackError(f"the database could not be migrated: {first_line(error)}") from error
+        raise CommandError(f"the database could not be migrated: {first_line(error)}") from error
 
 
 def refuse_pending(missing: Sequence[str]) -> None:
-    """Only the owner may migrate, and we don't have its URL."""
     if missing:
-        raise StackError(
+        raise CommandError(
             f"the database lacks {len(missing)} migrations (first: {missing[0]}): "
             "set MIGRATION_DATABASE_URL to the owner's URL, or run `python -m app migrate` with it"
         )
@@ -179,7 +173,7 @@ def child_specs(settings: Settings, endpoints: Endpoints, environ: Mapping[str, 
     app = (sys.executable, "-m", "app")
     web = (sys.executable, "-m", "gunicorn", "app.server.wsgi:application", "-c", "app/server/gunicorn_conf.py")
     return [
-        ChildSpec("api", web, env, stop_timeout=35.0),
+        ChildSpec("api", web, env | {"HOST": settings.host, "PORT": str(settings.port)}, stop_timeout=35.0),
         *(ChildSpec(name, (*app, "worker"), env, stop_timeout=60.0) for name in worker_names(settings.workers)),
         *(
             ChildSpec(name, (*app, "worker", "pull"), env, stop_timeout=60.0)
@@ -195,7 +189,7 @@ def child_specs(settings: Settings, endpoints: Endpoints, environ: Mapping[str, 
 
 
 def child_environment(endpoints: Endpoints, environ: Mapping[str, str]) -> dict[str, str]:
-    """Ours, with the servers that were found; URLs that may do more than the application's are left out."""
+    """Our environment with the servers' URLs. URLs with more rights than the application's are left out."""
     found = {
         "DATABASE_URL": endpoints.database_url,
         "REDIS_URL": endpoints.redis_url,
@@ -205,7 +199,7 @@ def child_environment(endpoints: Endpoints, environ: Mapping[str, str]) -> dict[
         found["SECRET_KEY_OLD"] = ",".join(endpoints.secret_key_old)
     if endpoints.email_hash_key:
         found["EMAIL_HASH_KEY"] = endpoints.email_hash_key
-    dropped = {*NOT_FOR_CHILDREN, *(f"{name}_FILE" for name in (*NOT_FOR_CHILDREN, *found))}
+    dropped = {*NOT_FOR_CHILDREN, *(f"{name}_FILE" for name in (*NOT_FOR_CHILDREN, *found, "HOST", "PORT"))}
     kept = {name: value for name, value in environ.items() if name not in dropped}
     return kept | found
 
@@ -223,6 +217,6 @@ def pusher_names(count: int) -> list[str]:
 
 
 def stop_order(settings: Settings) -> list[list[str]]:
-    """First what accepts, then what hands out, then what works, at last what all of them need."""
+    """First what accepts, then what hands out work, then what works, last what all of them need."""
     working = worker_names(settings.workers) + puller_names(settings.pull_workers) + pusher_names(settings.push_workers)
     return [["api", "listener"], ["dispatcher"], working, ["redis"], ["postgres"]]

@@ -15,7 +15,7 @@ from psycopg.errors import LockNotAvailable, UndefinedColumn, UndefinedFunction,
 from app.audit.notes import note
 from app.http.auth import new_token, token_sha256
 from app.http.scopes import OPERATOR, SCOPES, Grant, grant_of
-from app.stack.errors import Away, StackError
+from app.stack.command_errors import Away, CommandError
 from db.core.tenancy import tenant
 from db.stores import stores
 from db.stores.operator_tokens import as_system, insert_operator_token, retire_operator_token
@@ -47,17 +47,17 @@ class Origin:
 
 @contextmanager
 def connected(database_url: str, setting: str = "DATABASE_URL") -> Iterator[Connection]:
-    """A connection for a command. Raises Away for a database that is away, StackError for one without our tables."""
+    """A connection for a command. Raises Away for a database that is away, CommandError for one without our tables."""
     try:
         # Nothing is prepared: behind a pooler the next statement may meet another session.
         with psycopg.connect(database_url, autocommit=True, connect_timeout=5, prepare_threshold=None) as conn:
             yield conn
     except LockNotAvailable:
-        raise StackError("a batch of the store is being worked on: try again in a moment") from None
+        raise CommandError("a batch of the store is being worked on: try again in a moment") from None
     except psycopg.OperationalError:
         raise Away(f"the database can't be reached: is PostgreSQL running, and {setting} right?") from None
     except (UndefinedTable, UndefinedFunction, UndefinedColumn):
-        raise StackError("the database is not up to date: run `python -m app migrate`") from None
+        raise CommandError("the database is not up to date: run `python -m app migrate`") from None
 
 
 def create_store(

@@ -16,8 +16,8 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from app.commands.demo import base_url, running_stack
 from app.settings.environment import load_settings
+from app.stack.command_errors import CommandError
 from app.stack.endpoints import Endpoints
-from app.stack.errors import StackError
 from app.usecases.stores import connected, create_store, set_credentials
 from tests.fakes.shopify.shop import FIRST_ORDER as FIRST_SHOPIFY
 from tests.fakes.shopify.shop import FakeShopify
@@ -75,7 +75,7 @@ def main() -> int:
     try:
         with running_stack(settings) as endpoints:
             return tell(STORIES[platform](), endpoints, base_url(settings), Console())
-    except StackError as error:
+    except CommandError as error:
         sys.stderr.write(f"{error}\n")
         return 1
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import re
-from argparse import ArgumentParser, _SubParsersAction
 from collections.abc import Callable, Iterator
 from typing import Any
 from uuid import UUID
 
+import click
 import psycopg
 import pytest
 from flask import Flask
@@ -15,16 +15,16 @@ from flask.testing import FlaskClient
 from psycopg import Connection
 from werkzeug.routing import Rule
 
-from app.__main__ import COMMANDS as NAMES
-from app.__main__ import build_parser
 from app.audit import requests
-from app.audit.actions import COMMANDS, REQUESTS, all_actions
+from app.audit.actions import COMMAND_ACTIONS, REQUESTS, all_actions
 from app.audit.caps import MOST_OF_A_TOKEN, MOST_OF_ALL_ADDRESSES, MOST_OF_AN_ADDRESS, RefusalCap
 from app.audit.requests import CAP, SAFE_METHODS
+from app.commands.terminal.declaration import Command as OurCommand
 from app.server import factory
 from app.usecases.stores import CreatedStore, create_store, delete_store
 from db.core.tenancy import tenant
 from db.insight.audit_events import AuditEvent, insert_event, prune_events
+from tests.support.commands import all_commands
 from tests.support.console import Visitor, World, csrf_of, place, visitor
 from tests.support.factories import make_order
 from tests.support.paths import ROOT
@@ -170,18 +170,12 @@ def test_every_changing_route_leaves_an_event(world: World, root_conn: Connectio
     assert len(rules) > 30 and silent == []
 
 
-def leaves(parser: ArgumentParser, words: tuple[str, ...] = ()) -> Iterator[str]:
-    """The words of each command."""
-    for action in parser._actions:
-        if isinstance(action, _SubParsersAction):
-            for word, inner in action.choices.items():
-                yield from leaves(inner, (*words, word))
-            return
-    yield " ".join(words)
-
-
 def test_every_command_says_what_it_changes() -> None:
-    assert set(leaves(build_parser(NAMES))) <= set(COMMANDS)
+    """A command can't be made without saying so, and its actions are those that the console and the document list."""
+    with pytest.raises(TypeError, match="changes"):
+        click.command("silent", cls=OurCommand)(lambda _settings: 0)
+    declared = {command.changes for command in all_commands().values()} - {None}
+    assert declared - set(REQUESTS.values()) == set(COMMAND_ACTIONS)
 
 
 def test_unlisted_route_is_recorded_by_its_own_name(
@@ -190,14 +184,6 @@ def test_unlisted_route_is_recorded_by_its_own_name(
     monkeypatch.delitem(REQUESTS, "jobs.retry_job")
     answer = client.post(f"/api/sync/jobs/{new_id()}/retry", headers=bearer(store.token))
     assert [event[0] for event in events_of(root_conn, answer.headers["X-Request-Id"])] == ["jobs.retry_job"]
-
-
-def test_unlisted_command_is_recorded_by_its_own_name(
-    command_line: Command, conn: Connection, root_conn: Connection, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.delitem(COMMANDS, "stores list")
-    assert command_line("stores", "list")[0] == 0
-    assert count(root_conn, "action = 'command.stores' AND address = 'cli'") == 1
 
 
 def test_every_changing_command_leaves_an_event(command_line: Command, root_conn: Connection, store_id: UUID) -> None:
@@ -228,15 +214,14 @@ def test_every_changing_command_leaves_an_event(command_line: Command, root_conn
         "woo brakes": store,
         "migrate": (),
     }
-    here = set(leaves(build_parser(NAMES)))
-    changing = {words for words in here if COMMANDS[words] is not None}
+    changing = {words: command.changes for words, command in all_commands().items() if command.changes is not None}
     ours = {words for words in changing if words.split()[0] not in ("backup", "restore", "keys")}
     assert ours == set(asked)
     silent = []
     for words, more in asked.items():
-        before = count(root_conn, "action = %s", COMMANDS[words])
+        before = count(root_conn, "action = %s", changing[words])
         command_line(*words.split(), *more)
-        if count(root_conn, "action = %s", COMMANDS[words]) != before + 1:
+        if count(root_conn, "action = %s", changing[words]) != before + 1:
             silent.append(words)
     assert silent == []
 

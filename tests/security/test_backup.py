@@ -20,8 +20,8 @@ from psycopg import sql
 from app.__main__ import main
 from app.backup import create, programs
 from app.backup.create import compare, create_backup
+from app.stack.command_errors import CommandError
 from app.stack.embedded.pg_programs import connection_of, find_program
-from app.stack.errors import StackError
 from app.usecases.stores import create_store, set_credentials
 from db.core.backup import count_rows
 from tests.conftest import Database, Servers
@@ -207,7 +207,7 @@ def test_archive_that_lacks_rows_is_refused_and_removed(
 
 @pytest.mark.parametrize("found", [{"a": 1}, {"a": 1, "b": 1}, {"a": 1, "b": 2, "c": 0}])
 def test_missing_rows_tables_and_strangers_are_told(found: dict[str, int]) -> None:
-    with pytest.raises(StackError, match="not complete"):
+    with pytest.raises(CommandError, match="not complete"):
         compare({"a": 1, "b": 2}, found, "it")
 
 
@@ -306,7 +306,7 @@ def test_system_database_is_never_restored_into(shell: Run, tmp_path: Path) -> N
 
 @pytest.mark.parametrize("name", ["pg_dump", "pg_restore"])
 def test_program_older_than_the_server_is_not_used(name: str) -> None:
-    with pytest.raises(StackError, match="install postgresql-client-99 or newer"):
+    with pytest.raises(CommandError, match="install postgresql-client-99 or newer"):
         find_program(name, 99)
 
 

@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from app.__main__ import KEYLESS
 from app.settings.environment import SettingsError, load_settings
+from app.stack.command_errors import CommandError
 from app.stack.endpoints import Endpoints, resolve
-from app.stack.errors import StackError
 from app.stack.up import child_specs
+from tests.support.commands import all_commands
 
 SERVERS = {"DATABASE_URL": "postgresql://h/db", "REDIS_URL": "redis://h"}
 
@@ -21,14 +21,16 @@ def test_listener_and_dispatcher_of_up_get_no_key(tmp_path: Path) -> None:
     specs = {spec.name: spec.env for spec in child_specs(load_settings({}), endpoints, given)}
     knowing = {name for name, env in specs.items() if "SECRET_KEY" in env}
     assert set(specs) - knowing == {"listener", "dispatcher"}
-    assert {name for env in specs.values() for name in env} == {"DATABASE_URL", "REDIS_URL", "SECRET_KEY", "LOG_LEVEL"}
+    given_on = {"DATABASE_URL", "REDIS_URL", "SECRET_KEY", "LOG_LEVEL"}
+    assert {name for env in specs.values() for name in env} == given_on | {"HOST", "PORT"}
 
 
 def test_own_servers_need_no_key_where_none_is_read() -> None:
-    assert {"listener", "dispatcher"} <= set(KEYLESS)
+    keyless = {words for words, command in all_commands().items() if not command.needs_key}
+    assert keyless == {"dispatcher", "listener", "health", "backup", "restore", "erp import", "erp event-secret"}
     endpoints = resolve(load_settings(SERVERS, needs_key=False))
     assert endpoints.secret_key is None
-    with pytest.raises(StackError, match="SECRET_KEY"):
+    with pytest.raises(CommandError, match="SECRET_KEY"):
         endpoints.require_secret_key()
     with pytest.raises(SettingsError, match="SECRET_KEY"):
         load_settings(SERVERS)

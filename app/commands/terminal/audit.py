@@ -1,4 +1,4 @@
-"""The event of a command, written once it has ended, whether well or not."""
+"""Records the event of a command once it has ended, whether it succeeded or not."""
 
 from __future__ import annotations
 
@@ -6,66 +6,50 @@ import json
 import os
 import pwd
 import sys
-from argparse import Namespace
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping
 from typing import Any
 from uuid import UUID
 
 from psycopg import Error
 
-from app.audit.actions import COMMANDS
 from app.audit.notes import Notes, begin_notes, named
 from app.audit.writing import append
 from app.commands.terminal.exits import AWAY, DONE, FAILED, INTERRUPTED
 from app.settings.environment import Settings
+from app.stack.command_errors import CommandError
 from app.stack.endpoints import resolve
-from app.stack.errors import StackError
 from db.core.pool import connect_briefly
 from db.insight.audit_events import AuditEvent
 
 ADDRESS = "cli"
-# What may be kept of the arguments: ids, flags and names of ours. Others may hold a secret.
-KEPT_ARGUMENTS = (
+# Only ids, flags and names of ours are recorded: any other argument may hold a secret.
+RECORDED_ARGUMENTS = (
     *("log_id", "batch_id", "token_id", "product", "type", "entity", "mode", "role", "platform", "categories", "force"),
     *("off", "grace_hours", "never"),
 )
 
 
-def run_recorded(argv: Sequence[str], args: Namespace, settings: Settings) -> int:
-    """Run a command, and record it if it changes something; whatever it raises is raised."""
-    action = action_of(argv)
+def run_recorded(action: str | None, params: Mapping[str, Any], settings: Settings, run: Callable[[], int]) -> int:
+    """Run a command and record it as `action`; None records nothing. Re-raises whatever the command raises."""
     notes = begin_notes()
     if action is None:
-        return _run(args, settings)
+        return run()
     code = FAILED
     try:
-        code = _run(args, settings)
-    except StackError as error:
+        code = run()
+    except CommandError as error:
         code = error.exit_code
         raise
     except KeyboardInterrupt:
         code = INTERRUPTED
         raise
     finally:
-        _record(_finished(action, args, notes, code), settings)
+        _record(_finished(action, params, notes, code), settings)
     return code
 
 
-def _run(args: Namespace, settings: Settings) -> int:
-    run: Callable[[Namespace, Settings], int] = args.run
-    return run(args, settings)
-
-
-def action_of(argv: Sequence[str]) -> str | None:
-    """By the first one or two words; a command that nobody listed is recorded under its own name."""
-    words = " ".join(argv[:2])
-    if words in COMMANDS:
-        return COMMANDS[words]
-    return COMMANDS.get(argv[0], f"command.{argv[0]}")
-
-
 def command_event(action: str, store_id: UUID | None = None, **facts: Any) -> AuditEvent:
-    """An event of whoever is logged in at this terminal."""
+    """An event of the user at this terminal."""
     return AuditEvent(
         action=action,
         result="ok",
@@ -77,9 +61,9 @@ def command_event(action: str, store_id: UUID | None = None, **facts: Any) -> Au
     )
 
 
-def _finished(action: str, args: Namespace, notes: Notes, code: int) -> AuditEvent:
-    given = {name: getattr(args, name) for name in KEPT_ARGUMENTS if getattr(args, name, None) not in (None, False)}
-    store_id = notes.store_id or getattr(args, "store_id", None) or getattr(args, "store", None)
+def _finished(action: str, params: Mapping[str, Any], notes: Notes, code: int) -> AuditEvent:
+    given = {name: params[name] for name in RECORDED_ARGUMENTS if params.get(name) not in (None, False)}
+    store_id = notes.store_id or params.get("store_id") or params.get("store")
     return AuditEvent(
         action=action,
         result="ok" if code == DONE else "failed",
@@ -93,7 +77,7 @@ def _finished(action: str, args: Namespace, notes: Notes, code: int) -> AuditEve
 
 
 def _user() -> str:
-    """By the process, not by the environment, which anyone may set."""
+    # From the process, not from the environment, which anyone may set.
     try:
         return pwd.getpwuid(os.getuid()).pw_name[:64]
     except KeyError:  # a container's user need not have a name
@@ -104,17 +88,16 @@ def _record(event: AuditEvent, settings: Settings) -> None:
     try:
         with connect_briefly(_database_url(settings), "audit") as conn:
             append(conn, event)
-    except (Error, StackError):
-        if event.code != f"EXIT_{AWAY}":  # then the command has just said which server is away
+    except (Error, CommandError):
+        if event.code != f"EXIT_{AWAY}":  # the command itself has reported that the server is away
             facts = {"action": event.action, "result": event.result, "actor": event.actor, "store": str(event.store_id)}
             sys.stderr.write(f"audit_event_lost: the audit trail can't be written, {json.dumps(facts)}\n")
 
 
 def _database_url(settings: Settings) -> str:
-    """As the application, else as the owner: `migrate` may know nothing but that."""
     try:
         return resolve(settings).database_url
-    except StackError:
-        if settings.migration_database_url is None:
+    except CommandError:
+        if settings.migration_database_url is None:  # `migrate` may run with the owner's URL alone
             raise
         return settings.migration_database_url

@@ -1,4 +1,4 @@
-"""What an operator at the terminal means: a store, a job of any store, and what there is to say of it."""
+"""Finds the store or job that an operator names, and describes it as the API does."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from uuid import UUID
 
 from psycopg import Connection
 
-from app.stack.errors import NotFound, StackError
+from app.stack.command_errors import CommandError, NotFound
 from app.usecases.job_answers import log_answer
 from app.usecases.pulls import progress_answer
 from db.core.tenancy import tenant
@@ -18,11 +18,11 @@ from db.sync.logs import LogView, get_log
 
 
 def the_store(conn: Connection, named: UUID | None) -> UUID:
-    """The store that was named, or the only one there is. Raises StackError, NotFound for an unknown one."""
+    """The named store, or the only one. Raises NotFound for an unknown one, CommandError if none is named of several."""
     if named is None:
         found = list_store_ids(conn)
         if len(found) != 1:
-            raise StackError("name the store with --store: `python -m app stores list` shows them")
+            raise CommandError("name the store with --store: `python -m app stores list` shows them")
         return found[0]
     with tenant(conn, named):
         if get_store(conn, named) is None:
@@ -35,7 +35,7 @@ def no_such_store(store_id: UUID) -> NotFound:
 
 
 def find_log(conn: Connection, log_id: UUID) -> tuple[UUID, LogView]:
-    """The log and its store; an operator at the terminal may look into every store, one at a time. Raises NotFound."""
+    """The job and its store, from all stores. Raises NotFound."""
     for store_id in list_store_ids(conn):
         with tenant(conn, store_id):
             log = get_log(conn, store_id, log_id)
@@ -45,6 +45,6 @@ def find_log(conn: Connection, log_id: UUID) -> tuple[UUID, LogView]:
 
 
 def answers_of(conn: Connection, store_id: UUID, logs: Sequence[LogView]) -> list[dict[str, Any]]:
-    """As the API tells them; pulls with their progress. Inside the store's wall."""
+    """As the API answers, pulls with their progress. Call it within `tenant`."""
     progress = list_progress(conn, store_id, [log.id for log in logs if log.source != "plugin"])
     return [log_answer(log) | progress_answer(log, progress.get(log.id)) for log in logs]

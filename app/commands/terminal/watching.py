@@ -1,10 +1,9 @@
-"""`jobs watch`: a job as it moves, a bar on a terminal and a line a change on a pipe; its outcome is the exit code."""
+"""Follows a job until it ends: a bar on a terminal, a line for each change on a pipe."""
 
 from __future__ import annotations
 
 import sys
 import time
-from argparse import Namespace
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -14,12 +13,9 @@ from psycopg import Connection
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from app.commands.terminal.exits import DONE, FAILED
-from app.commands.terminal.lookups import answers_of, find_log
+from app.commands.terminal.lookups import answers_of
 from app.commands.terminal.output import console, write_json
-from app.settings.environment import Settings
-from app.stack.endpoints import resolve
-from app.stack.errors import NotFound, StackError
-from app.usecases.stores import connected
+from app.stack.command_errors import CommandError, NotFound
 from db.core.tenancy import tenant
 from db.sync.logs import get_log
 
@@ -29,29 +25,27 @@ OPEN = ("running", "paused")
 Show = Callable[[dict[str, Any]], None]
 
 
-def run_watch(args: Namespace, settings: Settings) -> int:
-    with connected(resolve(settings).database_url) as conn:
-        store_id, _ = find_log(conn, args.log_id)
-        with _screen(as_json=args.json) as show:
-            last = _follow(conn, store_id, args, show)
-    return outcome(last)
-
-
 def outcome(answer: dict[str, Any]) -> int:
+    """The exit code for a job's last state."""
     return DONE if answer["status"] == "completed" else FAILED
 
 
-def _follow(conn: Connection, store_id: UUID, args: Namespace, show: Show) -> dict[str, Any]:
-    """Show each state until the job has ended; no transaction is open between two looks. Raises StackError."""
+def follow(
+    conn: Connection, store_id: UUID, log_id: UUID, show: Show, *, interval: float, timeout: float | None
+) -> dict[str, Any]:
+    """Show each state until the job ends; returns the last one. Times are in seconds. No transaction stays open in between.
+
+    Raises CommandError at the timeout, NotFound if the job is deleted.
+    """
     began = time.monotonic()
     while True:
-        answer = _look(conn, store_id, args.log_id)
+        answer = _look(conn, store_id, log_id)
         show(answer)
         if answer["status"] not in OPEN:
             return answer
-        if args.timeout is not None and time.monotonic() - began >= args.timeout:
-            raise StackError(f"job {args.log_id} is still {answer['status']} after {args.timeout:g} s")
-        time.sleep(args.interval)
+        if timeout is not None and time.monotonic() - began >= timeout:
+            raise CommandError(f"job {log_id} is still {answer['status']} after {timeout:g} s")
+        time.sleep(interval)
 
 
 def _look(conn: Connection, store_id: UUID, log_id: UUID) -> dict[str, Any]:
@@ -64,8 +58,8 @@ def _look(conn: Connection, store_id: UUID, log_id: UUID) -> dict[str, Any]:
 
 
 @contextmanager
-def _screen(*, as_json: bool) -> Iterator[Show]:
-    """How a state is shown."""
+def screen(*, as_json: bool) -> Iterator[Show]:
+    """Shows states as JSON lines, as a progress bar on a terminal, or as lines of text on a pipe."""
     if as_json:
         yield _once_a_change(write_json)
     elif sys.stdout.isatty():
@@ -93,26 +87,26 @@ def _bar() -> Iterator[Show]:
         task = progress.add_task("")
 
         def show(answer: dict[str, Any]) -> None:
-            done, total = reached(answer)
+            done, total = _reached(answer)
             progress.update(task, description=_state(answer), completed=done, total=total)
 
         yield show
         progress.refresh()
 
 
-def reached(answer: dict[str, Any]) -> tuple[int, int | None]:
-    """Records done, and how many there are; None where a platform does not tell."""
+def _reached(answer: dict[str, Any]) -> tuple[int, int | None]:
+    # A platform need not tell how many records there are.
     total = answer["progress"]["total"] if "progress" in answer else answer["receivedCount"]
     return answer["processedCount"], total
 
 
 def line_of(answer: dict[str, Any]) -> str:
-    """One state in words: `completed, 998 of 1,000 records synced, 2 skipped`."""
-    _, total = reached(answer)
+    """One state as text: `completed, 998 of 1,000 records synced, 2 skipped`."""
+    _, total = _reached(answer)
     of_all = f"of {total:,} records" if total is not None else "records"
     figures = f"{answer['syncedCount']:,} {of_all} synced, {answer['skippedCount']:,} skipped"
-    why = f": {answer['error']['code']}, {answer['error']['message']}" if answer["error"] else ""
-    return f"{_state(answer)}, {figures}{why}"
+    reason = f": {answer['error']['code']}, {answer['error']['message']}" if answer["error"] else ""
+    return f"{_state(answer)}, {figures}{reason}"
 
 
 def _state(answer: dict[str, Any]) -> str:

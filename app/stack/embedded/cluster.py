@@ -1,4 +1,4 @@
-"""Makes the embedded PostgreSQL's cluster, complete or not at all."""
+"""Creates the embedded PostgreSQL's cluster."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ import time
 from pathlib import Path
 
 from app.settings.logs import get_logger
+from app.stack.command_errors import CommandError
 from app.stack.embedded.postgres_install import Home
 from app.stack.embedded.secrets import Secrets
 from app.stack.embedded.sockets import own
-from app.stack.errors import StackError
-from app.stack.supervisor.child import Account, Child, ChildSpec, bare_environment
+from app.stack.supervisor.child import Child, ChildSpec, bare_environment
 
 log = get_logger(__name__)
 
@@ -23,19 +23,23 @@ INITDB_SECONDS = 120.0
 
 
 def make_cluster(home: Home, secrets: Secrets, log_file: Path) -> None:
-    """Run initdb beside the final place and rename, so that a cluster is there complete or not at all."""
+    """Run initdb in a directory beside the final one and rename it: the cluster is complete, or does not exist."""
     for unfinished in home.directory.glob("new-*"):
         shutil.rmtree(unfinished, ignore_errors=True)
     new = own(Path(tempfile.mkdtemp(prefix="new-", dir=home.directory)), home.account)
     password = new / "password"
     password.write_text(secrets.superuser_password, encoding="ascii")
-    _give(password, home.account)
+    own(password, home.account, 0o600)
     initdb = Child(_initdb(home, new, log_file))
     initdb.start()
     _finish(initdb)
     (new / "data").rename(home.directory / "data")
     shutil.rmtree(new)
-    _sync(home.directory)
+    descriptor = os.open(home.directory, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
     log.info("postgres_cluster_made", path=str(home.directory))
 
 
@@ -60,18 +64,4 @@ def _finish(initdb: Child) -> None:
     if code is None:
         initdb.stop()
     if code != 0:
-        raise StackError(f"PostgreSQL could not be set up: {initdb.said()}")
-
-
-def _give(path: Path, account: Account | None) -> None:
-    path.chmod(0o600)
-    if account is not None:
-        os.chown(path, account.uid, account.gid)
-
-
-def _sync(directory: Path) -> None:
-    descriptor = os.open(directory, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+        raise CommandError(f"PostgreSQL could not be set up: {initdb.said()}")

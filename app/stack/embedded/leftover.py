@@ -1,4 +1,4 @@
-"""Ends the PostgreSQL that a killed parent left behind."""
+"""Stops the PostgreSQL that a killed parent left running."""
 
 from __future__ import annotations
 
@@ -8,15 +8,15 @@ import subprocess
 import time
 from pathlib import Path
 
-from app.stack.errors import StackError
+from app.stack.command_errors import CommandError
 
 LEFTOVER_SECONDS = 30.0
 
 
 def stop_leftover(data: Path) -> None:
-    """End the server of a parent that was killed, which may still be closing; forget one that is long gone.
+    """Stop the server of a killed parent; delete the pid file of one that is long gone.
 
-    PostgreSQL refuses to start while the id in its pid file is alive, and after a restart of the machine or the
+    PostgreSQL refuses to start while the process id in its pid file exists, and after a restart of the machine or the
     container any process may have that id.
     """
     pid_file = data / "postmaster.pid"
@@ -26,17 +26,13 @@ def stop_leftover(data: Path) -> None:
     for number in (signal.SIGINT, signal.SIGQUIT):
         if _serves(pid, data):
             os.kill(pid, number)
-            _wait_while_serving(pid, data)
+            deadline = time.monotonic() + LEFTOVER_SECONDS
+            while _serves(pid, data) and time.monotonic() < deadline:
+                time.sleep(0.05)
     if _serves(pid, data):
-        raise StackError(f"an earlier PostgreSQL (process {pid}) still runs on {data} and does not stop: end it")
+        raise CommandError(f"an earlier PostgreSQL (process {pid}) still runs on {data} and does not stop: end it")
     if _exists(pid):
         pid_file.unlink(missing_ok=True)
-
-
-def _wait_while_serving(pid: int, data: Path) -> None:
-    deadline = time.monotonic() + LEFTOVER_SECONDS
-    while _serves(pid, data) and time.monotonic() < deadline:
-        time.sleep(0.05)
 
 
 def _pid_in(pid_file: Path) -> int | None:
@@ -57,7 +53,7 @@ def _exists(pid: int) -> bool:
 
 
 def _serves(pid: int, data: Path) -> bool:
-    """Whether the process is the server of this cluster. A zombie is not: it has no command line any more."""
+    # A zombie serves nothing: it has no command line.
     return str(data) in _command_of(pid)
 
 

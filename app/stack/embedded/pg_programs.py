@@ -1,4 +1,4 @@
-"""pg_dump and pg_restore: found on PATH or beside the embedded PostgreSQL, and never older than the server."""
+"""Finds pg_dump and pg_restore on PATH or in the embedded PostgreSQL, never older than the server."""
 
 from __future__ import annotations
 
@@ -11,24 +11,24 @@ from pathlib import Path
 
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
+from app.stack.command_errors import CommandError
 from app.stack.embedded.postgres_install import installs
-from app.stack.errors import StackError
 
 VERSION = re.compile(r"\(PostgreSQL\) (\d+)")
 
 
 @dataclass(frozen=True, slots=True)
 class Program:
-    """`major` is the PostgreSQL it is part of."""
+    """`major` is the version of its PostgreSQL."""
 
     path: Path
     major: int
 
 
 def find_program(name: str, at_least: int) -> Program:
-    """The oldest one that knows everything of PostgreSQL `at_least`; a newer one may speak words that the server does not know.
+    """The oldest program that is not older than PostgreSQL `at_least`: a newer one may send what the server does not know.
 
-    Raises StackError, with what to install.
+    Raises CommandError that says what to install.
     """
     found = [program for path in _candidates(name) if (program := _program(path)) is not None]
     fitting = sorted((one for one in found if one.major >= at_least), key=lambda one: one.major)
@@ -37,7 +37,7 @@ def find_program(name: str, at_least: int) -> Program:
     seen = (
         f"{name} of PostgreSQL {max(one.major for one in found)} is older than that" if found else f"there is no {name}"
     )
-    raise StackError(f"PostgreSQL {at_least} is needed, and {seen}: install postgresql-client-{at_least} or newer")
+    raise CommandError(f"PostgreSQL {at_least} is needed, and {seen}: install postgresql-client-{at_least} or newer")
 
 
 def _candidates(name: str) -> list[Path]:
@@ -59,7 +59,7 @@ def _program(path: Path) -> Program | None:
 
 
 def connection_of(url: str) -> tuple[str, dict[str, str]]:
-    """A connection string without its password, which any account could read in the list of processes, and an environment."""
+    """A connection string without password, and an environment with it: every account can read the arguments of a process."""
     parts = {name: str(value) for name, value in conninfo_to_dict(url).items()}
     password = parts.pop("password", None)
     return make_conninfo(**parts), {**os.environ, **({"PGPASSWORD": password} if password else {})}

@@ -1,4 +1,4 @@
-"""The embedded PostgreSQL: a cluster under DATA_DIR, served on a Unix socket only, as a child of this process."""
+"""The embedded PostgreSQL: a cluster under DATA_DIR that serves a Unix socket only, as a child of this process."""
 
 from __future__ import annotations
 
@@ -9,19 +9,19 @@ from urllib.parse import quote
 
 import psycopg
 
+from app.stack.command_errors import CommandError
 from app.stack.embedded.cluster import SUPERUSER, make_cluster
 from app.stack.embedded.leftover import stop_leftover
 from app.stack.embedded.postgres_install import Home, away, current_directory, find_home
 from app.stack.embedded.secrets import Secrets, make_secrets, read_secrets
 from app.stack.embedded.sockets import current_socket_dir, forget_short_dir, socket_dir
-from app.stack.errors import StackError
 from app.stack.supervisor.child import Child, ChildSpec, bare_environment, wait_ready
 from db.core.installation import APP, OWNER, create_database, create_roles, own_schema, ping
 
 DATABASE = "sluice"
 PORT = 5432  # only names the socket file
 SOCKET = f".s.PGSQL.{PORT}.lock"  # the longest name beside the socket
-READY_SECONDS = 60.0  # recovery after a crash included
+READY_SECONDS = 60.0  # includes recovery after a crash
 
 SERVER_SETTINGS = {
     "listen_addresses": "",
@@ -59,9 +59,9 @@ class EmbeddedPostgres:
         return self._child.pid if self._child is not None else None
 
     def start(self) -> None:
-        """Make the cluster if there is none, start the server, wait until it answers, create roles and database.
+        """Create the cluster if there is none, start the server, wait until it answers, create roles and database.
 
-        Raises StackError. A first start that was killed half way is done again.
+        Raises CommandError. A first start that was killed is repeated.
         """
         (self.root / "logs").mkdir(parents=True, exist_ok=True)
         home = find_home(self.root)
@@ -77,13 +77,13 @@ class EmbeddedPostgres:
             self._prepare(self._secrets)
         except psycopg.Error as error:
             self._child.stop()
-            raise StackError(f"PostgreSQL ended while it was prepared: {self._child.said()}") from error
+            raise CommandError(f"PostgreSQL ended while it was prepared: {self._child.said()}") from error
 
     def exit_code(self) -> int | None:
         return self._child.exit_code() if self._child is not None else None
 
     def ask_to_stop(self) -> None:
-        """Fast shutdown: open transactions are rolled back."""
+        # A fast shutdown: open transactions are rolled back.
         if self._child is not None:
             self._child.ask_to_stop()
 
@@ -97,17 +97,15 @@ class EmbeddedPostgres:
         self.wait_stopped()
 
     def erase(self) -> None:
-        """Delete everything of a stopped cluster, also what is kept outside DATA_DIR. For tests."""
+        """Delete a stopped cluster, including what is kept outside DATA_DIR. For tests."""
         forget_short_dir(_sockets(self.root))
         shutil.rmtree(away(self.root), ignore_errors=True)
         shutil.rmtree(self.root, ignore_errors=True)
 
     def app_url(self, db: str = DATABASE) -> str:
-        """As API, workers and dispatcher connect."""
         return self._url(APP, self._known().app_password, db)
 
     def owner_url(self, db: str = DATABASE) -> str:
-        """As the migrations connect."""
         return self._url(OWNER, self._known().owner_password, db)
 
     def superuser_url(self, db: str = "postgres") -> str:
@@ -116,7 +114,7 @@ class EmbeddedPostgres:
     def _known(self) -> Secrets:
         self._secrets = self._secrets or read_secrets(self.root)
         if self._secrets is None:
-            raise StackError(f"there is no embedded PostgreSQL under {self.root} yet: start it with `make run`")
+            raise CommandError(f"there is no embedded PostgreSQL under {self.root} yet: start it with `make run`")
         return self._secrets
 
     def _url(self, user: str, password: str, db: str) -> str:
@@ -146,14 +144,16 @@ def _sockets(root: Path) -> Path:
 def _secrets_for(root: Path, home: Home) -> Secrets:
     kept = read_secrets(root)
     if kept is None and (home.directory / "data").exists():
-        raise StackError(
+        raise CommandError(
             f"{root}/secrets.json is missing and with it the database's passwords: restore it, or delete {root}"
         )
     return kept or make_secrets(root)
 
 
 def _server(home: Home, sockets: Path, log_file: Path) -> ChildSpec:
-    settings = {**SERVER_SETTINGS, "unix_socket_directories": _quoted(sockets)}
+    # The setting is a list: a path with commas or spaces has to be quoted.
+    quoted = '"' + str(sockets).replace('"', '""') + '"'
+    settings = {**SERVER_SETTINGS, "unix_socket_directories": quoted}
     options = [word for name, value in settings.items() for word in ("-c", f"{name}={value}")]
     return ChildSpec(
         name="postgres",
@@ -166,8 +166,3 @@ def _server(home: Home, sockets: Path, log_file: Path) -> ChildSpec:
         log=log_file,
         cwd=Path("/"),
     )
-
-
-def _quoted(path: Path) -> str:
-    """The setting is a list, in which a path may hold commas and spaces only between quotes."""
-    return '"' + str(path).replace('"', '""') + '"'

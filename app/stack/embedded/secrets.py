@@ -1,4 +1,4 @@
-"""The passwords and the key of an embedded installation: made once, kept in DATA_DIR/secrets.json (0600)."""
+"""The passwords and keys of an embedded installation: generated once, kept in DATA_DIR/secrets.json (0600)."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
-from app.stack.errors import StackError
+from app.stack.command_errors import CommandError
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +31,7 @@ def _four(text: Callable[[str], str]) -> tuple[str, str, str, str]:
 
 
 def read_secrets(root: Path) -> Secrets | None:
-    """What is kept under `root`, None before the first start. Raises StackError if the file is damaged."""
+    """None before the first start. Raises CommandError if the file is damaged or unreadable."""
     path = root / "secrets.json"
     try:
         kept = json.loads(path.read_text(encoding="utf-8"))
@@ -44,24 +44,22 @@ def read_secrets(root: Path) -> Secrets | None:
     except FileNotFoundError:
         return None
     except OSError as error:
-        raise StackError(f"{path} cannot be read ({error.strerror}): run as the account that owns it") from error
+        raise CommandError(f"{path} cannot be read ({error.strerror}): run as the account that owns it") from error
     except (ValueError, KeyError, TypeError) as error:
-        raise StackError(f"{path} is damaged: restore it, or delete {root} to start over without its data") from error
+        raise CommandError(f"{path} is damaged: restore it, or delete {root} to start over without its data") from error
 
 
 def make_secrets(root: Path) -> Secrets:
-    """Generate and keep them; the file is there complete or not at all."""
     return _keep(root, Secrets(*_four(lambda _name: secrets.token_hex(32))))
 
 
 def replace_secret_key(root: Path, kept: Secrets) -> Secrets:
-    """A new key for credentials; the former ones stay, since values and backups may be under them."""
+    # Former keys are kept: values and backups may need them.
     former = (kept.secret_key, *kept.secret_keys_old)
     return _keep(root, replace(kept, secret_key=secrets.token_hex(32), secret_keys_old=former))
 
 
 def replace_email_hash_key(root: Path, kept: Secrets) -> Secrets:
-    """A new key for the hashes of addresses, or the first one."""
     return _keep(root, replace(kept, email_hash_key=secrets.token_hex(32)))
 
 
@@ -71,7 +69,7 @@ def _keep(root: Path, made: Secrets) -> Secrets:
 
 
 def write_private(path: Path, text: str) -> None:
-    """Replace the file atomically, durable before the return, readable by its owner alone."""
+    """Replace the file atomically; it is durable on return, and only its owner can read it."""
     new = path.with_name(path.name + ".new")
     descriptor = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
     with os.fdopen(descriptor, "w", encoding="utf-8") as file:

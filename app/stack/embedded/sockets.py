@@ -1,4 +1,4 @@
-"""Where Unix sockets live: beside the data, or in a short private directory where their path does not suit."""
+"""Where Unix sockets are: beside the data, or in a short private directory if that path does not suit."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from pathlib import Path
 
 from app.stack.supervisor.child import Account
 
-LONGEST_SOCKET_PATH = 103  # sun_path holds 104 bytes on macOS, 108 on Linux, the closing NUL included
+LONGEST_SOCKET_PATH = 103  # sun_path holds 104 bytes on macOS and 108 on Linux, with the closing NUL
 SHORT_PARENT = "/tmp"  # noqa: S108 - mkdtemp makes the private directory in it; $TMPDIR may be as long as the data's path
 
 
 def socket_dir(wanted: Path, socket_name: str, account: Account | None) -> Path:
-    """A private directory that `account` owns, whose path suits a socket of this name.
+    """A private directory of `account` whose path suits a socket of this name.
 
-    It is `wanted` itself, or one under /tmp to which `wanted` is a symbolic link, so that other processes find it.
+    It is `wanted`, or a directory under /tmp that `wanted` links to, so that other processes find it.
     """
     if fits(wanted / socket_name):
         wanted.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -34,20 +34,19 @@ def socket_dir(wanted: Path, socket_name: str, account: Account | None) -> Path:
 
 
 def fits(path: Path) -> bool:
-    """libpq takes a host with a comma for a list of hosts."""
+    # libpq reads a host with a comma as a list of hosts.
     return len(os.fsencode(path)) <= LONGEST_SOCKET_PATH and "," not in str(path)
 
 
-def own(path: Path, account: Account | None) -> Path:
-    """Make the directory private to the account (None: to ourselves)."""
+def own(path: Path, account: Account | None, mode: int = 0o700) -> Path:
     if account is not None:
         os.chown(path, account.uid, account.gid)
-    path.chmod(0o700)
+    path.chmod(mode)
     return path
 
 
 def is_private(path: Path, account: Account | None) -> bool:
-    """Whether nobody else could have put it there: under /tmp anyone may create the name that we remember."""
+    # Under /tmp any account may create the directory whose name we remember.
     try:
         found = path.lstat()
     except OSError:
@@ -57,12 +56,10 @@ def is_private(path: Path, account: Account | None) -> bool:
 
 
 def current_socket_dir(wanted: Path) -> Path:
-    """Where the sockets of a running server are."""
     return wanted.readlink() if wanted.is_symlink() else wanted
 
 
 def forget_short_dir(wanted: Path) -> None:
-    """Remove the directory under /tmp, if there is one."""
     if wanted.is_symlink():
         shutil.rmtree(wanted.readlink(), ignore_errors=True)
         wanted.unlink()

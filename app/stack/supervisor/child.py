@@ -1,4 +1,4 @@
-"""One child process: started in its own session, dies with its parent, stopped with patience and then without."""
+"""One child process: it starts in its own session, dies with its parent, and is stopped gently, then by force."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from app.stack.errors import StackError
+from app.stack.command_errors import CommandError
 
 LAUNCH = str(Path(__file__).with_name("launch.py"))
 
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """Whom a child runs as, where that is not the account of its parent."""
+    """Who a child runs as, if not the parent's account."""
 
     name: str
     uid: int
@@ -28,7 +28,7 @@ class Account:
 
 @dataclass(frozen=True, slots=True)
 class ChildSpec:
-    """How to start and to stop one child. `env` is its whole environment; it may hold secrets."""
+    """How to start and stop one child. `env` is its whole environment and may hold secrets."""
 
     name: str
     argv: tuple[str, ...]
@@ -42,13 +42,13 @@ class ChildSpec:
 
 
 def bare_environment() -> dict[str, str]:
-    """For the servers: a PGPORT or LC_ALL of the terminal would change them, and our secrets are not theirs."""
+    """The environment of the servers: without our secrets, and without a PGPORT or LC_ALL of the terminal."""
     kept = {name: value for name in ("PATH", "LD_LIBRARY_PATH", "TMPDIR") if (value := os.environ.get(name))}
     return kept | {"LC_ALL": "C", "TZ": "UTC"}
 
 
 class Child:
-    """A process made from a spec, any number of times."""
+    """A process that can be started from its spec any number of times."""
 
     def __init__(self, spec: ChildSpec) -> None:
         self.spec = spec
@@ -62,20 +62,19 @@ class Child:
 
     @property
     def pid(self) -> int | None:
-        """The process id while it runs."""
         return self._process.pid if self._process is not None and self.exit_code() is None else None
 
     def start(self) -> None:
-        """Start the process; an earlier one must have ended. Raises StackError where it can't be executed."""
+        """Start the process; an earlier one must have ended. Raises CommandError if it can't be executed."""
         self._log_start = self.spec.log.stat().st_size if self.spec.log and self.spec.log.exists() else 0
         try:
             self._process = spawn(self.spec)
             self._group_killed = False
         except OSError as error:
-            raise StackError(f"{self.name} cannot be started: {error}") from error
+            raise CommandError(f"{self.name} cannot be started: {error}") from error
 
     def exit_code(self) -> int | None:
-        """None while it runs (or never ran); its exit code afterwards, a signal's number negated."""
+        """None while it runs or before it starts, then its exit code; for a signal, its number negated."""
         if self._process is None:
             return None
         code = self._process.poll()
@@ -84,12 +83,12 @@ class Child:
         return code
 
     def ask_to_stop(self) -> None:
-        """Send the stop signal, to the child alone: what it has in hand is its own to finish."""
+        """Send the stop signal to the child only: it finishes the work of its own children."""
         if self.pid is not None:
             self._send(self.spec.stop_signal)
 
     def wait_stopped(self) -> None:
-        """Wait for the end; escalate when `stop_timeout` is over. Nothing of its process group survives."""
+        """Wait for the end; use stronger signals after `stop_timeout` seconds. No process of its group survives."""
         if self._process is None:
             return
         if not self._ends_within(self.spec.stop_timeout) and self.spec.harder_signal is not None:
@@ -104,7 +103,7 @@ class Child:
         self.wait_stopped()
 
     def said(self) -> str:
-        """What it gave as its reason to end, for an error message: one line, and where to read on."""
+        """Its reason to end, for an error message: one line, and the file to read on."""
         if self.spec.log is None or not self.spec.log.exists():
             return "see above"
         with self.spec.log.open("rb") as file:
@@ -124,10 +123,8 @@ class Child:
         self._process.send_signal(number)
 
     def _kill_group(self) -> None:
-        """A leader that was killed leaves its own children, e.g. web workers that still hold the port.
-
-        Once per process: later its id may be that of a stranger.
-        """
+        # A leader that was killed leaves its children, such as web workers that hold the port. Once per
+        # process: later its id may belong to a stranger.
         assert self._process is not None
         if self._group_killed:
             return
@@ -139,7 +136,7 @@ class Child:
 
 
 def spawn(spec: ChildSpec) -> subprocess.Popen[bytes]:
-    """Start the process in its own session, so that Ctrl-C in the terminal reaches the parent alone."""
+    # A session of its own, so that Ctrl-C in the terminal reaches the parent only.
     output = None if spec.log is None else os.open(spec.log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
     try:
         return subprocess.Popen(  # noqa: S603 - the argument lists are our own
@@ -157,21 +154,20 @@ def spawn(spec: ChildSpec) -> subprocess.Popen[bytes]:
 
 
 def launched(spec: ChildSpec) -> tuple[str, ...]:
-    """The arguments with `launch.py` before them; it keeps the process id."""
+    # launch.py keeps the process id.
     account = f"{spec.account.uid}:{spec.account.gid}" if spec.account else "-"
     death_signal = str(int(spec.stop_signal))
     return (sys.executable, "-I", "-S", LAUNCH, str(os.getpid()), death_signal, account, *spec.argv)
 
 
 def reason_in(log: str) -> str:
-    """The last line that tells of a failure, else the last line."""
     lines = [line.strip() for line in log.splitlines() if line.strip()]
     failures = [line for line in lines if re.search(r"FATAL|PANIC|rror", line)]
     return (failures or lines or ["it left no message"])[-1]
 
 
 def wait_ready(child: Child, ready: Callable[[], bool], seconds: float) -> None:
-    """Poll until `ready()`; stop the child and raise StackError if it ends before, or takes too long."""
+    """Poll until `ready()`. If the child ends before that or takes longer, stop it and raise CommandError."""
     deadline = time.monotonic() + seconds
     while not ready():
         code = child.exit_code()
@@ -180,4 +176,4 @@ def wait_ready(child: Child, ready: Callable[[], bool], seconds: float) -> None:
             continue
         child.stop()
         ended = "did not answer in time" if code is None else f"ended with code {code}"
-        raise StackError(f"{child.name} {ended}: {child.said()}")
+        raise CommandError(f"{child.name} {ended}: {child.said()}")

@@ -1,7 +1,7 @@
-"""Run as a script between a parent and its child: become the account, ask to die with the parent, become the program.
+"""Runs between a parent and its child: changes the account, asks to die with the parent, and becomes the program.
 
-A `preexec_fn` would do the same, but runs Python between fork and exec, which may deadlock where the parent has threads
-and draws a warning from Python 3.12 on. Uses the standard library alone, as it is started without site-packages.
+A `preexec_fn` would run Python between fork and exec, which may deadlock if the parent has threads, and warns from
+Python 3.12 on. Imports the standard library only, since it runs without site-packages.
 
     launch.py PARENT_PID SIGNAL UID:GID|- PROGRAM [ARGUMENT ...]
 """
@@ -25,11 +25,11 @@ def become(account: str) -> None:
 
 
 def die_with(parent: int, number: int) -> None:
-    """On Linux the kernel sends the signal once the parent's thread that started us is gone. A change of account
-    clears it, an exec does not."""
+    # On Linux the kernel sends the signal when the parent's thread that started us ends. A change of account
+    # clears this request, exec does not.
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, number, 0, 0, 0)
-    if os.getppid() != parent:  # it died before the call above
+    if os.getppid() != parent:  # the parent died before the call above
         sys.exit(1)
 
 

@@ -1,4 +1,4 @@
-"""Processes whose parent died below us. On Linux they become our children, so that the last stop finds them too."""
+"""Adopts processes whose parent died below us, so that the last stop finds them too. Linux only."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ PR_SET_CHILD_SUBREAPER = 36
 
 
 def adopt() -> None:
-    """From now on an orphaned descendant becomes our child, not that of process 1. Elsewhere than on Linux: nothing."""
+    """From now on an orphaned descendant becomes our child instead of a child of process 1."""
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
 
 
 def children() -> list[int]:
-    """The ids of all our children, adopted ones included; none where the kernel does not tell."""
+    """The ids of all our children, adopted ones included; empty if the kernel can't tell."""
     found: list[int] = []
     for path in Path(f"/proc/{os.getpid()}/task").glob("*/children"):
         found += [int(word) for word in path.read_text(encoding="ascii").split()]
@@ -27,13 +27,11 @@ def children() -> list[int]:
 
 
 def reap(pids: Iterable[int]) -> None:
-    """Let those that have ended go; the others work on."""
     for pid in pids:
         _wait(pid, os.WNOHANG)
 
 
 def kill(pids: Iterable[int]) -> None:
-    """End them now."""
     for pid in pids:
         try:
             os.kill(pid, signal.SIGKILL)

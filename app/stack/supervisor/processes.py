@@ -1,4 +1,4 @@
-"""The supervisor: starts processes, starts again what dies, and stops them stage by stage."""
+"""The supervisor: starts processes, restarts those that die, and stops them in stages."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from typing import Protocol
 
 from app.settings.logs import get_logger
-from app.stack.errors import StackError
+from app.stack.command_errors import CommandError
 from app.stack.supervisor.child import Child, ChildSpec
 from app.stack.supervisor.orphans import adopt, children, kill, reap
 
@@ -40,18 +40,18 @@ class Managed(Protocol):
 
 
 def next_delay(previous: float | None, alive_seconds: float) -> float:
-    """Seconds to wait before a restart: doubling up to the longest, from the first again after a steady run."""
+    """Seconds to wait before a restart: doubled up to the longest, and the first again after a steady run."""
     if previous is None or alive_seconds >= STEADY_SECONDS:
         return FIRST_DELAY
     return min(previous * 2, LONGEST_DELAY)
 
 
 def start_managed(managed: Managed) -> None:
-    """Start it; a full disk or a missing right is told as StackError as well."""
+    # A full disk or a missing right is an OSError, and told like any failed start.
     try:
         managed.start()
     except OSError as error:
-        raise StackError(f"{managed.name} cannot be started: {error}") from error
+        raise CommandError(f"{managed.name} cannot be started: {error}") from error
 
 
 class Supervised:
@@ -64,12 +64,11 @@ class Supervised:
         self._due: float | None = None  # when to start again; None while it runs
 
     def start(self, now: float) -> None:
-        """The first start. Raises StackError, which a restart does not."""
+        """The first start. Raises CommandError; a failed restart is logged instead."""
         start_managed(self.managed)
         self._started_at = now
 
     def tick(self, now: float) -> None:
-        """Notice an end, or start again when the delay is over."""
         if self._due is None:
             code = self.managed.exit_code()
             if code is not None:
@@ -86,7 +85,7 @@ class Supervised:
     def _restart(self, now: float) -> None:
         try:
             start_managed(self.managed)
-        except StackError as error:
+        except CommandError as error:
             self._delay = next_delay(self._delay, 0.0)
             self._due = now + self._delay
             log.error("process_restart_failed", process=self.managed.name, reason=str(error))
@@ -97,24 +96,24 @@ class Supervised:
 
 
 class Supervisor:
-    """Everything that runs, in the order of its start. It never stops a process unasked."""
+    """All processes, in the order of their start. It never stops one unless asked."""
 
     def __init__(self, owns_process: bool = False) -> None:
-        """`owns_process`: every child of this process is ours to end, also those whose own parent died below us."""
+        """`owns_process`: every child of this process is ours to end, including those whose own parent died."""
         self._supervised: list[Supervised] = []
         self._owns_process = owns_process
         if owns_process:
             adopt()
 
     def start(self, managed: Managed) -> None:
-        """Start it now and watch it from now on. Raises StackError if it can't be started; `stop` includes it."""
+        """Start it and watch it from now on. Raises CommandError; `stop` then still includes it."""
         supervised = Supervised(managed)
         self._supervised.append(supervised)
         supervised.start(time.monotonic())
         log.info("process_started", process=managed.name, pid=managed.pid)
 
     def watch(self, stopping: Callable[[], bool], each_tick: Callable[[], None]) -> None:
-        """Return once `stopping()`. One thread, no sleep longer than a tick, so a signal is noticed at once."""
+        """Return once `stopping()`. It sleeps no longer than a tick, so a signal is noticed at once."""
         while not stopping():
             for supervised in self._supervised:
                 if not stopping():
@@ -124,7 +123,7 @@ class Supervisor:
             time.sleep(TICK_SECONDS)
 
     def stop(self, stages: Sequence[Sequence[str]]) -> None:
-        """Stop stage after stage, by name; those of one stage side by side. Waits for the work they have in hand."""
+        """Stop one stage after the other, by name; processes of a stage stop side by side. Waits for their work in progress."""
         for stage in stages:
             members = [each.managed for each in self._supervised if each.managed.name in stage]
             for managed in members:
@@ -135,7 +134,6 @@ class Supervisor:
         kill(self._orphans())
 
     def _orphans(self) -> list[int]:
-        """What lost its parent below us, e.g. the child of a worker that was killed."""
         if not self._owns_process:
             return []
         ours = {each.managed.pid for each in self._supervised}

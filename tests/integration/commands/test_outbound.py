@@ -1,4 +1,4 @@
-"""`erp` and `woo`: an ERP's file in, and the outbound side of a store from the command line."""
+"""`erp` and `woo`: an import of an ERP's file, and the outbound side of a store."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def shop(connected_shop: FakeWooCommerce) -> FakeWooCommerce:
 
 @pytest.fixture
 def woo(command_line: Command, store_id: UUID) -> Callable[..., tuple[int, Any]]:
-    """`woo … --json` on the store: exit code and what was answered."""
+    """`woo … --json` on the store: exit code and answer."""
 
     def run(*words: str) -> tuple[int, Any]:
         code, shown = command_line("woo", *words, "--store", str(store_id), "--json")
@@ -57,7 +57,7 @@ def imported(command_line: Command, store_id: UUID, *words: str) -> tuple[int, A
 
 
 @pytest.mark.parametrize("write", [csv_of, ndjson_of])
-def test_a_file_is_imported_once(
+def test_import_of_the_same_file_changes_nothing(
     command_line: Command, store_id: UUID, tmp_path: Path, write: Callable[[Path, list[dict[str, Any]]], str]
 ) -> None:
     path = write(tmp_path, [make_erp_product() for _ in range(3)])
@@ -67,7 +67,7 @@ def test_a_file_is_imported_once(
     assert (code, told["unchanged"], told["items"]) == (0, 3, 0)
 
 
-def test_a_bad_record_is_told_and_the_others_are_taken(command_line: Command, store_id: UUID, tmp_path: Path) -> None:
+def test_import_skips_and_reports_a_bad_record(command_line: Command, store_id: UUID, tmp_path: Path) -> None:
     path = ndjson_of(tmp_path, [make_erp_product(), make_erp_product(sku=""), make_erp_product()])
     code, told = imported(command_line, store_id, path)
     assert (code, told["inserted"], told["refused"]) == (1, 2, 1)
@@ -76,13 +76,13 @@ def test_a_bad_record_is_told_and_the_others_are_taken(command_line: Command, st
     assert (code, "record 2: sku" in shown) == (1, True)
 
 
-def test_categories_are_imported_too(command_line: Command, store_id: UUID, tmp_path: Path) -> None:
+def test_import_takes_categories(command_line: Command, store_id: UUID, tmp_path: Path) -> None:
     path = ndjson_of(tmp_path, [{"category_id": str(uuid4()), "name": "Widgets"}])
     code, told = imported(command_line, store_id, "--categories", path)
     assert (code, told["inserted"]) == (0, 1)
 
 
-def test_what_can_not_be_imported_is_told_in_one_line(command_line: Command, store_id: UUID, tmp_path: Path) -> None:
+def test_unreadable_file_is_refused_in_one_line(command_line: Command, store_id: UUID, tmp_path: Path) -> None:
     broken = tmp_path / "broken.ndjson"
     broken.write_text("{", encoding="utf-8")
     for words in ((str(broken),), (str(tmp_path / "nothing.csv"),)):
@@ -92,7 +92,7 @@ def test_what_can_not_be_imported_is_told_in_one_line(command_line: Command, sto
     assert (code, "there is no store" in shown) == (3, True)
 
 
-def test_a_store_is_synced_and_looked_at(
+def test_sync_status_and_mappings_agree(
     woo: Callable[..., tuple[int, Any]], command_line: Command, pushing: Runtime, root_conn: Connection, store_id: UUID
 ) -> None:
     product = make_erp_product()
@@ -115,7 +115,7 @@ def test_a_store_is_synced_and_looked_at(
     assert command_line("woo", "mappings", "--store", str(store_id))[0] == 0
 
 
-def test_failed_items_are_tried_again(
+def test_retry_sends_failed_items_again(
     woo: Callable[..., tuple[int, Any]], pushing: Runtime, root_conn: Connection, store_id: UUID
 ) -> None:
     put_products(pushing, store_id, [make_erp_product()])
@@ -128,14 +128,14 @@ def test_failed_items_are_tried_again(
     assert statuses(root_conn, store_id) == {"completed": 1}
 
 
-def test_brakes_are_set_and_what_is_unknown_is_refused(woo: Callable[..., tuple[int, Any]], store_id: UUID) -> None:
+def test_brakes_are_set_and_unknown_ids_refused(woo: Callable[..., tuple[int, Any]], store_id: UUID) -> None:
     assert woo("brakes", "--price-share", "0.5") == (0, {"enabled": True, "price_share": 0.5})
     assert woo("brakes", "--off") == (0, {"enabled": False})
     assert woo("approve", str(uuid4()))[0] == woo("reject", str(uuid4()))[0] == 3
     assert woo("sync", "--product", str(uuid4()))[0] == 3
 
 
-def test_a_hold_is_shown_however_many_runs_came_after_it(
+def test_status_shows_a_hold_behind_newer_runs(
     woo: Callable[..., tuple[int, Any]], command_line: Command, root_conn: Connection, store_id: UUID
 ) -> None:
     insert = """INSERT INTO wc_sync_batches (store_id, id, kind, status, created_at)

@@ -148,7 +148,7 @@ def test_a_deleted_store_leaves_no_row_and_after_scrubbing_no_byte(
     # As on embedded servers, whose superuser the command knows by itself.
     monkeypatch.setenv("MIGRATION_DATABASE_URL", database.superuser_url)
     code, said = command_line("stores", "scrub")
-    assert (code, said) == (0, "nothing of what was deleted is left in the database's files\n")
+    assert (code, said) == (0, "no deleted data is left in the database's files\n")
     assert files_with(servers.root, *needles) == set()
     assert files_with(servers.root, KEPT.encode())
 

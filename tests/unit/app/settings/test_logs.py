@@ -1,4 +1,4 @@
-"""A log line is one line, and holds neither an address nor an exception's text."""
+"""A log line is one line, without addresses, tokens and exception texts."""
 
 from __future__ import annotations
 
@@ -30,13 +30,13 @@ def fail() -> None:
 
 
 def show(stream: Any) -> None:
-    """Have the process's one handler write where this test looks."""
+    """Make the process's one handler write to `stream`."""
     (handler,) = (one for one in logging.getLogger().handlers if type(one) is logging.StreamHandler)
     handler.setStream(stream)
 
 
 def raised(text: str = ROW) -> Exception:
-    """An exception that was raised, with its traceback."""
+    """A raised exception, with its traceback."""
     try:
         raise psycopg.errors.CheckViolation(text)
     except psycopg.Error as error:
@@ -60,7 +60,7 @@ def lines() -> Iterator[io.StringIO]:
 
 
 def through(event: dict[str, Any]) -> dict[str, Any]:
-    """An event as our own processors leave it."""
+    """The event after our own processors."""
     for processor in SHARED:
         if processor not in (SHARED[1], SHARED[2]):  # these two need a logger
             event = dict(processor(None, "info", event))  # type: ignore[arg-type]
@@ -68,19 +68,19 @@ def through(event: dict[str, Any]) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("text", [ADDRESS, f"for {ADDRESS}!", f"key=({ADDRESS})", f'"{ADDRESS}"'])
-def test_no_address_is_logged(text: str) -> None:
+def test_addresses_are_redacted_from_events(text: str) -> None:
     event = through({"event": text, "detail": text})
     assert "example.com" not in repr(event)
     assert "[email]" in event["event"]
 
 
 @given(st.text("a@.b ", max_size=30))
-def test_what_the_store_masks_the_log_redacts(text: str) -> None:
+def test_log_redacts_whatever_the_database_masks(text: str) -> None:
     event = redact(None, "info", {"event": text})
     assert mask_emails(event["event"].replace("[email]", "")) == event["event"].replace("[email]", "")
 
 
-def test_an_exception_is_logged_by_type_and_place_and_never_by_its_text() -> None:
+def test_exception_is_logged_without_its_text() -> None:
     event = through({"event": "attempt_failed", "exc_info": raised()})
     assert event["raised"] == "CheckViolation"
     assert event["at"].startswith("raised:")
@@ -88,11 +88,11 @@ def test_an_exception_is_logged_by_type_and_place_and_never_by_its_text() -> Non
 
 
 @pytest.mark.parametrize("info", [None, False, (None, None, None)])
-def test_without_an_exception_there_is_nothing_to_place(info: Any) -> None:
+def test_event_without_exception_is_unchanged(info: Any) -> None:
     assert place_of_exception(None, "info", {"event": "x", "exc_info": info}) == {"event": "x"}
 
 
-def test_a_foreign_records_exception_text_is_not_logged(lines: io.StringIO) -> None:
+def test_library_exception_text_is_not_logged(lines: io.StringIO) -> None:
     error = raised()
     logging.getLogger("foreign").error("it failed for %s", ADDRESS, exc_info=error)
     line = json.loads(lines.getvalue())
@@ -101,19 +101,19 @@ def test_a_foreign_records_exception_text_is_not_logged(lines: io.StringIO) -> N
     assert "Failing row" not in lines.getvalue()
 
 
-def test_a_foreign_records_extras_are_redacted(lines: io.StringIO) -> None:
+def test_library_extras_are_redacted(lines: io.StringIO) -> None:
     logging.getLogger("foreign").error("x", extra={"who": ADDRESS})
     assert "example.com" not in lines.getvalue()
 
 
-def test_a_line_stays_one_line(lines: io.StringIO) -> None:
+def test_multiline_message_is_one_log_line(lines: io.StringIO) -> None:
     logging.getLogger("foreign").error("two\nlines")
     assert lines.getvalue().count("\n") == 1
 
 
 @pytest.fixture
 def configured(request: pytest.FixtureRequest) -> Iterator[None]:
-    """The logging of a real process, for one test: `request.param` is its format."""
+    """The logging of a real process; `request.param` is its format."""
     root = logging.getLogger()
     before, level, hooks = list(root.handlers), root.level, (sys.excepthook, threading.excepthook)
     try:
@@ -128,7 +128,7 @@ def configured(request: pytest.FixtureRequest) -> Iterator[None]:
 
 
 @pytest.mark.parametrize("configured", ["console", "json"], indirect=True)
-def test_our_own_logger_says_where_and_not_what(configured: None, capsys: pytest.CaptureFixture[str]) -> None:
+def test_own_logger_omits_exception_text(configured: None, capsys: pytest.CaptureFixture[str]) -> None:
     show(sys.stderr)
     get_logger("fresh").error("request_failed", exc_info=raised(), who=ADDRESS)
     written = capsys.readouterr().err
@@ -153,7 +153,7 @@ def test_every_library_logs_through_the_same_chain(configured: None, capsys: pyt
 
 
 @pytest.mark.parametrize("configured", ["json"], indirect=True)
-def test_warnings_and_what_nobody_caught_become_lines(configured: None, capsys: pytest.CaptureFixture[str]) -> None:
+def test_warnings_and_uncaught_errors_are_log_lines(configured: None, capsys: pytest.CaptureFixture[str]) -> None:
     show(sys.stderr)
     with warnings.catch_warnings():
         warnings.simplefilter("always")
@@ -183,13 +183,13 @@ def test_warnings_and_what_nobody_caught_become_lines(configured: None, capsys: 
         (f"shpat_{'f' * 32}",),
     ],
 )
-def test_no_token_is_logged(value: Any) -> None:
+def test_tokens_are_redacted_from_events(value: Any) -> None:
     written = repr(redact(None, "info", {"event": "x", "detail": value}))
     assert "[secret]" in written
     assert not any(part in written for part in ("AbCd", "1111", "ffff"))
 
 
-def test_names_of_events_and_fields_are_no_secrets() -> None:
+def test_event_and_field_names_are_not_redacted() -> None:
     event = {"event": "pull_page_applied", "route": "/api/sync/<entity>", "pages": 3, "started": True, "none": None}
     assert redact(None, "info", dict(event)) == event
 

@@ -1,4 +1,4 @@
-"""Settings: each has a working default, and a wrong one refuses to start and names itself."""
+"""Settings: each has a working default, and a wrong one refuses to start and is named."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ WRONG = [
 ]
 
 
-def test_with_nothing_set_everything_works() -> None:
+def test_defaults_work_with_nothing_set() -> None:
     settings = load_settings({})
     assert (settings.database_url, settings.redis_url, settings.secret_key) == (None, None, None)
     assert (settings.host, settings.port, settings.workers) == ("127.0.0.1", 8000, 2)
@@ -80,7 +80,7 @@ def test_with_nothing_set_everything_works() -> None:
 
 
 @pytest.mark.parametrize(("name", "value"), WRONG)
-def test_a_wrong_one_names_itself(name: str, value: str) -> None:
+def test_wrong_setting_is_named(name: str, value: str) -> None:
     with pytest.raises(SettingsError) as caught:
         load_settings(SERVERS | {name: value})
     lines = [line for line in str(caught.value).splitlines() if line.startswith(f"{name} must be ")]
@@ -88,14 +88,14 @@ def test_a_wrong_one_names_itself(name: str, value: str) -> None:
     assert value not in lines[0].split()
 
 
-def test_all_wrong_ones_are_named_at_once() -> None:
+def test_all_wrong_settings_are_named_at_once() -> None:
     wrong = {name: value for name, value in WRONG if name not in SERVERS}
     with pytest.raises(SettingsError) as caught:
         load_settings(SERVERS | wrong)
     assert {line.split()[0] for line in str(caught.value).splitlines()} == wrong.keys()
 
 
-def test_every_setting_but_free_text_can_be_wrong() -> None:
+def test_every_setting_but_free_text_is_checked() -> None:
     source = (ROOT / "app" / "settings" / "environment.py").read_text(encoding="utf-8")
     read = set(re.findall(r'\bread\(\s*"([A-Z_]+)"', source))
     assert read - {name for name, _ in WRONG} == {"DATA_DIR", "HOST"}
@@ -103,21 +103,21 @@ def test_every_setting_but_free_text_can_be_wrong() -> None:
 
 
 @pytest.mark.parametrize("empty", ["", "  "])
-def test_an_empty_one_counts_as_unset(empty: str) -> None:
+def test_empty_setting_counts_as_unset(empty: str) -> None:
     assert load_settings({"PORT": empty, "REDIS_URL": empty}) == load_settings({})
 
 
 @pytest.mark.parametrize("missing", ["DATABASE_URL", "REDIS_URL", "SECRET_KEY"])
-def test_own_servers_come_as_a_pair_with_a_key(missing: str) -> None:
+def test_configured_servers_need_both_urls_and_a_key(missing: str) -> None:
     with pytest.raises(SettingsError, match=rf"^{missing} must be set"):
         load_settings({name: value for name, value in SERVERS.items() if name != missing})
 
 
-def test_secrets_do_not_show() -> None:
+def test_settings_repr_hides_secrets() -> None:
     assert KEY not in repr(load_settings(SERVERS | {"EMAIL_HASH_KEY": KEY}))
 
 
-def test_a_setting_may_stand_in_a_file(tmp_path: Path) -> None:
+def test_setting_is_read_from_a_file(tmp_path: Path) -> None:
     file = tmp_path / "key"
     file.write_text(f"{KEY}\n", encoding="utf-8")
     given = {name: value for name, value in SERVERS.items() if name != "SECRET_KEY"}
@@ -125,11 +125,11 @@ def test_a_setting_may_stand_in_a_file(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("given", [{"SECRET_KEY_FILE": "/nowhere/at/all"}, {"SECRET_KEY_FILE": __file__} | SERVERS])
-def test_a_file_that_can_t_be_used_names_itself(given: dict[str, str]) -> None:
+def test_unusable_setting_file_is_named(given: dict[str, str]) -> None:
     with pytest.raises(SettingsError, match=r"^SECRET_KEY_FILE must be "):
         load_settings(given)
 
 
-def test_what_sees_no_credentials_needs_no_key() -> None:
+def test_process_without_credentials_needs_no_key() -> None:
     given = {name: value for name, value in SERVERS.items() if name != "SECRET_KEY"}
     assert load_settings(given, needs_key=False).secret_key is None

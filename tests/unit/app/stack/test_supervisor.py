@@ -1,4 +1,4 @@
-"""The decisions of supervisor, endpoints and `up`, without a process."""
+"""Decisions of supervisor, endpoints and `up`, without processes."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ import pytest
 
 from app.settings.environment import load_settings
 from app.stack.checks import web_url
+from app.stack.command_errors import CommandError
 from app.stack.embedded.postgres import SERVER_SETTINGS
 from app.stack.embedded.redis import FIXED_REDIS, FIXED_VALKEY, is_fixed, parse_version, version_warnings
 from app.stack.embedded.sockets import is_private
 from app.stack.endpoints import Endpoints, NotRunning, resolve
-from app.stack.errors import StackError
 from app.stack.state import Running, UpLock, clear_running, current, is_held, read_running, write_running
 from app.stack.supervisor.child import reason_in
 from app.stack.supervisor.processes import Supervised, Supervisor, next_delay
@@ -25,7 +25,7 @@ ENDPOINTS = Endpoints("postgresql://app@/sluice", "postgresql://owner@/sluice", 
 
 @dataclass
 class Scripted:
-    """Stands for a process: its exit codes are set by the test, its calls are noted."""
+    """A fake process: the test sets its exit codes and reads its calls."""
 
     name: str
     notes: list[str] = field(default_factory=list)
@@ -35,7 +35,7 @@ class Scripted:
 
     def start(self) -> None:
         if self.fails:
-            raise StackError("no")
+            raise CommandError("no")
         self.notes.append(f"start {self.name}")
         self.code = None
 
@@ -49,19 +49,19 @@ class Scripted:
         self.notes.append(f"wait {self.name}")
 
 
-def test_the_delay_doubles_up_to_two_seconds() -> None:
+def test_restart_delay_doubles_up_to_two_seconds() -> None:
     delays = [next_delay(None, 0.0)]
     for _ in range(5):
         delays.append(next_delay(delays[-1], 0.1))
     assert delays == [0.2, 0.4, 0.8, 1.6, 2.0, 2.0]
 
 
-def test_ten_steady_seconds_begin_the_delays_anew() -> None:
+def test_restart_delay_resets_after_ten_seconds() -> None:
     assert next_delay(2.0, 9.9) == 2.0
     assert next_delay(2.0, 10.0) == 0.2
 
 
-def test_what_dies_is_started_again_after_its_delay() -> None:
+def test_dead_process_restarts_after_its_delay() -> None:
     process = Scripted("worker")
     supervised = Supervised(process)
     supervised.start(now=100.0)
@@ -73,7 +73,7 @@ def test_what_dies_is_started_again_after_its_delay() -> None:
     assert process.notes == ["start worker", "start worker"]
 
 
-def test_a_restart_that_fails_is_tried_again_later() -> None:
+def test_failed_restart_is_retried_later() -> None:
     process = Scripted("redis")
     supervised = Supervised(process)
     supervised.start(now=0.0)
@@ -87,7 +87,7 @@ def test_a_restart_that_fails_is_tried_again_later() -> None:
     assert process.notes == ["start redis", "start redis"]
 
 
-def test_stages_stop_one_after_the_other_and_their_members_side_by_side() -> None:
+def test_stages_stop_in_order_members_together() -> None:
     notes: list[str] = []
     supervisor = Supervisor()
     for name in ("postgres", "api", "worker-1", "worker-2"):
@@ -101,16 +101,16 @@ def test_stages_stop_one_after_the_other_and_their_members_side_by_side() -> Non
     ]
 
 
-def test_what_could_not_be_started_is_stopped_all_the_same() -> None:
+def test_process_that_failed_to_start_is_stopped() -> None:
     supervisor = Supervisor()
     process = Scripted("postgres", fails=True)
-    with pytest.raises(StackError):
+    with pytest.raises(CommandError):
         supervisor.start(process)
     supervisor.stop([["postgres"]])
     assert process.notes == ["ask postgres", "wait postgres"]
 
 
-def test_every_process_has_its_place_in_the_stop_order() -> None:
+def test_stop_order_names_every_process() -> None:
     settings = load_settings({"WORKERS": "3"})
     started = ["redis", "postgres", *(spec.name for spec in child_specs(settings, ENDPOINTS, {}))]
     stopped = [name for stage in stop_order(settings) for name in stage]
@@ -119,7 +119,7 @@ def test_every_process_has_its_place_in_the_stop_order() -> None:
     assert stopped == ["api", "listener", "dispatcher", *working, "redis", "postgres"]
 
 
-def test_children_get_the_servers_but_not_the_owners_url() -> None:
+def test_children_get_no_privileged_urls() -> None:
     privileged = {f"{name}_DATABASE_URL": "secret" for name in ("MIGRATION", "BACKUP", "RESTORE")}
     env = child_environment(ENDPOINTS, privileged | {"LANG": "C", "DATABASE_URL": "old"})
     assert env == {
@@ -130,7 +130,7 @@ def test_children_get_the_servers_but_not_the_owners_url() -> None:
     }
 
 
-def test_passwords_and_keys_are_in_no_repr() -> None:
+def test_repr_hides_passwords_and_keys() -> None:
     specs = child_specs(load_settings({}), ENDPOINTS, {})
     assert "k" * 32 not in repr(specs) + repr(ENDPOINTS)
     assert "postgresql://" not in repr(specs) + repr(ENDPOINTS)
@@ -143,7 +143,7 @@ def test_passwords_and_keys_are_in_no_repr() -> None:
         *(("log_parameter_max_length", "0"), ("log_parameter_max_length_on_error", "0"), ("fsync", "on")),
     ],
 )
-def test_the_server_is_told_to_keep_data_and_not_to_log_it(name: str, value: str) -> None:
+def test_postgres_syncs_data_and_logs_no_values(name: str, value: str) -> None:
     assert SERVER_SETTINGS[name] == value
 
 
@@ -154,24 +154,24 @@ def test_the_server_is_told_to_keep_data_and_not_to_log_it(name: str, value: str
         *(("8.0.3", False), ("8.0.4", True), ("8.2.1", False), ("8.2.2", True), ("8.4.0", True), ("5.0.14", False)),
     ],
 )
-def test_redis_releases_with_the_fix_are_known(text: str, fixed: bool) -> None:
+def test_fixed_redis_releases_are_known(text: str, fixed: bool) -> None:
     assert is_fixed(parse_version(text), FIXED_REDIS) is fixed
 
 
 @pytest.mark.parametrize(
     ("text", "fixed"), [("7.2.10", False), ("7.2.11", True), ("8.0.5", False), ("8.1.4", True), ("9.0.0", True)]
 )
-def test_valkey_releases_with_the_fix_are_known(text: str, fixed: bool) -> None:
+def test_fixed_valkey_releases_are_known(text: str, fixed: bool) -> None:
     assert is_fixed(parse_version(text), FIXED_VALKEY) is fixed
 
 
-def test_valkey_is_judged_by_its_own_version() -> None:
+def test_valkey_is_checked_by_its_own_version() -> None:
     assert version_warnings({"redis_version": "7.2.4", "valkey_version": "8.1.4"}) == []
     warnings = version_warnings({"redis_version": "7.2.4"})
     assert warnings == ["redis 7.2.4 has CVE-2025-49844: update it to 7.2.11 or newer"]
 
 
-def test_the_reason_of_an_end_is_the_last_failure_in_the_log() -> None:
+def test_reason_is_the_last_failure_in_the_log() -> None:
     assert reason_in("LOG: hello\nFATAL: no space\nLOG: shut down\n") == "FATAL: no space"
     assert reason_in("one\ntwo\n") == "two"
     assert reason_in("") == "it left no message"
@@ -181,11 +181,11 @@ def test_the_reason_of_an_end_is_the_last_failure_in_the_log() -> None:
     ("host", "url"),
     [("127.0.0.1", "http://127.0.0.1:8000"), ("0.0.0.0", "http://127.0.0.1:8000"), ("::", "http://[::1]:8000")],
 )
-def test_the_url_is_one_that_answers_on_this_machine(host: str, url: str) -> None:
+def test_web_url_is_reachable_on_this_machine(host: str, url: str) -> None:
     assert web_url(host, 8000) == url
 
 
-def test_configured_servers_are_taken_as_they_are() -> None:
+def test_configured_servers_are_used_unchanged() -> None:
     settings = load_settings(
         {"DATABASE_URL": "postgresql://h/db", "REDIS_URL": "redis://h", "SECRET_KEY": "s" * 32, "DATA_DIR": "/nowhere"}
     )
@@ -194,14 +194,14 @@ def test_configured_servers_are_taken_as_they_are() -> None:
     assert endpoints.migration_database_url is None
 
 
-def test_without_a_running_up_the_message_says_how_to_start_it(tmp_path: Path) -> None:
+def test_missing_up_message_says_how_to_start_it(tmp_path: Path) -> None:
     with pytest.raises(NotRunning) as caught:
         resolve(load_settings({"DATA_DIR": str(tmp_path)}))
     assert "make run" in str(caught.value)
     assert "\n" not in str(caught.value)
 
 
-def test_a_state_file_without_the_lock_is_that_of_a_killed_up(tmp_path: Path) -> None:
+def test_state_file_without_lock_is_of_a_killed_up(tmp_path: Path) -> None:
     running = Running(pid=1, url="http://x", started="now", embedded=True, serving=True)
     write_running(tmp_path, running)
     with pytest.raises(NotRunning):
@@ -216,7 +216,7 @@ def test_a_state_file_without_the_lock_is_that_of_a_killed_up(tmp_path: Path) ->
     assert read_running(tmp_path) is None
 
 
-def test_an_up_that_still_starts_is_told_from_one_that_serves(tmp_path: Path) -> None:
+def test_starting_up_differs_from_serving_up(tmp_path: Path) -> None:
     lock = UpLock(tmp_path)
     assert lock.take()
     write_running(tmp_path, Running(pid=1, url="u", started="now", embedded=True, serving=False))
@@ -225,7 +225,7 @@ def test_an_up_that_still_starts_is_told_from_one_that_serves(tmp_path: Path) ->
     lock.release()
 
 
-def test_a_directory_that_others_could_have_made_is_not_used_for_sockets(tmp_path: Path) -> None:
+def test_socket_directory_of_others_is_not_used(tmp_path: Path) -> None:
     mine = tmp_path / "mine"
     mine.mkdir(mode=0o700)
     (tmp_path / "link").symlink_to(mine)

@@ -1,16 +1,17 @@
-"""What `stores`, `tokens` and `operators` share: options of a new token, who creates it, and how tokens are listed."""
+"""What `stores`, `tokens` and `operators` share: options of a new token, who creates it, and how tokens are shown."""
 
 from __future__ import annotations
 
 import getpass
-from argparse import ArgumentParser, ArgumentTypeError
 from collections.abc import Sequence
 from typing import Any
 
+import click
 from rich.markup import escape
 
-from app.commands.terminal.output import console, table, write_json
-from app.http.scopes import grant_of
+from app.commands.terminal.options import Number, Option
+from app.commands.terminal.output import console, table, tell, write_json
+from app.http.scopes import PRESETS, grant_of
 from app.usecases.job_answers import moment
 from db.stores.tokens import TokenView
 from schemas.requests.store_forms import MOST_DAYS_OF_TOKEN, read_label
@@ -19,48 +20,58 @@ GRACE_HOURS = 24.0
 MOST_GRACE_HOURS = 8760.0
 
 
-def add_grace(parser: ArgumentParser) -> None:
-    about = f"how long the token before lives on; default {GRACE_HOURS:g}, 0 ends it now"
-    parser.add_argument("--grace-hours", type=_hours, default=GRACE_HOURS, help=about)
-
-
-def _hours(text: str) -> float:
-    try:
-        value = float(text)
-    except ValueError:
-        value = -1.0
-    if not 0 <= value <= MOST_GRACE_HOURS:  # not a number is not, either
-        raise ArgumentTypeError(f"hours from 0 to {MOST_GRACE_HOURS:g}")
-    return value
-
-
-def days(text: str) -> int:
-    if not (text.isascii() and text.isdecimal() and len(text) < 6 and 1 <= int(text) <= MOST_DAYS_OF_TOKEN):
-        raise ArgumentTypeError(f"days from 1 to {MOST_DAYS_OF_TOKEN}")
-    return int(text)
-
-
-def scope_list(text: str) -> tuple[str, ...]:
-    """Scopes with commas between them."""
+def _scopes(text: str) -> tuple[str, ...]:
     try:
         return grant_of("", text.split(",")).scopes
     except ValueError as error:
-        raise ArgumentTypeError(str(error)) from None
+        raise click.BadParameter(f"{error}.") from None
 
 
-def label(text: str) -> str | None:
+def _label(text: str) -> str | None:
     try:
         return read_label(text)
     except ValueError as error:
-        raise ArgumentTypeError(str(error)) from None
+        raise click.BadParameter(f"{error}.") from None
+
+
+role_option: Option = click.option(
+    "--role",
+    type=click.Choice(tuple(PRESETS)),
+    default="store",
+    show_default=True,
+    help="Preset of the token's scopes.",
+)
+scopes_option: Option = click.option(
+    "--scopes", type=_scopes, metavar="SCOPE,…", help="Scopes in place of a preset, such as ingest,read."
+)
+label_option: Option = click.option("--label", type=_label, metavar="TEXT", help="Who or what the token is for.")
+token_argument: Option = click.argument("token_id", type=click.UUID, metavar="TOKEN")
+grace_option: Option = click.option(
+    "--grace-hours",
+    type=Number(0, MOST_GRACE_HOURS),
+    default=GRACE_HOURS,
+    show_default=True,
+    metavar="HOURS",
+    help="How long the old token stays valid; 0 ends it now.",
+)
+
+
+def days_option(default: int | None = None) -> Option:
+    """`--days`: without a default a token does not expire."""
+    about = f"The token expires after N days (default: {default or 'never'})."
+    return click.option("--days", type=click.IntRange(1, MOST_DAYS_OF_TOKEN), default=default, metavar="N", help=about)
 
 
 def creator() -> str:
-    """Who runs the command, as the system knows them."""
+    """Who runs the command, by the account's name."""
     try:
         return f"command line ({getpass.getuser()})"
     except (KeyError, OSError):  # a container's user has no name
         return "command line"
+
+
+def tell_token(token: str, *, as_json: bool) -> None:
+    tell({"token": token}, f"token  {token}   (shown this once)", as_json=as_json)
 
 
 def show_tokens(found: Sequence[TokenView], *, as_json: bool) -> None:
