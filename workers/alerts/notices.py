@@ -31,7 +31,7 @@ FIRST_DELAY_SECONDS = 15.0
 LONGEST_DELAY_SECONDS = 600.0
 
 
-def tell(pool: Pool, webhook_url: str | None, secret: str | None = None) -> None:
+def send_notices(pool: Pool, webhook_url: str | None, secret: str | None = None) -> None:
     """Tell what is due, all of it in one call, signed with `secret` (ALERT_WEBHOOK_SECRET).
 
     Raises psycopg.Error and PoolTimeout; a webhook that fails raises nothing.

@@ -29,12 +29,12 @@ from collections.abc import Callable
 
 from workers.platforms.common.http import Clock
 from workers.platforms.common.interface import CallLimits, PlatformError, Shop, ShopAccess
-from workers.platforms.common.token_store import TokenDesk
+from workers.platforms.common.token_store import TokenStore
 from workers.platforms.shopify.shop import open_shopify
 from workers.platforms.tiktok.shop import open_tiktok
 from workers.platforms.woocommerce.shop import open_woocommerce
 
-Opener = Callable[[ShopAccess, CallLimits, TokenDesk, Clock], Shop]
+Opener = Callable[[ShopAccess, CallLimits, TokenStore, Clock], Shop]
 OPENERS: dict[str, Opener] = {
     "shopify": open_shopify,
     "tiktok": open_tiktok,
@@ -42,7 +42,7 @@ OPENERS: dict[str, Opener] = {
 }
 
 
-def open_shop(access: ShopAccess, limits: CallLimits, tokens: TokenDesk, clock: Clock) -> Shop:
+def open_shop(access: ShopAccess, limits: CallLimits, tokens: TokenStore, clock: Clock) -> Shop:
     """A client for one shop. `tokens` keeps the tokens of a shop whose tokens end.
 
     Raises PlatformError, permanent, for a refused address, incomplete credentials or a platform that can't be pulled.

@@ -9,7 +9,7 @@ from workers.core.runtime import current_runtime
 from workers.inbound import process as batches
 from workers.outbound.sending import push_store as pushes
 from workers.pulls import turn as pulls
-from workers.pulls.shop_access import open_store_shop
+from workers.shops.opener import open_store_shop
 
 log = get_logger(__name__)
 

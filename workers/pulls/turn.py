@@ -174,7 +174,7 @@ def _yield(run: Run) -> Turn:
     return Turn.YIELDED
 
 
-def judge(error: Exception, attempts: int, most_attempts: int) -> tuple[Verdict, float]:
+def plan_retry(error: Exception, attempts: int, most_attempts: int) -> tuple[Verdict, float]:
     """What a failure means, and how long to wait before the next attempt. Attempts count in a row, without a page between."""
     delay = DELAYS[min(attempts, len(DELAYS)) - 1]
     if not isinstance(error, PlatformError):
@@ -184,7 +184,7 @@ def judge(error: Exception, attempts: int, most_attempts: int) -> tuple[Verdict,
 
 
 def _record_failure(run: Run, attempts: int, error: Exception) -> Turn:
-    verdict, delay = judge(error, attempts, run.runtime.settings.max_attempts)
+    verdict, delay = plan_retry(error, attempts, run.runtime.settings.max_attempts)
     facts = {} if isinstance(error, PlatformError) else {"exc_info": error, **safe_facts(error)}
     log.warning("pull_interrupted", code=verdict.code, retry=verdict.retry, pages=run.pages, **facts)
     try:

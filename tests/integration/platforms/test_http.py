@@ -22,13 +22,13 @@ from hypothesis import strategies as st
 from tests.fakes.common.clock import FakeClock
 from tests.fakes.common.reading import pages_of
 from tests.fakes.common.server import FAULTS, Call, FakeServer, Reply
-from tests.fakes.common.token_store import desk_of
+from tests.fakes.common.token_store import memory_tokens
 from tests.fakes.shopify.shop import FakeShopify
 from workers.platforms.common.address import ShopAddress, read_shop_url
-from workers.platforms.common.answers import Answer, http_date, judge_by_status, retry_after
-from workers.platforms.common.http import TIMEOUT, PlatformHttp, Request, backoff, shortened
+from workers.platforms.common.answers import Answer, failure_by_status, http_date, retry_after
+from workers.platforms.common.http import TIMEOUT, CallPolicy, PlatformHttp, Request, backoff, shortened
 from workers.platforms.common.interface import PlatformError, Window
-from workers.platforms.common.pacing import CallLimitBucket
+from workers.platforms.common.pacing import CallLimitBucket, Unpaced
 from workers.platforms.shopify.client import ShopifyRest
 
 
@@ -47,7 +47,9 @@ class World:
         self.server = stack.enter_context(FakeServer(self._answer, clock=self.time))
         address = read_shop_url(self.server.url, allow_http=True)
         bucket = CallLimitBucket(self.time)
-        self.http = PlatformHttp(address, bucket, lambda answer: judge_by_status(answer, self.time()), self.time.clock)
+        self.http = PlatformHttp(
+            address, bucket, lambda answer: failure_by_status(answer, self.time()), self.time.clock
+        )
         stack.callback(self.http.close)
 
     def _answer(self, call: Call) -> Reply:
@@ -109,6 +111,25 @@ def test_a_wait_longer_than_the_call_is_left_to_the_caller(stack: ExitStack) -> 
     error = world.refused()
     assert (error.code, error.retryable, error.retry_after) == ("PLATFORM_RATE_LIMITED", True, 3600.0)
     assert world.server.calls["/x"] == 1
+
+
+@pytest.mark.parametrize("fault", ["500", "drop"])
+def test_a_call_that_may_not_repeat_is_sent_once(stack: ExitStack, fault: str) -> None:
+    time = FakeClock()
+    server = stack.enter_context(FakeServer(lambda call: GOOD, clock=time))
+    server.faults.next(fault)
+    http = PlatformHttp(
+        read_shop_url(server.url, allow_http=True),
+        Unpaced(),
+        lambda answer: failure_by_status(answer, time()),
+        time.clock,
+        CallPolicy(repeats=False),
+    )
+    stack.callback(http.close)
+    with pytest.raises(PlatformError) as caught:
+        http.call(lambda: Request("POST", f"{server.url}/x"), http.deadline())
+    assert caught.value.retryable
+    assert (server.calls["/x"], time.slept) == (1, [])
 
 
 def test_a_redirect_is_refused_not_followed(stack: ExitStack) -> None:
@@ -177,7 +198,7 @@ def test_a_private_address_is_refused_before_anything_is_sent(stack: ExitStack) 
     shop = ShopifyRest(
         ShopAddress("https://localhost:9", "https", "localhost", 9),
         None,
-        desk_of({"access_token": "x"}).desk,
+        memory_tokens({"access_token": "x"}).store,
         time.clock,
     )
     stack.callback(shop.close)
@@ -191,7 +212,9 @@ def test_a_500_in_every_tenth_answer_costs_a_call_each_and_no_record(stack: Exit
     time = FakeClock()
     fake = stack.enter_context(FakeShopify(orders=250 * 11, clock=time, monotonic=time))
     fake.server.faults.every(10, "500")
-    shop = ShopifyRest(read_shop_url(fake.url, allow_http=True), None, desk_of(fake.credentials).desk, time.clock)
+    shop = ShopifyRest(
+        read_shop_url(fake.url, allow_http=True), None, memory_tokens(fake.credentials).store, time.clock
+    )
     stack.callback(shop.close)
     found = [record["id"] for page in pages_of(shop.source("orders", Window())) for record in page.records]
     assert found == fake.tables["orders"].ids
@@ -202,7 +225,9 @@ def test_a_storm_of_429_in_mid_walk_costs_no_record(stack: ExitStack) -> None:
     time = FakeClock()
     fake = stack.enter_context(FakeShopify(orders=250 * 11, clock=time, monotonic=time))
     fake.server.faults.next(None, *["429"] * 7, None, None, *["429"] * 3)
-    shop = ShopifyRest(read_shop_url(fake.url, allow_http=True), None, desk_of(fake.credentials).desk, time.clock)
+    shop = ShopifyRest(
+        read_shop_url(fake.url, allow_http=True), None, memory_tokens(fake.credentials).store, time.clock
+    )
     stack.callback(shop.close)
     found = [record["id"] for page in pages_of(shop.source("orders", Window())) for record in page.records]
     assert found == fake.tables["orders"].ids
@@ -214,7 +239,9 @@ def test_random_faults_lose_nothing(stack: ExitStack) -> None:
     time = FakeClock()
     fake = stack.enter_context(FakeShopify(orders=250 * 11, clock=time, monotonic=time))
     fake.server.faults.at_random(0.3, seed=7)
-    shop = ShopifyRest(read_shop_url(fake.url, allow_http=True), None, desk_of(fake.credentials).desk, time.clock)
+    shop = ShopifyRest(
+        read_shop_url(fake.url, allow_http=True), None, memory_tokens(fake.credentials).store, time.clock
+    )
     stack.callback(shop.close)
     found = [record["id"] for page in pages_of(shop.source("orders", Window())) for record in page.records]
     assert found == fake.tables["orders"].ids

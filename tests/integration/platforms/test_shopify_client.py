@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from tests.fakes.common.clock import NOW, FakeClock
 from tests.fakes.common.reading import pages_of
 from tests.fakes.common.server import Call
-from tests.fakes.common.token_store import desk_of
+from tests.fakes.common.token_store import memory_tokens
 from tests.fakes.shopify.shop import BEGIN, FIRST_ORDER, FakeShopify
 from tests.support.examples import examples
 from workers.platforms.common.address import read_shop_url
@@ -42,11 +42,11 @@ class World:
         self.time = FakeClock()
         self.fake = stack.enter_context(FakeShopify(clock=self.time, monotonic=self.time, **shop))
         self.stack = stack
-        self.tokens = desk_of(self.fake.credentials)
+        self.tokens = memory_tokens(self.fake.credentials)
         self.client = self.new_client()
 
     def new_client(self, app: App | None = None) -> ShopifyRest:
-        client = ShopifyRest(read_shop_url(self.fake.url, allow_http=True), app, self.tokens.desk, self.time.clock)
+        client = ShopifyRest(read_shop_url(self.fake.url, allow_http=True), app, self.tokens.store, self.time.clock)
         self.stack.callback(client.close)
         return client
 

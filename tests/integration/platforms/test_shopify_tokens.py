@@ -9,7 +9,7 @@ import pytest
 
 from tests.fakes.common.clock import FakeClock
 from tests.fakes.common.reading import pages_of, read_at_once
-from tests.fakes.common.token_store import desk_of
+from tests.fakes.common.token_store import memory_tokens
 from tests.fakes.shopify.shop import FakeShopify
 from tests.fakes.shopify.tokens import CLIENT_ID, CLIENT_SECRET, DAY, HOUR, TOKEN_PATH
 from workers.platforms.common.address import read_shop_url
@@ -28,11 +28,11 @@ class World:
         self.stack, self.time = stack, FakeClock()
         self.fake = stack.enter_context(FakeShopify(orders=600, clock=self.time, monotonic=self.time))
         self.fake.office.is_public = is_public
-        self.tokens = desk_of(self.fake.office.credentials)
+        self.tokens = memory_tokens(self.fake.office.credentials)
         self.client = self.new_client()
 
     def new_client(self, app: App = APP) -> ShopifyRest:
-        client = ShopifyRest(read_shop_url(self.fake.url, allow_http=True), app, self.tokens.desk, self.time.clock)
+        client = ShopifyRest(read_shop_url(self.fake.url, allow_http=True), app, self.tokens.store, self.time.clock)
         self.stack.callback(client.close)
         return client
 

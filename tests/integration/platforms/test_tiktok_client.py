@@ -15,12 +15,12 @@ from hypothesis import strategies as st
 from tests.fakes.common.clock import NOW, FakeClock
 from tests.fakes.common.reading import pages_of, read_at_once
 from tests.fakes.common.server import Call
-from tests.fakes.common.token_store import desk_of
+from tests.fakes.common.token_store import memory_tokens
 from tests.fakes.tiktok.shop import BEGIN, FakeTiktok
 from tests.support.examples import examples
 from workers.platforms.common.address import read_shop_url
 from workers.platforms.common.interface import PlatformError, Window
-from workers.platforms.common.token_store import TokenDesk, Tokens, tokens_of, with_tokens
+from workers.platforms.common.token_store import Tokens, TokenStore, tokens_of, with_tokens
 from workers.platforms.tiktok.client import App, Hosts, TiktokShop
 from workers.platforms.tiktok.orders import Place, read_place, write_place
 from workers.platforms.tiktok.time_slices import Part, read_part, write_part
@@ -38,14 +38,14 @@ class World:
         self.stack = stack
         self.time = FakeClock()
         self.fake = stack.enter_context(FakeTiktok(clock=self.time, **shop))
-        self.tokens = desk_of(self.fake.credentials)
+        self.tokens = memory_tokens(self.fake.credentials)
         self.client = self.new_client()
 
-    def new_client(self, desk: TokenDesk | None = None, **app: Any) -> TiktokShop:
+    def new_client(self, store: TokenStore | None = None, **app: Any) -> TiktokShop:
         address = read_shop_url(self.fake.url, allow_http=True)
         known = self.fake.credentials
         caller = replace(App(known["app_key"], known["app_secret"], known["shop_cipher"]), **app)
-        client = TiktokShop(Hosts(address, address), caller, desk or self.tokens.desk, 1000.0, self.time.clock)
+        client = TiktokShop(Hosts(address, address), caller, store or self.tokens.store, 1000.0, self.time.clock)
         self.stack.callback(client.close)
         return client
 
@@ -314,14 +314,14 @@ def test_where_the_spent_token_is_dead_then_the_merchant_reads_what_happened(sta
 def test_a_renewal_whose_process_died_is_known_to_the_next_one(stack: ExitStack) -> None:
     world = World(stack, orders=1)
     world.fake.gate.expire()
-    desk = world.tokens.desk
+    store = world.tokens.store
 
     def die_with_the_answer(known: Tokens, fresh: Tokens) -> bool:
         if fresh.renewal_sent is None:
             raise KeyboardInterrupt
-        return desk.store(known, fresh)
+        return store.replace(known, fresh)
 
-    dying = replace(desk, store=die_with_the_answer)
+    dying = replace(store, replace=die_with_the_answer)
     with pytest.raises(KeyboardInterrupt):
         world.new_client(dying).source("orders", Window()).fetch(None)
     assert world.refused().code == "SHOP_RENEWAL_LOST"
@@ -391,8 +391,8 @@ def test_a_token_that_is_refused_again_and_again_ends_the_run(stack: ExitStack) 
     world = World(stack, orders=1)
     world.fake.gate.token_life = -10
     world.fake.gate.expire()
-    desk = replace(world.tokens.desk, load=lambda: replace(world.tokens.stored[-1], access_token_ends=None))
-    error = world.refused(world.new_client(desk))
+    store = replace(world.tokens.store, load=lambda: replace(world.tokens.stored[-1], access_token_ends=None))
+    error = world.refused(world.new_client(store))
     assert (error.code, error.retryable) == ("SHOP_ACCESS_REVOKED", False)
     assert world.fake.server.calls == {ORDERS: 2, REFRESH: 1}
 

@@ -17,7 +17,7 @@ from workers.platforms.common.http import Clock
 from workers.platforms.common.interface import PlatformError
 from workers.platforms.woocommerce import errors
 from workers.platforms.woocommerce.auth import ShopKey
-from workers.platforms.woocommerce.calls import ShopCalls
+from workers.platforms.woocommerce.calls import WooCommerceCalls, once_within
 from workers.platforms.woocommerce.client import WooCommerceClient, open_client
 from workers.platforms.woocommerce.errors import (
     NetworkError,
@@ -61,16 +61,16 @@ def tls_world(tmp_path: Path) -> Iterator[World]:
     with FakeWooCommerce(tls=server) as shop:
         http = httpx.Client(verify=trusting, timeout=10, trust_env=False)
         key = ShopKey(shop.credentials["consumer_key"], shop.credentials["consumer_secret"])
-        client = WooCommerceClient(ShopCalls(address_of(shop), key, http, Clock()))
+        client = WooCommerceClient(WooCommerceCalls(address_of(shop), key, Clock(), client=http))
         yield World(shop, client)
         client.close()
 
 
 def short_of_time(shop: FakeWooCommerce, seconds: float) -> WooCommerceClient:
     """A client whose patience with each read is this short."""
-    http = httpx.Client(timeout=httpx.Timeout(seconds), trust_env=False)
     key = ShopKey(shop.credentials["consumer_key"], shop.credentials["consumer_secret"])
-    return WooCommerceClient(ShopCalls(read_shop_url(shop.url, allow_http=True), key, http, Clock()))
+    address = read_shop_url(shop.url, allow_http=True)
+    return WooCommerceClient(WooCommerceCalls(address, key, Clock(), once_within(seconds)))
 
 
 def failure(act: Any) -> WooCommerceApiError:
@@ -310,7 +310,9 @@ def test_basic_over_https(tls_world: World) -> None:
 
 def test_a_certificate_that_nobody_trusts(tls_world: World) -> None:
     http = httpx.Client(timeout=10, trust_env=False)
-    client = WooCommerceClient(ShopCalls(address_of(tls_world.shop), ShopKey("ck_1", "cs_1"), http, Clock()))
+    client = WooCommerceClient(
+        WooCommerceCalls(address_of(tls_world.shop), ShopKey("ck_1", "cs_1"), Clock(), client=http)
+    )
     with pytest.raises(PlatformError) as caught:
         client.get_product(7)
     assert (caught.value.code, caught.value.retryable) == ("SHOP_CERTIFICATE_INVALID", False)

@@ -18,7 +18,7 @@ from tests.support.factories import make_order
 from tests.support.outbound import make_erp_product, put_products
 from tests.support.pipeline import accept_batch
 from tests.support.waiting import wait_until
-from workers.alerts.notices import delay_after, tell
+from workers.alerts.notices import delay_after, send_notices
 from workers.alerts.watch import watch
 from workers.core.ids import new_id
 from workers.core.queues import waiting_logs
@@ -45,7 +45,7 @@ def look(runtime: Runtime, strict: Settings, hook: Webhook) -> Look:
 
     def round_of_it() -> None:
         watch(runtime.pool, strict, pause=0.0)
-        tell(runtime.pool, hook.url)
+        send_notices(runtime.pool, hook.url)
 
     return round_of_it
 
@@ -265,7 +265,7 @@ def test_nobody_at_the_webhook_stops_nothing(
 ) -> None:
     add_log(root_conn, store_id, "failed")
     watch(runtime.pool, strict, pause=0.0)
-    tell(runtime.pool, "http://127.0.0.1:1/hooks/a-secret-path")
+    send_notices(runtime.pool, "http://127.0.0.1:1/hooks/a-secret-path")
     written = capsys.readouterr().out
     assert "alert_raised" in written and "alerts_not_delivered" in written
     assert "a-secret-path" not in written
@@ -277,7 +277,7 @@ def test_without_a_webhook_the_log_is_enough(
     add_log(root_conn, store_id, "failed")
     watch(runtime.pool, strict, pause=0.0)
     for _ in range(2):
-        tell(runtime.pool, None)
+        send_notices(runtime.pool, None)
     lines = [line for line in capsys.readouterr().out.splitlines() if "alert_raised" in line and str(store_id) in line]
     assert len(lines) == 1
 
@@ -293,7 +293,7 @@ def test_many_dispatchers_at_once_tell_everything_once(
         together.wait(10)
         for _ in range(5):
             watch(runtime.pool, strict, pause=0.0)
-            tell(runtime.pool, hook.url)
+            send_notices(runtime.pool, hook.url)
 
     threads = [threading.Thread(target=dispatcher) for _ in range(4)]
     for thread in threads:
@@ -336,7 +336,7 @@ def test_a_dispatchers_round_marks_its_tick_and_tells(
     root_conn.execute("UPDATE dispatcher_marks SET marked_at = '-infinity'")
     dispatcher = Dispatcher(replace(strict, alert_webhook_url=hook.url), runtime.pool, runtime.wake_up)
     tick_safely(dispatcher)
-    dispatcher.end()
+    dispatcher.stop()
     assert told(hook, store_id) == [("raised", "log_failed")]
     marks = root_conn.execute(
         "SELECT name FROM dispatcher_marks WHERE marked_at > now() - interval '1 min' ORDER BY name"
@@ -362,7 +362,7 @@ def test_a_webhook_that_never_ends_its_answer_holds_up_no_batch(
             assert waiting_logs(redis) == [log_id]
         finally:
             hook.released.set()
-            dispatcher.end()
+            dispatcher.stop()
     assert told(hook, store_id) == [("raised", "log_failed")]
 
 

@@ -20,7 +20,7 @@ from tests.support.pulls import Shopkeeper
 from workers.core.queues import waiting_logs
 from workers.core.runtime import Runtime
 from workers.processes.dispatcher import Dispatcher
-from workers.processes.schedules import run_due
+from workers.processes.scheduler import PULL_SCHEDULES, run_due
 from workers.pulls.turn import Turn
 
 ORDERS = "/api/sync/schedules/orders"
@@ -68,8 +68,8 @@ def test_a_due_schedule_starts_a_run_and_a_worker_is_woken(
 def test_missed_ticks_run_once(keeper: Shopkeeper, runtime: Runtime, root_conn: Connection) -> None:
     keeper.data("PUT", ORDERS, everySeconds=60)
     make_due(root_conn, minutes=500)
-    assert len(run_due(runtime.pool)) == 1
-    assert run_due(runtime.pool) == []
+    assert len(list(run_due(runtime.pool, PULL_SCHEDULES))) == 1
+    assert list(run_due(runtime.pool, PULL_SCHEDULES)) == []
 
 
 def test_a_store_above_its_quota_misses_its_ticks(keeper: Shopkeeper, runtime: Runtime, root_conn: Connection) -> None:
@@ -77,9 +77,9 @@ def test_a_store_above_its_quota_misses_its_ticks(keeper: Shopkeeper, runtime: R
     make_due(root_conn)
     root_conn.execute("DELETE FROM store_storage")
     root_conn.execute("INSERT INTO store_storage (store_id, bytes) SELECT id, 1001 FROM stores")
-    assert run_due(runtime.pool, 1000) == []
+    assert list(run_due(runtime.pool, PULL_SCHEDULES, 1000)) == []
     make_due(root_conn)
-    assert len(run_due(runtime.pool, 1001)) == 1
+    assert len(list(run_due(runtime.pool, PULL_SCHEDULES, 1001))) == 1
 
 
 def test_dispatchers_at_once_start_one_run_a_tick(keeper: Shopkeeper, runtime: Runtime, root_conn: Connection) -> None:
@@ -90,7 +90,7 @@ def test_dispatchers_at_once_start_one_run_a_tick(keeper: Shopkeeper, runtime: R
 
     def tick() -> None:
         barrier.wait()
-        started.extend(run_due(runtime.pool))
+        started.extend(list(run_due(runtime.pool, PULL_SCHEDULES)))
 
     threads = [threading.Thread(target=tick) for _ in range(4)]
     for thread in threads:
@@ -107,7 +107,7 @@ def test_a_tick_that_finds_a_run_in_progress_starts_none(
     keeper.start("/api/tiktok/sync/orders")
     keeper.data("PUT", ORDERS, everySeconds=60)
     make_due(root_conn)
-    assert run_due(runtime.pool) == []
+    assert list(run_due(runtime.pool, PULL_SCHEDULES)) == []
     found = schedule(keeper)
     assert found["lastRunAt"] is not None and found["lastJobId"] is None
 
@@ -189,6 +189,6 @@ def test_a_schedule_that_cannot_be_followed_any_more_stops_nothing(
     keeper.data("PUT", ORDERS, everySeconds=60)
     root_conn.execute("UPDATE schedules SET cron = 'R * * * *', every_seconds = NULL")
     make_due(root_conn)
-    (ticket,) = run_due(runtime.pool)
+    (ticket,) = list(run_due(runtime.pool, PULL_SCHEDULES))
     assert keeper.data("GET", f"/api/sync/jobs/{ticket.log_id}")["status"] == "running"
-    assert run_due(runtime.pool) == []
+    assert list(run_due(runtime.pool, PULL_SCHEDULES)) == []

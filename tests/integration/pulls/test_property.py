@@ -24,9 +24,9 @@ from tests.support.examples import examples
 from tests.support.pipeline import read_log
 from tests.support.pulls import SECRET_KEY, MemoryShop, keyed, start
 from workers.core.runtime import Runtime
-from workers.pulls.shop_access import open_store_shop
 from workers.pulls.start import Wanted
 from workers.pulls.turn import OpenShop, Turn, pull
+from workers.shops.opener import open_store_shop
 
 STATUSES = ("UNPAID", "AWAITING_SHIPMENT", "IN_TRANSIT", "COMPLETED", "CANCELLED")
 EDIT = st.tuples(st.integers(0, 60), st.sampled_from(STATUSES))

@@ -26,7 +26,7 @@ from db.core.errors import is_retryable, safe_facts
 from db.core.pool import Pool, open_pool
 from workers.core.heartbeat import beat
 from workers.core.queues import WakeUp, connect
-from workers.outbound.intake.event_sources import Message, Source, judge, sources_of, unwrap
+from workers.outbound.intake.event_sources import Message, Source, check_event, sources_of, unwrap
 from workers.outbound.intake.events import Event, take_events
 
 GROUP = "sluice"
@@ -157,7 +157,7 @@ class Listener:
         self.redis.xtrim(stream, minid=f"{first}-{count}", approximate=True)
 
     def _sort(self, source: Source, message: Message, events: list[Event], refused: Counter[str]) -> None:
-        event = judge(source, message, self.event_key)
+        event = check_event(source, message, self.event_key)
         if isinstance(event, Event):
             events.append(event)
         else:

@@ -22,7 +22,7 @@ from workers.platforms.woocommerce.errors import SyncError
 
 PRODUCT_UNKNOWN = "PRODUCT_UNKNOWN"
 
-Native = Mapping[str, Any]  # a product as the shop's API shows it
+ShopObject = Mapping[str, Any]  # a product as the shop's API shows it
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,12 +72,12 @@ class ShopState:
     `sale_prices` products by WooCommerce's id. `error`: the shop could not be read to the end, and nothing is sent.
     """
 
-    products_by_sku: Mapping[str, Native] = field(default_factory=dict)
+    products_by_sku: Mapping[str, ShopObject] = field(default_factory=dict)
     category_ids: Mapping[UUID, int] = field(default_factory=dict)
-    sale_prices: Mapping[int, Native] = field(default_factory=dict)
+    sale_prices: Mapping[int, ShopObject] = field(default_factory=dict)
     error: PlatformError | None = None
 
-    def existing_product(self, task: ProductTask) -> Native | None:
+    def existing_product(self, task: ProductTask) -> ShopObject | None:
         return self.products_by_sku.get(task.product.sku) if task.may_exist else None
 
 
@@ -157,7 +157,7 @@ def _plan_product(task: ProductTask, shop: ShopState) -> ProductWrite | Result:
     return write
 
 
-def _adopted_state(existing: Native) -> Sent:
+def _adopted_state(existing: ShopObject) -> Sent:
     # No field group counts as sent, so the next claim sends all of them. Brakes measure that change against these figures.
     stock = existing.get("stock_quantity") if existing.get("manage_stock") is True else None
     return Sent(

@@ -31,8 +31,10 @@ from workers.outbound.sending.interrupted import requeue_interrupted
 from workers.outbound.sending.save_results import save_results
 from workers.outbound.sending.send_claim import send_claim
 from workers.outbound.sending.shop_connection import CALLS_AT_ONCE, LeaseLost, ShopConnection
-from workers.outbound.shop import open_woocommerce
+from workers.platforms.common.interface import PlatformError
 from workers.platforms.woocommerce import errors
+from workers.platforms.woocommerce.client import WooCommerceClient
+from workers.shops.opener import open_store_woocommerce
 
 log = get_logger(__name__)
 
@@ -109,13 +111,20 @@ def _lease(runtime: Runtime, store_id: UUID) -> Iterator[_PushTurn | None]:
     if not taken:
         yield None
         return
-    connection = ShopConnection(open_woocommerce(runtime, store_id), asked_at + LEASE_SECONDS - SAFETY_SECONDS)
+    connection = ShopConnection(_open(runtime, store_id), asked_at + LEASE_SECONDS - SAFETY_SECONDS)
     try:
         began = time.monotonic()
         yield _PushTurn(runtime, store_id, holder, connection, began + FAIR_SECONDS, began + TURN_SECONDS)
     finally:
         connection.close()
         _release(runtime, store_id, holder)
+
+
+def _open(runtime: Runtime, store_id: UUID) -> WooCommerceClient | PlatformError:
+    try:
+        return open_store_woocommerce(runtime.settings, runtime.pool, store_id)
+    except PlatformError as error:
+        return error  # the result of each item that waits
 
 
 def _release(runtime: Runtime, store_id: UUID, holder: UUID) -> None:

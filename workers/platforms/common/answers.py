@@ -9,7 +9,7 @@ from email.utils import parsedate_to_datetime
 from typing import Any
 
 from schemas.base.strict_json import NotJson, loads
-from workers.platforms.common.failures import failing, rate_limited
+from workers.platforms.common.failures import failing, rate_limited, redirected
 from workers.platforms.common.interface import PlatformError
 
 LONGEST_WAIT_SECONDS = 86400.0
@@ -50,8 +50,10 @@ def retry_after(answer: Answer, now: float) -> float | None:
     return min(max(0.0, moment.timestamp() - now), LONGEST_WAIT_SECONDS) if moment else None
 
 
-def judge_by_status(answer: Answer, now: float) -> PlatformError | None:
-    """What any platform's status means where nothing else decides: None for success and for refusals, which are its own."""
+def failure_by_status(answer: Answer, now: float) -> PlatformError | None:
+    """The failure that a status means on every platform; None for success and for refusals, which differ by platform."""
+    if 300 <= answer.status < 400:
+        return redirected()
     if answer.status == 429:
         return rate_limited(retry_after(answer, now))
     if answer.status >= 500 or answer.status in (408, 425):

@@ -25,6 +25,17 @@ class Pacer(Protocol):
         ...
 
 
+class Unpaced:
+    """No limit of ours: the caller bounds its calls. The only pacer that several threads may share."""
+
+    def delay(self) -> float:
+        return 0.0
+
+    def heard(self, headers: Mapping[str, str]) -> None: ...
+
+    def throttled(self) -> None: ...
+
+
 class CallLimitBucket:
     """Shopify's leaky bucket, as `X-Shopify-Shop-Api-Call-Limit: 32/40` tells its level.
 

@@ -1,7 +1,7 @@
 """Access tokens that end: when to renew, one at a time per shop, and where the new pair goes. The same for every platform.
 
 A platform may take a refresh token once only: whoever renews must store the new pair, and nobody else may renew meanwhile. How
-that is arranged belongs to the caller, who hands in a `TokenDesk`; nothing here knows of a database. A renewal is noted before
+that is arranged belongs to the caller, who hands in a `TokenStore`; nothing here knows of a database. A renewal is noted before
 it is asked for: where its answer is lost and the old token is dead, the merchant is told so.
 """
 
@@ -46,7 +46,7 @@ class Tokens:
 
 
 @dataclass(frozen=True, slots=True)
-class TokenDesk:
+class TokenStore:
     """How the engine keeps the pair of one shop.
 
     `load` reads the stored pair. `alone` is entered for a renewal and left after `store`: while one process is inside, any
@@ -56,8 +56,8 @@ class TokenDesk:
     """
 
     load: Callable[[], Tokens]
-    store: Callable[[Tokens, Tokens], bool]
-    alone: Callable[[], AbstractContextManager[None]]
+    replace: Callable[[Tokens, Tokens], bool]
+    renewal_lease: Callable[[], AbstractContextManager[None]]
 
 
 Renew = Callable[[Tokens, float], Tokens]  # asks the platform, until a monotonic deadline; raises PlatformError
@@ -110,8 +110,8 @@ class TokenKeeper:
     It is renewed `early` seconds before its end, if the platform lets it: until the end a failure to do so stops nothing.
     """
 
-    def __init__(self, desk: TokenDesk, renew: Renew, clock: Clock, early: float = MARGIN_SECONDS) -> None:
-        self._desk = desk
+    def __init__(self, store: TokenStore, renew: Renew, clock: Clock, early: float = MARGIN_SECONDS) -> None:
+        self._store = store
         self._renew = renew
         self._clock = clock
         self._early = early
@@ -121,7 +121,7 @@ class TokenKeeper:
     def current(self, deadline: float) -> str:
         """A token that is not about to end, renewed before if need be. Raises PlatformError where that fails."""
         if self._tokens is None or self._is_over(self._tokens):
-            self._tokens = self._desk.load()
+            self._tokens = self._store.load()
         if self._is_over(self._tokens):
             self._tokens = self._renewed(self._tokens, deadline)
         elif self._is_due(self._tokens):
@@ -131,7 +131,7 @@ class TokenKeeper:
     def replaced(self, refused: str, deadline: float) -> str:
         """Another token than the one that the platform has just refused."""
         if self._tokens is None or self._tokens.access_token == refused:
-            self._tokens = self._renewed(self._tokens or self._desk.load(), deadline)
+            self._tokens = self._renewed(self._tokens or self._store.load(), deadline)
         return self._tokens.access_token
 
     def _is_over(self, tokens: Tokens) -> bool:
@@ -153,18 +153,18 @@ class TokenKeeper:
 
     def _renewed(self, known: Tokens, deadline: float) -> Tokens:
         """The pair that takes the known one's place: another process's, or one that is fetched now, and stored."""
-        with self._desk.alone():
-            stored = self._desk.load()
+        with self._store.renewal_lease():
+            stored = self._store.load()
             if stored.access_token != known.access_token and not self._is_over(stored):
                 return stored
             now = self._clock.unix()
             if is_over(stored.refresh_token_ends, now, 0):
                 raise revoked()
-            if stored.renewal_sent is None and not self._desk.store(stored, replace(stored, renewal_sent=int(now))):
-                return self._desk.load()
+            if stored.renewal_sent is None and not self._store.replace(stored, replace(stored, renewal_sent=int(now))):
+                return self._store.load()
             fresh = self._renew(stored, deadline)
-            if not self._desk.store(stored, fresh):
-                return self._desk.load()
+            if not self._store.replace(stored, fresh):
+                return self._store.load()
         if fresh.access_token_ends is not None:  # one that lives for less than `early` is not renewed at every call
             self._not_before = fresh.access_token_ends - (fresh.access_token_ends - now) * PART_OF_LIFE
         return fresh

@@ -20,7 +20,7 @@ from urllib.parse import parse_qs, urlencode, urljoin, urlsplit
 from app.settings.logs import get_logger
 from schemas.platforms.shopify.descriptor import SHOPIFY
 from workers.platforms.common.address import ShopAddress
-from workers.platforms.common.answers import Answer, judge_by_status
+from workers.platforms.common.answers import Answer, failure_by_status
 from workers.platforms.common.failures import (
     bad_request,
     locked,
@@ -33,8 +33,8 @@ from workers.platforms.common.failures import (
 from workers.platforms.common.http import Clock, PlatformHttp, Request
 from workers.platforms.common.interface import Page, PlatformError, Source, Window
 from workers.platforms.common.pacing import AdaptiveRate, CallLimitBucket
-from workers.platforms.common.token_store import TokenDesk, TokenKeeper
-from workers.platforms.shopify.tokens import App, judge_token, renewal
+from workers.platforms.common.token_store import TokenKeeper, TokenStore
+from workers.platforms.shopify.tokens import App, renewal, renewal_failure
 
 log = get_logger(__name__)
 
@@ -50,9 +50,9 @@ REL = re.compile(r';\s*rel\s*=\s*(?:"([^"]*)"|([^\s;,"]+))', re.IGNORECASE)
 REFUSALS = {401: revoked, 402: locked, 403: scope_missing, 404: unknown_shop, 423: locked}
 
 
-def judge(answer: Answer, now: float) -> PlatformError | None:
+def failure_of(answer: Answer, now: float) -> PlatformError | None:
     """What an answer means; 200 is the only success of a read."""
-    failure = judge_by_status(answer, now)
+    failure = failure_by_status(answer, now)
     if failure is not None or answer.status == 200:
         return failure
     return REFUSALS.get(answer.status, bad_request)()
@@ -111,11 +111,11 @@ def _iso(moment: datetime) -> str:
 class ShopifyRest:
     """One shop. See `base.Shop`; `app` is None where the shop's token is one for good."""
 
-    def __init__(self, address: ShopAddress, app: App | None, desk: TokenDesk, clock: Clock) -> None:
+    def __init__(self, address: ShopAddress, app: App | None, store: TokenStore, clock: Clock) -> None:
         bucket, rate = CallLimitBucket(clock.monotonic), AdaptiveRate(TOKENS_PER_SECOND, clock.monotonic)
-        self._http = PlatformHttp(address, bucket, lambda answer: judge(answer, clock.unix()), clock)
-        self._token_http = PlatformHttp(address, rate, lambda answer: judge_token(answer, clock.unix()), clock)
-        self._tokens = TokenKeeper(desk, renewal(self._token_http, app, clock), clock)
+        self._http = PlatformHttp(address, bucket, lambda answer: failure_of(answer, clock.unix()), clock)
+        self._token_http = PlatformHttp(address, rate, lambda answer: renewal_failure(answer, clock.unix()), clock)
+        self._tokens = TokenKeeper(store, renewal(self._token_http, app, clock), clock)
         self._has_app = app is not None
         self._other_version_noted = False
 

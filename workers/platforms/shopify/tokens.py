@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlencode, urljoin
 
-from workers.platforms.common.answers import Answer, judge_by_status
+from workers.platforms.common.answers import Answer, failure_by_status
 from workers.platforms.common.failures import app_refused, revoked, unknown_shop, unreadable
 from workers.platforms.common.http import Clock, PlatformHttp, Request
 from workers.platforms.common.interface import PlatformError
@@ -29,9 +29,9 @@ class App:
     client_secret: str
 
 
-def judge_token(answer: Answer, now: float) -> PlatformError | None:
+def renewal_failure(answer: Answer, now: float) -> PlatformError | None:
     """What an answer to a renewal means. A refused grant comes with 400, a refused app by its error's name or with 401."""
-    failure = judge_by_status(answer, now)
+    failure = failure_by_status(answer, now)
     if failure is not None or answer.status == 200:
         return failure
     error = answer.document.get("error") if isinstance(answer.document, dict) else None

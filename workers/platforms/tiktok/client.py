@@ -16,8 +16,8 @@ from workers.platforms.common.failures import bad_credentials, no_such_entity, r
 from workers.platforms.common.http import Clock, PlatformHttp, Request
 from workers.platforms.common.interface import PlatformError, Source, Window
 from workers.platforms.common.pacing import AdaptiveRate
-from workers.platforms.common.token_store import TokenDesk, TokenKeeper
-from workers.platforms.tiktok.errors import TOKEN_EXPIRED, judge
+from workers.platforms.common.token_store import TokenKeeper, TokenStore
+from workers.platforms.tiktok.errors import TOKEN_EXPIRED, failure_of
 from workers.platforms.tiktok.orders import CreatedOrderSource, UpdatedOrderSource
 from workers.platforms.tiktok.products import ProductSource
 from workers.platforms.tiktok.search import Data
@@ -50,15 +50,15 @@ class Hosts:
 class TiktokShop:
     """One shop. See `base.Shop`; `per_second` is how many calls a second it is asked to bear."""
 
-    def __init__(self, hosts: Hosts, app: App, desk: TokenDesk, per_second: float, clock: Clock) -> None:
+    def __init__(self, hosts: Hosts, app: App, store: TokenStore, per_second: float, clock: Clock) -> None:
         def judged(answer: Answer) -> PlatformError | None:
-            return judge(answer, clock.unix())
+            return failure_of(answer, clock.unix())
 
         self._app = app
         self._clock = clock
         self._http = PlatformHttp(hosts.api, AdaptiveRate(per_second, clock.monotonic), judged, clock)
         self._auth_http = PlatformHttp(hosts.auth, AdaptiveRate(per_second, clock.monotonic), judged, clock)
-        self._tokens = TokenKeeper(desk, renewal(self._auth_http, app.key, app.secret), clock, EARLY_SECONDS)
+        self._tokens = TokenKeeper(store, renewal(self._auth_http, app.key, app.secret), clock, EARLY_SECONDS)
 
     def source(self, entity: str, window: Window) -> Source:
         """Orders or products."""

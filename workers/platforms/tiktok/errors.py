@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from workers.platforms.common.answers import Answer, judge_by_status, retry_after
+from workers.platforms.common.answers import Answer, failure_by_status, retry_after
 from workers.platforms.common.failures import (
     bad_request,
     failing,
@@ -83,22 +83,22 @@ OVERLOADED_MESSAGES: tuple[tuple[str, Callable[[], PlatformError]], ...] = (
 )
 
 
-def judge(answer: Answer, now: float) -> PlatformError | None:
+def failure_of(answer: Answer, now: float) -> PlatformError | None:
     """What an answer means. Without a code in it the HTTP status must do."""
     code = answer.document.get("code") if isinstance(answer.document, dict) else None
     if type(code) is not int:
-        return judge_by_status(answer, now) or unreadable()
+        return failure_by_status(answer, now) or unreadable()
     if code == 0:
         return None
     if code == TOO_MANY_REQUESTS:
         return rate_limited(retry_after(answer, now))
     if code == OVERLOADED:
-        return judge_overloaded(str(answer.document.get("message", "")))
+        return overloaded_failure(str(answer.document.get("message", "")))
     verdict = VERDICTS.get(code)
-    return verdict() if verdict else judge_by_status(answer, now) or bad_request()
+    return verdict() if verdict else failure_by_status(answer, now) or bad_request()
 
 
-def judge_overloaded(message: str) -> PlatformError:
+def overloaded_failure(message: str) -> PlatformError:
     """What 36009004 means this time, by the parameter that its message names; else a call that we made wrongly."""
     plain = message.lower()
     return next((verdict() for word, verdict in OVERLOADED_MESSAGES if word in plain), bad_request())

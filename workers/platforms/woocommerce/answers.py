@@ -57,21 +57,20 @@ def read_document(body: bytes) -> Any:
     return None
 
 
-def data_of(answer: Answer, now: float) -> Any:
-    """The JSON of a successful answer, an object or a list. `now` is unix time.
+def failure_of(answer: Answer, now: float) -> WooCommerceApiError | None:
+    """The failure that an answer means; None for an object or a list with success. `now` is unix time.
 
-    Raises WooCommerceApiError; of it NotTheApi where neither the JSON nor the status says that WordPress answered.
+    NotTheApi if neither the JSON nor the status says that WordPress answered.
     """
     wait = retry_after(answer, now)
     if answer.status == 429:
-        raise RateLimitError(wait)
+        return RateLimitError(wait)
     failure = error_of(answer.document, answer.status)
     if failure is None and (answer.status >= 300 or not isinstance(answer.document, dict | list)):
         failure = _without_api(answer.status)
     if failure is not None:
         failure.retry_after = wait
-        raise failure
-    return answer.document
+    return failure
 
 
 def error_of(document: Any, status: int) -> WooCommerceApiError | None:

@@ -11,7 +11,7 @@ from workers.platforms.woocommerce.answers import error_of
 from workers.platforms.woocommerce.errors import ValidationError, WooCommerceApiError
 
 Payload = Mapping[str, Any]
-Native = dict[str, Any]
+ShopObject = dict[str, Any]
 BATCH_LIMIT = 100
 
 
@@ -19,7 +19,7 @@ BATCH_LIMIT = 100
 class BatchItem:
     """What became of one item of a batch: the product as the shop has it now, or the error. Exactly one is set."""
 
-    product: Native | None
+    product: ShopObject | None
     error: WooCommerceApiError | None
 
 

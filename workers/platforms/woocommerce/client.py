@@ -10,10 +10,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-import httpx
-
 from app.settings.environment import SHOP_PORTS
-from workers.platforms.common.address import guarded_client, read_shop_url
+from workers.platforms.common.address import read_shop_url
 from workers.platforms.common.answers import Answer
 from workers.platforms.common.failures import bad_credentials
 from workers.platforms.common.http import Clock
@@ -23,15 +21,15 @@ from workers.platforms.woocommerce.auth import Param, ShopKey
 from workers.platforms.woocommerce.batch import BatchAnswer as BatchAnswer
 from workers.platforms.woocommerce.batch import BatchItem as BatchItem
 from workers.platforms.woocommerce.batch import (
-    Native,
     Payload,
+    ShopObject,
     batch_body,
     batch_items,
     checked_id,
     filled,
     unreadable,
 )
-from workers.platforms.woocommerce.calls import TIMEOUT_SECONDS, ShopCalls
+from workers.platforms.woocommerce.calls import WooCommerceCalls
 from workers.platforms.woocommerce.errors import WooCommerceApiError
 
 PAGE_SIZE = 100
@@ -42,7 +40,7 @@ LONGEST_SKU_LIST = 1500  # characters: servers refuse addresses of more than som
 class Listing:
     """One page of a list. The totals are None where the shop left them out, and mean nothing on a page past the end."""
 
-    records: list[Native]
+    records: list[ShopObject]
     total: int | None
     total_pages: int | None
     server_time: datetime | None
@@ -61,43 +59,42 @@ def open_client(
     if not consumer_key or not consumer_secret:
         raise bad_credentials()
     key = ShopKey(consumer_key.strip(), consumer_secret.strip())
-    http = guarded_client(address, httpx.Timeout(TIMEOUT_SECONDS))
-    return WooCommerceClient(ShopCalls(address, key, http, clock))
+    return WooCommerceClient(WooCommerceCalls(address, key, clock))
 
 
 class WooCommerceClient:
     """One shop. Every method raises WooCommerceError with its verdict, and PlatformError for an address that is not called."""
 
-    def __init__(self, calls: ShopCalls) -> None:
+    def __init__(self, calls: WooCommerceCalls) -> None:
         self._calls = calls
 
     def close(self) -> None:
         """Give the connections back."""
         self._calls.close()
 
-    def get_product(self, wc_product_id: int) -> Native:
+    def get_product(self, wc_product_id: int) -> ShopObject:
         """One product, also from the trash (`status` "trash"). Raises NOT_IN_SHOP."""
         return self._object("GET", f"/products/{checked_id(wc_product_id)}")
 
-    def get_products(self, wc_product_ids: Collection[int], fields: Sequence[str] = ()) -> dict[int, Native]:
+    def get_products(self, wc_product_ids: Collection[int], fields: Sequence[str] = ()) -> dict[int, ShopObject]:
         """Products by id, a call per 100; trashed and unknown ones are missing. `fields` limits each to these (id always)."""
-        found: list[Native] = []
+        found: list[ShopObject] = []
         for ids in _chunks([str(checked_id(wc_id)) for wc_id in wc_product_ids]):
             found += self._list("/products", {"include": ",".join(ids), "per_page": PAGE_SIZE, **_only(fields)}).records
         return {product["id"]: product for product in found}
 
-    def find_product_by_sku(self, sku: str) -> Native | None:
+    def find_product_by_sku(self, sku: str) -> ShopObject | None:
         """The product with this SKU, letter case ignored as the shop does; None also for one in the trash or a variation's."""
         return self.find_products_by_sku([sku]).get(sku)
 
-    def find_products_by_sku(self, skus: Collection[str]) -> dict[str, Native]:
+    def find_products_by_sku(self, skus: Collection[str]) -> dict[str, ShopObject]:
         """Products by SKU, about a call per 100; those not found are missing. The lowest id where a shop has one SKU twice."""
-        found: dict[str, Native] = {}
+        found: dict[str, ShopObject] = {}
         for several in _sku_lists(skus):
             found |= self._matches(several)
         return found
 
-    def _matches(self, skus: Sequence[str]) -> dict[str, Native]:
+    def _matches(self, skus: Sequence[str]) -> dict[str, ShopObject]:
         wanted = {_folded(sku): sku for sku in skus}
         params: dict[str, Param] = {"sku": ",".join(skus), "orderby": "id", "order": "desc", "per_page": PAGE_SIZE}
         products = self._list("/products", params).records
@@ -107,14 +104,14 @@ class WooCommerceClient:
             if product.get("type") != "variation" and _folded(product.get("sku")) in wanted
         }
 
-    def create_product(self, payload: Payload) -> Native:
+    def create_product(self, payload: Payload) -> ShopObject:
         """Create a product. Raises DUPLICATE_SKU with `resource_id` (product or variation), SKU_IN_TRASH, SHOP_REFUSED_VALUE.
 
         There is no idempotency key: after a NetworkError look the SKU up before trying again.
         """
         return self._object("POST", "/products", filled(payload))
 
-    def update_product(self, wc_product_id: int, payload: Payload) -> Native:
+    def update_product(self, wc_product_id: int, payload: Payload) -> ShopObject:
         """Change the fields of the payload. Raises NOT_IN_SHOP for a product that was deleted, DUPLICATE_SKU and as above.
 
         An empty payload is refused (ValidationError): the shop would only mark the product as modified.
@@ -137,9 +134,9 @@ class WooCommerceClient:
         """One page of orders; parameters are WooCommerce's own, lists are sent as `name[0]`, booleans as words."""
         return self._list("/orders", params)
 
-    def get_categories(self) -> list[Native]:
+    def get_categories(self) -> list[ShopObject]:
         """All product categories, in the order of their ids. Names come HTML-escaped."""
-        found: list[Native] = []
+        found: list[ShopObject] = []
         for page in range(1, 10_000):
             listing = self._list(
                 "/products/categories", {"orderby": "id", "order": "asc", "per_page": PAGE_SIZE, "page": page}
@@ -149,7 +146,7 @@ class WooCommerceClient:
                 return found
         raise unreadable()
 
-    def create_category(self, payload: Payload) -> Native:
+    def create_category(self, payload: Payload) -> ShopObject:
         """Create a category, or answer the one that has this name at this place: to have it is what was asked."""
         try:
             return self._object("POST", "/products/categories", filled(payload))
@@ -159,11 +156,11 @@ class WooCommerceClient:
             existing = error.resource_id
         return self._object("GET", f"/products/categories/{existing}")
 
-    def update_category(self, wc_category_id: int, payload: Payload) -> Native:
+    def update_category(self, wc_category_id: int, payload: Payload) -> ShopObject:
         """Change a category. Raises NOT_IN_SHOP for one that was deleted."""
         return self._object("PUT", f"/products/categories/{checked_id(wc_category_id)}", filled(payload))
 
-    def _object(self, method: str, path: str, payload: Payload | None = None) -> Native:
+    def _object(self, method: str, path: str, payload: Payload | None = None) -> ShopObject:
         document, _ = self._calls.call(method, path, {}, payload)
         if not isinstance(document, dict) or type(document.get("id")) is not int:
             raise unreadable()
@@ -176,7 +173,7 @@ class WooCommerceClient:
         return listing_of(document, answer)
 
 
-def listing_of(records: list[Native], answer: Answer) -> Listing:
+def listing_of(records: list[ShopObject], answer: Answer) -> Listing:
     """A page of records with what the headers say about the list."""
     total, pages = count_of(answer, "x-wp-total"), count_of(answer, "x-wp-totalpages")
     return Listing(records, total, pages, answer.server_time)

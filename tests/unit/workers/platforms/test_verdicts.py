@@ -15,7 +15,7 @@ from tests.support.paths import FIXTURES
 from workers.platforms.common import failures
 from workers.platforms.common.answers import Answer
 from workers.platforms.common.interface import CallLimits, PlatformError, ShopAccess
-from workers.platforms.common.token_store import TokenDesk, tokens_of
+from workers.platforms.common.token_store import TokenStore, tokens_of
 from workers.platforms.registry import open_shop
 from workers.platforms.shopify import client as shopify
 from workers.platforms.tiktok import errors as tiktok_errors
@@ -66,18 +66,20 @@ def test_every_documented_refusal_is_judged_here() -> None:
 @pytest.mark.parametrize("name", TIKTOK_VERDICTS)
 def test_tiktok_is_judged_by_the_code_whatever_the_status(name: str, status: int | None) -> None:
     answer = Answer(status or TIKTOK[name]["http_status"] or 200, {}, TIKTOK[name]["body"])
-    assert verdict(tiktok_errors.judge(answer, 0.0)) == TIKTOK_VERDICTS[name]
+    assert verdict(tiktok_errors.failure_of(answer, 0.0)) == TIKTOK_VERDICTS[name]
 
 
 @pytest.mark.parametrize("name", SHOPIFY_VERDICTS)
 def test_shopify_is_judged_by_the_status(name: str) -> None:
     case = SHOPIFY[name]
     headers = {key.lower(): value for key, value in case.get("headers", {}).items()}
-    assert verdict(shopify.judge(Answer(case["http_status"], headers, case["body"]), 0.0)) == SHOPIFY_VERDICTS[name]
+    assert (
+        verdict(shopify.failure_of(Answer(case["http_status"], headers, case["body"]), 0.0)) == SHOPIFY_VERDICTS[name]
+    )
 
 
 def test_shopify_names_the_wait() -> None:
-    error = shopify.judge(Answer(429, {"retry-after": "2.0"}, {}), 0.0)
+    error = shopify.failure_of(Answer(429, {"retry-after": "2.0"}, {}), 0.0)
     assert error is not None and error.retry_after == 2.0
 
 
@@ -96,7 +98,7 @@ def test_shopify_names_the_wait() -> None:
     ],
 )
 def test_tiktok_answers_beyond_the_table(status: int, document: Any, expected: tuple[str, bool] | None) -> None:
-    assert verdict(tiktok_errors.judge(Answer(status, {}, document), 0.0)) == expected
+    assert verdict(tiktok_errors.failure_of(Answer(status, {}, document), 0.0)) == expected
 
 
 @pytest.mark.parametrize(
@@ -111,14 +113,14 @@ def test_tiktok_answers_beyond_the_table(status: int, document: Any, expected: t
     ],
 )
 def test_shopify_statuses_beyond_the_table(status: int, expected: tuple[str, bool] | None) -> None:
-    assert verdict(shopify.judge(Answer(status, {}, {}), 0.0)) == expected
+    assert verdict(shopify.failure_of(Answer(status, {}, {}), 0.0)) == expected
 
 
 MADE = [
     function
     for module in (failures, tiktok_errors)
     for name, function in inspect.getmembers(module, inspect.isfunction)
-    if function.__module__ == module.__name__ and not name.startswith("judge")
+    if function.__module__ == module.__name__ and name not in ("failure_of", "overloaded_failure")
 ]
 
 
@@ -137,8 +139,8 @@ def test_codes_are_told_apart() -> None:
 SHOP = {"access_token": "t", "refresh_token": "r", "app_key": "k", "app_secret": "s"}
 
 
-def desk() -> TokenDesk:
-    return TokenDesk(lambda: tokens_of(SHOP), lambda known, fresh: True, nullcontext)
+def store() -> TokenStore:
+    return TokenStore(lambda: tokens_of(SHOP), lambda known, fresh: True, nullcontext)
 
 
 @pytest.mark.parametrize(
@@ -162,10 +164,10 @@ def test_a_shop_that_can_not_be_called_is_said_so_before_any_call(
 ) -> None:
     credentials = {name: value for name, value in SHOP.items() if name != without}
     with pytest.raises(PlatformError) as caught:
-        open_shop(ShopAccess(platform, url, credentials), CallLimits(False, 20), desk(), FakeClock().clock)
+        open_shop(ShopAccess(platform, url, credentials), CallLimits(False, 20), store(), FakeClock().clock)
     assert (caught.value.code, caught.value.retryable) == (code, False)
 
 
 @pytest.mark.parametrize(("platform", "url"), [("shopify", "https://x.myshopify.com/"), ("tiktok", None)])
 def test_a_shop_that_can_be_called_costs_no_call_to_open(platform: str, url: str | None) -> None:
-    open_shop(ShopAccess(platform, url, SHOP), CallLimits(False, 20), desk(), FakeClock().clock).close()
+    open_shop(ShopAccess(platform, url, SHOP), CallLimits(False, 20), store(), FakeClock().clock).close()

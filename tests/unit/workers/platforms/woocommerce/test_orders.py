@@ -1,4 +1,4 @@
-"""Native orders become plain records, and the walk over pages of a list that changes meanwhile."""
+"""ShopObject orders become plain records, and the walk over pages of a list that changes meanwhile."""
 
 from __future__ import annotations
 

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from workers.processes.schedules import Timing, WrongSchedule, check_timing, next_run
+from workers.core.timing import Timing, WrongSchedule, check_timing, next_run
 
 NOON = datetime(2026, 1, 15, 12, tzinfo=UTC)
 
