@@ -5,8 +5,6 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from uuid import UUID
 
-from psycopg import Connection
-
 from app.settings.logs import get_logger
 from db.core.pool import Pool
 from db.core.tenancy import tenant
@@ -37,18 +35,16 @@ def run_task(pool: Pool, store_id: UUID, task: str, is_full: bool = False) -> li
         if not claim_task(conn, store_id, task, following):
             return []
         if task == "orders":
-            return [] if is_full else _start_order_pull(conn, store_id)
+            if is_full:
+                return []
+            try:
+                with conn.transaction():
+                    return [start_pull(conn, store_id, "woocommerce", Wanted("orders", "incremental"), None)]
+            except AlreadyRunning:
+                return []  # the running pull also reads what changed meanwhile
         if task == "full":
             items = start_full(conn, store_id, "schedule", force=False).items
         else:
             items = retry_failed(conn, store_id, everything=False)
     log.info("push_task_run", store_id=str(store_id), task=task, items=items)
     return []
-
-
-def _start_order_pull(conn: Connection, store_id: UUID) -> list[Ticket]:
-    try:
-        with conn.transaction():
-            return [start_pull(conn, store_id, "woocommerce", Wanted("orders", "incremental"), None)]
-    except AlreadyRunning:
-        return []  # the running pull also reads what changed meanwhile

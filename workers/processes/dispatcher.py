@@ -58,7 +58,6 @@ class Dispatcher:
         self.notices = BackgroundTask("notices", partial(send_notices, self.pool, webhook_url, secret))
 
     def stop(self) -> None:
-        """Wait for the background tasks."""
         self.slow.stop()
         self.notices.stop()
 

@@ -36,7 +36,6 @@ def read_stored_credentials(settings: Settings, pool: Pool, store_id: UUID) -> t
 def replace_stored_credentials(
     settings: Settings, pool: Pool, store_id: UUID, encrypted: bytes, credentials: dict[str, str]
 ) -> bool:
-    """Encrypt and store the credentials. False if `encrypted` is no longer what is stored."""
     changed = encrypt_credentials(_key(settings), store_id, credentials)
     with pool.connection() as conn, tenant(conn, store_id):
         return replace_credentials(conn, store_id, encrypted, changed)

@@ -40,7 +40,10 @@ def _renewal_lease(pool: Pool, store_id: UUID) -> Iterator[None]:
     # A lease, not a lock: a lock would keep a transaction open during the call to the platform.
     holder = new_id()
     deadline = time.monotonic() + WAIT_SECONDS
-    while not _take(pool, store_id, holder):
+    while True:
+        with pool.connection() as conn, tenant(conn, store_id):
+            if take_lease(conn, store_id, holder, LEASE_SECONDS):
+                break
         if time.monotonic() > deadline:
             message = "Another run is renewing the shop's access token. This run continues later."
             raise PlatformError("TOKEN_BEING_RENEWED", message, retryable=True, retry_after=WAIT_SECONDS)
@@ -50,8 +53,3 @@ def _renewal_lease(pool: Pool, store_id: UUID) -> Iterator[None]:
     finally:
         with pool.connection() as conn, tenant(conn, store_id):
             release_lease(conn, store_id, holder)
-
-
-def _take(pool: Pool, store_id: UUID, holder: UUID) -> bool:
-    with pool.connection() as conn, tenant(conn, store_id):
-        return take_lease(conn, store_id, holder, LEASE_SECONDS)

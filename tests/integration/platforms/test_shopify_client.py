@@ -22,11 +22,11 @@ from workers.platforms.common.address import read_shop_url
 from workers.platforms.common.interface import PlatformError, Window
 from workers.platforms.shopify.client import (
     LIST_ENDS_AFTER,
-    Place,
+    Position,
     ShopifyRest,
+    decode_cursor,
+    encode_cursor,
     next_page_info,
-    read_place,
-    write_place,
 )
 from workers.platforms.shopify.tokens import App
 
@@ -190,8 +190,8 @@ def test_a_list_that_the_platform_cuts_off_is_read_to_its_end(stack: ExitStack) 
     window = Window(updated_from=LONG_AGO)
     world.fake.list_ends_after = 500
     first = world.client.source("orders", window).fetch(None)
-    almost = replace(read_place(first.cursor or ""), seen=LIST_ENDS_AFTER - 250)
-    assert sorted(set(world.ids(window, cursor=write_place(almost)))) == world.held
+    almost = replace(decode_cursor(first.cursor or ""), seen=LIST_ENDS_AFTER - 250)
+    assert sorted(set(world.ids(window, cursor=encode_cursor(almost)))) == world.held
 
 
 def test_a_cursor_that_is_too_old_begins_the_window_again(stack: ExitStack) -> None:
@@ -265,6 +265,8 @@ def test_the_link_header_is_read(link: str, cursor: str | None) -> None:
     assert next_page_info(link) == cursor
 
 
-@pytest.mark.parametrize("place", [Place(since_id=0), Place(since_id=FIRST_ORDER), Place(page_info="a+/=&b", seen=500)])
-def test_a_cursor_is_read_as_it_was_written(place: Place) -> None:
-    assert read_place(write_place(place)) == place
+@pytest.mark.parametrize(
+    "position", [Position(since_id=0), Position(since_id=FIRST_ORDER), Position(page_info="a+/=&b", seen=500)]
+)
+def test_a_cursor_is_read_as_it_was_written(position: Position) -> None:
+    assert decode_cursor(encode_cursor(position)) == position

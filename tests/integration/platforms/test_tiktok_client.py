@@ -22,8 +22,8 @@ from workers.platforms.common.address import read_shop_url
 from workers.platforms.common.interface import PlatformError, Window
 from workers.platforms.common.token_store import Tokens, TokenStore, tokens_of, with_tokens
 from workers.platforms.tiktok.client import App, Hosts, TiktokShop
-from workers.platforms.tiktok.orders import Place, read_place, write_place
-from workers.platforms.tiktok.time_slices import Part, read_part, write_part
+from workers.platforms.tiktok.orders import Position, decode_cursor, encode_cursor
+from workers.platforms.tiktok.time_slices import TimeSlice, decode_slice, encode_slice
 
 ORDERS = "/order/202309/orders/search"
 PRODUCTS = "/product/202502/products/search"
@@ -308,7 +308,7 @@ def test_where_the_spent_token_is_dead_then_the_merchant_reads_what_happened(sta
     world.fake.gate.lose_answers = 1
     error = world.refused()
     assert (error.code, error.retryable) == ("SHOP_RENEWAL_LOST", False)
-    assert "lost on the way" in error.message and "Connect the shop again" in error.message
+    assert "was lost" in error.message and "Connect the shop again" in error.message
 
 
 def test_a_renewal_whose_process_died_is_known_to_the_next_one(stack: ExitStack) -> None:
@@ -438,23 +438,29 @@ def test_random_faults_lose_nothing(stack: ExitStack) -> None:
 
 
 @pytest.mark.parametrize(
-    "place",
+    "position",
     [
-        Place(1_700_000_000),
-        Place(1_700_000_000, frozenset({"1", "22"}), 50),
-        Place(1_700_000_000, frozenset({"1"}), 50, crowded=True),
-        Place(1_700_000_000, frozenset(), None, crowded=True, token="a+/=&", crowd=120),
+        Position(1_700_000_000),
+        Position(1_700_000_000, frozenset({"1", "22"}), 50),
+        Position(1_700_000_000, frozenset({"1"}), 50, crowded=True),
+        Position(1_700_000_000, frozenset(), None, crowded=True, token="a+/=&", crowd=120),
     ],
 )
-def test_a_cursor_is_read_as_it_was_written(place: Place) -> None:
-    assert read_place(write_place(place)) == place
+def test_a_cursor_is_read_as_it_was_written(position: Position) -> None:
+    assert decode_cursor(encode_cursor(position)) == position
 
 
 @pytest.mark.parametrize(
-    "part", [Part(None), Part(5, 9, "a+/=&", 20_000), Part(10, total=20_000), Part(1, 60, "t", 9, 8, 7, 60)]
+    "time_slice",
+    [
+        TimeSlice(None),
+        TimeSlice(5, 9, "a+/=&", 20_000),
+        TimeSlice(10, total=20_000),
+        TimeSlice(1, 60, "t", 9, 8, 7, 60),
+    ],
 )
-def test_a_cursor_of_products_is_read_as_it_was_written(part: Part) -> None:
-    assert read_part(write_part(part)) == part
+def test_a_cursor_of_products_is_read_as_it_was_written(time_slice: TimeSlice) -> None:
+    assert decode_slice(encode_slice(time_slice)) == time_slice
 
 
 def test_ends_that_are_not_known_are_none() -> None:

@@ -103,6 +103,5 @@ def store_secret(event_key: str, store_id: UUID) -> str:
 
 
 def sign(secret: str, timestamp: str, name: str, data: bytes) -> str:
-    """HMAC-SHA-256 of `<timestamp>.<event>.<data>`, in hex."""
     signed = f"{timestamp}.{name}.".encode("utf-8", "surrogatepass") + data
     return hmac.digest(secret.encode(), signed, "sha256").hex()

@@ -114,13 +114,11 @@ def _preview_product(
 
 
 def _removed(product: ErpProduct, payload: Payload) -> list[Removed]:
-    """What is cut from the texts that would be sent."""
     raw = {"name": product.name, "description": product.description or ""}
     return [one for field in raw if field in payload for one in removed_parts(field, raw[field], payload[field])]
 
 
 def preview_categories(settings: Settings, pool: Pool, store_id: UUID) -> list[Preview]:
-    """Preview all categories of the store, by name. Raises PlatformError."""
     with pool.connection() as conn, tenant(conn, store_id):
         categories = list_erp_categories(conn, store_id)
     client = open_store_woocommerce(settings, pool, store_id)
@@ -154,7 +152,6 @@ class OrderPreview:
 
 
 def preview_orders(settings: Settings, pool: Pool, store_id: UUID, wanted: Wanted) -> OrderPreview:
-    """Preview the first page of a pull, in one call. Raises PlatformError."""
     with pool.connection() as conn, tenant(conn, store_id):
         metadata = get_metadata(conn, store_id, "orders")
     client = open_store_woocommerce(settings, pool, store_id)

@@ -36,7 +36,6 @@ class ProductTask:
 
     @property
     def product(self) -> ErpProduct:
-        """Only for a task with a stored product."""
         assert self.stored is not None
         return self.stored.product
 
@@ -91,7 +90,6 @@ class ProductWrite:
     hashes: Mapping[str, str]
 
     def done(self, wc_product_id: int) -> Done:
-        """The result once the shop has taken the write."""
         before, product = self.task.sent, self.task.product
         regular_price, sale_price, stock = (
             (before.regular_price, before.sale_price, before.stock) if before else (None, None, None)
@@ -117,7 +115,6 @@ class ProductPlan:
 def build_tasks(
     items: Sequence[ClaimedItem], stored: Mapping[UUID, StoredProduct], sent: Mapping[UUID, Sent]
 ) -> list[ProductTask]:
-    """One task per product, in the order of its first item."""
     by_product: dict[UUID, list[ClaimedItem]] = {}
     for item in items:
         if item.product_id is not None:
@@ -126,7 +123,6 @@ def build_tasks(
 
 
 def plan_products(tasks: Sequence[ProductTask], shop: ShopState) -> ProductPlan:
-    """A write or a result for each task."""
     plan = ProductPlan([], [])
     for task in tasks:
         step = _plan_product(task, shop)

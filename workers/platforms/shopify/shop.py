@@ -12,7 +12,7 @@ from workers.platforms.shopify.tokens import App
 
 
 def open_shopify(access: ShopAccess, limits: CallLimits, tokens: TokenStore, clock: Clock) -> ShopifyRest:
-    """With `client_id` and `client_secret` its tokens end and are renewed; otherwise there is one token for good."""
+    """With `client_id` and `client_secret` its tokens expire and are renewed; otherwise its token is permanent."""
     address = read_shop_url(access.url or "", allow_http=limits.allow_http, ports=limits.ports)
     if access.credentials.get("client_id"):
         app = App(required(access, "client_id"), required(access, "client_secret"))

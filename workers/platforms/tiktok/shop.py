@@ -13,7 +13,7 @@ from workers.platforms.tiktok.client import API_URL, AUTH_HOSTS, AUTH_URL, App, 
 def open_tiktok(access: ShopAccess, limits: CallLimits, tokens: TokenStore, clock: Clock) -> TiktokShop:
     hosts = Hosts(
         api=read_shop_url(access.url or API_URL, allow_http=limits.allow_http, ports=limits.ports),
-        # This host is told the app's secret.
+        # This host receives the app's secret.
         auth=read_shop_url(
             access.credentials.get("auth_url") or AUTH_URL, allow_http=limits.allow_http, hosts=AUTH_HOSTS
         ),

@@ -26,10 +26,6 @@ API = "/wc/v3"
 Read = tuple[Any, Answer]
 
 
-def _random_nonce() -> str:
-    return secrets.token_hex(16)
-
-
 def _connection_failure(error: httpx.RequestError | TimeoutError) -> PlatformError:
     if isinstance(error, httpx.TimeoutException | TimeoutError):
         return NetworkError(errors.PLATFORM_TIMED_OUT)
@@ -58,7 +54,7 @@ class WooCommerceCalls:
         key: ShopKey,
         clock: Clock,
         policy: CallPolicy = once_within(TIMEOUT_SECONDS),  # noqa: B008 - immutable
-        new_nonce: Callable[[], str] = _random_nonce,
+        new_nonce: Callable[[], str] = lambda: secrets.token_hex(16),
         client: httpx.Client | None = None,
     ) -> None:
         self._address = address
@@ -121,7 +117,8 @@ class WooCommerceCalls:
         if self._address.scheme == "https":
             if self._plain_permalinks:
                 url, pairs = f"{self._address.base}/", [("rest_route", API + path), *pairs]
-            headers["Authorization"] = _basic(self._key)
+            pair = f"{self._key.consumer_key}:{self._key.consumer_secret}"
+            headers["Authorization"] = f"Basic {base64.b64encode(pair.encode()).decode()}"
         else:
             timestamp = int(self._clock.unix())
             pairs = signed_pairs(self._key, method, url, pairs, timestamp=timestamp, nonce=self._new_nonce())
@@ -130,10 +127,6 @@ class WooCommerceCalls:
     def _exchange(self, request: Request) -> Read:
         answer = self._http.call(lambda: request, self._http.deadline())
         return answer.document, answer
-
-
-def _basic(key: ShopKey) -> str:
-    return "Basic " + base64.b64encode(f"{key.consumer_key}:{key.consumer_secret}".encode()).decode()
 
 
 def _url(url: str, pairs: list[Pair]) -> str:

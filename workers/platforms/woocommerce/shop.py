@@ -10,6 +10,6 @@ from workers.platforms.woocommerce.orders import WooCommerceShop
 
 
 def open_woocommerce(access: ShopAccess, limits: CallLimits, _tokens: TokenStore, clock: Clock) -> WooCommerceShop:
-    """Its keys do not end, so no token is kept."""
+    # Its keys do not expire, so no token is stored.
     client = open_client(access.url or "", access.credentials, clock, allow_http=limits.allow_http, ports=limits.ports)
     return WooCommerceShop(client)

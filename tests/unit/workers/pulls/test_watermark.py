@@ -12,19 +12,19 @@ from hypothesis import strategies as st
 from db.sync.metadata import Metadata
 from workers.platforms.common.interface import Window
 from workers.pulls.watermark import (
-    Met,
+    RunFacts,
     clock_before,
     contiguous_until,
+    covered_until,
     holes,
     in_order,
     incremental_window,
     is_complete,
     late_by,
+    parse_window,
     populate_window,
-    reached,
-    widened,
+    widened_overlap,
     window_json,
-    window_of,
 )
 
 NOON = datetime(2026, 1, 15, 12, tzinfo=UTC)
@@ -49,7 +49,7 @@ def metadata(**more: Any) -> Metadata:
     return Metadata(**facts | more)
 
 
-def met(**more: Any) -> Met:
+def met(**more: Any) -> RunFacts:
     facts: dict[str, Any] = {
         "mode": "incremental",
         "window_from": None,
@@ -61,7 +61,7 @@ def met(**more: Any) -> Met:
         "has_rest": False,
         "existing": 0,
     }
-    return Met(**facts | more)
+    return RunFacts(**facts | more)
 
 
 def test_the_clock_before_a_call_is_the_platforms_less_the_call() -> None:
@@ -94,16 +94,16 @@ def test_a_populate_resumes_only_where_the_last_one_looked_as_far_back(
 
 
 def test_a_run_that_ended_has_reached_the_clock_before_its_first_fetch() -> None:
-    assert reached(met()) == NOON
-    assert reached(met(window_until=NOON - HOUR)) == NOON - HOUR
-    assert reached(met(watermark=None)) is None
+    assert covered_until(met()) == NOON
+    assert covered_until(met(window_until=NOON - HOUR)) == NOON - HOUR
+    assert covered_until(met(watermark=None)) is None
 
 
 def test_a_run_that_was_cut_short_has_reached_only_what_it_read_in_order() -> None:
-    assert reached(met(has_rest=True)) == NOON - HOUR
-    assert reached(met(has_rest=True, read_to=NOON + HOUR)) == NOON
-    assert reached(met(has_rest=True, in_order=False)) is None
-    assert reached(met(has_rest=True, read_to=None)) is None
+    assert covered_until(met(has_rest=True)) == NOON - HOUR
+    assert covered_until(met(has_rest=True, read_to=NOON + HOUR)) == NOON
+    assert covered_until(met(has_rest=True, in_order=False)) is None
+    assert covered_until(met(has_rest=True, read_to=None)) is None
 
 
 def test_what_passed_over_records_or_asked_for_a_part_is_not_complete() -> None:
@@ -134,7 +134,7 @@ def test_lateness_is_how_far_behind_the_watermark_news_come() -> None:
 
 @given(st.timedeltas(MINUTE, 24 * HOUR), st.none() | st.timedeltas(timedelta(seconds=1), timedelta(days=9)))
 def test_the_overlap_never_shrinks_and_holds_what_came_late(overlap: timedelta, lateness: timedelta | None) -> None:
-    wide = widened(overlap, lateness)
+    wide = widened_overlap(overlap, lateness)
     assert overlap <= wide <= 24 * HOUR
     assert lateness is None or wide == 24 * HOUR or wide >= lateness
 
@@ -147,5 +147,5 @@ def test_order_is_what_sorting_would_not_change(times: list[datetime]) -> None:
 
 def test_a_window_is_kept_to_the_second() -> None:
     window = Window(updated_from=NOON, updated_until=NOON + HOUR, after_id=2**60)
-    assert window_of(window_json(window)) == window
-    assert window_of(window_json(Window())) == Window()
+    assert parse_window(window_json(window)) == window
+    assert parse_window(window_json(Window())) == Window()

@@ -18,7 +18,7 @@ from tests.support.recorded import recording
 from workers.outbound.planning.mapper import from_woocommerce_order
 from workers.platforms.common.interface import Window
 from workers.platforms.woocommerce.client import Listing
-from workers.platforms.woocommerce.orders import Place, filters, following, missing, read_place, write_place
+from workers.platforms.woocommerce.orders import Position, decode_cursor, encode_cursor, filters, following, missing
 
 ORDERS = PLATFORMS["woocommerce"].payloads["orders"]
 
@@ -121,36 +121,38 @@ def listing(count: int, total: int | None, pages: int | None = None) -> Listing:
     return Listing([{"id": number} for number in range(count)], total, pages, None)
 
 
-@pytest.mark.parametrize("place", [Place(1, None), Place(7, 640), Place(2, 0)])
-def test_a_cursor_reads_back(place: Place) -> None:
-    assert read_place(write_place(place)) == place
+@pytest.mark.parametrize("position", [Position(1, None), Position(7, 640), Position(2, 0)])
+def test_a_cursor_reads_back(position: Position) -> None:
+    assert decode_cursor(encode_cursor(position)) == position
 
 
 @pytest.mark.parametrize(
-    ("place", "found", "left"),
+    ("position", "found", "left"),
     [
-        (Place(1, None), listing(100, 500), 0),
-        (Place(2, 500), listing(100, 500), 0),
-        (Place(2, 500), listing(100, 503), 0),
-        (Place(2, 500), listing(100, 498), 2),
-        (Place(2, 101), listing(0, 0), 1),  # past the end orders are counted as none
-        (Place(2, None), listing(100, 498), 0),
-        (Place(2, 500), listing(100, None), 0),
+        (Position(1, None), listing(100, 500), 0),
+        (Position(2, 500), listing(100, 500), 0),
+        (Position(2, 500), listing(100, 503), 0),
+        (Position(2, 500), listing(100, 498), 2),
+        (Position(2, 101), listing(0, 0), 1),  # past the end orders are counted as none
+        (Position(2, None), listing(100, 498), 0),
+        (Position(2, 500), listing(100, None), 0),
     ],
 )
-def test_orders_that_left_the_window_are_noticed(place: Place, found: Listing, left: int) -> None:
-    assert missing(place, found) == left
+def test_orders_that_left_the_window_are_noticed(position: Position, found: Listing, left: int) -> None:
+    assert missing(position, found) == left
 
 
 @pytest.mark.parametrize(
-    ("place", "found", "onward"),
+    ("position", "found", "onward"),
     [
-        (Place(1, None), listing(99, 99, 1), None),
-        (Place(1, None), listing(100, 100, 1), None),
-        (Place(1, None), listing(100, 101, 2), Place(2, 101)),
-        (Place(1, None), listing(100, None, None), Place(2, None)),
-        (Place(3, 210), listing(0, 0, 0), None),
+        (Position(1, None), listing(99, 99, 1), None),
+        (Position(1, None), listing(100, 100, 1), None),
+        (Position(1, None), listing(100, 101, 2), Position(2, 101)),
+        (Position(1, None), listing(100, None, None), Position(2, None)),
+        (Position(3, 210), listing(0, 0, 0), None),
     ],
 )
-def test_the_walk_ends_on_a_short_page_or_the_last_one(place: Place, found: Listing, onward: Place | None) -> None:
-    assert following(place, found) == onward
+def test_the_walk_ends_on_a_short_page_or_the_last_one(
+    position: Position, found: Listing, onward: Position | None
+) -> None:
+    assert following(position, found) == onward
