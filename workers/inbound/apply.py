@@ -34,7 +34,7 @@ class Applied:
 
 
 @dataclass(frozen=True, slots=True)
-class _Batch:
+class _Target:
     conn: Connection
     store_id: UUID
     log: Claim
@@ -47,57 +47,57 @@ class _Rollback(Exception):
 
 def apply_batch(conn: Connection, store_id: UUID, claimed: Claim, valid: Sequence[Versioned[Any]]) -> Applied:
     """Write the batch at once. If the database refuses it, find the bad records by halving and write the others."""
-    batch = _Batch(conn, store_id, claimed, ENTITY_RECORDS[claimed.entity])
+    target = _Target(conn, store_id, claimed, ENTITY_RECORDS[claimed.entity])
     try:
         with conn.transaction():
-            return Applied(_apply(batch, valid), [])
+            return Applied(_apply(target, valid), [])
     except Exception as error:
         if not is_about_records(error):
             raise
         log.warning("batch_refused_by_database", records=len(valid), **safe_facts(error))
-    at_fault = _find_refused(batch, valid)
+    at_fault = _find_refused(target, valid)
     kept = [record for record in valid if record.index not in at_fault]
     errors = [
         RecordError(record.index, str(record.record.external_id), "*", REFUSED, REASONS[REFUSED])
         for record in valid
         if record.index in at_fault
     ]
-    return Applied(_apply(batch, kept), errors)
+    return Applied(_apply(target, kept), errors)
 
 
-def _apply(batch: _Batch, records: Sequence[Versioned[Any]]) -> Plan:
-    plan = _plan(batch, records)
-    seq = batch.log.accepted_seq
+def _apply(target: _Target, records: Sequence[Versioned[Any]]) -> Plan:
+    plan = _plan(target, records)
+    seq = target.log.accepted_seq
     if plan.touch:
-        touch(batch.conn, batch.store_id, batch.entity, seq, plan.touch)
+        touch(target.conn, target.store_id, target.entity, seq, plan.touch)
     if plan.writes:
-        upsert(batch.conn, batch.store_id, batch.entity, seq, plan.writes)
+        upsert(target.conn, target.store_id, target.entity, seq, plan.writes)
     return plan
 
 
-def _plan(batch: _Batch, records: Sequence[Versioned[Any]]) -> Plan:
+def _plan(target: _Target, records: Sequence[Versioned[Any]]) -> Plan:
     # Before the versions: a log that ends in between is then seen in one of the two.
-    barrier = get_barrier(batch.conn, batch.store_id, batch.log)
+    barrier = get_barrier(target.conn, target.store_id, target.log)
     keys = sorted({record.record.external_id for record in records})
-    stored = get_versions(batch.conn, batch.store_id, batch.entity, keys)
-    if batch.log.mode == "populate":
+    stored = get_versions(target.conn, target.store_id, target.entity, keys)
+    if target.log.mode == "populate":
         return plan_populate(records, stored)
-    return plan_upserts(records, stored, batch.log.accepted_seq, barrier)
+    return plan_upserts(records, stored, target.log.accepted_seq, barrier)
 
 
-def _find_refused(batch: _Batch, records: Sequence[Versioned[Any]]) -> set[int]:
-    if not records or _is_accepted(batch, records):
+def _find_refused(target: _Target, records: Sequence[Versioned[Any]]) -> set[int]:
+    if not records or _is_accepted(target, records):
         return set()
     if len(records) == 1:
         return {records[0].index}
     middle = len(records) // 2
-    return _find_refused(batch, records[:middle]) | _find_refused(batch, records[middle:])
+    return _find_refused(target, records[:middle]) | _find_refused(target, records[middle:])
 
 
-def _is_accepted(batch: _Batch, records: Sequence[Versioned[Any]]) -> bool:
+def _is_accepted(target: _Target, records: Sequence[Versioned[Any]]) -> bool:
     try:
-        with batch.conn.transaction():
-            _apply(batch, records)
+        with target.conn.transaction():
+            _apply(target, records)
             raise _Rollback
     except _Rollback:
         return True

@@ -37,7 +37,7 @@ REPLANS = 10
 
 
 @dataclass(slots=True)
-class Run:
+class ActivePull:
     """A pull and its state in the worker. `pending` is stored in the database, and not applied yet."""
 
     runtime: Runtime
@@ -63,7 +63,7 @@ class Run:
     stepped_at: float = field(default_factory=time.monotonic)
 
     @classmethod
-    def resumed(cls, runtime: Runtime, worker: Worker, begun: BegunPull) -> Run:
+    def resumed(cls, runtime: Runtime, worker: Worker, begun: BegunPull) -> ActivePull:
         return cls(
             runtime=runtime,
             worker=worker,
@@ -98,7 +98,7 @@ class NextFetch:
         return {"windowNo": self.window_no, "cursor": self.cursor, "isFetched": self.is_fetched}
 
 
-def next_fetch(run: Run, page: Page) -> NextFetch:
+def next_fetch(run: ActivePull, page: Page) -> NextFetch:
     if page.cursor is not None:
         return NextFetch(run.window_no, page.cursor, False)
     last = run.window_no + 1 >= len(run.windows)
@@ -115,7 +115,7 @@ def limit_page(
     return used, NextFetch(following.window_no, following.cursor, True), following.kept, unused
 
 
-def store_page(run: Run, page: Page, total: int | None, seq: int, own_clock: datetime, seconds: float) -> bool:
+def store_page(run: ActivePull, page: Page, total: int | None, seq: int, own_clock: datetime, seconds: float) -> bool:
     """Make a fetched page durable, without unknown fields and e-mail addresses, and move the cursor behind it.
 
     False if the worker lost the pull. The commit is asynchronous: a page that a crash loses is fetched again.
@@ -151,7 +151,7 @@ def store_page(run: Run, page: Page, total: int | None, seq: int, own_clock: dat
     return True
 
 
-def apply_pending(run: Run) -> bool:
+def apply_pending(run: ActivePull) -> bool:
     """Apply rows, counts and errors of the pending page in one transaction; after the last page, end the pull in it, too.
 
     False if the worker lost the pull. Plans again if rows changed since the plan was made.
@@ -179,7 +179,7 @@ def apply_pending(run: Run) -> bool:
     return True
 
 
-def _apply(conn: Connection, run: Run, page: FetchedPage[Any]) -> AppliedPage:
+def _apply(conn: Connection, run: ActivePull, page: FetchedPage[Any]) -> AppliedPage:
     valid, errors = versions_of(page, run.received)
     claim = Claim(run.worker.log_id, page.seq, page.asked_at, run.entity, run.mode, run.platform)
     applied = apply_batch(conn, run.worker.store_id, claim, valid)
@@ -193,7 +193,7 @@ def _apply(conn: Connection, run: Run, page: FetchedPage[Any]) -> AppliedPage:
 
 
 def _applied_page(
-    run: Run, page: FetchedPage[Any], valid: list[Versioned[Any]], applied: Applied, refused: int
+    run: ActivePull, page: FetchedPage[Any], valid: list[Versioned[Any]], applied: Applied, refused: int
 ) -> AppliedPage:
     own_times = [changed for entry in valid if (changed := own_time(entry.record)) is not None]
     ids = [entry.record.external_id for entry in valid]

@@ -29,7 +29,7 @@ from workers.core.heartbeat import beat
 from workers.core.runtime import Runtime
 from workers.inbound.attempts import Verdict, verdict_on
 from workers.platforms.common.interface import Page, PlatformError, Shop
-from workers.pulls.apply_page import LEASE_SECONDS, Run, apply_pending, store_page
+from workers.pulls.apply_page import LEASE_SECONDS, ActivePull, apply_pending, store_page
 from workers.pulls.watermark import parse_window
 
 log = get_logger(__name__)
@@ -77,14 +77,14 @@ def pull(runtime: Runtime, store_id: UUID, log_id: UUID, open_shop: OpenShop) ->
     with structlog.contextvars.bound_contextvars(
         store_id=str(store_id), log_id=str(log_id), epoch=begun.epoch, request_id=begun.request_id
     ):
-        run, began = Run.resumed(runtime, worker, begun), time.monotonic()
+        run, began = ActivePull.resumed(runtime, worker, begun), time.monotonic()
         turn = _run_turn(run, begun, open_shop)
         seconds = round(time.monotonic() - began, 4)
         log.info("pull_turn_ended", outcome=turn.value, pages=run.pages, records=run.received, seconds=seconds)
         return turn
 
 
-def _run_turn(run: Run, begun: BegunPull, open_shop: OpenShop) -> Turn:
+def _run_turn(run: ActivePull, begun: BegunPull, open_shop: OpenShop) -> Turn:
     try:
         shop = open_shop(run.runtime, run.worker.store_id)
         try:
@@ -97,7 +97,7 @@ def _run_turn(run: Run, begun: BegunPull, open_shop: OpenShop) -> Turn:
         return _record_failure(run, begun.attempts if run.steps == 0 else 1, error)
 
 
-def _fetch_and_apply(run: Run, shop: Shop) -> Turn:
+def _fetch_and_apply(run: ActivePull, shop: Shop) -> Turn:
     # Memory stays bounded: one page is being applied, and at most one is being fetched.
     deadline = time.monotonic() + run.runtime.settings.pull_turn_seconds
     fetcher = ThreadPoolExecutor(1, "fetch")
@@ -119,7 +119,7 @@ def _fetch_and_apply(run: Run, shop: Shop) -> Turn:
         fetcher.shutdown(wait=False, cancel_futures=True)
 
 
-def _start_fetch(run: Run, shop: Shop, fetcher: ThreadPoolExecutor) -> Future[Fetched]:
+def _start_fetch(run: ActivePull, shop: Shop, fetcher: ThreadPoolExecutor) -> Future[Fetched]:
     # Taken before the call: whatever is accepted after it may be newer than the page.
     seq = run.next_seq
     if seq is None:
@@ -140,7 +140,7 @@ def _start_fetch(run: Run, shop: Shop, fetcher: ThreadPoolExecutor) -> Future[Fe
     return fetcher.submit(fetch)
 
 
-def _wait_for_page(run: Run, fetching: Future[Fetched]) -> Fetched:
+def _wait_for_page(run: ActivePull, fetching: Future[Fetched]) -> Fetched:
     while True:
         try:
             return fetching.result(timeout=RENEW_SECONDS)
@@ -154,7 +154,7 @@ def _wait_for_page(run: Run, fetching: Future[Fetched]) -> Fetched:
                 raise RunLost
 
 
-def _yield(run: Run) -> Turn:
+def _yield(run: ActivePull) -> Turn:
     with run.runtime.pool.connection() as conn, tenant(conn, run.worker.store_id):
         ticket = yield_pull(conn, run.worker)
     if ticket is None:
@@ -172,7 +172,7 @@ def plan_retry(error: Exception, attempts: int, most_attempts: int) -> tuple[Ver
     return Verdict(retry, error.code, error.message), max(delay, error.retry_after or 0.0)
 
 
-def _record_failure(run: Run, attempts: int, error: Exception) -> Turn:
+def _record_failure(run: ActivePull, attempts: int, error: Exception) -> Turn:
     verdict, delay = plan_retry(error, attempts, run.runtime.settings.max_attempts)
     facts = {} if isinstance(error, PlatformError) else {"exc_info": error, **safe_facts(error)}
     log.warning("pull_interrupted", code=verdict.code, retry=verdict.retry, pages=run.pages, **facts)

@@ -1,4 +1,4 @@
-"""Where a shop's tokens are kept in a test: in a list, the newest last."""
+"""A shop's tokens in memory."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from workers.platforms.common.token_store import Tokens, TokenStore, tokens_of
 
 @dataclass
 class MemoryTokens:
-    """`stored` holds every pair that was ever kept; one caller at a time is let in to renew."""
+    """`stored` has every pair so far, the newest last."""
 
     stored: list[Tokens]
     lock: threading.Lock = field(default_factory=threading.Lock)

@@ -135,13 +135,13 @@ class PlatformHttp:
             return self._policy.connection_failure(error)
         except PlatformError as error:
             return error
-        self._pacer.heard(answer.headers)
+        self._pacer.observe(answer.headers)
         failure = self._failure_of(answer)
         if failure is None and isinstance(answer.document, self._policy.documents):
             return answer
         failure = failure or unreadable()
         if failure.code == rate_limited().code:
-            self._pacer.throttled()
+            self._pacer.slow_down()
         log.info("platform_refused", status=answer.status, code=failure.code, platform_request=request_id(answer))
         return failure
 

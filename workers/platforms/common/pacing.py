@@ -16,11 +16,11 @@ class Pacer(Protocol):
         """Seconds to wait before the next call, and count that call."""
         ...
 
-    def heard(self, headers: Mapping[str, str]) -> None:
+    def observe(self, headers: Mapping[str, str]) -> None:
         """Learn from the headers of an answer."""
         ...
 
-    def throttled(self) -> None:
+    def slow_down(self) -> None:
         """Learn that the platform refused a call as one too many."""
         ...
 
@@ -31,9 +31,9 @@ class Unpaced:
     def delay(self) -> float:
         return 0.0
 
-    def heard(self, headers: Mapping[str, str]) -> None: ...
+    def observe(self, headers: Mapping[str, str]) -> None: ...
 
-    def throttled(self) -> None: ...
+    def slow_down(self) -> None: ...
 
 
 class CallLimitBucket:
@@ -59,12 +59,12 @@ class CallLimitBucket:
         over = self._level - (self._capacity - self.SPARE)
         return max(0.0, over / self._leak_per_second)
 
-    def heard(self, headers: Mapping[str, str]) -> None:
+    def observe(self, headers: Mapping[str, str]) -> None:
         found = re.fullmatch(r"\s*([0-9]{1,6})\s*/\s*([0-9]{1,6})\s*", headers.get(self.HEADER, ""))
         if found and int(found[2]) > self.SPARE:
             self._level, self._capacity, self._as_of = float(found[1]), float(found[2]), self._monotonic()
 
-    def throttled(self) -> None:
+    def slow_down(self) -> None:
         self._level, self._as_of = self._capacity, self._monotonic()
 
     @property
@@ -106,13 +106,13 @@ class AdaptiveRate:
         self._as_of = now
         return max(0.0, -self._ready / self._rate)
 
-    def heard(self, headers: Mapping[str, str]) -> None:
+    def observe(self, headers: Mapping[str, str]) -> None:
         self._good += 1
         if self._good >= self.GOOD_CALLS:
             self._good = 0
             self._rate = min(self._most, self._rate * self.RAISE)
 
-    def throttled(self) -> None:
+    def slow_down(self) -> None:
         self._good = 0
         self._ready = min(self._ready, 0.0)
         self._rate = max(self.SLOWEST_PER_SECOND, self._rate / 2)

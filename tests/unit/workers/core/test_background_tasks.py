@@ -1,4 +1,4 @@
-"""Work in a thread of its own: one round at a time, and what it raised is not lost."""
+"""Background tasks run one round at a time and do not lose errors."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ def has_ended(task: BackgroundTask) -> bool:
     return task.last is not None and task.last.done()
 
 
-def test_a_round_that_is_under_way_is_not_joined_by_another_and_holds_nobody_up() -> None:
+def test_running_round_is_not_started_again() -> None:
     go_on, rounds = threading.Event(), []
     task = BackgroundTask("test", lambda: rounds.append(go_on.wait(10)))
     task.start()
@@ -27,7 +27,7 @@ def test_a_round_that_is_under_way_is_not_joined_by_another_and_holds_nobody_up(
     assert rounds == [True, True]
 
 
-def test_what_a_round_raised_is_raised_once_by_the_next_beginning_which_begins_all_the_same() -> None:
+def test_error_of_a_round_is_raised_by_the_next_start() -> None:
     rounds: list[int] = []
 
     def fail_at_first() -> None:
