@@ -15,7 +15,7 @@ from db.pulls.schedules import delete_schedule, list_schedules, put_schedule
 from schemas.platforms.registry import PLATFORMS
 from schemas.requests.fields import WrongRequest
 from schemas.requests.pulls import ScheduleRequest, read_schedule
-from workers.processes.schedules import Timing, WrongSchedule
+from workers.core.timing import Timing, WrongSchedule
 
 blueprint = Blueprint("schedules", __name__)
 

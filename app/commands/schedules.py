@@ -23,7 +23,7 @@ from db.stores.stores import get_store
 from schemas.platforms.registry import PLATFORMS
 from schemas.requests.modes import SCHEDULED_MODES
 from schemas.requests.pulls import MOST_MINUTES, MOST_SECONDS
-from workers.processes.schedules import Timing, WrongSchedule
+from workers.core.timing import Timing, WrongSchedule
 
 ENTITIES = ("orders", "products", "customers")
 

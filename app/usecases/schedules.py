@@ -7,7 +7,7 @@ from typing import Any
 
 from app.usecases.job_answers import moment
 from db.pulls.schedules import Schedule
-from workers.processes.schedules import Timing, check_timing, next_run
+from workers.core.timing import Timing, check_timing, next_run
 
 
 def make_schedule(entity: str, mode: str, stale_after_mins: int | None, timing: Timing) -> Schedule:

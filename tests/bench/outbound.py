@@ -27,9 +27,9 @@ from workers.outbound.intake.event_sources import STREAM
 from workers.outbound.intake.listener import Listener
 from workers.outbound.runs import start_full
 from workers.outbound.sending.push_store import PushOutcome, push_store
-from workers.pulls.shop_access import open_store_shop
 from workers.pulls.start import Wanted, start_pull
 from workers.pulls.turn import Turn, pull
+from workers.shops.opener import open_store_shop
 
 ANSWER_SECONDS = 0.5
 EVENTS_A_SECOND, EVENTS_AT_ONCE = 100, 10

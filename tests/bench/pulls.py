@@ -22,9 +22,9 @@ from tests.fakes.shopify.shop import FIRST_ORDER as FIRST_SHOPIFY
 from tests.fakes.shopify.shop import FakeShopify
 from tests.fakes.tiktok.records import FIRST_ORDER as FIRST_TIKTOK
 from tests.fakes.tiktok.shop import FakeTiktok
-from workers.pulls.shop_access import open_store_shop
 from workers.pulls.start import Wanted, start_pull
 from workers.pulls.turn import Turn, pull
+from workers.shops.opener import open_store_shop
 
 SLOW_PAGES = 40
 MOST_SLOW_RUNS = 3  # of which the median counts

@@ -1,4 +1,4 @@
-"""`make demo-shopify`, `make demo-tiktok`: a store connected to a fake platform, pulled twice, with a progress bar."""
+"""The demos `make demo-shopify` and `make demo-tiktok`: a store connected to a fake platform, pulled twice."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ CHANGED = 50
 
 @dataclass(frozen=True)
 class Story:
-    """One platform's demo: what is asked for first, and after some orders have changed."""
+    """One platform's demo: the first pull, and the one after orders changed."""
 
     platform: str
     fake: FakeShopify | FakeTiktok
@@ -81,7 +81,7 @@ def main() -> int:
 
 
 def tell(story: Story, endpoints: Endpoints, url: str, console: Console) -> int:
-    """Both runs; 0 if each completed."""
+    """Run both pulls; 0 if both completed."""
     with story.fake as fake, httpx.Client(base_url=url, timeout=10.0) as http:
         with connected(endpoints.database_url) as conn:
             store = create_store(conn, f"A fake {story.platform} shop", story.platform, fake.url)
@@ -99,7 +99,7 @@ def tell(story: Story, endpoints: Endpoints, url: str, console: Console) -> int:
 
 
 def pull(http: httpx.Client, path: str, body: dict[str, Any], console: Console) -> dict[str, Any]:
-    """Start a run and follow it to its end."""
+    """Start a pull and follow it to its end."""
     receipt = http.post(path, json=body).raise_for_status().json()["data"]
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     with Progress(*columns, console=console) as bar:

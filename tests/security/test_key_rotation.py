@@ -47,9 +47,9 @@ from workers.core.credentials import (
 from workers.core.runtime import Runtime
 from workers.inbound.accept import Acceptance, accept, fingerprint_of
 from workers.inbound.process import Outcome, process
-from workers.outbound.shop import open_woocommerce
 from workers.platforms.common.interface import PlatformError
 from workers.privacy.erasure import erase_customer
+from workers.shops.opener import open_store_woocommerce
 
 OLD, NEW, LOST = "o" * 32, "n" * 32, "l" * 32
 SECRET = {"consumer_key": "ck_1", "consumer_secret": "cs_1"}
@@ -126,10 +126,10 @@ def test_values_of_the_first_format_are_read_by_any_key(conn: Connection) -> Non
 def test_worker_opens_a_shop_whose_credentials_are_under_the_former_key(runtime: Runtime, conn: Connection) -> None:
     store_id = store_under(conn, OLD)
     swapped = replace(runtime, settings=replace(runtime.settings, secret_key=NEW, secret_key_old=(OLD,)))
-    opened = open_woocommerce(swapped, store_id)
-    assert not isinstance(opened, PlatformError)
+    open_store_woocommerce(swapped.settings, swapped.pool, store_id).close()
     forgotten = replace(runtime, settings=replace(runtime.settings, secret_key=NEW))
-    assert isinstance(open_woocommerce(forgotten, store_id), PlatformError)
+    with pytest.raises(PlatformError):
+        open_store_woocommerce(forgotten.settings, forgotten.pool, store_id)
 
 
 def test_rotation_moves_every_value_to_the_newest_key(shell: Run, conn: Connection) -> None:

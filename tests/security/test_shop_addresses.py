@@ -24,7 +24,7 @@ from workers.platforms.common.address import (
 )
 from workers.platforms.common.http import Clock
 from workers.platforms.common.interface import CallLimits, PlatformError, ShopAccess
-from workers.platforms.common.token_store import TokenDesk
+from workers.platforms.common.token_store import TokenStore
 from workers.platforms.registry import open_shop
 
 # The registries of special-purpose addresses (IANA), and what else leads inside: written out here, so that the guard is
@@ -61,8 +61,8 @@ def access(platform: str, url: str | None, **credentials: str) -> ShopAccess:
 
 
 def open_(wanted: ShopAccess, *, allow_http: bool = False) -> None:
-    desk: TokenDesk = None  # type: ignore[assignment]  # no call is made
-    open_shop(wanted, CallLimits(allow_http, 20), desk, Clock()).close()
+    store: TokenStore = None  # type: ignore[assignment]  # no call is made
+    open_shop(wanted, CallLimits(allow_http, 20), store, Clock()).close()
 
 
 def assert_refused(wanted: ShopAccess, *, allow_http: bool = False) -> None:

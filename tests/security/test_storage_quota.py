@@ -26,7 +26,7 @@ from tests.support.factories import make_order
 from tests.support.outbound import make_erp_product
 from tests.support.pipeline import bearer, post, sync
 from workers.core.runtime import Runtime
-from workers.outbound.scheduled_tasks import ScheduledTasks
+from workers.processes.slow_tick import SlowTick
 
 QUOTA = 100_000
 NEVER = timedelta(seconds=0)
@@ -52,10 +52,10 @@ def full(runtime: Runtime, conn: Connection) -> CreatedStore:
     texts = (random.Random(key).randbytes(900).hex() for key in range(1, 80))  # PostgreSQL compresses repetitions
     orders = [make_order(wc_order_id=key, payment_method=text) for key, text in enumerate(texts, 1)]
     sync(runtime, store.store_id, "orders", orders)
-    upkeep = ScheduledTasks(
+    slow = SlowTick(
         replace(runtime.settings, max_store_bytes=QUOTA), runtime.pool, runtime.wake_up, storage_pause=NEVER
     )
-    upkeep.tick()
+    slow.run()
     return store
 
 
@@ -97,7 +97,7 @@ def test_without_a_quota_nothing_is_measured_or_refused(
     assert load_settings({}).max_store_bytes == 0
     assert post(client, full.token, "orders", [make_order()]).status_code == 202
     root_conn.execute("DELETE FROM store_storage")
-    ScheduledTasks(runtime.settings, runtime.pool, runtime.wake_up, storage_pause=NEVER).tick()
+    SlowTick(runtime.settings, runtime.pool, runtime.wake_up, storage_pause=NEVER).run()
     assert root_conn.execute("SELECT count(*) FROM store_storage").fetchone() == (0,)
 
 

@@ -22,9 +22,9 @@ from tests.fakes.tiktok.shop import FakeTiktok
 from tests.support.pipeline import bearer
 from workers.core.runtime import Runtime
 from workers.platforms.common.interface import Page, PlatformError, Window
-from workers.pulls.shop_access import open_store_shop
 from workers.pulls.start import Wanted, start_pull
 from workers.pulls.turn import Turn, pull
+from workers.shops.opener import open_store_shop
 
 SECRET_KEY = "k" * 32
 BEGIN = datetime(2026, 1, 1, tzinfo=UTC)

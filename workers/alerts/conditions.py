@@ -1,4 +1,4 @@
-"""What counts as wrong, and what that means for the episodes that are open: pure decisions over measured facts."""
+"""Decides which alerts to raise and which to recover. Pure: works on measured facts."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ Key = tuple[UUID, str, str, str]  # store, kind, entity, source
 
 @dataclass(frozen=True, slots=True)
 class Trouble:
-    """A condition that holds now. `measured` and `threshold` are in the unit of its kind: logs, seconds, runs, percent or
+    """A condition that holds now. `measured` and `threshold` are in the unit of the kind: logs, seconds, runs, percent or
     items."""
 
     store_id: UUID
@@ -46,7 +46,7 @@ class Trouble:
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """What was measured over all stores at one moment."""
+    """Measured over all stores at one moment."""
 
     failures: Sequence[Failures]
     running: Sequence[LongRunning]
@@ -60,62 +60,32 @@ def key_of(alert: OpenAlert) -> Key:
 
 
 def troubles_in(facts: Facts, opened: Iterable[OpenAlert], settings: Settings, now: datetime) -> list[Trouble]:
-    """Everything that is wrong now."""
-    known = {key_of(alert) for alert in opened}
-    return [
-        *(_failed(one) for one in facts.failures),
-        *(_too_long(one, settings.alert_running_seconds) for one in facts.running),
-        *(
-            _empty(one, settings.alert_zero_runs)
-            for one in facts.runs
-            if _is_empty(one, settings.alert_zero_runs, known)
-        ),
-        *(_skipped(one, settings.alert_skipped_percent) for one in facts.runs if _skips(one, settings)),
-        *(_old(one, settings.alert_watermark_seconds) for one in facts.watermarks),
-        *_outbound(facts.backlog, now),
+    found = [
+        Trouble(one.store_id, LOG_FAILED, one.entity, one.source, one.failed, 0, one.log_id) for one in facts.failures
     ]
-
-
-def _failed(one: Failures) -> Trouble:
-    return Trouble(one.store_id, LOG_FAILED, one.entity, one.source, one.failed, 0, one.log_id)
-
-
-def _too_long(one: LongRunning, threshold: int) -> Trouble:
-    source = "" if one.queue == "ingest" else one.queue
-    return Trouble(one.store_id, RUNNING_TOO_LONG, "", source, round(one.running_seconds), threshold, one.log_id)
-
-
-def _is_empty(one: RecentRuns, threshold: int, known: set[Key]) -> bool:
-    """Enough empty runs in a row after one with records. While that lasts the one with records may leave our sight."""
-    if threshold == 0 or one.zero_runs < threshold:
-        return False
-    return one.had_rows or (one.store_id, ZERO_ROWS, one.entity, one.source) in known
-
-
-def _empty(one: RecentRuns, threshold: int) -> Trouble:
-    return Trouble(one.store_id, ZERO_ROWS, one.entity, one.source, one.zero_runs, threshold, one.log_id)
-
-
-def _percent(one: RecentRuns) -> float:
-    return round(100 * one.invalid / one.received, 1) if one.received else 0.0
-
-
-def _skips(one: RecentRuns, settings: Settings) -> bool:
-    """Invalid records alone: what a populate leaves as it stands is skipped on purpose."""
-    return one.received >= FEWEST_RECORDS and _percent(one) > settings.alert_skipped_percent
-
-
-def _skipped(one: RecentRuns, threshold: int) -> Trouble:
-    return Trouble(one.store_id, SKIPPED_SHARE, one.entity, one.source, _percent(one), threshold, one.log_id)
-
-
-def _old(one: OldWatermark, threshold: int) -> Trouble:
-    allowed = one.step_seconds + threshold
-    return Trouble(one.store_id, WATERMARK_OLD, one.entity, "", round(one.age_seconds), round(allowed))
+    for run in facts.running:
+        source = "" if run.queue == "ingest" else run.queue
+        seconds, threshold = round(run.running_seconds), settings.alert_running_seconds
+        found.append(Trouble(run.store_id, RUNNING_TOO_LONG, "", source, seconds, threshold, run.log_id))
+    already_open = {key_of(alert) for alert in opened}
+    for runs in facts.runs:
+        key = (runs.store_id, ZERO_ROWS, runs.entity, runs.source)
+        # A run with records must have come before; once the alert is open, that run may be too long ago to be among the facts.
+        if 0 < settings.alert_zero_runs <= runs.zero_runs and (runs.had_rows or key in already_open):
+            found.append(Trouble(*key, runs.zero_runs, settings.alert_zero_runs, runs.log_id))
+    for runs in facts.runs:
+        # Only invalid records count: a populate skips existing ones on purpose.
+        percent = round(100 * runs.invalid / runs.received, 1) if runs.received else 0.0
+        if runs.received >= FEWEST_RECORDS and percent > settings.alert_skipped_percent:
+            key = (runs.store_id, SKIPPED_SHARE, runs.entity, runs.source)
+            found.append(Trouble(*key, percent, settings.alert_skipped_percent, runs.log_id))
+    for old in facts.watermarks:
+        allowed = round(old.step_seconds + settings.alert_watermark_seconds)
+        found.append(Trouble(old.store_id, WATERMARK_OLD, old.entity, "", round(old.age_seconds), allowed))
+    return found + _outbound(facts.backlog, now)
 
 
 def _outbound(backlog: Sequence[Backlog], now: datetime) -> list[Trouble]:
-    """More than DEEPEST_QUEUE items of a store wait, or some are past their deadline; measured: how old the oldest is."""
     found: list[Trouble] = []
     for store_id in sorted({one.store_id for one in backlog}):
         own = [one for one in backlog if one.store_id == store_id]
@@ -128,13 +98,11 @@ def _outbound(backlog: Sequence[Backlog], now: datetime) -> list[Trouble]:
     return found
 
 
-def begun(troubles: Iterable[Trouble], opened: Iterable[OpenAlert]) -> list[Trouble]:
-    """What is wrong and has no open episode yet."""
+def new_troubles(troubles: Iterable[Trouble], opened: Iterable[OpenAlert]) -> list[Trouble]:
     known = {key_of(alert) for alert in opened}
     return [trouble for trouble in troubles if trouble.key not in known]
 
 
-def ended(troubles: Iterable[Trouble], opened: Iterable[OpenAlert]) -> list[OpenAlert]:
-    """Open episodes of what is no longer wrong."""
+def recovered_alerts(troubles: Iterable[Trouble], opened: Iterable[OpenAlert]) -> list[OpenAlert]:
     wrong = {trouble.key for trouble in troubles}
     return [alert for alert in opened if key_of(alert) not in wrong]

@@ -1,14 +1,12 @@
-"""Tells people: each notice stands in the log, and is posted to a webhook where one is set, until somebody takes it.
+"""Sends notices of alerts: writes each to the log, and posts it to a webhook if one is set, until the webhook accepts it.
 
-At least once: a notice is noted as told after it was told, so it is repeated only where a dispatcher dies in between, or an
-answer is lost, or comes later than HOLD_SECONDS: for so long whoever claims a notice has it to itself.
+Delivery is at least once. A notice is repeated if the dispatcher dies before it saved the delivery, or if the answer is lost
+or takes longer than HOLD_SECONDS.
 """
 
 from __future__ import annotations
 
-import functools
 import hashlib
-import ssl
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
@@ -31,10 +29,10 @@ FIRST_DELAY_SECONDS = 15.0
 LONGEST_DELAY_SECONDS = 600.0
 
 
-def tell(pool: Pool, webhook_url: str | None, secret: str | None = None) -> None:
-    """Tell what is due, all of it in one call, signed with `secret` (ALERT_WEBHOOK_SECRET).
+def send_notices(pool: Pool, webhook_url: str | None, secret: str | None = None) -> None:
+    """Send all due notices in one call, signed with `secret` (ALERT_WEBHOOK_SECRET).
 
-    Raises psycopg.Error and PoolTimeout; a webhook that fails raises nothing.
+    Raises psycopg.Error and PoolTimeout. A failing webhook raises nothing; its notices are postponed.
     """
     with pool.connection() as conn:
         due = claim_notices(conn, HOLD_SECONDS, MOST_AT_ONCE)
@@ -42,13 +40,12 @@ def tell(pool: Pool, webhook_url: str | None, secret: str | None = None) -> None
         return
     for notice in due:
         _log(notice)
-    taken = webhook_url is None or post(webhook_url, secret, [alert_of(notice) for notice in due])
+    delivered = webhook_url is None or post(webhook_url, secret, [alert_of(notice) for notice in due])
     for notice in due:
-        _note(pool, notice, taken)
+        _save_result(pool, notice, delivered)
 
 
 def facts_of(notice: Notice) -> dict[str, Any]:
-    """Ids and figures; nothing of a person."""
     return {
         "alert_id": str(notice.id),
         "kind": notice.kind,
@@ -64,7 +61,7 @@ def facts_of(notice: Notice) -> dict[str, Any]:
 
 
 def _recovery(notice: Notice) -> str | None:
-    """When it ended, where that is what is told; an end that came meanwhile is told next."""
+    # A recovery before the raise was delivered gets a notice of its own later.
     if notice.recovered_at is None or not notice.raise_told:
         return None
     return notice.recovered_at.isoformat(timespec="seconds")
@@ -79,18 +76,12 @@ def _log(notice: Notice) -> None:
         log.warning("alert_raised", **facts_of(notice))
 
 
-@functools.cache
-def _ssl_context() -> ssl.SSLContext:
-    """Made once a process: reading the authorities' certificates takes longer than the call."""
-    return httpx.create_ssl_context()
-
-
 def alert_of(notice: Notice) -> dict[str, Any]:
     return {"event": "recovered" if notice.raise_told else "raised", **facts_of(notice)}
 
 
 def post(webhook_url: str, secret: str | None, alerts: Sequence[dict[str, Any]]) -> bool:
-    """Whether the webhook took them. Its URL may hold a secret, so neither it nor an error's text is logged."""
+    """Whether the webhook accepted them. Logs neither its URL, which may hold a secret, nor an error's text."""
     body = msgspec.json.encode({"alerts": alerts})
     headers = {"Content-Type": "application/json", "User-Agent": "sluice"}
     if secret is not None:
@@ -114,7 +105,7 @@ def post(webhook_url: str, secret: str | None, alerts: Sequence[dict[str, Any]])
 
 
 def signature_headers(secret: str, body: bytes) -> dict[str, str]:
-    """The headers of Standard Webhooks. The id comes from the body, so that a message told twice is known by it."""
+    """The headers of Standard Webhooks. The id is a hash of the body, so that a receiver recognizes a repeated message."""
     message_id, now = f"msg_{hashlib.sha256(body).hexdigest()[:32]}", datetime.now(UTC)
     return {
         "Webhook-Id": message_id,
@@ -124,14 +115,14 @@ def signature_headers(secret: str, body: bytes) -> dict[str, str]:
 
 
 def delay_after(tries: int) -> float:
-    """Seconds until the next try after the tries-th (from 1): 15, 30, 60 … 600."""
+    """Seconds until the next attempt after the n-th, counted from 1: 15, 30, 60 … 600."""
     return float(min(FIRST_DELAY_SECONDS * 2 ** min(tries - 1, 10), LONGEST_DELAY_SECONDS))
 
 
-def _note(pool: Pool, notice: Notice, taken: bool) -> None:
-    note = note_recovery_told if notice.raise_told else note_raise_told
+def _save_result(pool: Pool, notice: Notice, delivered: bool) -> None:
+    mark_delivered = note_recovery_told if notice.raise_told else note_raise_told
     with pool.connection() as conn, tenant(conn, notice.store_id):
-        if taken:
-            note(conn, notice.store_id, notice.id)
+        if delivered:
+            mark_delivered(conn, notice.store_id, notice.id)
         else:
             postpone_notice(conn, notice.store_id, notice.id, delay_after(notice.tries))

@@ -1,10 +1,8 @@
-"""The dispatcher's look at all stores: episodes begin and end here, in one transaction, on one dispatcher at a time."""
+"""Watches all stores for alerts, in one transaction and on one dispatcher at a time."""
 
 from __future__ import annotations
 
 from datetime import UTC, datetime
-
-from psycopg import Connection
 
 from app.settings.environment import Settings
 from db.core.pool import Pool
@@ -21,38 +19,38 @@ from db.insight.alerts import (
     watch_watermarks,
 )
 from db.outbound.push_leases import list_backlog
-from workers.alerts.conditions import Facts, begun, ended, troubles_in
+from workers.alerts.conditions import Facts, new_troubles, recovered_alerts, troubles_in
 from workers.core.ids import new_id
 
 WATCH_SECONDS = 15.0
-QUIET_SECONDS = 900.0  # a failure is good news again after so long without another, if a run completed since
+QUIET_SECONDS = 900.0  # a failure alert recovers after this time without another failure, if a run completed since
 RECENT_RUNS = 10
 
 
 def watch(pool: Pool, settings: Settings, pause: float = WATCH_SECONDS) -> None:
-    """Look, unless somebody did within the last `pause` seconds. Raises psycopg.Error and PoolTimeout."""
+    """Raise and recover alerts, unless a dispatcher did so within the last `pause` seconds.
+
+    Raises psycopg.Error and PoolTimeout.
+    """
     with pool.connection() as conn, conn.transaction():
         if not claim_watch(conn, pause):
             return
         opened = list_open_alerts(conn)
-        troubles = troubles_in(_measure(conn, settings), opened, settings, datetime.now(UTC))
-        for trouble in begun(troubles, opened):
+        facts = Facts(
+            failures=watch_failures(conn, QUIET_SECONDS),
+            running=watch_running(conn, settings.alert_running_seconds),
+            runs=watch_runs(conn, RECENT_RUNS),
+            watermarks=watch_watermarks(conn, settings.alert_watermark_seconds),
+            backlog=list_backlog(conn),
+        )
+        troubles = troubles_in(facts, opened, settings, datetime.now(UTC))
+        for trouble in new_troubles(troubles, opened):
             about = (trouble.kind, trouble.entity, trouble.source)
             with tenant(conn, trouble.store_id):
                 insert_alert(
                     conn, trouble.store_id, new_id(), about, trouble.log_id, trouble.measured, trouble.threshold
                 )
-        for alert in ended(troubles, opened):
+        for alert in recovered_alerts(troubles, opened):
             with tenant(conn, alert.store_id):
                 recover_alert(conn, alert.store_id, alert.id)
         prune_alerts(conn, settings.retention_days)
-
-
-def _measure(conn: Connection, settings: Settings) -> Facts:
-    return Facts(
-        failures=watch_failures(conn, QUIET_SECONDS),
-        running=watch_running(conn, settings.alert_running_seconds),
-        runs=watch_runs(conn, RECENT_RUNS),
-        watermarks=watch_watermarks(conn, settings.alert_watermark_seconds),
-        backlog=list_backlog(conn),
-    )

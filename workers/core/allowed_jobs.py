@@ -1,7 +1,7 @@
-"""Which jobs a worker takes from Redis: those that we write ourselves, down to the last field.
+"""Refuses jobs in Redis that differ from those we enqueue.
 
-RQ acts on much of a job's hash (it imports callbacks, calls webhooks, retries, repeats), and whoever can write to Redis can
-write a hash. A job that differs from ours in any field that RQ reads does not exist for RQ, and is deleted.
+RQ acts on many fields of a job's hash: it imports callbacks, calls webhooks, retries, repeats. Anyone who can write to Redis
+can write such a hash. A job with any unexpected field that RQ reads is deleted and treated as missing.
 """
 
 from __future__ import annotations
@@ -26,20 +26,20 @@ REQUIRED = {
     b"result_ttl": b"0",
     b"failure_ttl": str(FAILED_JOB_SECONDS).encode(),
 }
-# Dates and names that RQ and we write, and that decide nothing.
+# Written by RQ or by us, and without effect.
 HARMLESS = frozenset(
     (b"created_at", b"enqueued_at", b"started_at", b"ended_at", b"last_heartbeat", b"worker_name", b"description", b"status")
 )  # fmt: skip
-DROPPED = b"exc_info"  # what RQ leaves when an operator requeues a failed job; it is not read
+DROPPED = b"exc_info"  # RQ leaves it when an operator requeues a failed job; not restored
 CHECKED = REQUIRED.keys() | HARMLESS | {b"data", b"origin", DROPPED}
 
 
 class ForbiddenJob(NoSuchJobError):
-    """Somebody wrote a job into Redis that we never enqueue. RQ passes over what does not exist."""
+    """A job that we never enqueue. RQ skips jobs that do not exist."""
 
 
 def refusal(fields: Mapping[bytes, bytes]) -> str | None:
-    """The field by which this is none of our jobs; None for one of ours. RQ writes unused fields empty."""
+    """The first field that differs from our jobs; None for one of ours. RQ writes unused fields as empty strings."""
     strange = next((name for name, value in fields.items() if value and name not in CHECKED), None)
     if strange is not None:
         return strange.decode("ascii", "replace")[:40]
@@ -54,18 +54,18 @@ def refusal(fields: Mapping[bytes, bytes]) -> str | None:
 
 
 class AllowedJob(Job):
-    """A job that is one of ours. Every way of RQ to read one leads through `restore`."""
+    """A job that is one of ours. RQ reads every job through `restore`."""
 
     def restore(self, raw_data: Mapping[bytes, bytes]) -> None:
-        """Raises ForbiddenJob, after the job has been logged and deleted."""
+        """Raises ForbiddenJob after logging and deleting the job."""
         if b"data" not in raw_data:
-            raise NoSuchJobError  # a heartbeat that came after the job's end
+            raise NoSuchJobError  # a heartbeat wrote to the hash after the job had ended
         reason = refusal(raw_data)
         if reason is not None:
             self._refuse(reason)
         try:
             super().restore({name: value for name, value in raw_data.items() if name != DROPPED})
-        except ValueError:  # a date or a status that is none
+        except ValueError:  # a malformed date or status
             self._refuse("unreadable")
 
     def _refuse(self, reason: str) -> None:
@@ -75,11 +75,11 @@ class AllowedJob(Job):
 
 
 class WakeUpQueue(Queue):
-    """A queue of jobs that stand alone."""
+    """A queue of jobs without dependents."""
 
     @classmethod
     def lmove(cls, connection: Redis, queue_key: str, timeout: int | None) -> tuple[str, bytes] | None:
-        """The next id. RQ's worker would end at one that it can't read, and again at each start."""
+        """The next job id. Drops malformed ids: RQ's worker would crash on one, at each start."""
         while True:
             found: tuple[str, bytes] | None = super().lmove(connection, queue_key, timeout)
             if found is None or JOB_ID.fullmatch(found[1]):
@@ -88,4 +88,5 @@ class WakeUpQueue(Queue):
             connection.lrem(f"{queue_key}:intermediate", 1, found[1])  # type: ignore[arg-type]  # bytes will do
 
     def enqueue_dependents(self, job: Job, *_args: Any, **_kwargs: Any) -> None:
-        """None of our jobs has any; RQ would ask Redis after each job."""
+        # RQ would ask Redis after each job; ours have no dependents.
+        return

@@ -1,6 +1,6 @@
-"""Platform credentials at rest: AES-256-GCM, bound to store and column, under a key that is not in the database.
+"""Encrypts platform credentials: AES-256-GCM, bound to store and column, under a key that is not in the database.
 
-A value is: a byte for the format, the key's id, a nonce, and what is sealed. Format 1, of older versions, has no id.
+Layout: one byte for the format, the key's id, a nonce, the sealed text. Format 1, of older versions, has no key id.
 """
 
 from __future__ import annotations
@@ -23,11 +23,10 @@ NONCE_BYTES = 12
 
 
 class CredentialsUnreadable(Exception):
-    """The bytes were made under a key that is not at hand, for another store, or were altered."""
+    """The value was encrypted under an unknown key or for another store, or was altered."""
 
 
 def encrypt_credentials(secret_key: str, store_id: UUID, credentials: dict[str, str]) -> bytes:
-    """Under the newest key."""
     nonce, header = os.urandom(NONCE_BYTES), _header(secret_key)
     sealed = AESGCM(_derived(secret_key)).encrypt(nonce, json.dumps(credentials).encode(), _bound_to(store_id, header))
     return header + nonce + sealed
@@ -36,12 +35,12 @@ def encrypt_credentials(secret_key: str, store_id: UUID, credentials: dict[str, 
 def decrypt_credentials(
     secret_key: str, store_id: UUID, encrypted: bytes, former_keys: Sequence[str] = ()
 ) -> dict[str, str]:
-    """Raises CredentialsUnreadable; copied to another store's row, the bytes open nothing."""
+    """Raises CredentialsUnreadable, also for a value copied from another store's row."""
     return open_credentials((secret_key, *former_keys), store_id, encrypted)[1]
 
 
 def open_credentials(keys: Sequence[str], store_id: UUID, encrypted: bytes) -> tuple[str, dict[str, str]]:
-    """The one of these keys that opens the value, and what is in it. Raises CredentialsUnreadable."""
+    """The key that opens the value, and the credentials. Raises CredentialsUnreadable."""
     has_id = encrypted[:1] == WITH_ID
     header, rest = (encrypted[:HEADER_BYTES], encrypted[HEADER_BYTES:]) if has_id else (WITHOUT_ID, encrypted[1:])
     nonce, sealed = rest[:NONCE_BYTES], rest[NONCE_BYTES:]
@@ -58,7 +57,7 @@ def open_credentials(keys: Sequence[str], store_id: UUID, encrypted: bytes) -> t
 
 
 def is_under(secret_key: str, encrypted: bytes) -> bool:
-    """Whether the value says that it was made under this key."""
+    """Whether the value names this key as its own. False for format 1."""
     return encrypted[:HEADER_BYTES] == _header(secret_key)
 
 

@@ -1,4 +1,4 @@
-"""Signs of life on disk, for a container's health check: a file that a healthy process touches at least every 30 s."""
+"""Heartbeat files for a container's health check. A healthy process touches its file at least every 30 s."""
 
 from __future__ import annotations
 
@@ -9,14 +9,12 @@ FRESH_SECONDS = 60.0
 
 
 def beat(data_dir: Path, name: str) -> None:
-    """Touch the file of `name` (worker, dispatcher or listener)."""
     folder = data_dir / "run"
     folder.mkdir(parents=True, exist_ok=True)
     (folder / f"{name}.beat").touch()
 
 
 def is_alive(data_dir: Path, name: str) -> bool:
-    """Whether a process of that name touched its file within the last minute."""
     try:
         touched = (data_dir / "run" / f"{name}.beat").stat().st_mtime
     except FileNotFoundError:

@@ -1,4 +1,4 @@
-"""Redis as the wake-up: queue names, job ids, and the client with time-outs tight enough for a request."""
+"""Redis as the wake-up of workers: queues, jobs, and a client whose timeouts are short enough for a request."""
 
 from __future__ import annotations
 
@@ -29,18 +29,18 @@ PULL_LOG = "workers.processes.jobs.pull_log"
 PUSH_STORE = "workers.processes.jobs.push_store"
 FUNCTION_OF = {INGEST: PROCESS_LOG, PULL: PULL_LOG, PUSH: PUSH_STORE}
 IDS_OF = {PROCESS_LOG: 2, PULL_LOG: 2, PUSH_STORE: 1}  # how many arguments each takes, all of them ids
-PUSH_MARK_SECONDS = 2  # a wake-up for a store that has one on its way is left out for so long
+PUSH_MARK_SECONDS = 2  # further wake-ups of the same store are dropped for so long
 
-NO_TIME_LIMIT = -1  # PostgreSQL's statement_timeout ends what hangs; a signal in the middle of a commit would lie
+NO_TIME_LIMIT = -1  # statement_timeout ends what hangs; RQ's signal could interrupt a commit and report it as failed
 FAILED_JOB_SECONDS = 3600
 BREAK_SECONDS = 2.0
-MOST_CALL_BYTES = 1024  # of a job's function and arguments, packed and unpacked; ours take 160
+MOST_CALL_BYTES = 1024  # of a job's function and arguments, compressed or not; ours take 160
 
 log = get_logger(__name__)
 
 
 def connect(redis_url: str, timeout: float = 0.5) -> Redis:
-    """A client that gives up after `timeout` seconds and does not try again: the dispatcher does."""
+    """A client that gives up after `timeout` seconds. It never retries: the dispatcher enqueues again."""
     return Redis.from_url(
         redis_url, socket_timeout=timeout, socket_connect_timeout=timeout, retry=Retry(NoBackoff(), 0)
     )
@@ -48,9 +48,10 @@ def connect(redis_url: str, timeout: float = 0.5) -> Redis:
 
 @dataclass(slots=True)
 class WakeUp:
-    """The way into Redis for a process that must not depend on it.
+    """Enqueues for a process that must work without Redis.
 
-    After a failure it leaves Redis alone for BREAK_SECONDS, so that a frozen server costs one time-out and not one a request.
+    After a failure it leaves Redis alone for BREAK_SECONDS, so that a frozen server costs one timeout instead of one per
+    request.
     """
 
     redis: Redis
@@ -61,7 +62,7 @@ class WakeUp:
         return time.monotonic() < self.closed_until
 
     def enqueue(self, tickets: list[Ticket]) -> bool:
-        """Enqueue what has been committed, best effort; what does not arrive is stranded, and found by the dispatcher."""
+        """Enqueue committed logs, best effort: the dispatcher finds those that did not arrive. Returns whether all arrived."""
         if not tickets or self.is_resting:
             return not tickets
         try:
@@ -72,7 +73,7 @@ class WakeUp:
         return True
 
     def push(self, store_id: UUID) -> bool:
-        """Wake a worker to send what waits for the store's shop, best effort; the dispatcher finds what this misses."""
+        """Wake a worker to send the store's outbound items, best effort: the dispatcher finds what this misses."""
         if self.is_resting:
             return False
         try:
@@ -88,12 +89,11 @@ class WakeUp:
 
 
 def job_id(ticket: Ticket) -> str:
-    """The log's id and the number of this entry: no two entries share a job, so none deletes another's."""
+    # Each entry has its own job, so deleting one never deletes another.
     return f"{ticket.log_id}-{ticket.enqueue_no}"
 
 
 def log_id_of(waiting_job_id: str) -> UUID | None:
-    """The log behind a job id; None for a job that is not ours."""
     try:
         return UUID(waiting_job_id[:36])
     except ValueError:
@@ -101,7 +101,7 @@ def log_id_of(waiting_job_id: str) -> UUID | None:
 
 
 def enqueue_all(redis: Redis, tickets: list[Ticket]) -> None:
-    """Push one job for each ticket, a queue's in one round trip. Raises RedisError."""
+    """Enqueue a job for each ticket, in one round trip per queue. Raises RedisError."""
     for name in QUEUES:
         jobs = [_job(ticket) for ticket in tickets if ticket.queue == name]
         if jobs:
@@ -122,7 +122,6 @@ def _job(ticket: Ticket) -> EnqueueData:
 
 
 def queue_lengths(redis: Redis) -> dict[str, int]:
-    """How many jobs wait in each queue, in one round trip. Raises RedisError."""
     with redis.pipeline(transaction=False) as pipe:
         for name in QUEUES:
             pipe.llen(f"rq:queue:{name}")
@@ -130,32 +129,29 @@ def queue_lengths(redis: Redis) -> dict[str, int]:
 
 
 def short(store_id: UUID) -> str:
-    """Enough of an id to tell stores apart; it is the end that differs, for ids begin with the time."""
+    # The end differs: version 7 ids start with the time.
     return f"{str(store_id)[-4:]}…"
 
 
 def waiting_logs(redis: Redis) -> list[UUID]:
-    """The logs whose jobs wait in Redis, read raw: RQ's own accessors clean up as a side effect. Raises RedisError."""
+    """The logs whose jobs wait. Reads the lists directly, as RQ's accessors delete jobs on the way. Raises RedisError."""
     ids = [raw for name in QUEUES for raw in redis.lrange(f"rq:queue:{name}", 0, -1)]
     found = (log_id_of(raw.decode() if isinstance(raw, bytes) else str(raw)) for raw in ids)
     return [log_id for log_id in found if log_id is not None]
 
 
 def count_waiting(redis: Redis, name: str) -> int:
-    """How many jobs of a queue wait. Raises RedisError."""
     return int(redis.llen(f"rq:queue:{name}"))
 
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """What a job of ours calls."""
-
     function: str
     ids: list[str]
 
 
 def read_call(data: bytes) -> Call | None:
-    """The call in a job's `data`; None for anything but one of our functions and as many ids as it takes."""
+    """The call in a job's `data`; None unless it is one of our functions with the right number of ids."""
     try:
         if len(data) > MOST_CALL_BYTES:
             return None
@@ -169,7 +165,6 @@ def read_call(data: bytes) -> Call | None:
 
 
 def delete_job(redis: Redis, job_id: str) -> None:
-    """Delete all that Redis has of a job, without reading it. Raises RedisError."""
     with redis.pipeline(transaction=False) as pipe:
         for name in QUEUES:
             pipe.lrem(f"rq:queue:{name}", 0, job_id)
@@ -181,7 +176,7 @@ def delete_job(redis: Redis, job_id: str) -> None:
 
 
 def forget_store(redis: Redis, store_id: UUID) -> int:
-    """Delete each job of a store and each key that names it; returns how many. Raises RedisError."""
+    """Delete the jobs and keys of a store; returns how many. Raises RedisError."""
     jobs = [job_id for job_id, call in _all_calls(redis) if call.ids[0] == str(store_id)]
     for found in jobs:
         delete_job(redis, found)
@@ -192,7 +187,6 @@ def forget_store(redis: Redis, store_id: UUID) -> int:
 
 
 def _all_calls(redis: Redis) -> Iterator[tuple[str, Call]]:
-    """Every job of ours, read raw; windows keep them few."""
     for key in redis.scan_iter("rq:job:*", count=1000, _type="hash"):
         data = redis.hget(key, "data")
         call = read_call(data) if isinstance(data, bytes) else None
@@ -201,7 +195,7 @@ def _all_calls(redis: Redis) -> Iterator[tuple[str, Call]]:
 
 
 def enqueue_push(redis: Redis, store_id: UUID) -> None:
-    """Push one job for the store, unless one is on its way already. Raises RedisError."""
+    """Enqueue a push of the store, unless one was enqueued within PUSH_MARK_SECONDS. Raises RedisError."""
     if not redis.set(push_mark(store_id), 1, nx=True, ex=PUSH_MARK_SECONDS):
         return
     queue = Queue(PUSH, connection=redis, serializer=JSONSerializer)
@@ -218,5 +212,5 @@ def enqueue_push(redis: Redis, store_id: UUID) -> None:
 
 
 def push_mark(store_id: UUID) -> str:
-    """The key that stands for a job on its way; the job removes it before it looks at what waits."""
+    # The job deletes it before it looks for items, so that no wake-up is missed.
     return f"sluice:push:{store_id}"

@@ -1,4 +1,4 @@
-"""Accepts a batch: log and payload committed in one transaction, then a wake-up that may fail."""
+"""Accepts a batch: commits log and payload in one transaction, then sends a wake-up, which may fail."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from workers.inbound.payload import pack
 
 @dataclass(frozen=True, slots=True)
 class Acceptance:
-    """What the plugin brought: `key` is its Idempotency-Key, `fingerprint` goes with it."""
+    """What the plugin sent. `key` is its Idempotency-Key; `fingerprint` identifies the body that came with it."""
 
     store_id: UUID
     entity: str
@@ -28,7 +28,7 @@ class Acceptance:
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """`most_open` logs of a store may be open; `window` of them wait in Redis at once."""
+    """At most `most_open` logs of a store may be open; `window` of them wait in Redis at once."""
 
     most_open: int
     window: int
@@ -36,49 +36,35 @@ class Limits:
 
 @dataclass(frozen=True, slots=True)
 class Receipt:
-    """The accepted log. `replayed`: an earlier request with the same key and body had made it."""
+    """The accepted log. `replayed`: an earlier request with the same key and body created it."""
 
     log_id: UUID
     replayed: bool
 
 
 class KeyReused(Exception):
-    """The idempotency key belongs to a batch with another body."""
+    """The idempotency key belongs to another body."""
 
 
 class TooManyOpen(Exception):
-    """The store has as many unfinished logs as it may have; nothing was committed."""
+    """The store has too many open logs; nothing was committed."""
 
 
 def fingerprint_of(entity: str, body: bytes) -> bytes:
-    """What tells two batches apart that come with one idempotency key: SHA-256 of entity and inflated body."""
     return hashlib.sha256(entity.encode() + b"\0" + body).digest()
 
 
 def hash_key(key: str) -> str:
-    """How an Idempotency-Key is stored: clients put anything in it, e-mail addresses too. SHA-256 in hexadecimal."""
+    # Clients put anything in it, even e-mail addresses.
     return hashlib.sha256(key.encode()).hexdigest()
 
 
 def accept(pool: Pool, wake_up: WakeUp, wanted: Acceptance, limits: Limits) -> Receipt:
-    """Make the log durable, then wake a worker. Raises KeyReused, TooManyOpen, and what the pool and psycopg raise.
+    """Commit the log, then wake a worker. Raises KeyReused, TooManyOpen, and what the pool and psycopg raise.
 
-    Between commit and enqueue lies the crash window: a log that falls into it is stranded, and the dispatcher finds it.
+    A crash between commit and enqueue strands the log; the dispatcher finds it.
     """
-    log = _new_log(wanted)
-    with pool.connection() as conn:
-        accepted = accept_log(conn, log, limits.window, limits.most_open)
-    if accepted.verdict == "full":
-        raise TooManyOpen
-    if accepted.verdict == "reused":
-        raise KeyReused
-    if accepted.enqueue_no:
-        wake_up.enqueue([Ticket(log.store_id, log.log_id, accepted.enqueue_no, log.entity, log.received)])
-    return Receipt(accepted.log_id, replayed=accepted.verdict == "replayed")
-
-
-def _new_log(wanted: Acceptance) -> NewLog:
-    return NewLog(
+    log = NewLog(
         store_id=wanted.store_id,
         log_id=new_id(),
         entity=wanted.entity,
@@ -90,3 +76,12 @@ def _new_log(wanted: Acceptance) -> NewLog:
         idempotency_key=None if wanted.key is None else hash_key(wanted.key),
         request_id=wanted.request_id,
     )
+    with pool.connection() as conn:
+        accepted = accept_log(conn, log, limits.window, limits.most_open)
+    if accepted.verdict == "full":
+        raise TooManyOpen
+    if accepted.verdict == "reused":
+        raise KeyReused
+    if accepted.enqueue_no:
+        wake_up.enqueue([Ticket(log.store_id, log.log_id, accepted.enqueue_no, log.entity, log.received)])
+    return Receipt(accepted.log_id, replayed=accepted.verdict == "replayed")

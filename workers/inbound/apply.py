@@ -1,4 +1,4 @@
-"""Writes a validated batch set-wise inside the caller's transaction, and isolates what only the database refuses."""
+"""Writes a validated batch in the caller's transaction, and isolates records that only the database refuses."""
 
 from __future__ import annotations
 
@@ -24,89 +24,84 @@ REFUSED = "refused_by_database"
 
 @dataclass(frozen=True, slots=True)
 class Applied:
-    """The plan that took effect, and the records that the database refused although validation had passed them."""
+    """The plan that was applied, and the records that passed validation but were refused by the database."""
 
     plan: Plan
     errors: list[RecordError]
 
     def counts_with(self, refused: int) -> Counts:
-        """The whole batch's counts: `refused` records did not pass validation."""
         return replace(self.plan.counts, invalid=refused + len(self.errors))
 
 
 @dataclass(frozen=True, slots=True)
-class _Batch:
-    """What one log's records are applied with."""
-
+class _Target:
     conn: Connection
     store_id: UUID
     log: Claim
     entity: EntityRecord
 
 
-class _TriedOut(Exception):
+class _Rollback(Exception):
     """Rolls a trial back."""
 
 
 def apply_batch(conn: Connection, store_id: UUID, claimed: Claim, valid: Sequence[Versioned[Any]]) -> Applied:
-    """Write the batch in one go. Only if the database refuses it, find the records at fault by halving, leave them out,
-    and write the others."""
-    batch = _Batch(conn, store_id, claimed, ENTITY_RECORDS[claimed.entity])
+    """Write the batch at once. If the database refuses it, find the bad records by halving and write the others."""
+    target = _Target(conn, store_id, claimed, ENTITY_RECORDS[claimed.entity])
     try:
         with conn.transaction():
-            return Applied(_apply(batch, valid), [])
+            return Applied(_apply(target, valid), [])
     except Exception as error:
         if not is_about_records(error):
             raise
         log.warning("batch_refused_by_database", records=len(valid), **safe_facts(error))
-    at_fault = _find_refused(batch, valid)
+    at_fault = _find_refused(target, valid)
     kept = [record for record in valid if record.index not in at_fault]
-    errors = [_refused(record) for record in valid if record.index in at_fault]
-    return Applied(_apply(batch, kept), errors)
+    errors = [
+        RecordError(record.index, str(record.record.external_id), "*", REFUSED, REASONS[REFUSED])
+        for record in valid
+        if record.index in at_fault
+    ]
+    return Applied(_apply(target, kept), errors)
 
 
-def _apply(batch: _Batch, records: Sequence[Versioned[Any]]) -> Plan:
-    plan = _plan(batch, records)
-    seq = batch.log.accepted_seq
+def _apply(target: _Target, records: Sequence[Versioned[Any]]) -> Plan:
+    plan = _plan(target, records)
+    seq = target.log.accepted_seq
     if plan.touch:
-        touch(batch.conn, batch.store_id, batch.entity, seq, plan.touch)
+        touch(target.conn, target.store_id, target.entity, seq, plan.touch)
     if plan.writes:
-        upsert(batch.conn, batch.store_id, batch.entity, seq, plan.writes)
+        upsert(target.conn, target.store_id, target.entity, seq, plan.writes)
     return plan
 
 
-def _plan(batch: _Batch, records: Sequence[Versioned[Any]]) -> Plan:
-    """The barrier is read before the versions: a log that ended in between is then seen by one of the two."""
-    barrier = get_barrier(batch.conn, batch.store_id, batch.log)
+def _plan(target: _Target, records: Sequence[Versioned[Any]]) -> Plan:
+    # Before the versions: a log that ends in between is then seen in one of the two.
+    barrier = get_barrier(target.conn, target.store_id, target.log)
     keys = sorted({record.record.external_id for record in records})
-    stored = get_versions(batch.conn, batch.store_id, batch.entity, keys)
-    if batch.log.mode == "populate":
+    stored = get_versions(target.conn, target.store_id, target.entity, keys)
+    if target.log.mode == "populate":
         return plan_populate(records, stored)
-    return plan_upserts(records, stored, batch.log.accepted_seq, barrier)
+    return plan_upserts(records, stored, target.log.accepted_seq, barrier)
 
 
-def _find_refused(batch: _Batch, records: Sequence[Versioned[Any]]) -> set[int]:
-    """The places of the records that the database refuses, each half tried in a savepoint and rolled back."""
-    if not records or _is_accepted(batch, records):
+def _find_refused(target: _Target, records: Sequence[Versioned[Any]]) -> set[int]:
+    if not records or _is_accepted(target, records):
         return set()
     if len(records) == 1:
         return {records[0].index}
     middle = len(records) // 2
-    return _find_refused(batch, records[:middle]) | _find_refused(batch, records[middle:])
+    return _find_refused(target, records[:middle]) | _find_refused(target, records[middle:])
 
 
-def _is_accepted(batch: _Batch, records: Sequence[Versioned[Any]]) -> bool:
+def _is_accepted(target: _Target, records: Sequence[Versioned[Any]]) -> bool:
     try:
-        with batch.conn.transaction():
-            _apply(batch, records)
-            raise _TriedOut
-    except _TriedOut:
+        with target.conn.transaction():
+            _apply(target, records)
+            raise _Rollback
+    except _Rollback:
         return True
     except Exception as error:
         if not is_about_records(error):
             raise
         return False
-
-
-def _refused(record: Versioned[Any]) -> RecordError:
-    return RecordError(record.index, str(record.record.external_id), "*", REFUSED, REASONS[REFUSED])

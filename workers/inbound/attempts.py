@@ -1,4 +1,4 @@
-"""Pure decisions about attempts: how long to wait after each, and what a failure means."""
+"""Decides about attempts: the delay after each, and what a failure means. Pure."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ GAVE_UP_MESSAGE = "Processing was interrupted on every attempt. Nothing is lost:
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What a failed attempt means. The message is for the tenant: plain words, no exception text."""
+    """What a failed attempt means. The message is for the tenant, without exception text."""
 
     retry: bool
     code: str
@@ -30,19 +30,16 @@ INTERNAL = Verdict(False, "INTERNAL", "The batch could not be processed. It is k
 
 
 def retry_delays(most_attempts: int, random: Callable[[], float]) -> list[float]:
-    """Seconds from the begin of attempt n (index n-1) to the next: 2, 4, 8, 8 …, each up to a fifth more or less.
+    """Seconds from the start of attempt n (index n-1) to the next: 2, 4, 8, 8 …, each up to a fifth more or less.
 
-    The last is short: nothing follows but the decision to give up.
+    The last is short, because it only delays giving up.
     """
     steps = [min(FIRST_DELAY_SECONDS * 2**n, LONGEST_DELAY_SECONDS) for n in range(most_attempts - 1)]
     return [step * (1 + JITTER * (2 * random() - 1)) for step in [*steps, FIRST_DELAY_SECONDS]]
 
 
 def verdict_on(error: BaseException) -> Verdict:
-    """Transient errors are tried again; anything else would fail the same way each time.
-
-    Want of memory is one: another worker, or this one beside less work, may have enough.
-    """
+    """Retry transient errors only; any other would recur. Lack of memory is transient: another worker may have enough."""
     if isinstance(error, MemoryError):
         return OUT_OF_MEMORY
     return UNAVAILABLE if is_retryable(error) else INTERNAL

@@ -1,4 +1,4 @@
-"""Pure decisions about a batch: which records are new, changed, unchanged, stale or existing."""
+"""Decides which records of a batch are new, changed, unchanged, stale or existing. Pure."""
 
 from __future__ import annotations
 
@@ -22,8 +22,11 @@ _canonical = msgspec.json.Encoder(order="deterministic").encode
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What to do with a batch. `touch` holds (external id, source_updated_at) of unchanged rows whose version must rise, and
-    `outdated` those of records that came too late; `oldest_news` is the oldest version that nobody had brought before."""
+    """What to do with a batch, by external id and source_updated_at.
+
+    `touch`: unchanged rows whose version must rise. `outdated`: records that came too late. `oldest_news`: the oldest version
+    that was not known before.
+    """
 
     writes: list[Write[Any]]
     touch: list[tuple[int, datetime]]
@@ -33,7 +36,10 @@ class Plan:
 
 
 def versioned(index: int, record: Record, accepted_at: datetime) -> Versioned[Record] | Problem:
-    """Give a record its version: its own time, else the time of acceptance; a time too far ahead would freeze the row."""
+    """The record with its version: its own time, else the time of acceptance.
+
+    A time too far ahead is a Problem: it would block all later changes of the row.
+    """
     changed = own_time(record)
     if changed is not None and record.CHANGED and changed > accepted_at + CLOCK_TOLERANCE:
         return Problem(record.CHANGED, "too_far_ahead")
@@ -41,20 +47,19 @@ def versioned(index: int, record: Record, accepted_at: datetime) -> Versioned[Re
 
 
 def own_time(record: Record) -> datetime | None:
-    """When the platform last changed the record, where it tells."""
     return getattr(record, record.CHANGED) if record.CHANGED else None
 
 
 def content_hash(record: Record) -> bytes:
-    """The number of the record's shape, then 128 bits over its fields: two records are the same state if these agree.
+    """A byte for the number of the record's shape, then 128 bits over its fields. Equal hashes mean equal records.
 
-    A record of an older shape therefore differs, is rewritten once when it is next sent, and counts as updated.
+    A record of an older shape differs: it is rewritten once when it is next sent, and counts as updated.
     """
     return record.SHAPE.to_bytes(1) + hashlib.blake2b(_canonical(record), digest_size=16).digest()
 
 
 def newest_of_each(records: Iterable[Versioned[Any]]) -> list[Versioned[Any]]:
-    """One record a key, in key order: the newer, then the later in the batch. The others count as stale."""
+    """One record per key, in key order: the newest, and of equally new ones the last. The others count as stale."""
     best: dict[int, Versioned[Any]] = {}
     for candidate in records:
         rival = best.get(candidate.record.external_id)
@@ -66,10 +71,10 @@ def newest_of_each(records: Iterable[Versioned[Any]]) -> list[Versioned[Any]]:
 def plan_upserts(
     records: Sequence[Versioned[Any]], stored: Mapping[int, StoredVersion], accepted_seq: int, barrier: int
 ) -> Plan:
-    """Compare a batch with what is stored: a record applies only if its version is not older.
+    """Compare a batch with the stored rows: a record applies only if its version is not older.
 
-    `barrier` is the newest older log that may still be applied. An unchanged row last written before it is touched: left
-    alone, it would let that log's record win, though this one confirmed the row later.
+    `barrier` is the newest older log that may still be applied. An unchanged row last written before it must be touched:
+    otherwise that log's record would win, although this one confirmed the row later.
     """
     candidates = newest_of_each(records)
     ids = new_ids(len(candidates))
@@ -88,7 +93,9 @@ def plan_upserts(
             outdated.append((candidate.record.external_id, candidate.source_updated_at))
         elif candidate.content_hash == known.content_hash:
             unchanged += 1
-            if _must_rise(candidate, known, barrier):
+            # A record without its own time is versioned by its acceptance, which must beat an own time that arrives later.
+            is_newer = candidate.record.CHANGED is not None and candidate.source_updated_at > known.source_updated_at
+            if known.accepted_seq < barrier or is_newer:
                 touch.append((candidate.record.external_id, candidate.source_updated_at))
         else:
             writes.append(Write(known.id, False, candidate))
@@ -100,19 +107,7 @@ def plan_upserts(
     return Plan(writes, touch, counts, outdated, min(news, default=None))
 
 
-def _must_rise(candidate: Versioned[Any], known: StoredVersion, barrier: int) -> bool:
-    """Whether an unchanged row's version must rise all the same.
-
-    Below the barrier, or where a record that might have had a time of its own came without one: the time of its acceptance
-    must then outdo a time of its own that came in between.
-    """
-    if known.accepted_seq < barrier:
-        return True
-    return candidate.record.CHANGED is not None and candidate.source_updated_at > known.source_updated_at
-
-
 def plan_populate(records: Sequence[Versioned[Any]], stored: Mapping[int, StoredVersion]) -> Plan:
-    """POPULATE: new records are written, existing ones skipped, whatever their version (specification 4)."""
     candidates = newest_of_each(records)
     new = [candidate for candidate in candidates if candidate.record.external_id not in stored]
     writes = [Write(fresh_id, True, candidate) for fresh_id, candidate in zip(new_ids(len(new)), new, strict=True)]

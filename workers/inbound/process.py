@@ -1,8 +1,8 @@
-"""From a log to committed rows: the one transaction in which a batch takes effect.
+"""Processes a log: the one transaction in which a batch takes effect.
 
-Steps: 1. count the attempt (small transaction); 2. lock the log and read its payload; 3. validate each record; 4. plan against
-what is stored; 5. write rows, links, errors, statistics, the `completed` mark, and drop the payload; 6. commit; 7. enqueue the
-store's next logs.
+Steps: 1. count the attempt (in a small transaction); 2. lock the log and read its payload; 3. validate each record; 4. plan
+against the stored rows; 5. write rows, links, errors and statistics, mark the log completed, delete the payload; 6. commit;
+7. enqueue the store's next logs.
 """
 
 from __future__ import annotations
@@ -43,20 +43,23 @@ from workers.inbound.attempts import retry_delays, verdict_on
 from workers.inbound.validate import validate_batch
 
 log = get_logger(__name__)
-REPLANS = 10  # rows changed under the plan: each time somebody else's commit went through, so this ends
+REPLANS = 10  # each means that another commit went through, so this ends
 
 
 class Outcome(enum.Enum):
-    """What became of one attempt."""
+    """The result of one attempt."""
 
     COMPLETED = "completed"
-    NOT_NOW = "not_now"  # not due, ended already, or in another worker's hands
+    NOT_NOW = "not_now"  # not due, already ended, or another worker has it
     RETRYING = "retrying"
     FAILED = "failed"
 
 
 def process(runtime: Runtime, store_id: UUID, log_id: UUID) -> Outcome:
-    """Make one attempt at a log. Raises psycopg.Error only where not even the attempt could be counted."""
+    """Make one attempt at a log. Every failure is recorded in the log; RQ decides nothing.
+
+    Raises psycopg.Error only if the attempt could not be counted.
+    """
     attempt = _begin(runtime, store_id, log_id)
     if attempt is None:
         return Outcome.NOT_NOW
@@ -69,13 +72,12 @@ def process(runtime: Runtime, store_id: UUID, log_id: UUID) -> Outcome:
 def _begin(runtime: Runtime, store_id: UUID, log_id: UUID) -> Attempt | None:
     most = runtime.settings.max_attempts
     with runtime.pool.connection() as conn, tenant(conn, store_id):
-        # Losing this commit in a crash of the server costs one attempt's count, and saves a disk flush a batch.
+        # Saves a disk flush per batch. If a crash loses the commit, one attempt is not counted.
         set_asynchronous_commit(conn)
         return begin_attempt(conn, store_id, log_id, most, retry_delays(most, random.random))
 
 
 def _attempt(runtime: Runtime, store_id: UUID, log_id: UUID, attempt: Attempt) -> Outcome:
-    """The adapter around the work: every failure becomes a verdict in the log, and none is decided by RQ."""
     started = time.monotonic()
     try:
         done = _apply(runtime, store_id, log_id, attempt.number)
@@ -100,13 +102,12 @@ def _attempt(runtime: Runtime, store_id: UUID, log_id: UUID, attempt: Attempt) -
 
 
 def _apply(runtime: Runtime, store_id: UUID, log_id: UUID, attempt: int) -> tuple[Counts, list[Ticket]] | None:
-    """Apply the batch; where rows change under the plan, roll back and plan anew on what is there now."""
     for _ in range(REPLANS):
         try:
             with runtime.pool.connection() as conn, tenant(conn, store_id):
                 return _apply_in_transaction(conn, runtime, store_id, log_id, attempt)
         except ConcurrentChange:
-            log.info("batch_replanned")
+            log.info("batch_replanned")  # rows changed since the plan was made
     raise psycopg.errors.SerializationFailure
 
 
@@ -136,9 +137,9 @@ def _finish(
 
 
 def _record_failure(runtime: Runtime, store_id: UUID, log_id: UUID, attempt: int, error: Exception) -> Outcome:
-    """Write the verdict, guarded by status and attempt: a commit whose answer was lost stays completed."""
     verdict = verdict_on(error)
     log.warning("attempt_failed", code=verdict.code, retry=verdict.retry, exc_info=error, **safe_facts(error))
+    # Both check status and attempt: if only the answer of the commit was lost, the log stays completed.
     mark = mark_retrying if verdict.retry else mark_failed
     try:
         with runtime.pool.connection() as conn, tenant(conn, store_id):
@@ -146,6 +147,6 @@ def _record_failure(runtime: Runtime, store_id: UUID, log_id: UUID, attempt: int
     except Exception as second:
         if not is_retryable(second):
             raise
-        # The database is away: the log stays running, becomes due, and the dispatcher finds it.
+        # The log stays running, becomes due, and the dispatcher finds it.
         log.warning("verdict_not_written", **safe_facts(second))
     return Outcome.RETRYING if verdict.retry else Outcome.FAILED

@@ -1,4 +1,4 @@
-"""Each record of a claimed batch, validated on its own: versioned records on one side, reasons on the other."""
+"""Validates the records of a claimed batch one by one."""
 
 from __future__ import annotations
 
@@ -15,13 +15,16 @@ from schemas.plugin.entities import ENTITIES, Entity, external_id, load_record
 from workers.inbound.payload import unpack
 from workers.inbound.plan import versioned
 
-# In the place of a record that was taken out of a batch; no client can send it, for unknown fields are dropped at the edge.
+# Replaces an erased record in a batch. No client can send it, as unknown fields are dropped on acceptance.
 ERASED = {"erased": True}
 
 
 @dataclass(slots=True)
 class Validated:
-    """A batch's records. `refused` of them are invalid: `errors` lists why, and `unlisted` more problems are only counted."""
+    """The valid records with their versions, and `refused`, the number of invalid ones.
+
+    `errors` lists their problems; `unlisted` more are only counted.
+    """
 
     valid: list[Versioned[Any]] = field(default_factory=list)
     errors: list[RecordError] = field(default_factory=list)
@@ -37,11 +40,11 @@ class Validated:
 
 def validate_batch(claimed: ClaimedLog) -> Validated:
     """One bad record never fails the others (promise 5)."""
+    # A context of its own, because `further_entries` changes.
     return copy_context().run(_validate_batch, claimed)
 
 
 def _validate_batch(claimed: ClaimedLog) -> Validated:
-    """In a context of its own: once the list of errors is full, one bad entry of a record is enough to refuse it."""
     entity, validated = ENTITIES[claimed.entity], Validated()
     for index, payload in enumerate(loads(unpack(claimed.body))):
         record = load_record(entity, payload)
@@ -52,12 +55,11 @@ def _validate_batch(claimed: ClaimedLog) -> Validated:
         found = result if isinstance(result, list) else [result]
         validated.refuse(record_errors(entity, index, payload, found))
         if len(validated.errors) == MOST_LISTED:
-            further_entries.set(0)
+            further_entries.set(0)  # the list is full: the first bad entry of a record is enough to refuse it
     return validated
 
 
 def record_errors(entity: Entity, index: int, payload: Any, found: list[Problem]) -> list[RecordError]:
-    """The rows that tell a tenant what was wrong with one record."""
     if payload == ERASED:
         return [erased_error(index)]
     known_id = external_id(entity, payload)
@@ -65,5 +67,5 @@ def record_errors(entity: Entity, index: int, payload: Any, found: list[Problem]
 
 
 def erased_error(index: int) -> RecordError:
-    """Says that a record was erased, and not whose it was."""
+    # It must not say whose record it was.
     return RecordError(index, None, "*", "erased", REASONS["erased"])

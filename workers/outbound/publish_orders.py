@@ -63,5 +63,4 @@ def _publish(pool: Pool, redis: Redis, store_id: UUID) -> int:
 
 
 def order_message(store_id: UUID, order: ReceivedOrder) -> dict[str, str | int]:
-    """The event's data; `wooCommerceId` is the order's id in the shop."""
     return {"storeId": str(store_id), "orderId": str(order.order_id), "wooCommerceId": order.external_id}

@@ -52,7 +52,6 @@ def start_one(conn: Connection, store_id: UUID, product_id: UUID, sync_type: str
 
 
 def start_full(conn: Connection, store_id: UUID, source: str, *, force: bool) -> Run:
-    """Request all products that changed since they were sent; with `force`, all."""
     batch_id = new_id()
     insert_batch(conn, store_id, batch_id, "full", PRODUCTS_A_CALL)
     product_ids = list_unsent_products(conn, store_id, force)
@@ -63,7 +62,6 @@ def start_full(conn: Connection, store_id: UUID, source: str, *, force: bool) ->
 
 
 def start_categories(conn: Connection, store_id: UUID, source: str, *, force: bool) -> Run:
-    """Request all categories that changed since they were sent; with `force`, all."""
     batch_id = new_id()
     insert_batch(conn, store_id, batch_id, "categories", 1)
     unsent = [

@@ -1,7 +1,7 @@
-"""Erases one person of a store: from what waits to be applied first, then from the tables, so that nothing brings them back.
+"""Erases one customer of a store: first from batches and pages that wait to be applied, then from the tables.
 
-A batch that a worker has in hand is applied before its log can be locked; then it waits no more, and its rows are in the tables
-when these are cleaned. What is accepted while this runs is later than the wish to be erased, and stands.
+A batch that a worker is applying holds its log's lock. Erasure waits for it and then finds its rows in the tables. A batch
+accepted after the erasure started is newer than the request, and is kept.
 """
 
 from __future__ import annotations
@@ -17,7 +17,6 @@ from db.core.pool import Pool
 from db.core.tenancy import tenant
 from db.stores.erasure import (
     KeptPages,
-    Traces,
     delete_customer,
     lock_kept_batches,
     lock_kept_pages,
@@ -34,17 +33,17 @@ from workers.inbound.validate import ERASED, erased_error
 from workers.pulls.page_codec import FetchedPage, decode_page, encode_page
 
 BATCHES_AT_ONCE = 50
-# Batches are kept as they came: JSON may write the digits of an id as \u0030 to \u0039.
+# Batches are stored as they were received, and JSON may write the digits of an id as \u0030 to \u0039.
 ESCAPED_DIGIT = rb"\u003"
 
 log = get_logger(__name__)
 
 
 def erase_customer(pool: Pool, store_id: UUID, external_id: int) -> bool:
-    """Erase a customer by the id of the store's own platform; whether anything was known of them.
+    """Erase a customer by their id on the platform; returns whether anything was found. Their orders stay, without a
+    customer.
 
-    Raises LockNotAvailable where a batch stays in a worker's hands for too long: nothing is half done that a repeat does not
-    finish. Orders stay, without a customer.
+    Raises LockNotAvailable if a worker holds a batch for too long. Repeating the call finishes what was left.
     """
     batches = _from_batches(pool, store_id, external_id)
     with pool.connection() as conn, tenant(conn, store_id):
@@ -53,16 +52,11 @@ def erase_customer(pool: Pool, store_id: UUID, external_id: int) -> bool:
         traces = delete_customer(conn, store_id, external_id)
     found = batches + pages + sum((traces.orders, traces.customers, traces.remarks))
     if found:
-        _say(batches, pages, traces)
+        log.info("customer_erased", batches=batches, pages=pages, orders=traces.orders, customers=traces.customers)
     return bool(found)
 
 
-def _say(batches: int, pages: int, traces: Traces) -> None:
-    log.info("customer_erased", batches=batches, pages=pages, orders=traces.orders, customers=traces.customers)
-
-
 def _from_batches(pool: Pool, store_id: UUID, external_id: int) -> int:
-    """A bounded number of batches a transaction, in the order of their acceptance; returns how many named the customer."""
     found, after = 0, 0
     while True:
         with pool.connection() as conn, tenant(conn, store_id):
@@ -78,7 +72,7 @@ def _from_batches(pool: Pool, store_id: UUID, external_id: int) -> int:
 
 
 def clean_batch(entity: str, body: bytes, external_id: int) -> bytes | None:
-    """The batch's JSON without the person; None where it does not name them. Its records keep their number and places."""
+    """The batch's JSON without the customer; None if it does not name them. Its records keep their number and order."""
     if str(external_id).encode() not in body and ESCAPED_DIGIT not in body:
         return None
     records = loads(body)
@@ -121,7 +115,6 @@ def _clean_kept(entity: str, body: bytes | None, external_id: int) -> bytes | No
 
 
 def clean_page(entity: str, page: FetchedPage[Any], external_id: int) -> FetchedPage[Any]:
-    """A page without the person: customers are skipped as erased, orders lose their customer."""
     if entity == "orders":
         orders = [(n, replace(one, customer_external_id=None) if one.customer_external_id == external_id else one)
                   for n, one in page.records]  # fmt: skip

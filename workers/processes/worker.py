@@ -1,4 +1,4 @@
-"""The worker process: RQ's loop, with its extras off and a closed list of what it may run."""
+"""The worker process: RQ's loop without its extras, for a closed list of jobs."""
 
 from __future__ import annotations
 
@@ -19,37 +19,37 @@ from workers.core.runtime import Runtime, start_runtime
 
 # An idle worker notices a dead connection within 15 + 10 s (RQ waits ttl - 15 s and reads 10 s longer).
 WORKER_TTL_SECONDS = 30
-MAINTENANCE_SECONDS = 3600  # RQ's own registries decide nothing here
+MAINTENANCE_SECONDS = 3600  # nothing depends on RQ's registries
 
 log = get_logger(__name__)
 
 
 class IngestWorker(SimpleWorker):
-    """Runs jobs in its own process: a connection is kept, and a job costs a tenth of a fork."""
+    """Runs jobs in its own process: it keeps its connections, and a job costs a tenth of a fork."""
 
-    max_connection_wait_time = 3.0  # RQ would back off up to a minute after Redis was away
+    max_connection_wait_time = 3.0  # RQ waits up to a minute after Redis was away
     data_dir: Path | None = None
     runtime: Runtime | None = None
 
     def heartbeat(self, *args: Any, **kwargs: Any) -> None:
-        """Before each wait for a job, so at least every 15 s."""
+        # RQ calls it before each wait for a job, at least every 15 s.
         if self.data_dir is not None:
             beat(self.data_dir, "worker")
         super().heartbeat(*args, **kwargs)
 
     def handle_warm_shutdown_request(self) -> None:
-        """A batch in hand is finished; a pull stops after its page."""
+        # The current batch is finished; a pull stops after its page.
         super().handle_warm_shutdown_request()  # type: ignore[no-untyped-call]  # RQ has no types there
         if self.runtime is not None:
             self.runtime.stopping.set()
 
     def handle_exception(self, job: Job, *exc_info: Any) -> None:
-        """RQ's own would log the job's arguments and the exception's text."""
+        # RQ would log the job's arguments and the exception's text.
         log.error("job_failed", job_id=job.id, exc_info=exc_info)
 
 
 def build_worker(redis: Redis, queue_names: tuple[str, ...]) -> IngestWorker:
-    """A worker of exactly one queue: with two, RQ pops in a way that loses a job if the worker dies at that moment."""
+    """A worker of exactly one queue: with two, RQ would lose a job if the worker died while taking it."""
     if len(queue_names) != 1 or queue_names[0] not in QUEUES:
         raise ValueError(f"a worker takes one queue of {', '.join(QUEUES)}")
     queue = WakeUpQueue(queue_names[0], connection=redis, serializer=JSONSerializer, job_class=AllowedJob)
@@ -66,7 +66,7 @@ def build_worker(redis: Redis, queue_names: tuple[str, ...]) -> IngestWorker:
 
 
 def run_worker(settings: Settings, database_url: str, redis_url: str, queue_name: str) -> None:
-    """Work until SIGTERM; the batch in hand is finished first. Whatever ends it otherwise, its supervisor restarts it."""
+    """Work until SIGTERM, and finish the current batch. After any other end the supervisor restarts the process."""
     runtime = start_runtime(settings, database_url, redis_url)
     try:
         worker = build_worker(Redis.from_url(redis_url), (queue_name,))

@@ -1,4 +1,4 @@
-"""What one page does to the database: kept as it comes, applied with its counts, and the last one ends its run."""
+"""Stores and applies one page of a pull; applying the last page ends the pull."""
 
 from __future__ import annotations
 
@@ -32,13 +32,13 @@ from workers.pulls.watermark import clock_before, in_order, late_by
 
 log = get_logger(__name__)
 
-LEASE_SECONDS = 8.0  # a worker that shows no sign of life for so long has lost its run
+LEASE_SECONDS = 8.0  # a worker that does not renew for so long loses its pull
 REPLANS = 10
 
 
 @dataclass(slots=True)
-class Run:
-    """A run in the hands of its worker. `pending` is kept in the database, and not applied yet."""
+class ActivePull:
+    """A pull and its state in the worker. `pending` is stored in the database, and not applied yet."""
 
     runtime: Runtime
     worker: Worker
@@ -57,14 +57,13 @@ class Run:
     in_order: bool
     read_to: datetime | None
     pending: FetchedPage[Any] | None
-    next_seq: int | None = None  # the place of the page that is fetched next, where it has one already
+    next_seq: int | None = None  # of the page that is fetched next, if it has one already
     is_completed: bool = False
-    steps: int = 0  # pages kept or applied in this turn
+    steps: int = 0  # pages stored or applied in this turn
     stepped_at: float = field(default_factory=time.monotonic)
 
     @classmethod
-    def resumed(cls, runtime: Runtime, worker: Worker, begun: BegunPull) -> Run:
-        """The run where its last worker left it."""
+    def resumed(cls, runtime: Runtime, worker: Worker, begun: BegunPull) -> ActivePull:
         return cls(
             runtime=runtime,
             worker=worker,
@@ -87,7 +86,7 @@ class Run:
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class NextFetch:
     """Where to fetch next."""
 
     window_no: int
@@ -99,65 +98,63 @@ class Place:
         return {"windowNo": self.window_no, "cursor": self.cursor, "isFetched": self.is_fetched}
 
 
-def place_after(run: Run, page: Page) -> Place:
-    """The next page of the window, else the first one of the next window, else the end."""
+def next_fetch(run: ActivePull, page: Page) -> NextFetch:
     if page.cursor is not None:
-        return Place(run.window_no, page.cursor, False)
+        return NextFetch(run.window_no, page.cursor, False)
     last = run.window_no + 1 >= len(run.windows)
-    return Place(run.window_no if last else run.window_no + 1, None, last)
+    return NextFetch(run.window_no if last else run.window_no + 1, None, last)
 
 
-def cut(
-    page: FetchedPage[Any], place: Place, allowed: int | None
-) -> tuple[FetchedPage[Any], Place, dict[str, Any] | None, FetchedPage[Any] | None]:
-    """A page within what max_records still allows: what to use of it, where to go on, and what is left for another run."""
-    if allowed is None or page.received < allowed or (page.received == allowed and place.is_fetched):
-        return page, place, None, None
+def limit_page(
+    page: FetchedPage[Any], following: NextFetch, allowed: int | None
+) -> tuple[FetchedPage[Any], NextFetch, dict[str, Any] | None, FetchedPage[Any] | None]:
+    """Cut a page to what max_records still allows: the part to use, where to continue, and the rest for another pull."""
+    if allowed is None or page.received < allowed or (page.received == allowed and following.is_fetched):
+        return page, following, None, None
     used, unused = split_page(page, allowed)
-    return used, Place(place.window_no, place.cursor, True), place.kept, unused
+    return used, NextFetch(following.window_no, following.cursor, True), following.kept, unused
 
 
-def keep(run: Run, page: Page, total: int | None, seq: int, own_clock: datetime, seconds: float) -> bool:
-    """Make a fetched page durable, without its unknown fields and addresses, and move the cursor behind it.
+def store_page(run: ActivePull, page: Page, total: int | None, seq: int, own_clock: datetime, seconds: float) -> bool:
+    """Make a fetched page durable, without unknown fields and e-mail addresses, and move the cursor behind it.
 
-    False where the run is no longer ours. The commit need not reach the disk: what a crash of the server loses is fetched
-    again.
+    False if the worker lost the pull. The commit is asynchronous: a page that a crash loses is fetched again.
     """
     hasher = email_hasher(run.runtime.settings.email_hash_key)
     asked_at = clock_before(page.server_time, seconds, own_clock)
     read = read_page(run.platform, run.entity, page.records, seq, asked_at, hasher)
     whole = replace(read, in_order=page.in_order)
     allowed = None if run.max_records is None else run.max_records - run.fetched
-    used, place, rest, unused = cut(whole, place_after(run, page), allowed)
+    used, following, rest, unused = limit_page(whole, next_fetch(run, page), allowed)
     stash = Stash(
         pages=run.pages,
         page=encode_page(used),
         records=used.received,
-        window_no=place.window_no,
-        cursor=place.cursor,
-        is_fetched=place.is_fetched,
+        window_no=following.window_no,
+        cursor=following.cursor,
+        is_fetched=following.is_fetched,
         total=total,
         watermark=asked_at,
         rest=rest,
         rest_page=encode_page(unused) if unused else None,
         seconds=time.monotonic() - run.stepped_at,
     )
-    # The platform waits meanwhile: what can be sent together is.
+    # The platform waits meanwhile, so statements are sent together.
     with run.runtime.pool.connection() as conn, conn.pipeline(), tenant(conn, run.worker.store_id):
         set_asynchronous_commit(conn)
         run.next_seq = stash_page(conn, run.worker, stash, LEASE_SECONDS)
     if run.next_seq is None:
         return False
-    run.window_no, run.cursor, run.is_fetched = place.window_no, place.cursor, place.is_fetched
+    run.window_no, run.cursor, run.is_fetched = following.window_no, following.cursor, following.is_fetched
     run.pages, run.fetched, run.pending = run.pages + 1, run.fetched + used.received, used
     run.steps, run.stepped_at = run.steps + 1, time.monotonic()
     return True
 
 
-def apply_pending(run: Run) -> bool:
-    """Rows, counts and the page's end in one transaction, with the run's own end after the last page.
+def apply_pending(run: ActivePull) -> bool:
+    """Apply rows, counts and errors of the pending page in one transaction; after the last page, end the pull in it, too.
 
-    False where the run is no longer ours. Where rows change under the plan, it is made anew.
+    False if the worker lost the pull. Plans again if rows changed since the plan was made.
     """
     page = run.pending
     if page is None:
@@ -182,7 +179,7 @@ def apply_pending(run: Run) -> bool:
     return True
 
 
-def _apply(conn: Connection, run: Run, page: FetchedPage[Any]) -> AppliedPage:
+def _apply(conn: Connection, run: ActivePull, page: FetchedPage[Any]) -> AppliedPage:
     valid, errors = versions_of(page, run.received)
     claim = Claim(run.worker.log_id, page.seq, page.asked_at, run.entity, run.mode, run.platform)
     applied = apply_batch(conn, run.worker.store_id, claim, valid)
@@ -196,7 +193,7 @@ def _apply(conn: Connection, run: Run, page: FetchedPage[Any]) -> AppliedPage:
 
 
 def _applied_page(
-    run: Run, page: FetchedPage[Any], valid: list[Versioned[Any]], applied: Applied, refused: int
+    run: ActivePull, page: FetchedPage[Any], valid: list[Versioned[Any]], applied: Applied, refused: int
 ) -> AppliedPage:
     own_times = [changed for entry in valid if (changed := own_time(entry.record)) is not None]
     ids = [entry.record.external_id for entry in valid]

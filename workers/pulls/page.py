@@ -1,4 +1,4 @@
-"""A fetched page on its way to the tables: its payloads read into plain records, and the versions those have."""
+"""Reads the payloads of a fetched page into plain records, and gives the records their versions."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from schemas.platforms.payload import platform_id
 from schemas.platforms.registry import PLATFORMS
 from schemas.records.shop import Record
 from workers.inbound.plan import versioned
-from workers.pulls.page_codec import FetchedPage, moved
+from workers.pulls.page_codec import FetchedPage, shifted
 
 
 def read_page(
     platform: str, entity: str, payloads: list[dict[str, Any]], seq: int, asked_at: datetime, hasher: Hasher
 ) -> FetchedPage[Any]:
-    """Validate each record on its own; no e-mail address and no unknown field is left."""
+    """Validate each record on its own. Drops unknown fields and hashes e-mail addresses."""
     payload_type = PLATFORMS[platform].payloads[entity]
     records: list[tuple[int, Record]] = []
     errors: list[RecordError] = []
@@ -37,9 +37,9 @@ def _error(index: int, known_id: str | None, problem: Problem) -> RecordError:
 
 
 def versions_of(page: FetchedPage[Any], offset: int) -> tuple[list[Versioned[Any]], list[RecordError]]:
-    """The page's records with their versions, and all that is wrong; places count from the run's begin (`offset`)."""
+    """The page's records with their versions, and all errors. Indexes count from the start of the pull (`offset`)."""
     valid: list[Versioned[Any]] = []
-    errors = [moved(error, offset) for error in page.errors]
+    errors = [shifted(error, offset) for error in page.errors]
     for index, record in page.records:
         result = versioned(offset + index, record, page.asked_at)
         if isinstance(result, Versioned):

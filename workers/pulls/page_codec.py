@@ -1,4 +1,4 @@
-"""A page between fetch and tables: its plain records, kept as text until they are applied."""
+"""Encodes a fetched page, to store it until it is applied."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ R = TypeVar("R")
 
 @dataclass(frozen=True, slots=True)
 class FetchedPage(Generic[R]):
-    """A page's plain records by their place in it, and what is wrong with the others.
+    """A page's plain records by their index, and the errors of the others.
 
-    `seq` is its place in the order of acceptance, given before it was fetched; `asked_at` the platform's clock then. `in_order`
-    is what `platforms.base.Page` says of it.
+    `seq` is its place in the order of acceptance, taken before the fetch; `asked_at` the platform's clock at that moment.
+    `in_order` as in `common.interface.Page`.
     """
 
     seq: int
@@ -43,13 +43,11 @@ def encode_page(page: FetchedPage[Any]) -> bytes:
 
 
 def decode_page(entity: str, body: bytes) -> FetchedPage[Any]:
-    """What `encode_page` was given, the same to the last digit."""
     page: FetchedPage[Any] = _DECODERS[entity].decode(body)
     return page
 
 
 def split_page(page: FetchedPage[Any], count: int) -> tuple[FetchedPage[Any], FetchedPage[Any] | None]:
-    """The first `count` records of a page, and the rest, if any, as a page of its own."""
     if page.received <= count:
         return page, None
     return _part(page, 0, count), _part(page, count, page.received)
@@ -57,10 +55,9 @@ def split_page(page: FetchedPage[Any], count: int) -> tuple[FetchedPage[Any], Fe
 
 def _part(page: FetchedPage[Any], begin: int, end: int) -> FetchedPage[Any]:
     records = [(index - begin, record) for index, record in page.records if begin <= index < end]
-    errors = [moved(error, -begin) for error in page.errors if begin <= error.record_index < end]
+    errors = [shifted(error, -begin) for error in page.errors if begin <= error.record_index < end]
     return replace(page, received=end - begin, records=records, errors=errors)
 
 
-def moved(error: RecordError, by: int) -> RecordError:
-    """The same about the record `by` places on."""
+def shifted(error: RecordError, by: int) -> RecordError:
     return RecordError(error.record_index + by, error.external_id, error.field, error.code, error.reason)

@@ -1,4 +1,4 @@
-"""Starts runs: what was asked for becomes windows to read, from where earlier runs left off."""
+"""Starts pulls: turns a request into windows to read, from where earlier pulls ended."""
 
 from __future__ import annotations
 
@@ -16,16 +16,16 @@ from db.sync.metadata import Metadata, get_metadata, take_rest
 from workers.core.ids import new_id
 from workers.platforms.common.interface import Window
 from workers.pulls.page_codec import decode_page, encode_page, split_page
-from workers.pulls.watermark import holes, incremental_window, moment_of, populate_window, window_json
+from workers.pulls.watermark import holes, incremental_window, parse_moment, populate_window, window_json
 
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """A run as it was asked for.
+    """A requested pull.
 
-    Modes: `upsert` reads everything and applies it; `populate` passes over what is stored; `update` reads what changed in the
-    last `stale_after_mins`; `incremental` what changed since the watermark; `full` everything, as if nothing had been read;
-    `fill` the holes in the coverage.
+    Modes: `upsert` reads everything and applies it; `populate` skips stored records; `update` reads what changed in the last
+    `stale_after_mins`; `incremental` what changed since the watermark; `full` everything, as on the first pull; `fill` the
+    gaps in the coverage.
     """
 
     entity: str
@@ -37,7 +37,6 @@ class Wanted:
 
     @property
     def options(self) -> dict[str, Any]:
-        """As the job's answer repeats them."""
         named = {
             "days": self.days,
             "staleAfterMins": self.stale_after_mins,
@@ -48,7 +47,7 @@ class Wanted:
 
 
 class AlreadyRunning(Exception):
-    """Another run of this store and entity has its place."""
+    """Another pull of this store and entity is active."""
 
     def __init__(self, log_id: UUID) -> None:
         super().__init__("already running")
@@ -56,11 +55,11 @@ class AlreadyRunning(Exception):
 
 
 class NothingToFill(Exception):
-    """The coverage has no hole."""
+    """The coverage has no gap."""
 
 
 def start_pull(conn: Connection, store_id: UUID, platform: str, wanted: Wanted, request_id: str | None) -> Ticket:
-    """Make a run in the caller's transaction; enqueue its ticket after the commit.
+    """Create a pull in the caller's transaction; enqueue its ticket after the commit.
 
     Raises AlreadyRunning and NothingToFill; then the transaction must not commit.
     """
@@ -78,21 +77,20 @@ def _plan(conn: Connection, store_id: UUID, wanted: Wanted, metadata: Metadata |
     rest = take_rest(conn, store_id, wanted.entity) if wanted.mode in ("incremental", "full") else None
     if rest is not None and wanted.mode == "incremental":
         kept, page = rest
-        return NewPull(kept["windows"], wanted.options, wanted.max_records, base, go_on(wanted, kept, page))
-    windows = [window_json(window) for window in _windows(conn, store_id, wanted, metadata, now)]
-    return NewPull(windows, wanted.options, wanted.max_records, base, FROM_THE_BEGIN)
-
-
-def _windows(
-    conn: Connection, store_id: UUID, wanted: Wanted, metadata: Metadata | None, now: datetime
-) -> list[Window]:
+        return NewPull(kept["windows"], wanted.options, wanted.max_records, base, resume_from(wanted, kept, page))
     if wanted.mode == "fill":
-        return _holes(conn, store_id, wanted.entity)
-    return [window_for(wanted, metadata, now)]
+        gaps = holes(list_covered(conn, store_id, wanted.entity))
+        if not gaps:
+            raise NothingToFill
+        windows = [Window(updated_from=begin, updated_until=end) for begin, end in gaps]
+    else:
+        windows = [window_for(wanted, metadata, now)]
+    return NewPull(
+        [window_json(window) for window in windows], wanted.options, wanted.max_records, base, FROM_THE_BEGIN
+    )
 
 
 def window_for(wanted: Wanted, metadata: Metadata | None, now: datetime) -> Window:
-    """What a mode other than `fill` reads."""
     created_from = _seconds(now - timedelta(days=wanted.days)) if wanted.days is not None else None
     if wanted.mode == "incremental":
         return incremental_window(metadata)
@@ -103,34 +101,27 @@ def window_for(wanted: Wanted, metadata: Metadata | None, now: datetime) -> Wind
     return Window(created_from=created_from)
 
 
-def _holes(conn: Connection, store_id: UUID, entity: str) -> list[Window]:
-    found = holes(list_covered(conn, store_id, entity))
-    if not found:
-        raise NothingToFill
-    return [Window(updated_from=begin, updated_until=end) for begin, end in found]
-
-
 def _seconds(moment: datetime) -> datetime:
-    """Platforms go by whole seconds."""
+    # Platforms filter by whole seconds.
     return moment.replace(microsecond=0)
 
 
-def go_on(wanted: Wanted, kept: dict[str, Any], body: bytes | None) -> Start:
-    """Where a run begins that goes on with what another left: with the part of its page that fits into max_records."""
+def resume_from(wanted: Wanted, kept: dict[str, Any], body: bytes | None) -> Start:
+    """Where a pull resumes that continues another one: with the part of its kept page that fits into max_records."""
     page = decode_page(wanted.entity, body) if body is not None else None
     used, unused = split_page(page, wanted.max_records) if page and wanted.max_records else (page, None)
-    place = {name: kept[name] for name in ("windowNo", "cursor", "isFetched")}
+    rest = {name: kept[name] for name in ("windowNo", "cursor", "isFetched")}
     is_full = wanted.max_records is not None and used is not None and used.received >= wanted.max_records
-    leaves = is_full and (unused is not None or not place["isFetched"])
+    has_rest = is_full and (unused is not None or not rest["isFetched"])
     return Start(
-        window_no=place["windowNo"],
-        cursor=place["cursor"],
-        is_fetched=leaves or place["isFetched"],
+        window_no=rest["windowNo"],
+        cursor=rest["cursor"],
+        is_fetched=has_rest or rest["isFetched"],
         in_order=kept["inOrder"],
-        watermark=moment_of(kept["watermark"]),
-        read_to=moment_of(kept["readTo"]),
+        watermark=parse_moment(kept["watermark"]),
+        read_to=parse_moment(kept["readTo"]),
         page=encode_page(used) if used else None,
         page_records=used.received if used else 0,
-        rest=place if leaves else None,
+        rest=rest if has_rest else None,
         rest_page=encode_page(unused) if unused else None,
     )

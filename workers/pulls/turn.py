@@ -1,8 +1,8 @@
-"""The pull engine: one turn at a run, page by page, for any platform.
+"""The pull engine: takes one turn at a pull, page by page, for any platform.
 
-A page is fetched with no transaction open, kept, and then applied while the next one is being fetched. Each step is a
-transaction of its own that is refused where the run was paused, ended, or taken over, so that two workers on one run do no
-harm; a worker that is killed costs at most the one page that was on its way.
+A page is fetched outside any transaction, stored, and applied while the next one is being fetched. Each step is a transaction
+that fails if the pull was paused, ended or taken over, so two workers on one pull do no harm. A killed worker loses at most
+the page that it was fetching.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import random
 import time
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
-from concurrent.futures import TimeoutError as NotYet
+from concurrent.futures import TimeoutError as StillRunning
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from uuid import UUID
@@ -29,31 +29,31 @@ from workers.core.heartbeat import beat
 from workers.core.runtime import Runtime
 from workers.inbound.attempts import Verdict, verdict_on
 from workers.platforms.common.interface import Page, PlatformError, Shop
-from workers.pulls.apply_page import LEASE_SECONDS, Run, apply_pending, keep
-from workers.pulls.watermark import window_of
+from workers.pulls.apply_page import LEASE_SECONDS, ActivePull, apply_pending, store_page
+from workers.pulls.watermark import parse_window
 
 log = get_logger(__name__)
 
-SIGN_OF_LIFE_SECONDS = 2.0
-DELAYS = (2.0, 6.0, 20.0, 60.0)  # after the first, second … attempt in a row that came to nothing
+RENEW_SECONDS = 2.0
+DELAYS = (2.0, 6.0, 20.0, 60.0)  # after the first, second … failed attempt in a row
 JITTER = 0.2
 
 OpenShop = Callable[[Runtime, UUID], Shop]
 
 
 class Turn(enum.Enum):
-    """What became of one turn at a run."""
+    """The result of one turn."""
 
     COMPLETED = "completed"
     YIELDED = "yielded"
-    NOT_OURS = "not_ours"  # not due, paused, ended, or in another worker's hands
+    NOT_OURS = "not_ours"  # not due, paused, ended, or another worker has it
     RETRYING = "retrying"
     FAILED = "failed"
 
 
 @dataclass(frozen=True, slots=True)
 class Fetched:
-    """One answer: how long it took, and what our own clock said when it was asked for."""
+    """A fetched page: the seconds that it took, and our own clock when it was asked for."""
 
     page: Page
     total: int | None
@@ -62,73 +62,72 @@ class Fetched:
     seconds: float
 
 
-class NotOurs(Exception):
-    """The run was paused or ended, or another works on it."""
+class RunLost(Exception):
+    """The pull was paused or ended, or another worker has it."""
 
 
 def pull(runtime: Runtime, store_id: UUID, log_id: UUID, open_shop: OpenShop) -> Turn:
-    """Take one turn at a run: until it ends, or time is up and it queues again."""
-    most = runtime.settings.max_attempts
+    """Take one turn at a pull: until it ends, or its time is up and it is enqueued again."""
+    max_attempts = runtime.settings.max_attempts
     with runtime.pool.connection() as conn, tenant(conn, store_id):
-        begun = begin_pull(conn, store_id, log_id, most, LEASE_SECONDS)
+        begun = begin_pull(conn, store_id, log_id, max_attempts, LEASE_SECONDS)
     if begun is None:
         return Turn.NOT_OURS
     worker = Worker(store_id, log_id, begun.epoch)
     with structlog.contextvars.bound_contextvars(
         store_id=str(store_id), log_id=str(log_id), epoch=begun.epoch, request_id=begun.request_id
     ):
-        run, began = Run.resumed(runtime, worker, begun), time.monotonic()
-        turn = _turn(run, begun, open_shop)
+        run, began = ActivePull.resumed(runtime, worker, begun), time.monotonic()
+        turn = _run_turn(run, begun, open_shop)
         seconds = round(time.monotonic() - began, 4)
         log.info("pull_turn_ended", outcome=turn.value, pages=run.pages, records=run.received, seconds=seconds)
         return turn
 
 
-def _turn(run: Run, begun: BegunPull, open_shop: OpenShop) -> Turn:
-    """The adapter around the work: every failure becomes a verdict in the log."""
+def _run_turn(run: ActivePull, begun: BegunPull, open_shop: OpenShop) -> Turn:
     try:
         shop = open_shop(run.runtime, run.worker.store_id)
         try:
-            return _work(run, shop)
+            return _fetch_and_apply(run, shop)
         finally:
             shop.close()
-    except NotOurs:
+    except RunLost:
         return Turn.NOT_OURS
     except Exception as error:
         return _record_failure(run, begun.attempts if run.steps == 0 else 1, error)
 
 
-def _work(run: Run, shop: Shop) -> Turn:
-    """Fetch ahead by one page. At no moment is more than one page in hand and one on its way."""
+def _fetch_and_apply(run: ActivePull, shop: Shop) -> Turn:
+    # Memory stays bounded: one page is being applied, and at most one is being fetched.
     deadline = time.monotonic() + run.runtime.settings.pull_turn_seconds
     fetcher = ThreadPoolExecutor(1, "fetch")
     try:
         while True:
             beat(run.runtime.settings.data_dir, "worker")
-            on_its_way = None if run.is_fetched or _time_is_up(run, deadline) else _start_fetch(run, shop, fetcher)
+            is_time_up = run.runtime.stopping.is_set() or time.monotonic() > deadline
+            fetching = None if run.is_fetched or is_time_up else _start_fetch(run, shop, fetcher)
             if run.pending is not None and not apply_pending(run):
-                raise NotOurs
+                raise RunLost
             if run.is_completed:
                 return Turn.COMPLETED
-            if on_its_way is None:
+            if fetching is None:
                 return _yield(run)
-            fetched = _wait(run, on_its_way)
-            if not keep(run, fetched.page, fetched.total, fetched.seq, fetched.asked_at, fetched.seconds):
-                raise NotOurs
+            fetched = _wait_for_page(run, fetching)
+            if not store_page(run, fetched.page, fetched.total, fetched.seq, fetched.asked_at, fetched.seconds):
+                raise RunLost
     finally:
         fetcher.shutdown(wait=False, cancel_futures=True)
 
 
-def _time_is_up(run: Run, deadline: float) -> bool:
-    return run.runtime.stopping.is_set() or time.monotonic() > deadline
-
-
-def _start_fetch(run: Run, shop: Shop, fetcher: ThreadPoolExecutor) -> Future[Fetched]:
-    """The page has its place in the order of acceptance before it is asked for: whatever is accepted later may be newer."""
-    seq = run.next_seq or _next_seq(run)
-    window = window_of(run.windows[run.window_no])
+def _start_fetch(run: ActivePull, shop: Shop, fetcher: ThreadPoolExecutor) -> Future[Fetched]:
+    # Taken before the call: whatever is accepted after it may be newer than the page.
+    seq = run.next_seq
+    if seq is None:
+        with run.runtime.pool.connection() as conn:
+            seq = get_next_seq(conn)
+    window = parse_window(run.windows[run.window_no])
     source = shop.source(run.entity, window)
-    is_long = run.pages == 0 and window.updated_from is None  # worth a call that tells how long
+    is_long = run.pages == 0 and window.updated_from is None  # worth an extra call for the total
     cursor = run.cursor
 
     def fetch() -> Fetched:
@@ -141,41 +140,31 @@ def _start_fetch(run: Run, shop: Shop, fetcher: ThreadPoolExecutor) -> Future[Fe
     return fetcher.submit(fetch)
 
 
-def _next_seq(run: Run) -> int:
-    with run.runtime.pool.connection() as conn:
-        return get_next_seq(conn)
-
-
-def _wait(run: Run, on_its_way: Future[Fetched]) -> Fetched:
-    """The answer, however long the platform takes; meanwhile the run shows that somebody works on it."""
+def _wait_for_page(run: ActivePull, fetching: Future[Fetched]) -> Fetched:
     while True:
         try:
-            return on_its_way.result(timeout=SIGN_OF_LIFE_SECONDS)
-        except NotYet:
-            if on_its_way.done():
+            return fetching.result(timeout=RENEW_SECONDS)
+        except StillRunning:
+            if fetching.done():
                 raise
-            _show_life(run)
+        beat(run.runtime.settings.data_dir, "worker")
+        with run.runtime.pool.connection() as conn, tenant(conn, run.worker.store_id):
+            set_asynchronous_commit(conn)
+            if not renew_lease(conn, run.worker, LEASE_SECONDS):
+                raise RunLost
 
 
-def _show_life(run: Run) -> None:
-    beat(run.runtime.settings.data_dir, "worker")
-    with run.runtime.pool.connection() as conn, tenant(conn, run.worker.store_id):
-        set_asynchronous_commit(conn)
-        if not renew_lease(conn, run.worker, LEASE_SECONDS):
-            raise NotOurs
-
-
-def _yield(run: Run) -> Turn:
+def _yield(run: ActivePull) -> Turn:
     with run.runtime.pool.connection() as conn, tenant(conn, run.worker.store_id):
         ticket = yield_pull(conn, run.worker)
     if ticket is None:
-        raise NotOurs
+        raise RunLost
     run.runtime.wake_up.enqueue([ticket])
     return Turn.YIELDED
 
 
-def judge(error: Exception, attempts: int, most_attempts: int) -> tuple[Verdict, float]:
-    """What a failure means, and how long to wait before the next attempt. Attempts count in a row, without a page between."""
+def plan_retry(error: Exception, attempts: int, most_attempts: int) -> tuple[Verdict, float]:
+    """What a failure means, and the seconds until the next attempt. `attempts` counts those in a row without a page."""
     delay = DELAYS[min(attempts, len(DELAYS)) - 1]
     if not isinstance(error, PlatformError):
         return verdict_on(error), delay
@@ -183,8 +172,8 @@ def judge(error: Exception, attempts: int, most_attempts: int) -> tuple[Verdict,
     return Verdict(retry, error.code, error.message), max(delay, error.retry_after or 0.0)
 
 
-def _record_failure(run: Run, attempts: int, error: Exception) -> Turn:
-    verdict, delay = judge(error, attempts, run.runtime.settings.max_attempts)
+def _record_failure(run: ActivePull, attempts: int, error: Exception) -> Turn:
+    verdict, delay = plan_retry(error, attempts, run.runtime.settings.max_attempts)
     facts = {} if isinstance(error, PlatformError) else {"exc_info": error, **safe_facts(error)}
     log.warning("pull_interrupted", code=verdict.code, retry=verdict.retry, pages=run.pages, **facts)
     try:
@@ -197,6 +186,6 @@ def _record_failure(run: Run, attempts: int, error: Exception) -> Turn:
     except Exception as second:
         if not is_retryable(second):
             raise
-        # The database is away: the lease runs out, and the dispatcher finds the run.
+        # The lease runs out, and the dispatcher finds the run.
         log.warning("verdict_not_written", **safe_facts(second))
     return Turn.RETRYING if verdict.retry else Turn.FAILED

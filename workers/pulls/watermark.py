@@ -1,6 +1,6 @@
-"""Pure decisions about time: from where a run reads, what it has covered, how far records come late.
+"""Decides about time: from where a pull reads, what it has covered, how late records come. Pure.
 
-The law: a watermark is the platform's clock before a fetch, moves only with success, and never passes what was really read.
+A watermark is the platform's clock before a fetch. It moves only with success, and never past what was read.
 """
 
 from __future__ import annotations
@@ -15,13 +15,13 @@ from workers.platforms.common.interface import Window
 
 FIRST_OVERLAP = timedelta(minutes=5)
 WIDEST_OVERLAP = timedelta(hours=24)
-WIDEN_BEYOND = 0.8  # of the overlap: what comes that late would soon come too late
+WIDEN_BEYOND = 0.8  # of the overlap: records that late would soon be missed
 WIDEN_TO = 1.5  # times the lateness
 
 
 @dataclass(frozen=True, slots=True)
-class Met:
-    """What a completed run was asked for and met. `has_rest`: it reached max_records before the end."""
+class RunFacts:
+    """What a completed pull was asked for and what it read. `has_rest`: it reached max_records before the end."""
 
     mode: str
     window_from: datetime | None
@@ -35,20 +35,19 @@ class Met:
 
 
 def clock_before(server_time: datetime | None, seconds: float, own_clock: datetime) -> datetime:
-    """The platform's clock when a call that took `seconds` began, to the second; ours where it tells none."""
+    """The platform's clock, to the second, when a call that took `seconds` began; our clock if the platform tells none."""
     before = server_time - timedelta(seconds=seconds) if server_time else own_clock
     return before.astimezone(UTC).replace(microsecond=0)
 
 
 def incremental_window(metadata: Metadata | None) -> Window:
-    """From the watermark back by the overlap; everything where there is no watermark."""
     if metadata is None or metadata.last_sync_time is None:
         return Window()
     return Window(updated_from=metadata.last_sync_time - metadata.overlap)
 
 
 def populate_window(metadata: Metadata | None, created_from: datetime | None) -> Window:
-    """After the last completed populate, where that one looked as far back as this one should; else from the begin."""
+    """After the last completed populate if that one looked at least as far back; else from the beginning."""
     if metadata is None or metadata.populated_to is None or metadata.populated_at is None:
         return Window(created_from=created_from)
     known_from = metadata.populated_from
@@ -59,28 +58,27 @@ def populate_window(metadata: Metadata | None, created_from: datetime | None) ->
     return Window(created_from=created_from)
 
 
-def reached(met: Met) -> datetime | None:
-    """Before which moment all changes of the run's window were read; None where that can't be said."""
-    if not met.has_rest:
-        bounds = [bound for bound in (met.watermark, met.window_until) if bound is not None]
-        return min(bounds) if met.watermark is not None else None
-    if not met.in_order or met.read_to is None or met.watermark is None:
+def covered_until(facts: RunFacts) -> datetime | None:
+    """The moment before which all changes of the pull's window were read; None if unknown."""
+    if not facts.has_rest:
+        bounds = [bound for bound in (facts.watermark, facts.window_until) if bound is not None]
+        return min(bounds) if facts.watermark is not None else None
+    if not facts.in_order or facts.read_to is None or facts.watermark is None:
         return None
-    return min(met.read_to, met.watermark)
+    return min(facts.read_to, facts.watermark)
 
 
-def is_complete(met: Met) -> bool:
-    """Whether a run brought every change of its window: not one that asked for a part, or passed over what stood already."""
-    return not met.is_partial and (met.mode != "populate" or met.existing == 0)
+def is_complete(facts: RunFacts) -> bool:
+    # False if it read only a part, or skipped stored records.
+    return not facts.is_partial and (facts.mode != "populate" or facts.existing == 0)
 
 
 def contiguous_until(covered: Sequence[tuple[datetime | None, datetime]]) -> datetime | None:
-    """The watermark that a merged ledger (oldest first) stands for: up to where it reaches from the begin without a hole."""
+    """The end of the first contiguous range of a merged ledger (oldest first), if it reaches back to the beginning."""
     return covered[0][1] if covered and covered[0][0] is None else None
 
 
 def holes(covered: Sequence[tuple[datetime | None, datetime]]) -> list[tuple[datetime | None, datetime]]:
-    """What lies before and between the parts of a merged ledger."""
     found: list[tuple[datetime | None, datetime]] = []
     begin: datetime | None = None
     for part_from, part_until in covered:
@@ -91,21 +89,19 @@ def holes(covered: Sequence[tuple[datetime | None, datetime]]) -> list[tuple[dat
 
 
 def late_by(news: datetime | None, base: datetime | None) -> timedelta | None:
-    """How far behind the watermark the oldest news of a page came; None where none did."""
+    """How far behind the watermark the oldest new version of a page is; None if no version is behind it."""
     if news is None or base is None or news >= base:
         return None
     return base - news
 
 
-def widened(overlap: timedelta, lateness: timedelta | None) -> timedelta:
-    """The overlap for the next run."""
+def widened_overlap(overlap: timedelta, lateness: timedelta | None) -> timedelta:
     if lateness is None or lateness <= overlap * WIDEN_BEYOND:
         return overlap
     return min(max(overlap, lateness * WIDEN_TO), WIDEST_OVERLAP)
 
 
 def in_order(times: Iterable[datetime], after: datetime | None) -> bool:
-    """Whether times never go back, beginning after `after`."""
     for moment in times:
         if after is not None and moment < after:
             return False
@@ -114,7 +110,6 @@ def in_order(times: Iterable[datetime], after: datetime | None) -> bool:
 
 
 def window_json(window: Window) -> dict[str, Any]:
-    """A window as it is kept with its run."""
     return {
         "updatedFrom": _iso(window.updated_from),
         "updatedUntil": _iso(window.updated_until),
@@ -123,12 +118,11 @@ def window_json(window: Window) -> dict[str, Any]:
     }
 
 
-def window_of(kept: dict[str, Any]) -> Window:
-    """What `window_json` was given."""
+def parse_window(kept: dict[str, Any]) -> Window:
     return Window(
-        updated_from=moment_of(kept["updatedFrom"]),
-        updated_until=moment_of(kept["updatedUntil"]),
-        created_from=moment_of(kept["createdFrom"]),
+        updated_from=parse_moment(kept["updatedFrom"]),
+        updated_until=parse_moment(kept["updatedUntil"]),
+        created_from=parse_moment(kept["createdFrom"]),
         after_id=kept["afterId"],
     )
 
@@ -137,5 +131,5 @@ def _iso(moment: datetime | None) -> str | None:
     return moment.astimezone(UTC).isoformat() if moment else None
 
 
-def moment_of(text: str | None) -> datetime | None:
+def parse_moment(text: str | None) -> datetime | None:
     return datetime.fromisoformat(text) if text else None

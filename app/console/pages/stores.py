@@ -29,7 +29,7 @@ from schemas.requests.store_forms import (
     read_store_form,
     read_token_form,
 )
-from workers.processes.schedules import Timing, WrongSchedule
+from workers.core.timing import Timing, WrongSchedule
 
 TOKENS_SHOWN = 50
 GRACE_HOURS = (0, 1, 24, 168)

@@ -1,4 +1,4 @@
-"""A clock that nobody waits for: sleeping moves it on."""
+"""A clock for tests: sleeping only advances it."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ NOW = float(BEGIN + 40 * 86400)
 
 
 class FakeClock:
-    """Unix and monotonic time in one, for a client and the fake it calls. `slept` holds each wait."""
+    """Unix and monotonic time in one, shared by a client and its fake. `slept` lists each wait."""
 
     def __init__(self, now: float = NOW) -> None:
         self.now = now
@@ -24,5 +24,5 @@ class FakeClock:
 
     @property
     def clock(self) -> Clock:
-        """What a client takes. Chance always says a half."""
+        """The client's form of it. Random values are always 0.5."""
         return Clock(unix=self, monotonic=self, sleep=self.sleep, random=lambda: 0.5)

@@ -1,4 +1,4 @@
-"""How tests read a platform's client: page by page, and several at once."""
+"""Helpers that read pages from a platform's client."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ from workers.platforms.common.interface import Page, Shop, Source, Window
 
 
 def pages_of(source: Source, cursor: str | None = None) -> Iterator[Page]:
-    """Every page from a cursor on."""
     while True:
         page = source.fetch(cursor)
         yield page
@@ -19,6 +18,6 @@ def pages_of(source: Source, cursor: str | None = None) -> Iterator[Page]:
 
 
 def read_at_once(clients: Sequence[Shop]) -> list[int]:
-    """How many orders each client finds on the first page, all of them asking at the same time."""
+    """The number of orders on the first page of each client, all asking at the same time."""
     with ThreadPoolExecutor(len(clients)) as threads:
         return list(threads.map(lambda client: len(client.source("orders", Window()).fetch(None).records), clients))

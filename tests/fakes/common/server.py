@@ -1,4 +1,4 @@
-"""A real HTTP server on loopback in front of a fake platform: counts calls, answers late, and misbehaves on demand."""
+"""An HTTP server on loopback in front of a fake platform. It counts calls, and can be slow or faulty."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ FAULTS = ("500", "503", "html", "truncated", "cut", "drop", "reset")
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """A request as it came: `query` and `body` are raw, for whoever verifies signatures."""
+    """A request as received: `query` and `body` are raw, so that signatures can be verified."""
 
     method: str
     path: str
@@ -39,7 +39,7 @@ class Call:
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """What the platform answers. `is_lost`: the work is done, but the connection breaks before anyone hears of it."""
+    """`is_lost`: the work is done, but the connection breaks before the answer."""
 
     status: int
     body: bytes
@@ -48,10 +48,10 @@ class Reply:
 
 
 class Faults:
-    """When to misbehave, and how: the kinds of FAULTS.
+    """Which calls fail, and how (FAULTS).
 
     `drop` closes without an answer, `reset` with a TCP reset, `cut` in the middle of the body; `truncated` is half a document
-    in a whole answer; `html` comes with 200.
+    in a complete answer; `html` has status 200.
     """
 
     def __init__(self) -> None:
@@ -64,21 +64,19 @@ class Faults:
         self._calls = 0
 
     def next(self, *kinds: str | None) -> None:
-        """The following calls get these faults, one each; None is a good answer."""
+        """Give the next calls these faults, one each; None for a good answer."""
         self._next.extend(kinds)
 
     def every(self, nth: int, kind: str) -> None:
-        """Each nth call from now on; 0 ends it."""
+        """Give each n-th call this fault; 0 ends it."""
         with self._lock:
             self._every, self._kinds, self._calls = nth, (kind,), 0
 
     def at_random(self, chance: float, kinds: tuple[str, ...] = FAULTS, seed: int = 0) -> None:
-        """Each call with this probability."""
         with self._lock:
             self._chance, self._kinds, self._random = chance, kinds, random.Random(seed)
 
     def draw(self) -> str | None:
-        """The fault of the call that has just come in."""
         with self._lock:
             self._calls += 1
             if self._next:
@@ -89,10 +87,10 @@ class Faults:
 
 
 class FakeServer:
-    """Serves `answer` on loopback while it is entered. Port 0 takes a free one; `clock` gives the Date header, `tls` makes
-    it https.
+    """Serves `answer` on loopback as a context manager. Port 0 takes a free one; `clock` sets the Date header, `tls` makes it
+    https.
 
-    `calls` counts each request that came in, by path; `before` is called ahead of each answer, to edit the shop in mid-pull.
+    `calls` counts requests by path. `before` runs ahead of each answer, to edit the shop during a pull.
     """
 
     def __init__(
@@ -119,7 +117,6 @@ class FakeServer:
         return f"{self._scheme}://127.0.0.1:{self._http.server_port}"
 
     def listen_with(self, context: ssl.SSLContext) -> None:
-        """Speak TLS from now on."""
         self._http.socket = context.wrap_socket(self._http.socket, server_side=True)
 
     def __enter__(self) -> Self:
@@ -138,7 +135,7 @@ class _Listener(ThreadingHTTPServer):
     request_queue_size = 64
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        """Clients that go away are no news."""
+        """Says nothing of clients that disconnect."""
 
 
 def _handler_of(server: FakeServer) -> type[BaseHTTPRequestHandler]:
@@ -149,8 +146,6 @@ def _handler_of(server: FakeServer) -> type[BaseHTTPRequestHandler]:
 
 
 class _Handler(BaseHTTPRequestHandler):
-    """One connection, kept open between calls."""
-
     fake: FakeServer
     protocol_version = "HTTP/1.1"
     disable_nagle_algorithm = True
@@ -169,7 +164,7 @@ class _Handler(BaseHTTPRequestHandler):
         if fault in ("drop", "reset"):
             self._hang_up(fault)
         else:
-            self._reply(spoiled(self.fake.answer(call), fault), fault)
+            self._reply(faulty(self.fake.answer(call), fault), fault)
 
     do_POST = do_PUT = do_PATCH = do_DELETE = do_GET
 
@@ -199,11 +194,11 @@ class _Handler(BaseHTTPRequestHandler):
         self.connection.close()
 
     def log_message(self, format: str, *args: Any) -> None:
-        """Tests read answers, not access logs."""
+        """Logs nothing."""
 
 
-def spoiled(reply: Reply, fault: str | None) -> Reply:
-    """The answer as a fault in front of the platform, or inside it, makes of it."""
+def faulty(reply: Reply, fault: str | None) -> Reply:
+    """The answer changed by a fault."""
     if fault in ("500", "503"):
         return Reply(int(fault), b'{"errors":"Internal Server Error"}')
     if fault == "429":
@@ -218,7 +213,7 @@ def spoiled(reply: Reply, fault: str | None) -> Reply:
 
 
 def serve_until_stopped(fake: AbstractContextManager[Any], url: str, credentials: dict[str, str]) -> None:
-    """Enter the fake, print `{"url", "credentials"}`, and leave it on SIGINT or SIGTERM."""
+    """Start the fake, print `{"url", "credentials"}`, and stop on SIGINT or SIGTERM."""
     stop = threading.Event()
     for name in (signal.SIGINT, signal.SIGTERM):
         signal.signal(name, lambda *_: stop.set())

@@ -1,4 +1,4 @@
-"""The records of a fake shop: made from their number when asked for, so that hundreds of thousands cost no memory."""
+"""The records of a fake shop, built from their number on demand, so that hundreds of thousands take no memory."""
 
 from __future__ import annotations
 
@@ -35,7 +35,6 @@ class Table:
         return len(self.ids)
 
     def times(self, key: int) -> tuple[int, int]:
-        """When a record was created and last updated."""
         changed = self._times.get(key)
         if changed is not None:
             return changed
@@ -45,16 +44,15 @@ class Table:
         return moment, moment
 
     def get(self, key: int) -> Row:
-        """A record as it is now; not a copy."""
+        """The current record; not a copy."""
         with self.lock:
             return self._own.get(key) or self._make(key, *self.times(key))
 
     def all(self) -> Iterator[Row]:
-        """Every record, in the order of ids."""
         return (self.get(key) for key in list(self.ids))
 
     def add(self, at: int, key: int | None = None, **fields: Any) -> int:
-        """A new record, created and updated at that second; its id is the highest unless given."""
+        """Add a record, created and updated at that second. Its id is the highest by default."""
         with self.lock:
             key = key if key is not None else (self.ids[-1] + 1 if self.ids else self._first)
             bisect.insort(self.ids, key)
@@ -66,7 +64,7 @@ class Table:
             return key
 
     def edit(self, key: int, at: int, **fields: Any) -> None:
-        """Change a record at that second: it moves in the order of updates."""
+        """Change a record at that second; it moves in the order of updates."""
         with self.lock:
             created, updated = self.times(key)
             record = {**self.get(key), **fields}
@@ -76,7 +74,7 @@ class Table:
             self._own[key] = record
 
     def window(self, index: list[Moment], since: int | None, until: int | None) -> tuple[int, int]:
-        """The slice of a time index from a second, inclusive, to a second, exclusive; None is open."""
+        """The slice of a time index from a second (inclusive) to a second (exclusive); None is open."""
         low = 0 if since is None else bisect.bisect_left(index, (since, 0))
         high = len(index) if until is None else bisect.bisect_left(index, (until, 0))
         return low, max(low, high)

@@ -1,4 +1,4 @@
-"""A certificate for loopback that nobody but the test trusts."""
+"""A certificate for loopback that only the test trusts."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Where a shop's tokens are kept in a test: in a list, the newest last."""
+"""A shop's tokens in memory."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
-from workers.platforms.common.token_store import TokenDesk, Tokens, tokens_of
+from workers.platforms.common.token_store import Tokens, TokenStore, tokens_of
 
 
 @dataclass
-class MemoryDesk:
-    """`stored` holds every pair that was ever kept; one caller at a time is let in to renew."""
+class MemoryTokens:
+    """`stored` has every pair so far, the newest last."""
 
     stored: list[Tokens]
     lock: threading.Lock = field(default_factory=threading.Lock)
@@ -29,9 +29,9 @@ class MemoryDesk:
         return True
 
     @property
-    def desk(self) -> TokenDesk:
-        return TokenDesk(lambda: self.stored[-1], self._store, self._alone)
+    def store(self) -> TokenStore:
+        return TokenStore(lambda: self.stored[-1], self._store, self._alone)
 
 
-def desk_of(credentials: Mapping[str, str]) -> MemoryDesk:
-    return MemoryDesk([tokens_of(credentials)])
+def memory_tokens(credentials: Mapping[str, str]) -> MemoryTokens:
+    return MemoryTokens([tokens_of(credentials)])

@@ -1,4 +1,4 @@
-"""A receiver of webhooks on a real socket: keeps what was posted, and answers as it is told to."""
+"""A webhook receiver on a real socket: stores what was posted, and answers as told."""
 
 from __future__ import annotations
 
@@ -15,8 +15,10 @@ DRIP_SECONDS = 0.2
 
 @dataclass
 class Webhook:
-    """`status` is the next answers'; `posts` and `bodies` are what came, refused ones included. Until it is `released` an
-    answer's headers drip, one after the other, and never end."""
+    """`status` is for the next answers; `posts` and `bodies` were received, refused ones included.
+
+    Until `released` is set, the headers of an answer drip slowly and never end.
+    """
 
     url: str = ""
     status: int = 204
@@ -29,13 +31,12 @@ class Webhook:
         self.released.set()
 
     def alerts_of(self, store_id: object) -> list[dict[str, Any]]:
-        """What was told about one store, in order."""
+        """The alerts of one store, in order."""
         return [alert for post in self.posts for alert in post["alerts"] if alert["store_id"] == str(store_id)]
 
 
 @contextmanager
 def running_webhook() -> Iterator[Webhook]:
-    """A receiver that listens within the block."""
     hook = Webhook()
 
     class Handler(http.server.BaseHTTPRequestHandler):
@@ -50,7 +51,7 @@ def running_webhook() -> Iterator[Webhook]:
             self.end_headers()
 
         def log_message(self, format: str, *args: Any) -> None:
-            """Tests read what came."""
+            """Logs nothing."""
 
     with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
         hook.url = f"http://127.0.0.1:{server.server_port}/hooks/a-secret-path"

@@ -1,4 +1,4 @@
-"""Runs the fake shop by itself: `python -m tests.fakes.shopify`."""
+"""Runs the fake Shopify as a process: `python -m tests.fakes.shopify`."""
 
 from tests.fakes.shopify.shop import main
 

@@ -1,4 +1,4 @@
-"""What a fake Shopify refuses with, and the leaky bucket that makes it refuse most."""
+"""The refusals of the fake Shopify, and its leaky bucket."""
 
 from __future__ import annotations
 
@@ -12,8 +12,6 @@ from tests.fakes.common.server import Reply
 
 
 class Refusal(Exception):
-    """An answer without records."""
-
     def __init__(self, status: int, errors: Any, headers: dict[str, str] | None = None) -> None:
         super().__init__(status)
         self.reply = Reply(status, json.dumps({"errors": errors}).encode(), headers or {})
@@ -29,7 +27,7 @@ class Bucket:
         self._lock = threading.Lock()
 
     def take(self) -> str:
-        """The header's value after one more call. Raises Refusal where the bucket is full."""
+        """The header after one more call. Raises Refusal if the bucket is full."""
         with self._lock:
             now = self._monotonic()
             self._level = max(0.0, self._level - (now - self._as_of) * self.leak)

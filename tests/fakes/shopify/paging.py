@@ -1,4 +1,4 @@
-"""How a fake Shopify filters its lists, and the cursors between their pages."""
+"""Filters and cursors of the fake Shopify."""
 
 from __future__ import annotations
 
@@ -14,39 +14,38 @@ TIME_FILTERS = (("created_at_min", 0), ("created_at_max", 0), ("updated_at_min",
 
 
 def changed_since(table: Table, moment: int) -> list[int]:
-    """The ids of what changed at that second or later, ascending."""
+    """The ids of records changed at that second or later, ascending."""
     low, high = table.window(table.updated, moment, None)
     return sorted(key for _, key in table.updated[low:high])
 
 
 def is_inside(times: tuple[int, int], bounds: list[tuple[int, str, int]], hidden: float | None) -> bool:
-    """Whether a record created and updated at `times` meets the bounds, and is not hidden for its age."""
+    """Whether a record meets the bounds, and is not hidden because of its age."""
     if hidden is not None and times[0] < hidden:
         return False
     return all(times[part] >= at if name.endswith("_min") else times[part] <= at for part, name, at in bounds)
 
 
 def status_of(row: dict[str, Any]) -> str:
-    """An order's status as the list's filter knows it."""
+    """The status of an order for the filter of the list."""
     if row["cancelled_at"]:
         return "cancelled"
     return "closed" if row["closed_at"] else "open"
 
 
 def beyond(keys: list[int], last: int, *, ascending: bool) -> list[int]:
-    """What comes after an id in a list of ids."""
     if ascending:
         return keys[bisect.bisect_right(keys, last) :]
     return keys[bisect.bisect_right(keys, -last, key=lambda key: -key) :]
 
 
 def sealed(state: dict[str, Any]) -> str:
-    """A cursor: where a list stands, with its filters."""
+    """A cursor: a position in a list, with its filters."""
     return base64.urlsafe_b64encode(json.dumps(state).encode()).decode()
 
 
 def opened(info: str) -> dict[str, Any]:
-    """What `sealed` was given; a state older than any for what is no cursor."""
+    """The inverse of `sealed`; an oldest possible state for an invalid cursor."""
     try:
         state: dict[str, Any] = json.loads(base64.urlsafe_b64decode(info))
     except ValueError:

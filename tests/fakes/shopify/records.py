@@ -1,4 +1,4 @@
-"""Orders, products and customers as a Shopify shop would answer them, with an e-mail address wherever Shopify has one."""
+"""Orders, products and customers in the form of Shopify, with an e-mail address wherever Shopify has one."""
 
 from __future__ import annotations
 
@@ -10,12 +10,11 @@ ZONE = timezone(timedelta(hours=-5))  # a shop's answers bear its own zone
 
 
 def iso(second: int) -> str:
-    """A moment as Shopify writes it."""
     return datetime.fromtimestamp(second, ZONE).isoformat()
 
 
 def seconds(text: str) -> int:
-    """A filter's value as unix seconds; without a zone it is UTC."""
+    """A filter's value as unix seconds; UTC without a zone."""
     moment = datetime.fromisoformat(text)
     return int((moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp())
 

@@ -44,7 +44,7 @@ Query = dict[str, str]
 
 
 class FakeShopify:
-    """One shop. The tables in `tables` may be read and edited while it serves; `server` has counters, faults and latency."""
+    """One shop. `tables` may be read and edited while it serves; `server` has counters, faults and latency."""
 
     def __init__(
         self,
@@ -78,7 +78,7 @@ class FakeShopify:
 
     @property
     def credentials(self) -> dict[str, str]:
-        """What a store's credentials must hold to be let in."""
+        """The credentials of a store for this shop."""
         return {"access_token": self.office.token}
 
     def __enter__(self) -> Self:
@@ -89,11 +89,10 @@ class FakeShopify:
         self.server.__exit__(kind, error, at)
 
     def add(self, entity: str = "orders", at: int | None = None, **fields: Any) -> int:
-        """A new record, now or at that second; its id."""
+        """Add a record, now or at that second; returns its id."""
         return self.tables[entity].add(int(self.clock()) if at is None else at, **fields)
 
     def edit(self, key: int, entity: str = "orders", at: int | None = None, **fields: Any) -> None:
-        """Change a record, now or at that second."""
         moment = int(self.clock()) if at is None else at
         self.tables[entity].edit(key, moment, **{**fields, "updated_at": iso(moment)})
 
@@ -161,7 +160,6 @@ class FakeShopify:
         return state
 
     def _found(self, entity: str, query: Query) -> list[int]:
-        """The ids that the filters leave: ascending with `since_id`, else newest first."""
         table = self.tables[entity]
         keys = changed_since(table, seconds(query["updated_at_min"])) if "updated_at_min" in query else table.ids
         if "since_id" in query:
@@ -185,7 +183,6 @@ class FakeShopify:
 
 
 def main() -> None:
-    """Serve until told to stop; the first line of output is what a client needs."""
     parser = argparse.ArgumentParser(description="a fake Shopify shop on loopback")
     parser.add_argument("--port", type=int, default=0)
     parser.add_argument("--orders", type=int, default=1000)

@@ -1,4 +1,4 @@
-"""Where a fake Shopify gives out tokens that end: to an app of the shop's own, or for a refresh token."""
+"""The fake Shopify's tokens that expire: for an app of the shop's organisation, or for a refresh token."""
 
 from __future__ import annotations
 
@@ -15,9 +15,8 @@ DAY, HOUR, MONTH = 86_399, 3_600, 30 * 86_400
 
 
 class TokenOffice:
-    """`is_public`: an app whose tokens live for an hour and come with a refresh token. The one before the newest is still
-    taken, until the newest is used.
-    """
+    """`is_public`: an app whose tokens live an hour and come with a refresh token. The previous refresh token works until the
+    newest is used."""
 
     def __init__(self, token: str, clock: Callable[[], float]) -> None:
         self.clock = clock
@@ -29,12 +28,11 @@ class TokenOffice:
 
     @property
     def credentials(self) -> dict[str, str]:
-        """What a store's credentials must hold for an app that asks for its tokens."""
         app = {"client_id": CLIENT_ID, "client_secret": CLIENT_SECRET}
         return {**app, "refresh_token": self.refresh_tokens[-1]} if self.is_public else app
 
     def answer(self, call: Call) -> Reply:
-        """A token, in JSON. Raises Refusal."""
+        """A token as JSON. Raises Refusal."""
         form = {name: values[0] for name, values in parse_qs(call.body.decode()).items()}
         if call.method != "POST" or call.headers.get("Content-Type") != "application/x-www-form-urlencoded":
             raise Refusal(404, "Not Found")
@@ -47,7 +45,6 @@ class TokenOffice:
         return Reply(200, json.dumps(self._give()).encode(), is_lost=self.loses)
 
     def _takes(self, refresh_token: str) -> bool:
-        """The newest, after which the one before is spent; or the one before."""
         if refresh_token == self.refresh_tokens[-1]:
             self.refresh_tokens = self.refresh_tokens[-1:]
         return refresh_token in self.refresh_tokens

@@ -1,4 +1,4 @@
-"""Runs the fake shop by itself: `python -m tests.fakes.tiktok`."""
+"""Runs the fake TikTok Shop as a process: `python -m tests.fakes.tiktok`."""
 
 from tests.fakes.tiktok.shop import main
 

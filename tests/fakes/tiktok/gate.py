@@ -1,4 +1,4 @@
-"""Who gets into a fake TikTok Shop: signatures over raw bytes, the clock, tokens that end and rotate, and a rate limit."""
+"""Access to the fake TikTok Shop: signatures over raw bytes, the clock, expiring tokens, and a rate limit."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ ANSWER_TIMES = (-300, 30)  # how far in the past and in the future a timestamp m
 
 
 class Refusal(Exception):
-    """An answer with another code than 0. Which HTTP status goes with it is not documented."""
+    """An answer with a code other than 0. Its HTTP status is not documented."""
 
     def __init__(self, code: int, message: str, status: int = 200) -> None:
         super().__init__(code)
@@ -26,13 +26,12 @@ class Refusal(Exception):
 
 
 def raw_query(query: str) -> dict[str, str]:
-    """The parameters as sent, percent-decoded once. A plus sign is a plus sign: it is not a form."""
+    """The parameters, percent-decoded once. A plus sign stays one: this is not a form."""
     pairs = (part.partition("=") for part in query.split("&") if part)
     return {unquote(name): unquote(value) for name, _, value in pairs}
 
 
 def expected_signature(secret: str, path: str, query: dict[str, str], body: bytes) -> str:
-    """What `sign` should be, worked out from the bytes that came."""
     message = secret.encode() + path.encode()
     for name, value in sorted(query.items()):
         if name not in ("sign", "access_token"):
@@ -42,7 +41,7 @@ def expected_signature(secret: str, path: str, query: dict[str, str], body: byte
 
 
 class Gate:
-    """One app's access to one shop. The tokens in it may be read and ended by a test."""
+    """One app's access to one shop. Tests may read and expire its tokens."""
 
     def __init__(
         self, app_key: str, app_secret: str, clock: Callable[[], float], calls_per_second: int, token_life: int
@@ -65,11 +64,11 @@ class Gate:
         self._second, self._in_second = 0, 0
 
     def expire(self) -> None:
-        """End the access token now, whatever was said of its life."""
+        """Expire the access token now."""
         self.access_ends = 0
 
     def check(self, call: Call, *, in_shop: bool) -> dict[str, str]:
-        """The query of a call that may come in. Raises Refusal."""
+        """The query of an allowed call. Raises Refusal."""
         query = raw_query(call.query)
         self._check_rate()
         self._check_sign(call, query)
@@ -138,14 +137,13 @@ class Gate:
             return self.tokens()
 
     def loses(self) -> bool:
-        """Whether the answer to this renewal gets lost."""
         with self._lock:
             lost = self.lose_answers > 0
             self.lose_answers -= lost
             return lost
 
     def tokens(self) -> dict[str, Any]:
-        """The pair as the platform tells it: the ends are moments, whatever their names say."""
+        """The pair in the platform's form: the ends are moments, despite their names."""
         return {
             "access_token": self.access_token,
             "access_token_expire_in": self.access_ends,

@@ -1,4 +1,4 @@
-"""Orders and products as a TikTok shop would answer them: ids as texts of 19 digits, one line item per unit."""
+"""Orders and products in the form of TikTok Shop: ids are texts of 19 digits, with one line item per unit."""
 
 from __future__ import annotations
 

@@ -31,7 +31,7 @@ IN_QUERY = (*COMMON, "page_size", "page_token", "sort_field", "sort_order")
 
 
 class FakeTiktok:
-    """One shop, API and token host in one. `tables` may be read and edited while it serves; `gate` holds the tokens."""
+    """One shop, API and token host in one. `tables` may be read and edited while it serves; `gate` has the tokens."""
 
     def __init__(
         self,
@@ -61,7 +61,6 @@ class FakeTiktok:
 
     @property
     def credentials(self) -> dict[str, str]:
-        """What a store's credentials must hold to be let in."""
         tokens = {name: str(value) for name, value in self.gate.tokens().items()}
         app = {"app_key": APP_KEY, "app_secret": APP_SECRET, "shop_cipher": self.gate.cipher, "auth_url": self.url}
         return {**app, **tokens}
@@ -74,11 +73,10 @@ class FakeTiktok:
         self.server.__exit__(kind, error, at)
 
     def add(self, entity: str = "orders", at: int | None = None, **fields: Any) -> int:
-        """A new record, now or at that second; its id."""
+        """Add a record, now or at that second; returns its id."""
         return self.tables[entity].add(int(self.clock()) if at is None else at, **fields)
 
     def edit(self, key: int, entity: str = "orders", at: int | None = None, **fields: Any) -> None:
-        """Change a record, now or at that second."""
         moment = int(self.clock()) if at is None else at
         self.tables[entity].edit(key, moment, **{**fields, "update_time": moment})
 
@@ -125,7 +123,6 @@ class FakeTiktok:
         return msgspec.json.encode({"next_page_token": token, "total_count": high - low, entity: rows})
 
     def _window(self, entity: str, query: dict[str, str], body: dict[str, Any]) -> tuple[list[Moment], int, int]:
-        """The index in the order asked for, and the slice of it that the body's bounds leave."""
         bounds = _bounds(body, "lt" if entity == "orders" else "le")
         field = query.get("sort_field", self.own_order[0])
         table = self.tables[entity]
@@ -139,7 +136,6 @@ class FakeTiktok:
 
 
 def _bounds(body: dict[str, Any], upper: str) -> dict[str, tuple[int | None, int | None]]:
-    """From, inclusive, and until, exclusive, of each time. Raises Refusal for a parameter that has no place in the body."""
     fields = ("create_time", "update_time")
     for name in body.keys() - {f"{field}_{end}" for field in fields for end in ("ge", upper)}:
         raise Refusal(36009004, f"param body.{name} is not expected")
@@ -156,7 +152,6 @@ def _is_inside(times: tuple[int, int], field: str, since: int | None, until: int
 
 
 def _slice(index: list[Moment], start: int, stop: int, low: int, high: int, ascending: bool) -> list[int]:
-    """The ids of a page."""
     if ascending:
         return [key for _, key in index[start:stop]]
     return [key for _, key in index[low + high - stop : low + high - start][::-1]]
@@ -183,7 +178,7 @@ def _offset(token: str, age: int) -> int:
 
 
 def _token(offset: int, age: int) -> str:
-    """Opaque, and full of what must be percent-encoded."""
+    # Opaque, with characters that must be percent-encoded.
     return base64.b64encode(b"\xfb\xef\xff" + f"{offset} {age}".encode()).decode()  # begins with ++//
 
 
@@ -192,7 +187,6 @@ def _enveloped(data: bytes) -> bytes:
 
 
 def main() -> None:
-    """Serve until told to stop; the first line of output is what a client needs."""
     parser = argparse.ArgumentParser(description="a fake TikTok shop on loopback")
     parser.add_argument("--port", type=int, default=0)
     parser.add_argument("--orders", type=int, default=1000)

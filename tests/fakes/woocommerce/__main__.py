@@ -1,4 +1,4 @@
-"""Serve a fake shop until stopped: prints its address and credentials as JSON."""
+"""Runs the fake WooCommerce shop as a process: prints its address and credentials as JSON."""
 
 from __future__ import annotations
 
@@ -28,7 +28,6 @@ def main() -> None:
 
 
 def fill(shop: FakeWooCommerce, product_count: int, order_count: int) -> None:
-    """Products and orders to begin with."""
     for number in range(1, product_count + 1):
         name, price = f"Product {number}", f"{number % 90 + 10}.90"
         shop.add_product(name=name, sku=f"SKU-{number:05}", regular_price=price, manage_stock=True, stock_quantity=7)

@@ -1,4 +1,4 @@
-"""The routes of the fake shop's API: a request in, status, headers and document out."""
+"""The API routes of the fake shop."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ REFUSALS = {
 
 @dataclass(frozen=True, slots=True)
 class Resource:
-    """One collection: how it is listed and read, and written where it can be."""
+    """One collection: how it is listed, read and written."""
 
     path: str
     listed: Callable[[ShopState, PhpQuery], Rows]
@@ -75,8 +75,6 @@ RESOURCES = (
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What the API answers."""
-
     status: int
     document: Any
     headers: dict[str, str] = field(default_factory=dict)
@@ -84,7 +82,7 @@ class Outcome:
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """A request as the API sees it, after its proof."""
+    """A request after authentication."""
 
     method: str
     route: str
@@ -95,7 +93,7 @@ class Asked:
 
 
 def answer(shop: ShopState, call: Call, route: str) -> Outcome:
-    """Serve one call; `route` follows `/wc/v3`. Errors become their answers."""
+    """Serve one call; `route` follows `/wc/v3`. Errors become answers."""
     with shop.lock:
         try:
             return _serve(shop, call, route)
@@ -120,7 +118,7 @@ def _serve(shop: ShopState, call: Call, route: str) -> Outcome:
 
 
 def _payload(call: Call) -> JsonObject:
-    """The fields of a body: JSON or a form by the content type, else nothing at all."""
+    # JSON or a form by the content type; without one WordPress ignores the body.
     kind = (call.headers.get("Content-Type") or "").partition(";")[0].strip()
     if kind == "application/x-www-form-urlencoded":
         return dict(parse_qsl(call.body.decode()))
@@ -203,7 +201,7 @@ def _batch(shop: ShopState, resource: Resource, asked: Asked) -> Outcome:
 
 
 def _permit(asked: Asked, action: str) -> None:
-    """Strangers get 401, known users without the right 403."""
+    # Unknown callers get 401, known ones without permission 403.
     if asked.key is None or not asked.key.manages:
         word, message = REFUSALS[action]
         raise ApiError(401 if asked.key is None else 403, f"woocommerce_rest_cannot_{word}", message)

@@ -1,7 +1,7 @@
-"""Who asks: the fake shop's own check of keys and signatures, which shares nothing with the client's signing.
+"""The fake shop's own check of keys and signatures, independent of the client's code.
 
-Written after what the real shop was seen to accept and refuse: the query is read as PHP reads it (later values win, `a[0]`
-makes a list), the signature is rebuilt from that, and one nonce is remembered per timestamp.
+It follows what the real shop accepts and refuses: the query is read as PHP reads it (later values win, `a[0]` makes a list),
+the signature is computed from that, and one nonce is remembered per timestamp.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ PhpQuery = dict[str, str | dict[str, str]]
 
 
 def php_query(raw: str) -> PhpQuery:
-    """A query as PHP's $_GET holds it: one level of brackets, empty ones numbered."""
+    """A query as in PHP's $_GET: one level of brackets, empty ones numbered."""
     found: PhpQuery = {}
     for part in filter(None, raw.split("&")):
         name, _, value = part.partition("=")
@@ -40,9 +40,9 @@ def php_query(raw: str) -> PhpQuery:
 
 
 def authenticate(shop: ShopState, method: str, path: str, query: PhpQuery, header: str | None) -> ApiKey | None:
-    """The key behind a request; None for a stranger. Raises ApiError for a proof that is wrong.
+    """The key of a request; None for an unknown caller. Raises ApiError for a wrong proof.
 
-    Under `?rest_route=` no signature is looked at: WooCommerce tells its own requests by their path.
+    Under `?rest_route=` no signature is checked: WooCommerce recognizes its own requests by their path.
     """
     is_own = path.startswith("/wp-json/wc/")
     key = None
@@ -60,7 +60,6 @@ def _refused(message: str, code: str = "woocommerce_rest_authentication_error") 
 
 
 def _by_key_and_secret(shop: ShopState, query: PhpQuery, header: str | None) -> ApiKey | None:
-    """The query is looked at first. An unknown key is a stranger, a wrong secret an error."""
     name, secret = query.get("consumer_key"), query.get("consumer_secret")
     if not (name and secret):
         name, secret = _basic(header)
@@ -80,7 +79,6 @@ def _basic(header: str | None) -> tuple[str, str]:
 
 
 def _header_params(header: str | None) -> PhpQuery:
-    """Parameters of an OAuth header."""
     scheme, _, rest = (header or "").partition(" ")
     if scheme.lower() != "oauth":
         return {}
@@ -127,7 +125,6 @@ def _enc(text: str) -> str:
 
 
 def _check_freshness(shop: ShopState, given: dict[str, str]) -> None:
-    """The timestamp within a quarter of an hour, the nonce not among those remembered: the last one of each second."""
     timestamp, nonce = int(given["oauth_timestamp"]), given["oauth_nonce"]
     now = int(shop.clock())
     if abs(now - timestamp) > WINDOW:

@@ -1,4 +1,4 @@
-"""`…/batch` of the fake shop: items run one after another, and a failing one spoils only itself."""
+"""The batch routes of the fake shop: items run one after another, and a failing one affects no other."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def run(
     update: Callable[[int, JsonObject], JsonObject],
     delete: Callable[[int], JsonObject],
 ) -> Any:
-    """The answer: only the lists that had items, and a list itself where none had."""
+    """The answer: only lists that had items; an empty list if none had."""
     if not all(isinstance(payload.get(name, []), list) for name in ("create", "update", "delete")):
         raise Crash
     lists: Lists = {name: list(payload.get(name, [])) for name in ("create", "update", "delete")}
@@ -45,11 +45,10 @@ def _item(wc_id: Any, act: Callable[..., JsonObject], *args: Any) -> JsonObject:
 
 
 def _id(value: Any) -> int:
-    """An id as PHP reads it: what is no number is 0."""
+    # PHP reads text without digits as 0.
     text = str(value)
     return int(text) if text.isdecimal() else 0
 
 
 def _named(value: Any) -> Any:
-    """The id as a failed delete names it."""
     return value | {"force": True} if isinstance(value, dict) else value

@@ -14,7 +14,6 @@ PATH = "/products/categories"
 
 
 def add_default(shop: ShopState) -> None:
-    """The category of a fresh shop."""
     create(shop, {"name": "Uncategorized"})
 
 
@@ -50,7 +49,7 @@ def _links(shop: ShopState, wc_id: int, parent: int) -> JsonObject:
 
 
 def _refuse_double(shop: ShopState, name: str, parent: int) -> None:
-    """A name may be there once under each parent, letter case ignored."""
+    # Names are unique per parent, regardless of case.
     for other in shop.categories.values():
         if other["parent"] == parent and other["name"].casefold() == name.casefold():
             message = "A term with the name provided already exists with this parent."
@@ -100,7 +99,7 @@ def delete(shop: ShopState, wc_id: int, *, force: bool) -> JsonObject:
 
 
 def listed(shop: ShopState, query: PhpQuery) -> Rows:
-    """The categories by name; dates are no parameters here."""
+    """The categories by name; there are no date filters."""
     rows = list(shop.categories.values())
     if query.get("slug"):
         rows = [row for row in rows if row["slug"] == query["slug"]]

@@ -1,4 +1,4 @@
-"""What the fake shop checks of a single product's payload before it looks at it; items of a batch are not checked."""
+"""Checks the fake shop makes of a product's payload first; items of a batch are not checked."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ ENUMS = {
 
 
 def _is_integer(value: Any) -> bool:
-    """WordPress takes whole numbers in text too; null clears a quantity."""
+    # WordPress also accepts whole numbers as text; null clears a quantity.
     if isinstance(value, str):
         return re.fullmatch(r"\s*-?\d+(\.0*)?\s*", value) is not None
     return value is None or (isinstance(value, int) and not isinstance(value, bool))
@@ -55,7 +55,7 @@ FITS: dict[str, Callable[[Any], bool]] = {
 
 
 def check_product(payload: JsonObject) -> None:
-    """Raises ApiError naming every field that does not fit, in the order of the schema."""
+    """Raises ApiError naming every wrong field, in the order of the schema."""
     problems: dict[str, tuple[str, str, Any]] = {}
     for name, allowed in ENUMS.items():
         if name in payload and payload[name] not in allowed:

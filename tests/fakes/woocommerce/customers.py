@@ -1,4 +1,4 @@
-"""Customers of the fake shop: read and listed; there are no dates to filter by."""
+"""Customers of the fake shop: read and listed, without date filters."""
 
 from __future__ import annotations
 

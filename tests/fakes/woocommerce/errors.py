@@ -1,4 +1,4 @@
-"""Errors of the fake shop, in the form and words of the real one."""
+"""Errors of the fake shop in the real one's form and words."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ JsonObject = dict[str, Any]
 
 
 class ApiError(Exception):
-    """An answer other than success. `data` stands beside the status in the body."""
+    """An answer other than success. `data` is beside the status in the body."""
 
     def __init__(self, status: int, code: str, message: str, **data: Any) -> None:
         super().__init__(code)
@@ -38,12 +38,10 @@ class Crash(ApiError):
 
 
 def wp_die(message: str, status: int) -> JsonObject:
-    """The body of WordPress's own emergency stop."""
     return {"code": "wp_die", "message": message, "data": {"status": status}, "additional_errors": []}
 
 
 def invalid_params(problems: dict[str, tuple[str, str, Any]]) -> ApiError:
-    """400 for parameters; each has a code, a text, and data."""
     return ApiError(
         400,
         "rest_invalid_param",

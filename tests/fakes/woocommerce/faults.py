@@ -1,4 +1,4 @@
-"""What the host around the fake shop does to calls, one fault at a time."""
+"""Faults of the host of the fake shop."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ class Fault:
 
 
 class Faults:
-    """The faults that wait for their calls, each used up in the order in which it was added."""
+    """Pending faults, used in the order in which they were added."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -56,7 +56,6 @@ class Faults:
             self._waiting.clear()
 
     def meet(self, endpoint: str) -> Fault | None:
-        """The fault of a call that has just come in."""
         with self._lock:
             for fault in self._waiting:
                 if re.search(fault.pattern, endpoint) is None:

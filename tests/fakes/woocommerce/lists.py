@@ -1,4 +1,4 @@
-"""Lists of the fake shop: paging, order, date filters, and the fields that are asked for."""
+"""Lists of the fake shop: paging, order, date filters, and selected fields."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ Rows = list[JsonObject]
 
 @dataclass(frozen=True, slots=True)
 class Listed:
-    """A page of rows, and what the headers say of all of them."""
+    """A page of rows, and the totals for the headers."""
 
     rows: Rows
     total: int
@@ -34,7 +34,7 @@ class Listed:
 
 
 def texts(query: PhpQuery, name: str) -> list[str]:
-    """A list parameter: comma list or indices."""
+    """A list parameter: comma-separated, or with indices."""
     value = query.get(name, "")
     return [text for text in (value.split(",") if isinstance(value, str) else value.values()) if text]
 
@@ -52,7 +52,6 @@ def whole(query: PhpQuery, name: str, default: int, most: int | None = None) -> 
 
 
 def one_of(query: PhpQuery, name: str, allowed: tuple[str, ...], default: str) -> str:
-    """An enumerated parameter."""
     value = query.get(name, default)
     if value not in allowed:
         raise invalid_params({name: not_one_of(name, allowed)})
@@ -60,7 +59,7 @@ def one_of(query: PhpQuery, name: str, allowed: tuple[str, ...], default: str) -
 
 
 def paged(query: PhpQuery, rows: Rows, *, forgets_totals: bool = False) -> Listed:
-    """The page asked for. Past the end: an empty list, where orders lose their totals as well."""
+    """The requested page. Past the end it is an empty list, and orders lose their totals."""
     size, page = whole(query, "per_page", 10, 100), whole(query, "page", 1)
     start = int(str(query["offset"])) if query.get("offset") else (page - 1) * size
     found = rows[start : start + size]
@@ -69,7 +68,7 @@ def paged(query: PhpQuery, rows: Rows, *, forgets_totals: bool = False) -> Liste
 
 
 def ordered(query: PhpQuery, rows: Rows, keys: dict[str, Callable[[JsonObject], Any]], default: str) -> Rows:
-    """The rows by `orderby` and `order`; ids break ties."""
+    """The rows by `orderby` and `order`, then by id."""
     by = one_of(query, "orderby", tuple(keys), "date" if "date" in keys else "name")
     direction = one_of(query, "order", ("asc", "desc"), default)
     return sorted(rows, key=lambda row: (keys[by](row), row["id"]), reverse=direction == "desc")
@@ -93,7 +92,6 @@ def within_dates(shop: ShopState, query: PhpQuery, rows: Rows, *, loses_fraction
 
 
 def _bound(shop: ShopState, name: str, value: str, loses_fractions: bool) -> str:
-    """The wall clock that a filter's value stands for, as text that compares like time."""
     match = DATE_TIME.fullmatch(value)
     if match is None:
         raise invalid_params({name: ("rest_invalid_date", "Invalid date.", None)})
@@ -105,6 +103,5 @@ def _bound(shop: ShopState, name: str, value: str, loses_fractions: bool) -> str
 
 
 def only_fields(query: PhpQuery, row: JsonObject) -> JsonObject:
-    """The row, or those of its fields that `_fields` names."""
     wanted = {text.strip() for text in texts(query, "_fields")}
     return {name: value for name, value in row.items() if name in wanted} if wanted else row

@@ -1,4 +1,4 @@
-"""Orders of the fake shop: listed and read. They are put there by the test, in the form of the shop's own answer."""
+"""Orders of the fake shop: listed and read. Tests add them, in the form of the shop's own answer."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ HIDDEN = ("trash", "auto-draft", "checkout-draft")
 
 
 def add(shop: ShopState, created: datetime, modified: datetime | None = None, **fields: object) -> JsonObject:
-    """An order with one line; `fields` override what it would have."""
+    """Add an order with one line; `fields` override its defaults."""
     order_id = shop.new_post_id()
     order = {
         "id": order_id,
@@ -55,7 +55,6 @@ def add(shop: ShopState, created: datetime, modified: datetime | None = None, **
 
 
 def line(order_id: int) -> JsonObject:
-    """A line of an order."""
     return {
         "id": order_id,
         "name": "Watering can 5 l",
@@ -76,13 +75,13 @@ def get(shop: ShopState, order_id: int) -> JsonObject:
 
 
 def touch(shop: ShopState, order_id: int, **fields: object) -> JsonObject:
-    """Change an order as its shop would: its date moves."""
+    """Change an order as its shop would: its modified date moves."""
     shop.orders[order_id] |= fields | shop.dates("date_modified", shop.now())
     return shop.orders[order_id]
 
 
 def listed(shop: ShopState, query: PhpQuery) -> Rows:
-    """The orders that a list's parameters let through; trash and drafts only where asked for."""
+    """The orders that match; trash and drafts only on request."""
     wanted = texts(query, "status") or ["any"]
     for index, status in enumerate(wanted):
         if status not in STATUSES:

@@ -1,4 +1,4 @@
-"""A product of the fake shop of which nothing was said."""
+"""A product of the fake shop with all defaults."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Prices and stock of a product of the fake shop: what is kept of what was sent."""
+"""Prices and stock of a product of the fake shop: what it stores of what was sent."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def set_prices(shop: ShopState, product: JsonObject, payload: JsonObject) -> Non
 
 
 def _price(value: Any) -> str:
-    """What is kept of a price: digits, dots and minus signs. A comma goes, and takes the decimals with it."""
+    # It keeps digits, dots and minus signs; a comma is dropped together with the decimals.
     kept = re.sub(r"[^0-9.-]", "", "" if value is None else str(value))
     return kept if _number(kept) is not None else ""
 
@@ -37,7 +37,7 @@ def _number(text: str) -> Decimal | None:
 
 
 def set_stock(product: JsonObject, payload: JsonObject) -> None:
-    """A quantity counts only where stock is managed, and then decides the status."""
+    """A quantity counts only if stock is managed, and then decides the status."""
     if "backorders" in payload:
         product["backorders"] = payload["backorders"]
     if "manage_stock" in payload:
@@ -59,6 +59,6 @@ def set_stock(product: JsonObject, payload: JsonObject) -> None:
 
 
 def _pieces(value: Any) -> int:
-    """A quantity as PHP's intval has it: words are 0."""
+    # PHP's intval reads words as 0.
     match = re.match(r"\s*-?\d+", "" if value is None else str(value))
     return int(match[0]) if match else 0

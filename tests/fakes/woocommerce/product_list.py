@@ -1,4 +1,4 @@
-"""Which products a list of the fake shop shows."""
+"""Lists of products of the fake shop."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ KEYS: dict[str, Callable[[JsonObject], Any]] = {
 
 
 def listed(shop: ShopState, query: PhpQuery) -> Rows:
-    """The products that the parameters let through: variations only by SKU, the trash only where asked for."""
+    """The products that match: variations only by SKU, the trash only on request."""
     status = one_of(query, "status", STATUSES, "any")
     rows = [row for row in _candidates(shop, query) if _has_status(row, status)]
     if query.get("search"):
@@ -41,13 +41,11 @@ def listed(shop: ShopState, query: PhpQuery) -> Rows:
 
 
 def _words(search: str) -> list[str]:
-    """What is looked for: each word, without what looks percent-encoded or is a lone sign."""
     words = re.sub(r"%[0-9a-fA-F]{2}", "", search).casefold().split()
     return [word for word in words if len(word) > 1 or word.isalnum()]
 
 
 def _candidates(shop: ShopState, query: PhpQuery) -> Rows:
-    """By id or SKU where these are asked for: no need to walk all of them."""
     if query.get("sku"):
         ids = [shop.skus.get(folded(sku)) for sku in texts(query, "sku")]
         return [shop.products[one] for one in dict.fromkeys(ids) if one in shop.products]

@@ -1,4 +1,4 @@
-"""Lists inside a product of the fake shop: categories, tags, images, attributes, meta data. Each replaces what was there."""
+"""Lists inside a product of the fake shop: categories, tags, images, attributes, meta data. Each replaces the stored one."""
 
 from __future__ import annotations
 
@@ -22,7 +22,6 @@ def set_parts(shop: ShopState, product: JsonObject, payload: JsonObject) -> None
 
 
 def _categories(shop: ShopState, wanted: list[JsonObject]) -> list[JsonObject]:
-    """Those that exist; the default one where none is left."""
     known = [shop.categories[entry["id"]] for entry in wanted if entry.get("id") in shop.categories]
     chosen = known or [shop.categories[UNCATEGORIZED]]
     return [{"id": one["id"], "name": one["name"], "slug": one["slug"]} for one in chosen]
@@ -34,7 +33,7 @@ def _tag(shop: ShopState, tag: JsonObject) -> JsonObject:
 
 
 def _image(shop: ShopState, image: JsonObject) -> JsonObject:
-    """A picture that the shop has, or downloads now. The local dates have the zone's offset applied twice."""
+    # The real shop applies the zone's offset twice to local dates.
     if image.get("id"):
         if image["id"] not in shop.images:
             message = f"#{image['id']} is an invalid image ID."
@@ -80,7 +79,6 @@ def _attribute(attribute: JsonObject) -> JsonObject:
 
 
 def _with_meta(shop: ShopState, held: list[JsonObject], entry: JsonObject) -> list[JsonObject]:
-    """A key that is there already gets the new value; numbers become text in the database."""
     value: Any = entry.get("value")
     value = str(value) if isinstance(value, int | float) and not isinstance(value, bool) else value
     key = str(entry.get("key", ""))

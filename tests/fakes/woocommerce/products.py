@@ -1,4 +1,4 @@
-"""Products of the fake shop: what a write makes of them, field by field, as the real one was seen to."""
+"""Products of the fake shop: what a write makes of them, field by field, as in the real one."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ PLAIN_FIELDS = (
 
 
 def create(shop: ShopState, payload: JsonObject) -> JsonObject:
-    """A new product; nothing is kept of one that is refused."""
+    """Create a product; a refused one leaves nothing."""
     if "id" in payload:
         raise ApiError(400, "woocommerce_rest_product_exists", "Cannot create existing product.")
     product = {"id": 0, "name": UNTYPED, "slug": "", "permalink": "", **DEFAULTS}
@@ -50,7 +50,7 @@ def create(shop: ShopState, payload: JsonObject) -> JsonObject:
 
 
 def update(shop: ShopState, product_id: int, payload: JsonObject) -> JsonObject:
-    """A changed product. Every update moves its date, one without any change included."""
+    """Change a product. Every update moves its date, even one without changes."""
     before = shop.products.get(product_id)
     if before is None:
         raise invalid_product(400)
@@ -69,7 +69,6 @@ def get(shop: ShopState, product_id: int) -> JsonObject:
 
 
 def rename_category(shop: ShopState, category: JsonObject) -> None:
-    """Products show a category's name as it is now; their dates stay."""
     for product in shop.products.values():
         for entry in product.get("categories", ()):  # variations have none
             if entry["id"] == category["id"]:
@@ -77,7 +76,7 @@ def rename_category(shop: ShopState, category: JsonObject) -> None:
 
 
 def delete(shop: ShopState, product_id: int, *, force: bool) -> JsonObject:
-    """The product as it was before it went to the trash, or as it was when it went for good."""
+    """The product before it was trashed or deleted."""
     product = get(shop, product_id)
     _refuse_variation(product)
     if force:
@@ -103,15 +102,11 @@ def _refuse_variation(product: JsonObject) -> None:
 
 
 def folded(sku: str) -> str:
-    """A SKU as the shop's database compares it."""
     return sku.strip().casefold()
 
 
 def _changed(shop: ShopState, product: JsonObject, payload: JsonObject) -> JsonObject:
-    """The product with the payload's fields set. Raises ApiError for what is refused.
-
-    Values inside are replaced, never changed in place: `product` shares them with the defaults, or with what it was before.
-    """
+    # Values inside are replaced, never changed in place: `product` shares them with the defaults and its earlier state.
     _set_texts(product, payload)
     if "sku" in payload:
         product["sku"] = _free_sku(shop, product["id"], str(payload["sku"] or "").strip())
@@ -141,7 +136,7 @@ def _set_texts(product: JsonObject, payload: JsonObject) -> None:
 
 
 def _free_sku(shop: ShopState, product_id: int, sku: str) -> str:
-    """The SKU, if it is this product's to have. The trash keeps its SKUs, and says so in other words."""
+    # The trash keeps its SKUs, and has another error for them.
     owner = shop.skus.get(folded(sku)) if sku else None
     if owner is None or owner == product_id:
         return sku
@@ -161,7 +156,6 @@ def _free_sku(shop: ShopState, product_id: int, sku: str) -> str:
 
 
 def _free_gtin(shop: ShopState, product_id: int, gtin: str) -> str:
-    """The number reduced to its digits and hyphens, if no other product has it."""
     kept = re.sub(r"[^0-9-]", "", gtin)
     for other in shop.products.values() if kept else ():
         if other["global_unique_id"] == kept and other["id"] != product_id:
@@ -171,7 +165,7 @@ def _free_gtin(shop: ShopState, product_id: int, gtin: str) -> str:
 
 
 def _set_own_date(shop: ShopState, product: JsonObject, payload: JsonObject, now: datetime) -> None:
-    """A date of creation that was given; one ahead makes the product wait for it. Naive text is UTC here in either field."""
+    # A future date schedules the product. Naive text is UTC here in either field.
     given = payload.get("date_created_gmt") or payload.get("date_created")
     if given:
         moment = shop.read_date(given, gmt=True)
@@ -181,7 +175,6 @@ def _set_own_date(shop: ShopState, product: JsonObject, payload: JsonObject, now
 
 
 def _finish(shop: ShopState, product: JsonObject) -> None:
-    """All that follows from the rest."""
     home, product_id = shop.settings.home, product["id"]
     generated = slug_of(product["name"]) or str(product_id)
     if not product["slug"] and product["status"] in ("publish", "private", "future", "trash"):
@@ -209,7 +202,7 @@ def _free_slug(shop: ShopState, slug: str) -> str:
 
 
 def shown(product: JsonObject) -> JsonObject:
-    """A product as reading shows it: texts in paragraphs, and without what only its editor needs."""
+    """A product as it is read: texts in paragraphs, without fields of the editor."""
     seen = dict(product)
     for name in EDITOR_FIELDS:
         seen.pop(name, None)

@@ -65,7 +65,6 @@ class FakeWooCommerce:
 
     @property
     def credentials(self) -> dict[str, str]:
-        """The first key, as a store keeps it."""
         name, key = next(iter(self.state.keys.items()))
         return {"consumer_key": name, "consumer_secret": key.secret}
 
@@ -78,12 +77,10 @@ class FakeWooCommerce:
         self._server.__exit__(kind, error, at)
 
     def configure(self, **changes: Any) -> None:
-        """Change settings of a running shop."""
         with self.state.lock:
             self.state.settings = replace(self.state.settings, **changes)
 
     def add_product(self, **payload: Any) -> JsonObject:
-        """A product as its own API would make it."""
         with self.state.lock:
             return products.create(self.state, payload)
 
@@ -92,17 +89,17 @@ class FakeWooCommerce:
             products.delete(self.state, product_id, force=force)
 
     def add_order(self, created: datetime, modified: datetime | None = None, **fields: Any) -> JsonObject:
-        """An order; `fields` override what it would have."""
+        """Add an order; `fields` override its defaults."""
         with self.state.lock:
             return orders.add(self.state, created, modified, **fields)
 
     def touch_order(self, order_id: int, **fields: Any) -> JsonObject:
-        """A change of an order, which moves its date."""
+        """Change an order, which moves its modified date."""
         with self.state.lock:
             return orders.touch(self.state, order_id, **fields)
 
     def product_of(self, sku: str) -> JsonObject | None:
-        """The product with a SKU, trashed ones included."""
+        """The product with a SKU, also a trashed one."""
         with self.state.lock:
             return self.state.products.get(self.state.skus.get(products.folded(sku), 0))
 
@@ -126,7 +123,6 @@ class FakeWooCommerce:
         return reply if fault is None else self._after_work(fault, reply)
 
     def _route(self, call: Call) -> str | None:
-        """The part behind `/wc/v3` of a call to the API; None for a page of the site."""
         path = call.path
         if path == "/":
             path = "/wp-json" + dict(parse_qsl(call.query)).get("rest_route", "")
@@ -139,7 +135,6 @@ class FakeWooCommerce:
         return _json(outcome.status, outcome.document, outcome.headers)
 
     def _site(self, call: Call) -> Reply:
-        """What is not the API: its index, a page, or the redirect to where a page would be."""
         home = self.state.settings.home
         if not self.state.settings.plain_permalinks:
             return _index(call)
@@ -149,7 +144,6 @@ class FakeWooCommerce:
         return Reply(200, PAGE, {"Content-Type": "text/html; charset=UTF-8"})
 
     def _after_work(self, fault: Fault, reply: Reply) -> Reply:
-        """The answer as the host spoils it when the work is done."""
         if fault.kind == "php_warning":  # its output sent the headers: the status is 200, and totals are gone
             return Reply(200, WARNING + reply.body, {"Content-Type": "text/html; charset=UTF-8"})
         if fault.kind == "hang":
@@ -158,7 +152,6 @@ class FakeWooCommerce:
 
 
 def _index(call: Call) -> Reply:
-    """What a shop has beside WooCommerce: the API's index, and pages that do not exist."""
     if call.path.rstrip("/") == "/wp-json":
         return _json(200, {"name": "A shop", "namespaces": ["wp/v2", "wc/v3"]}, {})
     if call.path.startswith("/wp-json/"):
@@ -167,7 +160,6 @@ def _index(call: Call) -> Reply:
 
 
 def _before_work(fault: Fault, method: str) -> Reply | None:
-    """The answer of a host that never lets the call through; None where it does."""
     wait = {} if fault.seconds < 0 else {"Retry-After": f"{fault.seconds:g}"}
     if fault.kind == "rate_limit":
         return Reply(429, b"<html>Too many requests</html>", {"Content-Type": "text/html", **wait})

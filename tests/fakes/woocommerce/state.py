@@ -1,4 +1,4 @@
-"""What the fake shop holds: its keys, clock and zone, and the objects by id, each as its own answer shows it."""
+"""State of the fake shop: its keys, clock and zone, and the objects by id, each in the form of its own answer."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ METHODS = ["GET", "POST", "PUT", "PATCH", "DELETE"]
 
 @dataclass(frozen=True, slots=True)
 class ApiKey:
-    """A consumer key: what it may do, and whether its user manages the shop."""
+    """A consumer key: its permission, and whether its user manages the shop."""
 
     secret: str
     permissions: str = "read_write"
@@ -31,7 +31,7 @@ class ApiKey:
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """How a shop is set up. `home` is its own idea of its address, by which signatures are checked."""
+    """The setup of a shop. `home` is its own idea of its address, by which signatures are checked."""
 
     home: str
     https: bool = False
@@ -44,7 +44,7 @@ class Settings:
 
 
 class ShopState:
-    """All of a shop. Take the lock around any use."""
+    """Take the lock around any use."""
 
     def __init__(self, settings: Settings, keys: dict[str, ApiKey], clock: Callable[[], float] = time.time) -> None:
         self.settings = settings
@@ -70,16 +70,14 @@ class ShopState:
         return datetime.fromtimestamp(int(self.clock()), UTC)
 
     def local(self, moment: datetime) -> str:
-        """A moment as the shop's wall clock shows it."""
         return _clocks(moment, self.zone)[0]
 
     def dates(self, name: str, moment: datetime | None) -> JsonObject:
-        """A date and its `_gmt` twin."""
         local, gmt = (None, None) if moment is None else _clocks(moment, self.zone)
         return {name: local, f"{name}_gmt": gmt}
 
     def read_date(self, text: str, *, gmt: bool) -> datetime:
-        """A date of a payload: naive text is the shop's wall clock, or UTC for the `_gmt` twin."""
+        """A date of a payload: naive text is the shop's wall clock, or UTC for the `_gmt` field."""
         moment = datetime.fromisoformat(text)
         if moment.tzinfo is None:
             moment = moment.replace(tzinfo=UTC if gmt else self.zone)
@@ -109,12 +107,11 @@ class ShopState:
 
 @functools.lru_cache(maxsize=1024)
 def _clocks(moment: datetime, zone: ZoneInfo) -> tuple[str, str]:
-    """A moment as a wall clock in the zone and one in UTC show it."""
     return moment.astimezone(zone).strftime(NAIVE), moment.astimezone(UTC).strftime(NAIVE)
 
 
 def slug_of(name: str) -> str:
-    """A name as part of an address: ASCII letters and digits, all else in between a hyphen or an escape."""
+    """A name in an address: ASCII letters and digits, everything else a hyphen or an escape."""
     plain = unicodedata.normalize("NFD", re.sub(r"<[^>]*>|&\w+;", "", name))
     kept = "".join(char for char in plain if not unicodedata.combining(char)).lower()
     kept = re.sub(r"[“”„‘’\"'.,;:!?()&/+]", "", kept)
@@ -122,6 +119,6 @@ def slug_of(name: str) -> str:
 
 
 def escaped(text: str) -> str:
-    """Text as WordPress stores it from one who may not write any HTML: bare ampersands escaped, scripts gone."""
+    """Text as WordPress stores it from users without the right to write HTML: ampersands escaped, scripts removed."""
     without_scripts = re.sub(r"</?(script|style|iframe|object)[^>]*>", "", text, flags=re.IGNORECASE)
     return re.sub(r"&(?!(#\d+|#x[0-9a-fA-F]+|\w+);)", "&amp;", without_scripts)

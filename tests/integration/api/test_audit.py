@@ -25,7 +25,7 @@ from tests.support.pipeline import bearer
 from workers.core.ids import new_id
 from workers.core.runtime import Runtime
 from workers.processes.dispatcher import Dispatcher
-from workers.processes.schedules import run_due
+from workers.processes.scheduler import PULL_SCHEDULES, run_due
 
 Command = Callable[..., tuple[int, str]]
 PATH = "/api/v1/audit"
@@ -185,7 +185,7 @@ def test_scheduled_pull_is_recorded_as_the_schedules(conn: Connection, runtime: 
     due = Schedule("orders", "incremental", None, None, 3600, datetime.now(UTC) - timedelta(seconds=1))
     with tenant(conn, made.store_id):
         put_schedule(conn, made.store_id, due)
-    (ticket,) = run_due(runtime.pool)
+    (ticket,) = list(run_due(runtime.pool, PULL_SCHEDULES))
     with tenant(conn, made.store_id):
         found = conn.execute("SELECT action, actor_kind, actor, details ->> 'jobId' FROM audit_events").fetchall()
     assert found == [("pull.start", "schedule", "orders", str(ticket.log_id))]

@@ -238,7 +238,7 @@ def test_dispatcher_pool_and_alerts_show(
     add_log(root_conn, store_id, "failed")
     dispatcher = Dispatcher(settings, runtime.pool, runtime.wake_up)
     tick_safely(dispatcher)
-    dispatcher.end()
+    dispatcher.stop()
     assert value(client, "sluice_dispatcher_lag_seconds") < 3600
     assert value(client, "sluice_alerts_open", kind="log_failed") >= 1
     assert value(client, "sluice_alert_notices_waiting") == 0

@@ -1,4 +1,4 @@
-"""One log for one key, a bounded number of logs a store, and a window of them in Redis."""
+"""One log per key, a limit of open logs per store, and a window of logs in Redis."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def id_of(answer: Any) -> UUID:
     return UUID(answer.json["data"]["syncLogId"])
 
 
-def test_the_same_key_and_body_are_answered_with_the_first_receipt(
+def test_same_key_and_body_get_the_first_receipt(
     client: FlaskClient, store: CreatedStore, root_conn: Connection, redis: Redis
 ) -> None:
     first, second = (post(client, store.token, "orders", ORDERS, KEY) for _ in range(2))
@@ -60,9 +60,7 @@ def test_the_same_key_and_body_are_answered_with_the_first_receipt(
     assert (logs_of(root_conn, store), len(waiting_logs(redis))) == (1, 1)
 
 
-def test_the_same_key_with_another_body_is_refused(
-    client: FlaskClient, store: CreatedStore, root_conn: Connection
-) -> None:
+def test_same_key_with_another_body_is_refused(client: FlaskClient, store: CreatedStore, root_conn: Connection) -> None:
     post(client, store.token, "orders", ORDERS, KEY)
     answers = [
         post(client, store.token, "orders", [make_order(status="x")], KEY),
@@ -74,40 +72,42 @@ def test_the_same_key_with_another_body_is_refused(
     assert logs_of(root_conn, store) == 1
 
 
-def test_a_quoted_key_is_the_same_key(client: FlaskClient, store: CreatedStore) -> None:
+def test_quoted_key_is_the_same_key(client: FlaskClient, store: CreatedStore) -> None:
     answers = [post(client, store.token, "orders", ORDERS, {"Idempotency-Key": key}) for key in ("k", '"k"', ' "k" ')]
     assert len({id_of(answer) for answer in answers}) == 1
 
 
 @pytest.mark.parametrize("key", ["", '""', "a b", "x" * 256, "é"])
-def test_a_key_that_is_none_is_refused(client: FlaskClient, store: CreatedStore, key: str) -> None:
+def test_malformed_key_is_refused(client: FlaskClient, store: CreatedStore, key: str) -> None:
     assert post(client, store.token, "orders", ORDERS, {"Idempotency-Key": key}).status_code == 400
 
 
-def test_an_empty_batch_is_replayed_too(client: FlaskClient, store: CreatedStore) -> None:
+def test_empty_batch_is_replayed(client: FlaskClient, store: CreatedStore) -> None:
     first, second = (post(client, store.token, "orders", [], KEY) for _ in range(2))
     assert (first.status_code, second.status_code, first.json) == (200, 200, second.json)
     assert second.headers["Idempotent-Replayed"] == "true"
 
 
-def test_a_key_is_answered_after_its_log_has_ended(client: FlaskClient, runtime: Runtime, store: CreatedStore) -> None:
+def test_key_is_replayed_after_its_log_ended(client: FlaskClient, runtime: Runtime, store: CreatedStore) -> None:
     first = post(client, store.token, "orders", ORDERS, KEY)
     process(runtime, store.store_id, id_of(first))
     assert id_of(post(client, store.token, "orders", ORDERS, KEY)) == id_of(first)
 
 
-def test_one_key_in_two_stores_is_two_logs(client: FlaskClient, store: CreatedStore, other_store: CreatedStore) -> None:
+def test_same_key_in_two_stores_makes_two_logs(
+    client: FlaskClient, store: CreatedStore, other_store: CreatedStore
+) -> None:
     assert id_of(post(client, store.token, "orders", ORDERS, KEY)) != id_of(
         post(client, other_store.token, "orders", ORDERS, KEY)
     )
 
 
-def test_without_a_key_two_posts_are_two_logs(client: FlaskClient, store: CreatedStore) -> None:
+def test_posts_without_a_key_make_two_logs(client: FlaskClient, store: CreatedStore) -> None:
     first, second = (post(client, store.token, "orders", ORDERS) for _ in range(2))
     assert id_of(first) != id_of(second)
 
 
-def test_twenty_at_once_with_one_key_make_one_log(
+def test_concurrent_posts_with_one_key_make_one_log(
     client: FlaskClient, store: CreatedStore, root_conn: Connection, redis: Redis
 ) -> None:
     app = client.application
@@ -119,7 +119,7 @@ def test_twenty_at_once_with_one_key_make_one_log(
     assert (logs_of(root_conn, store), len(waiting_logs(redis))) == (1, 1)
 
 
-def test_twenty_at_once_with_one_key_and_two_bodies_make_one_log(
+def test_concurrent_posts_with_two_bodies_make_one_log(
     client: FlaskClient, store: CreatedStore, root_conn: Connection
 ) -> None:
     app, bodies = client.application, ([make_order()], [make_order(status="x")])
@@ -131,7 +131,7 @@ def test_twenty_at_once_with_one_key_and_two_bodies_make_one_log(
     assert logs_of(root_conn, store) == 1
 
 
-def test_a_store_has_so_many_open_logs_and_no_more(
+def test_store_has_a_limit_of_open_logs(
     settings: Settings, database: Database, servers: Servers, store: CreatedStore, root_conn: Connection, redis: Redis
 ) -> None:
     with changed_application(settings, database, servers, max_open_logs_per_store=3) as app:
@@ -142,10 +142,10 @@ def test_a_store_has_so_many_open_logs_and_no_more(
     assert (logs_of(root_conn, store), len(waiting_logs(redis))) == (3, 3)
 
 
-def test_the_logs_of_other_stores_take_no_room_from_this_one(
+def test_limit_of_open_logs_is_per_store(
     settings: Settings, database: Database, servers: Servers, store: CreatedStore, other_store: CreatedStore
 ) -> None:
-    """The numbers of logs run over all stores: that many lie between two of one store does not mean that they are its own."""
+    # Numbers of logs are shared by all stores, so a gap between two of one store does not mean that it has that many.
     with changed_application(settings, database, servers, max_open_logs_per_store=4, queue_window=1) as app:
         client = app.test_client()
         answers = []
@@ -155,7 +155,7 @@ def test_the_logs_of_other_stores_take_no_room_from_this_one(
     assert answers == [202, 202, 202, 202, 429]
 
 
-def test_a_full_store_still_answers_what_needs_no_room(
+def test_full_store_still_answers_replays_and_empty_batches(
     settings: Settings, database: Database, servers: Servers, store: CreatedStore, other_store: CreatedStore
 ) -> None:
     with changed_application(settings, database, servers, max_open_logs_per_store=1) as app:
@@ -166,7 +166,7 @@ def test_a_full_store_still_answers_what_needs_no_room(
         assert post(client, other_store.token, "orders", ORDERS).status_code == 202
 
 
-def test_when_a_log_ends_there_is_room_for_another(
+def test_ended_log_makes_room_for_another(
     settings: Settings, database: Database, servers: Servers, store: CreatedStore, runtime: Runtime
 ) -> None:
     with changed_application(settings, database, servers, max_open_logs_per_store=1) as app:
@@ -176,7 +176,7 @@ def test_when_a_log_ends_there_is_room_for_another(
         assert post(app.test_client(), store.token, "orders", ORDERS).status_code == 202
 
 
-def test_a_store_that_calls_too_often_is_told_when_to_come_back(
+def test_rate_limited_store_gets_retry_after(
     settings: Settings,
     database: Database,
     servers: Servers,
@@ -193,7 +193,7 @@ def test_a_store_that_calls_too_often_is_told_when_to_come_back(
     assert 1 <= int(limited[0].headers["Retry-After"]) <= 60
 
 
-def test_without_redis_a_batch_is_accepted_all_the_same(
+def test_batch_is_accepted_without_redis(
     settings: Settings, database: Database, store: CreatedStore, root_conn: Connection
 ) -> None:
     with application(settings, database.url, "redis://127.0.0.1:1/0") as app:
@@ -201,12 +201,12 @@ def test_without_redis_a_batch_is_accepted_all_the_same(
     assert logs_of(root_conn, store) == 1
 
 
-def test_of_twenty_logs_eight_wait_in_redis_the_oldest_first(runtime: Runtime, store_id: UUID, redis: Redis) -> None:
+def test_window_admits_the_oldest_eight_logs(runtime: Runtime, store_id: UUID, redis: Redis) -> None:
     logs = [accept_batch(runtime, store_id, "orders", ORDERS) for _ in range(20)]
     assert waiting_logs(redis) == logs[:8]
 
 
-def test_when_a_log_ends_the_next_is_admitted(runtime: Runtime, store_id: UUID, redis: Redis) -> None:
+def test_ended_log_admits_the_next_one(runtime: Runtime, store_id: UUID, redis: Redis) -> None:
     logs = [accept_batch(runtime, store_id, "orders", ORDERS) for _ in range(10)]
     process(runtime, store_id, logs[0])
     assert waiting_logs(redis) == logs[:9]
@@ -214,7 +214,7 @@ def test_when_a_log_ends_the_next_is_admitted(runtime: Runtime, store_id: UUID, 
     assert waiting_logs(redis) == logs
 
 
-def test_one_stores_flood_leaves_anothers_window_alone(
+def test_flood_of_one_store_leaves_others_alone(
     runtime: Runtime, store_id: UUID, other_store: CreatedStore, redis: Redis
 ) -> None:
     for _ in range(12):
@@ -231,7 +231,7 @@ PLANS = [
 
 
 @pytest.mark.parametrize("options", PLANS, ids=["planned freely", "nested loops"])
-def test_no_plan_of_the_database_admits_more_than_there_is_room_for(
+def test_no_query_plan_admits_more_than_the_window(
     runtime: Runtime, store_id: UUID, database: Database, root_conn: Connection, options: str
 ) -> None:
     for _ in range(30):

@@ -1,4 +1,4 @@
-"""One bad record never fails a batch: 499 of 500 arrive, and the bad one is told by index, id, field and reason."""
+"""One bad record never fails a batch: 499 of 500 arrive, and the bad one is listed by index, id, field and reason."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def posted(client: FlaskClient, store: CreatedStore, body: str) -> UUID:
 
 
 def batch_with(raw_record: str) -> str:
-    """500 orders as JSON, one of them given as it is."""
+    """500 orders as JSON, one of them as given."""
     records = [json.dumps(make_order(wc_order_id=key + 1)) for key in range(SIZE)]
     records[BAD_AT] = raw_record
     return '{"orders":[' + ",".join(records) + "]}"
@@ -69,7 +69,7 @@ def count_of(root_conn: Connection, store_id: UUID, table: str) -> int:
 
 
 @pytest.mark.parametrize(("field", "value", "code"), BAD.values(), ids=BAD)
-def test_of_500_orders_499_arrive(
+def test_one_bad_order_of_500_is_skipped(
     client: FlaskClient, runtime: Runtime, store: CreatedStore, root_conn: Connection, field: str, value: str, code: str
 ) -> None:
     record = {name: kept for name, kept in make_order(wc_order_id=BAD_AT + 1).items() if name != field}
@@ -81,7 +81,7 @@ def test_of_500_orders_499_arrive(
 
 
 @pytest.mark.parametrize("raw", ["null", "5", '"order"', "[]", "true"])
-def test_what_is_no_object_costs_itself_alone(
+def test_record_that_is_no_object_fails_alone(
     client: FlaskClient, runtime: Runtime, store: CreatedStore, root_conn: Connection, raw: str
 ) -> None:
     log_id = posted(client, store, batch_with(raw))
@@ -89,7 +89,7 @@ def test_what_is_no_object_costs_itself_alone(
     assert errors_of(root_conn, log_id) == [(BAD_AT, None, "*", "not_an_object")]
 
 
-def test_one_bad_item_makes_its_order_invalid_and_no_other(
+def test_bad_item_makes_only_its_order_invalid(
     client: FlaskClient, runtime: Runtime, store: CreatedStore, root_conn: Connection
 ) -> None:
     order = make_order(wc_order_id=BAD_AT + 1)
@@ -106,12 +106,12 @@ def test_one_bad_item_makes_its_order_invalid_and_no_other(
     assert (log.records_synced, log.invalid, log.records_skipped) == (SIZE - 1, 1, 1)
 
 
-def test_a_batch_of_nothing_but_bad_records_completes(runtime: Runtime, store_id: UUID) -> None:
+def test_batch_of_only_bad_records_completes(runtime: Runtime, store_id: UUID) -> None:
     log = sync(runtime, store_id, "orders", [{}, None, 5])
     assert (log.status, log.records_synced, log.invalid) == ("completed", 0, 3)
 
 
-def test_no_value_of_a_bad_record_is_kept(runtime: Runtime, store_id: UUID, root_conn: Connection) -> None:
+def test_no_value_of_a_bad_record_is_stored(runtime: Runtime, store_id: UUID, root_conn: Connection) -> None:
     log = sync(runtime, store_id, "orders", [make_order(wc_order_id="secret", status={"secret": 1}, total="secret")])
     rows = root_conn.execute("SELECT e::text FROM sync_record_errors e WHERE log_id = %s", (log.id,)).fetchall()
     assert len(rows) == 3 and "secret" not in repr(rows)
@@ -119,7 +119,7 @@ def test_no_value_of_a_bad_record_is_kept(runtime: Runtime, store_id: UUID, root
 
 @contextmanager
 def constraint(database: Database, table: str, check: str) -> Iterator[None]:
-    """A rule that validation knows nothing of, for a while."""
+    """A rule of the database that validation does not have."""
     with psycopg.connect(database.owner_url, autocommit=True) as owner:
         owner.execute(f"ALTER TABLE {table} ADD CONSTRAINT odd CHECK ({check}) NOT VALID".encode())
         try:
@@ -139,7 +139,7 @@ ODD: list[tuple[str, str, str, list[dict[str, Any]]]] = [
 
 
 @pytest.mark.parametrize(("entity", "table", "check", "records"), ODD, ids=[case[1] for case in ODD])
-def test_what_only_the_database_refuses_is_isolated(
+def test_record_refused_by_the_database_is_isolated(
     runtime: Runtime, store_id: UUID, root_conn: Connection, database: Database,
     entity: str, table: str, check: str, records: list[Any],
 ) -> None:  # fmt: skip
@@ -150,7 +150,7 @@ def test_what_only_the_database_refuses_is_isolated(
     assert count_of(root_conn, store_id, entity) == 49
 
 
-def test_several_refused_records_are_all_found_and_told_without_the_databases_words(
+def test_refused_records_are_listed_without_database_text(
     client: FlaskClient, runtime: Runtime, store: CreatedStore, database: Database
 ) -> None:
     records = [make_order(wc_order_id=key) for key in range(1, 41)] + [{}]
@@ -162,7 +162,7 @@ def test_several_refused_records_are_all_found_and_told_without_the_databases_wo
     assert reasons == {REASONS["refused_by_database"]}
 
 
-def test_a_refused_change_leaves_the_row_as_it_was(
+def test_refused_change_leaves_the_row_unchanged(
     runtime: Runtime, store_id: UUID, root_conn: Connection, database: Database
 ) -> None:
     sync(runtime, store_id, "orders", [make_order()])
@@ -175,7 +175,7 @@ def test_a_refused_change_leaves_the_row_as_it_was(
     assert sorted(root_conn.execute(query, (store_id,)).fetchall()) == [("completed", 1), ("completed", 1)]
 
 
-def test_a_second_try_reports_anew_and_not_twice(runtime: Runtime, store_id: UUID, root_conn: Connection) -> None:
+def test_retry_replaces_the_reported_errors(runtime: Runtime, store_id: UUID, root_conn: Connection) -> None:
     log_id = accept_batch(runtime, store_id, "orders", [{}])
     stale = "INSERT INTO sync_record_errors VALUES (%s, %s, 0, NULL, 'of an earlier try', 'required', 'x')"
     root_conn.execute(stale, (store_id, log_id))

@@ -36,7 +36,7 @@ def one(root_conn: Connection, query: str, *parameters: Any) -> Any:
 
 
 @pytest.mark.parametrize("entity", ENTITIES)
-def test_a_posted_batch_ends_in_rows(
+def test_posted_batch_becomes_rows(
     client: FlaskClient, runtime: Runtime, store: CreatedStore, root_conn: Connection, entity: str
 ) -> None:
     records = [MAKERS[entity](**{ID_FIELDS[entity]: key}) for key in (1, 2, 3)]
@@ -47,7 +47,7 @@ def test_a_posted_batch_ends_in_rows(
 
 
 @pytest.mark.parametrize("entity", ENTITIES)
-def test_a_record_sent_again_updates_its_row(
+def test_record_sent_again_updates_its_row(
     runtime: Runtime, store_id: UUID, root_conn: Connection, entity: str
 ) -> None:
     sync(runtime, store_id, entity, [MAKERS[entity]()])
@@ -58,7 +58,7 @@ def test_a_record_sent_again_updates_its_row(
 
 
 @pytest.mark.parametrize("entity", ENTITIES)
-def test_optional_fields_left_out_become_null(
+def test_missing_optional_fields_become_null(
     runtime: Runtime, store_id: UUID, root_conn: Connection, entity: str
 ) -> None:
     sync(runtime, store_id, entity, [MAKERS[entity](parent_id=7)])
@@ -69,7 +69,7 @@ def test_optional_fields_left_out_become_null(
 
 
 @pytest.mark.parametrize(("entity", "field"), REQUIRED)
-def test_a_record_without_a_required_field_is_skipped(
+def test_record_without_a_required_field_is_skipped(
     runtime: Runtime, store_id: UUID, root_conn: Connection, entity: str, field: str
 ) -> None:
     bad = {name: value for name, value in MAKERS[entity]().items() if name != field}
@@ -80,7 +80,7 @@ def test_a_record_without_a_required_field_is_skipped(
 
 
 @pytest.mark.parametrize("entity", ENTITIES)
-def test_an_empty_array_is_synced_at_once(client: FlaskClient, store: CreatedStore, entity: str) -> None:
+def test_empty_array_is_answered_at_once(client: FlaskClient, store: CreatedStore, entity: str) -> None:
     answer = post(client, store.token, entity, [])
     assert (answer.status_code, (answer.json or {})["data"]["syncedCount"]) == (200, 0)
 
@@ -93,18 +93,18 @@ def test_records_must_be_an_array(client: FlaskClient, store: CreatedStore, enti
     assert (answer.json or {})["error"] == {"code": "VALIDATION_ERROR", "message": f"{entity} must be an array"}
 
 
-def test_an_email_is_stored_as_its_sha256(runtime: Runtime, store_id: UUID, root_conn: Connection) -> None:
+def test_email_is_stored_as_sha256(runtime: Runtime, store_id: UUID, root_conn: Connection) -> None:
     sync(runtime, store_id, "customers", [make_customer(email=ADDRESS)])
     assert one(root_conn, "SELECT email_hash FROM customers WHERE store_id = %s", store_id) == (SHA256,)
 
 
 @pytest.mark.parametrize("nothing", [None, "", "  "])
-def test_a_customer_may_have_no_email(runtime: Runtime, store_id: UUID, root_conn: Connection, nothing: Any) -> None:
+def test_customer_may_have_no_email(runtime: Runtime, store_id: UUID, root_conn: Connection, nothing: Any) -> None:
     sync(runtime, store_id, "customers", [make_customer(email=nothing)])
     assert one(root_conn, "SELECT email_hash FROM customers WHERE store_id = %s", store_id) == (None,)
 
 
-def test_with_a_key_an_email_is_stored_as_its_hmac(
+def test_email_is_stored_as_hmac_with_a_key(
     settings: Settings, database: Database, servers: Servers, store: CreatedStore, root_conn: Connection
 ) -> None:
     keyed = replace(settings, email_hash_key="k" * 32)
@@ -114,7 +114,7 @@ def test_with_a_key_an_email_is_stored_as_its_hmac(
     assert SHA256.encode() not in body and b"@" not in body
 
 
-def test_no_address_reaches_the_database(
+def test_no_email_address_reaches_the_database(
     client: FlaskClient, runtime: Runtime, store: CreatedStore, root_conn: Connection
 ) -> None:
     address = "zebra.address@example.com"
@@ -131,7 +131,7 @@ def test_no_address_reaches_the_database(
     assert one(root_conn, "SELECT display_name FROM customers WHERE store_id = %s", store.store_id) == ("z",)
 
 
-def test_a_product_finds_its_category(runtime: Runtime, store_id: UUID, root_conn: Connection) -> None:
+def test_product_is_linked_to_its_category(runtime: Runtime, store_id: UUID, root_conn: Connection) -> None:
     sync(runtime, store_id, "categories", [make_category()])
     sync(runtime, store_id, "products", [make_product()])
     query = """SELECT c.name, p.price FROM products p JOIN categories c ON c.id = p.category_id AND c.store_id = p.store_id
@@ -140,7 +140,7 @@ def test_a_product_finds_its_category(runtime: Runtime, store_id: UUID, root_con
 
 
 @pytest.mark.parametrize("parent_first", [True, False])
-def test_a_category_finds_its_parent_within_the_batch(
+def test_category_is_linked_to_a_parent_in_its_batch(
     runtime: Runtime, store_id: UUID, root_conn: Connection, parent_first: bool
 ) -> None:
     child, parent = make_category(wc_category_id=1, parent_id=2), make_category(wc_category_id=2, name="Parent")
@@ -149,11 +149,11 @@ def test_a_category_finds_its_parent_within_the_batch(
     assert one(root_conn, query, store_id) == ("Parent",)
 
 
-def test_a_category_may_be_its_own_parent_without_harm(runtime: Runtime, store_id: UUID) -> None:
+def test_category_may_be_its_own_parent(runtime: Runtime, store_id: UUID) -> None:
     assert sync(runtime, store_id, "categories", [make_category(wc_category_id=3, parent_id=3)]).inserted == 1
 
 
-def test_a_reference_that_changes_is_resolved_anew(runtime: Runtime, store_id: UUID, root_conn: Connection) -> None:
+def test_changed_reference_is_linked_again(runtime: Runtime, store_id: UUID, root_conn: Connection) -> None:
     both = [make_category(wc_category_id=key, name=f"category {key}") for key in (1, 2)]
     sync(runtime, store_id, "categories", both)
     for key in (1, 2):
@@ -163,7 +163,7 @@ def test_a_reference_that_changes_is_resolved_anew(runtime: Runtime, store_id: U
 
 
 @pytest.mark.parametrize("entity", ENTITIES)
-def test_each_entity_has_its_log_and_its_figures(
+def test_each_entity_has_its_log_and_statistics(
     client: FlaskClient, runtime: Runtime, store: CreatedStore, entity: str
 ) -> None:
     log = sync(runtime, store.store_id, entity, [MAKERS[entity]()])

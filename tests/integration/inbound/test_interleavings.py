@@ -1,4 +1,4 @@
-"""A law on the real database: in whatever order batches are processed, they end in the state of processing in order."""
+"""On the real database, batches processed in any order end in the same state as in order."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ LAW = settings(max_examples=examples(100), suppress_health_check=[HealthCheck.fu
 
 
 def winners(batches: Batches, timed: bool) -> dict[int, str]:
-    """What the newest version of each key says. A version without a time is as new as its acceptance: newer than all times."""
+    """The newest version of each key. A version without a time is newer than any time."""
     best: dict[int, tuple[tuple[bool, str, int, int], str]] = {}
     for accepted, batch in enumerate(batches):
         for place, (key, (text, own_time)) in enumerate(batch):
@@ -42,7 +42,7 @@ def winners(batches: Batches, timed: bool) -> dict[int, str]:
 
 
 def run(runtime: Runtime, store_id: UUID, entity: str, batches: list[list[dict[str, Any]]], order: list[int]) -> None:
-    """Accept all in one order, process in another; a log that comes up again is left alone."""
+    """Accept all in one order, process in another; an ended log is skipped."""
     logs = [accept_batch(runtime, store_id, entity, batch) for batch in batches]
     seen: set[int] = set()
     for number in order:

@@ -1,4 +1,4 @@
-"""References complete themselves, whichever side arrives first."""
+"""References are completed, whichever side arrives first."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from tests.support.pipeline import sync
 from workers.core.runtime import Runtime
 
 
-def test_orders_before_their_customers_and_products(runtime: Runtime, store_id: UUID, root_conn: Connection) -> None:
+def test_orders_may_arrive_before_what_they_refer_to(runtime: Runtime, store_id: UUID, root_conn: Connection) -> None:
     sync(runtime, store_id, "orders", [make_order(customer_id=7, items=[make_item(wc_product_id=8)])])
     sync(runtime, store_id, "customers", [make_customer(wc_customer_id=7)])
     sync(runtime, store_id, "products", [make_product(wc_product_id=8, category_id=9)])

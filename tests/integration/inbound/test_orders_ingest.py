@@ -32,7 +32,7 @@ def names_of_items(root_conn: Connection, store_id: UUID) -> list[str]:
     return [row[0] for row in root_conn.execute(query, (store_id,))]
 
 
-def test_a_posted_order_ends_in_its_row(
+def test_posted_order_becomes_a_row(
     client: FlaskClient, runtime: Runtime, store: CreatedStore, root_conn: Connection
 ) -> None:
     answer = post(client, store.token, "orders", [make_order()])
@@ -42,7 +42,7 @@ def test_a_posted_order_ends_in_its_row(
     assert stored_order(root_conn, store.store_id) == wanted
 
 
-def test_the_receipt_says_where_to_look(client: FlaskClient, store: CreatedStore) -> None:
+def test_receipt_has_the_url_of_the_log(client: FlaskClient, store: CreatedStore) -> None:
     answer = post(client, store.token, "orders", [make_order()] * 3)
     data = (answer.json or {})["data"]
     assert data["syncLogId"] == data["jobId"]
@@ -52,16 +52,14 @@ def test_the_receipt_says_where_to_look(client: FlaskClient, store: CreatedStore
     assert client.get(data["statusUrl"], headers=bearer(store.token)).status_code == 200
 
 
-def test_an_order_sent_again_updates_its_row(runtime: Runtime, store_id: UUID, root_conn: Connection) -> None:
+def test_order_sent_again_updates_its_row(runtime: Runtime, store_id: UUID, root_conn: Connection) -> None:
     sync(runtime, store_id, "orders", [make_order()])
     log = sync(runtime, store_id, "orders", [make_order(status="refunded")])
     assert (log.inserted, log.updated) == (0, 1)
     assert stored_order(root_conn, store_id)[0] == "refunded"
 
 
-def test_sending_the_same_orders_again_makes_no_duplicates(
-    runtime: Runtime, store_id: UUID, root_conn: Connection
-) -> None:
+def test_orders_sent_again_make_no_duplicates(runtime: Runtime, store_id: UUID, root_conn: Connection) -> None:
     orders = [make_order(wc_order_id=key) for key in range(1, 21)]
     first, second = (sync(runtime, store_id, "orders", orders) for _ in range(2))
     assert (first.inserted, second.unchanged) == (20, 20)
@@ -75,7 +73,7 @@ def test_items_are_replaced_as_a_whole(runtime: Runtime, store_id: UUID, root_co
 
 
 @pytest.mark.parametrize("items", [[], None])
-def test_an_order_without_items_loses_those_it_had(
+def test_order_without_items_loses_its_items(
     runtime: Runtime, store_id: UUID, root_conn: Connection, items: list[Any] | None
 ) -> None:
     sync(runtime, store_id, "orders", [make_order()])
@@ -83,14 +81,14 @@ def test_an_order_without_items_loses_those_it_had(
     assert names_of_items(root_conn, store_id) == []
 
 
-def test_items_of_one_order_do_not_touch_anothers(runtime: Runtime, store_id: UUID, root_conn: Connection) -> None:
+def test_items_of_other_orders_stay(runtime: Runtime, store_id: UUID, root_conn: Connection) -> None:
     both = [make_order(wc_order_id=key, items=[make_item(product_name=f"of {key}")]) for key in (1, 2)]
     sync(runtime, store_id, "orders", both)
     sync(runtime, store_id, "orders", [make_order(wc_order_id=1, items=[])])
     assert names_of_items(root_conn, store_id) == ["of 2"]
 
 
-def test_an_optional_field_left_out_becomes_null(runtime: Runtime, store_id: UUID, root_conn: Connection) -> None:
+def test_missing_optional_field_becomes_null(runtime: Runtime, store_id: UUID, root_conn: Connection) -> None:
     sync(runtime, store_id, "orders", [make_order(coupon_used="SAVE")])
     shorter = make_order(total=1)
     for name in ("coupon_used", "currency", "customer_id"):
@@ -99,7 +97,7 @@ def test_an_optional_field_left_out_becomes_null(runtime: Runtime, store_id: UUI
     assert stored_order(root_conn, store_id) == ("completed", Decimal(1), None, None, None)
 
 
-def test_a_log_runs_and_then_is_completed(runtime: Runtime, store_id: UUID) -> None:
+def test_log_is_running_then_completed(runtime: Runtime, store_id: UUID) -> None:
     log_id = accept_batch(runtime, store_id, "orders", [make_order()])
     before = read_log(runtime, store_id, log_id)
     assert (before.status, before.phase, before.started_at) == ("running", "queued", None)
@@ -110,7 +108,7 @@ def test_a_log_runs_and_then_is_completed(runtime: Runtime, store_id: UUID) -> N
     assert (after.error_code, after.error_message) == (None, None)
 
 
-def test_the_store_remembers_its_last_sync(runtime: Runtime, store_id: UUID, root_conn: Connection) -> None:
+def test_store_has_the_time_of_its_last_sync(runtime: Runtime, store_id: UUID, root_conn: Connection) -> None:
     def last_sync() -> Any:
         return root_conn.execute("SELECT last_sync_at FROM stores WHERE id = %s", (store_id,)).fetchone()
 
@@ -122,7 +120,7 @@ def test_the_store_remembers_its_last_sync(runtime: Runtime, store_id: UUID, roo
 
 
 @pytest.mark.parametrize("field", ["wc_order_id", "date_created", "status", "total"])
-def test_an_order_without_a_required_field_is_skipped_and_the_others_are_not(
+def test_only_the_order_without_a_required_field_is_skipped(
     client: FlaskClient, runtime: Runtime, store: CreatedStore, field: str
 ) -> None:
     bad = {name: value for name, value in make_order(wc_order_id=2).items() if name != field}
@@ -134,7 +132,7 @@ def test_an_order_without_a_required_field_is_skipped_and_the_others_are_not(
     assert (answer.json or {})["data"]["errors"] == [{**told, "code": "required", "reason": "is missing or empty"}]
 
 
-def test_no_orders_are_synced_at_once(client: FlaskClient, store: CreatedStore) -> None:
+def test_empty_list_of_orders_is_answered_at_once(client: FlaskClient, store: CreatedStore) -> None:
     answer = post(client, store.token, "orders", [])
     data = (answer.json or {})["data"]
     assert (answer.status_code, data["syncedCount"], data["skippedCount"]) == (200, 0, 0)
@@ -149,23 +147,19 @@ def test_orders_must_be_an_array(client: FlaskClient, store: CreatedStore, body:
     assert (answer.status_code, answer.json) == (400, {"success": False, "error": error})
 
 
-def test_an_order_with_nothing_but_the_required_fields_is_enough(
-    runtime: Runtime, store_id: UUID, root_conn: Connection
-) -> None:
+def test_order_with_only_required_fields_is_stored(runtime: Runtime, store_id: UUID, root_conn: Connection) -> None:
     order = {"wc_order_id": 7, "date_created": "2026-01-15", "status": "pending", "total": "0"}
     assert sync(runtime, store_id, "orders", [order]).inserted == 1
     assert stored_order(root_conn, store_id, 7) == ("pending", Decimal(0), None, None, None)
 
 
-def test_nothing_of_an_accepted_batch_stays_once_it_is_applied(
-    runtime: Runtime, store_id: UUID, root_conn: Connection
-) -> None:
+def test_payload_is_deleted_once_applied(runtime: Runtime, store_id: UUID, root_conn: Connection) -> None:
     log = sync(runtime, store_id, "orders", [make_order()])
     kept = root_conn.execute("SELECT count(*) FROM sync_payloads WHERE log_id = %s", (log.id,)).fetchone()
     assert kept == (0,)
 
 
-def test_a_failure_rolls_everything_back(runtime: Runtime, store_id: UUID, root_conn: Connection) -> None:
+def test_failure_rolls_everything_back(runtime: Runtime, store_id: UUID, root_conn: Connection) -> None:
     sync(runtime, store_id, "orders", [make_order()])
     log_id = accept_batch(runtime, store_id, "orders", [make_order(status="refunded"), make_order(wc_order_id=2)])
     root_conn.execute("ALTER TABLE entity_stats RENAME TO hidden_stats")

@@ -1,4 +1,4 @@
-"""POPULATE: new records come in, existing ones are skipped whatever they say."""
+"""POPULATE inserts new records and skips existing ones, whatever their version."""
 
 from __future__ import annotations
 
@@ -22,6 +22,6 @@ def test_existing_records_are_skipped_and_counted(runtime: Runtime, store_id: UU
     assert found == [(1, "old"), (2, "new")]
 
 
-def test_a_repeated_record_comes_in_once(runtime: Runtime, store_id: UUID) -> None:
+def test_repeated_record_is_inserted_once(runtime: Runtime, store_id: UUID) -> None:
     log = sync(runtime, store_id, "orders", [make_order(), make_order()], mode="populate")
     assert (log.inserted, log.stale, log.existing) == (1, 1, 0)

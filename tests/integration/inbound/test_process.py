@@ -1,4 +1,4 @@
-"""One attempt at a log: claimed by its row lock, decided in the log, and never decided twice."""
+"""One attempt at a log: claimed by its row lock, and decided once, in the log."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from workers.inbound.process import Outcome, process
 DUE = "UPDATE sync_logs SET next_attempt_at = now() - interval '1 second' WHERE id = %s"
 
 
-def test_a_log_in_another_workers_hands_is_left_to_it(runtime: Runtime, store_id: UUID, database: Database) -> None:
+def test_log_of_another_worker_is_skipped(runtime: Runtime, store_id: UUID, database: Database) -> None:
     log_id = accept_batch(runtime, store_id, "orders", [make_order()])
     with psycopg.connect(database.url, autocommit=True) as other, tenant(other, store_id):
         other.execute("SELECT FROM sync_logs WHERE id = %s FOR UPDATE", (log_id,))
@@ -32,12 +32,12 @@ def test_a_log_in_another_workers_hands_is_left_to_it(runtime: Runtime, store_id
     assert process(runtime, store_id, log_id) is Outcome.COMPLETED
 
 
-def test_a_completed_log_is_not_processed_again(runtime: Runtime, store_id: UUID) -> None:
+def test_completed_log_is_not_processed_again(runtime: Runtime, store_id: UUID) -> None:
     log = sync(runtime, store_id, "orders", [make_order()])
     assert process(runtime, store_id, log.id) is Outcome.NOT_NOW
 
 
-def test_a_cancelled_log_takes_no_effect(runtime: Runtime, store_id: UUID, root_conn: Connection) -> None:
+def test_cancelled_log_has_no_effect(runtime: Runtime, store_id: UUID, root_conn: Connection) -> None:
     log_id = accept_batch(runtime, store_id, "orders", [make_order()])
     with runtime.pool.connection() as conn, tenant(conn, store_id):
         assert cancel_log(conn, store_id, log_id)
@@ -45,9 +45,7 @@ def test_a_cancelled_log_takes_no_effect(runtime: Runtime, store_id: UUID, root_
     assert root_conn.execute("SELECT count(*) FROM orders WHERE store_id = %s", (store_id,)).fetchone() == (0,)
 
 
-def test_an_attempt_overtaken_by_a_later_one_claims_nothing(
-    runtime: Runtime, store_id: UUID, root_conn: Connection
-) -> None:
+def test_overtaken_attempt_claims_nothing(runtime: Runtime, store_id: UUID, root_conn: Connection) -> None:
     log_id = accept_batch(runtime, store_id, "orders", [make_order()])
     with runtime.pool.connection() as conn, tenant(conn, store_id):
         first = begin_attempt(conn, store_id, log_id, 5, [2.0])
@@ -59,20 +57,20 @@ def test_an_attempt_overtaken_by_a_later_one_claims_nothing(
         assert claim_log(conn, store_id, log_id, second.number) is not None
 
 
-def test_a_log_that_is_not_due_waits(runtime: Runtime, store_id: UUID) -> None:
+def test_log_that_is_not_due_waits(runtime: Runtime, store_id: UUID) -> None:
     log_id = accept_batch(runtime, store_id, "orders", [make_order()])
     with runtime.pool.connection() as conn, tenant(conn, store_id):
         begin_attempt(conn, store_id, log_id, 5, [60.0])
     assert process(runtime, store_id, log_id) is Outcome.NOT_NOW
 
 
-def test_out_of_attempts_no_further_one_begins(runtime: Runtime, store_id: UUID, root_conn: Connection) -> None:
+def test_no_attempt_starts_after_the_last_one(runtime: Runtime, store_id: UUID, root_conn: Connection) -> None:
     log_id = accept_batch(runtime, store_id, "orders", [make_order()])
     root_conn.execute("UPDATE sync_logs SET attempts = 5 WHERE id = %s", (log_id,))
     assert process(runtime, store_id, log_id) is Outcome.NOT_NOW
 
 
-def test_a_lock_that_does_not_come_is_tried_again_later(
+def test_lock_timeout_is_retried_later(
     runtime: Runtime, store_id: UUID, database: Database, root_conn: Connection
 ) -> None:
     log_id = accept_batch(runtime, store_id, "orders", [make_order()])
@@ -90,7 +88,7 @@ def test_a_lock_that_does_not_come_is_tried_again_later(
     assert log.next_attempt_at > log.accepted_at
 
 
-def test_a_failure_that_would_repeat_ends_the_log_in_plain_words(
+def test_permanent_failure_fails_the_log_with_a_message(
     runtime: Runtime, store_id: UUID, root_conn: Connection
 ) -> None:
     log_id = accept_batch(runtime, store_id, "orders", [make_order()])
@@ -106,9 +104,7 @@ def test_a_failure_that_would_repeat_ends_the_log_in_plain_words(
     assert kept == (1,)
 
 
-def test_a_failed_log_that_is_retried_keeps_its_place_and_completes(
-    runtime: Runtime, store_id: UUID, root_conn: Connection
-) -> None:
+def test_retried_log_keeps_its_place_and_completes(runtime: Runtime, store_id: UUID, root_conn: Connection) -> None:
     log_id = accept_batch(runtime, store_id, "orders", [make_order()])
     before = read_log(runtime, store_id, log_id)
     root_conn.execute(
@@ -121,7 +117,7 @@ def test_a_failed_log_that_is_retried_keeps_its_place_and_completes(
     assert read_log(runtime, store_id, log_id).accepted_seq == before.accepted_seq
 
 
-def test_nothing_of_a_failed_attempt_remains(runtime: Runtime, store_id: UUID, root_conn: Connection) -> None:
+def test_failed_attempt_leaves_nothing(runtime: Runtime, store_id: UUID, root_conn: Connection) -> None:
     log_id = accept_batch(runtime, store_id, "orders", [make_order()])
     root_conn.execute("REVOKE UPDATE ON stores FROM sluice_app")  # the last statement of the transaction
     try:
@@ -136,15 +132,13 @@ def test_nothing_of_a_failed_attempt_remains(runtime: Runtime, store_id: UUID, r
     assert store is not None and store.last_sync_at is None
 
 
-def test_counts_that_do_not_balance_cannot_complete(runtime: Runtime, store_id: UUID, root_conn: Connection) -> None:
+def test_log_with_wrong_counts_cannot_complete(runtime: Runtime, store_id: UUID, root_conn: Connection) -> None:
     log_id = accept_batch(runtime, store_id, "orders", [make_order()])
     with pytest.raises(psycopg.errors.CheckViolation):
         root_conn.execute("UPDATE sync_logs SET status = 'completed', phase = NULL WHERE id = %s", (log_id,))
 
 
-def test_two_workers_with_the_same_new_rows_plan_anew_and_both_complete(
-    runtime: Runtime, store_id: UUID, root_conn: Connection
-) -> None:
+def test_workers_with_the_same_new_rows_both_complete(runtime: Runtime, store_id: UUID, root_conn: Connection) -> None:
     logs = [
         accept_batch(runtime, store_id, "orders", [make_order(wc_order_id=key, total=n) for key in range(1, 200)])
         for n in (1, 2)
@@ -165,7 +159,7 @@ def test_two_workers_with_the_same_new_rows_plan_anew_and_both_complete(
 
 
 @pytest.mark.parametrize("column", ["entity", "source", "queue", "mode", "status", "phase"])
-def test_a_log_with_an_unknown_word_cannot_be_stored(
+def test_log_with_an_unknown_word_is_not_stored(
     runtime: Runtime, store_id: UUID, root_conn: Connection, column: str
 ) -> None:
     log_id = accept_batch(runtime, store_id, "orders", [make_order()])

@@ -1,4 +1,4 @@
-"""Older never overwrites newer, in whatever order and on however many workers; what is unchanged writes nothing."""
+"""Older never overwrites newer, in any order and on any number of workers; unchanged records cause no write."""
 
 from __future__ import annotations
 
@@ -30,9 +30,7 @@ def record(entity: str, text: str, **more: Any) -> dict[str, Any]:
     return MAKERS[entity](**{TEXT[entity]: text}, **more)
 
 
-def test_the_newer_stands_though_the_older_is_processed_later(
-    runtime: Runtime, store_id: UUID, root_conn: Connection
-) -> None:
+def test_newer_wins_if_the_older_is_processed_later(runtime: Runtime, store_id: UUID, root_conn: Connection) -> None:
     older = accept_batch(runtime, store_id, "orders", [make_order(status="old", date_modified=EARLY)])
     sync(runtime, store_id, "orders", [make_order(status="new", date_modified=LATE)])
     assert process(runtime, store_id, older) is Outcome.COMPLETED
@@ -40,9 +38,7 @@ def test_the_newer_stands_though_the_older_is_processed_later(
     assert read_log(runtime, store_id, older).stale == 1
 
 
-def test_the_newer_stands_though_the_older_is_accepted_later(
-    runtime: Runtime, store_id: UUID, root_conn: Connection
-) -> None:
+def test_newer_wins_if_the_older_is_accepted_later(runtime: Runtime, store_id: UUID, root_conn: Connection) -> None:
     sync(runtime, store_id, "orders", [make_order(status="new", date_modified=LATE)])
     log = sync(runtime, store_id, "orders", [make_order(status="old", date_modified=EARLY, items=[])])
     assert (log.stale, log.records_synced) == (1, 1)
@@ -52,7 +48,7 @@ def test_the_newer_stands_though_the_older_is_accepted_later(
 
 @pytest.mark.parametrize("entity", MAKERS)
 @pytest.mark.parametrize("later_first", [True, False])
-def test_of_equal_times_the_later_accepted_stands(
+def test_equal_times_keep_the_later_accepted_record(
     runtime: Runtime, store_id: UUID, root_conn: Connection, entity: str, later_first: bool
 ) -> None:
     logs = [accept_batch(runtime, store_id, entity, [record(entity, text)]) for text in ("first", "second")]
@@ -63,10 +59,10 @@ def test_of_equal_times_the_later_accepted_stands(
 
 @pytest.mark.parametrize("entity", MAKERS)
 @pytest.mark.parametrize("order", [*permutations("ABC")], ids="".join)
-def test_a_state_confirmed_later_outlives_what_came_between(
+def test_state_confirmed_later_beats_one_in_between(
     runtime: Runtime, store_id: UUID, root_conn: Connection, entity: str, order: tuple[str, ...]
 ) -> None:
-    """A says X, B says Y, C says X again: X it is, though C finds X there already and B is processed last."""
+    # A says X, B says Y, C says X again: X wins, although C finds X stored and B is processed last.
     said = {"A": "X", "B": "Y", "C": "X"}
     logs = {name: accept_batch(runtime, store_id, entity, [record(entity, text)]) for name, text in said.items()}
     for name in order:
@@ -74,9 +70,7 @@ def test_a_state_confirmed_later_outlives_what_came_between(
     assert stored(root_conn, store_id, entity) == ["X"]
 
 
-def test_a_state_confirmed_later_outlives_a_log_that_failed_and_is_retried(
-    runtime: Runtime, store_id: UUID, root_conn: Connection
-) -> None:
+def test_state_confirmed_later_beats_a_retried_log(runtime: Runtime, store_id: UUID, root_conn: Connection) -> None:
     sync(runtime, store_id, "customers", [record("customers", "X")])
     between = accept_batch(runtime, store_id, "customers", [record("customers", "Y")])
     fail = "UPDATE sync_logs SET status = 'failed', phase = NULL, error_code = 'X' WHERE id = %s"
@@ -88,10 +82,10 @@ def test_a_state_confirmed_later_outlives_a_log_that_failed_and_is_retried(
 
 
 @pytest.mark.parametrize("order", [*permutations("ACD")], ids="".join)
-def test_an_order_without_a_time_of_its_own_is_as_new_as_its_acceptance(
+def test_order_without_own_time_uses_its_acceptance(
     runtime: Runtime, store_id: UUID, root_conn: Connection, order: tuple[str, ...]
 ) -> None:
-    """A and C say X without a time, D says Y of long ago: C is the newest in every order of processing."""
+    # A and C say X without a time, D says Y with an old one: C is the newest in every order of processing.
     timeless, dated = make_order(status="X", date_modified=None), make_order(status="Y", date_modified=EARLY)
     first = accept_batch(runtime, store_id, "orders", [timeless])
     root_conn.execute("UPDATE sync_logs SET accepted_at = '2026-01-01' WHERE id = %s", (first,))
@@ -104,7 +98,7 @@ def test_an_order_without_a_time_of_its_own_is_as_new_as_its_acceptance(
 
 
 def places(root_conn: Connection, store_id: UUID) -> list[Any]:
-    """Where each row version lies and who wrote it: changes with any write."""
+    """The place and writer of each row version: changes with any write."""
     rows = root_conn.execute(
         "SELECT 'o', ctid::text, xmin::text FROM orders WHERE store_id = %s", (store_id,)
     ).fetchall()
@@ -112,7 +106,7 @@ def places(root_conn: Connection, store_id: UUID) -> list[Any]:
     return sorted(rows + root_conn.execute(query, (store_id,)).fetchall())
 
 
-def test_what_is_unchanged_is_not_written(runtime: Runtime, store_id: UUID, root_conn: Connection) -> None:
+def test_unchanged_records_are_not_written(runtime: Runtime, store_id: UUID, root_conn: Connection) -> None:
     orders = [make_order(wc_order_id=key, items=[make_item(), make_item(sku="B")]) for key in range(1, 51)]
     sync(runtime, store_id, "orders", orders)
     before = places(root_conn, store_id)
@@ -121,7 +115,7 @@ def test_what_is_unchanged_is_not_written(runtime: Runtime, store_id: UUID, root
 
 
 def written_by_processing(runtime: Runtime, store_id: UUID, root_conn: Connection, orders: list[Any]) -> int:
-    """Bytes of WAL that one batch's processing writes."""
+    """Bytes of write-ahead log that processing one batch writes."""
 
     def position() -> Any:
         row = root_conn.execute("SELECT pg_current_wal_insert_lsn() - '0/0'::pg_lsn").fetchone()
@@ -133,23 +127,19 @@ def written_by_processing(runtime: Runtime, store_id: UUID, root_conn: Connectio
     return int(position() - before)
 
 
-def test_500_unchanged_orders_cost_the_logs_bookkeeping_and_no_more(
-    runtime: Runtime, store_id: UUID, root_conn: Connection
-) -> None:
+def test_unchanged_orders_write_only_the_log(runtime: Runtime, store_id: UUID, root_conn: Connection) -> None:
     orders = [make_order(wc_order_id=key) for key in range(1, 501)]
     first = written_by_processing(runtime, store_id, root_conn, orders)
     again = min(written_by_processing(runtime, store_id, root_conn, orders) for _ in range(3))
     assert again < SMALL_BOUND < first, (first, again)
 
 
-def test_one_changed_item_is_a_change_of_its_order(runtime: Runtime, store_id: UUID) -> None:
+def test_changed_item_changes_its_order(runtime: Runtime, store_id: UUID) -> None:
     sync(runtime, store_id, "orders", [make_order()])
     assert sync(runtime, store_id, "orders", [make_order(items=[make_item(quantity=3)])]).updated == 1
 
 
-def test_of_an_id_twice_in_a_batch_the_newer_wins_then_the_later(
-    runtime: Runtime, store_id: UUID, root_conn: Connection
-) -> None:
+def test_repeated_id_keeps_the_newer_then_the_later(runtime: Runtime, store_id: UUID, root_conn: Connection) -> None:
     orders = [
         make_order(status="newest", date_modified=LATE),
         make_order(status="old", date_modified=EARLY),
@@ -162,10 +152,10 @@ def test_of_an_id_twice_in_a_batch_the_newer_wins_then_the_later(
 
 
 @pytest.mark.parametrize("entity", MAKERS)
-def test_many_workers_at_once_end_in_the_state_of_the_last_accepted(
+def test_concurrent_workers_end_in_the_last_accepted_state(
     runtime: Runtime, store_id: UUID, root_conn: Connection, entity: str
 ) -> None:
-    """Keys come in opposite orders, so that batches would deadlock if rows were written as they come."""
+    # Keys come in opposite orders, so batches would deadlock if rows were written in the order received.
     logs = [
         accept_batch(runtime, store_id, entity, [record(entity, f"{n}", **{ID_FIELDS[entity]: key}) for key in keys(n)])
         for n in range(8)

@@ -19,9 +19,9 @@ from workers.outbound.intake.event_sources import STREAM
 from workers.outbound.intake.events import CHANNELS
 from workers.outbound.intake.listener import Listener, refused_counts
 from workers.outbound.publish_orders import ORDER_RECEIVED, publish_orders
-from workers.pulls.shop_access import open_store_shop
 from workers.pulls.start import Wanted, start_pull
 from workers.pulls.turn import Turn, pull
+from workers.shops.opener import open_store_shop
 
 NOW = datetime.now(UTC)
 

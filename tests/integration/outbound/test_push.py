@@ -34,8 +34,8 @@ from workers.outbound.sending.push_store import PushOutcome
 from workers.outbound.sending.save_results import save_results
 from workers.outbound.sending.send_claim import send_claim
 from workers.outbound.sending.shop_connection import ShopConnection
-from workers.outbound.shop import open_store_client
 from workers.platforms.common.interface import PlatformError
+from workers.shops.opener import open_store_woocommerce
 
 CACHED = ("mapping", "sync_status", "sync_attempts", "last_sync")
 
@@ -47,7 +47,7 @@ def shop(connected_shop: FakeWooCommerce) -> FakeWooCommerce:
 
 def open_connection(runtime: Runtime, store_id: UUID) -> ShopConnection:
     """A connection for which the lease never runs out."""
-    return ShopConnection(open_store_client(runtime.settings, runtime.pool, store_id), float("inf"))
+    return ShopConnection(open_store_woocommerce(runtime.settings, runtime.pool, store_id), float("inf"))
 
 
 def test_new_products_are_sent_together(

@@ -21,15 +21,17 @@ from tests.conftest import Database
 from tests.fakes.woocommerce import FakeWooCommerce
 from tests.support.outbound import connect_shop, make_erp_product, put_products, statuses, with_key
 from workers.core.runtime import Runtime
-from workers.outbound.scheduled_tasks import ScheduledTasks, next_run, run_task
+from workers.core.timing import next_run
+from workers.outbound.scheduled_tasks import TASKS, run_task
 from workers.outbound.sending.push_store import push_store
+from workers.processes.slow_tick import SlowTick
 
 PUSH_QUEUE = "rq:queue:push"
 
 
 @pytest.fixture
-def tasks(runtime: Runtime) -> ScheduledTasks:
-    return ScheduledTasks(runtime.settings, runtime.pool, runtime.wake_up)
+def slow(runtime: Runtime) -> SlowTick:
+    return SlowTick(runtime.settings, runtime.pool, runtime.wake_up)
 
 
 @pytest.fixture
@@ -38,28 +40,26 @@ def connected_store(root_conn: Connection, store_id: UUID, connected_shop: FakeW
     return store_id
 
 
-def test_a_lost_wake_up_is_replaced_once(
-    tasks: ScheduledTasks, runtime: Runtime, connected_store: UUID, redis: Redis
-) -> None:
+def test_a_lost_wake_up_is_replaced_once(slow: SlowTick, runtime: Runtime, connected_store: UUID, redis: Redis) -> None:
     put_products(runtime, connected_store, [make_erp_product()])
     for _ in range(3):
-        tasks.tick()
+        slow.run()
     assert redis.llen(PUSH_QUEUE) == 1
 
 
 def test_a_store_with_a_lease_is_not_enqueued(
-    tasks: ScheduledTasks, runtime: Runtime, connected_store: UUID, redis: Redis, root_conn: Connection
+    slow: SlowTick, runtime: Runtime, connected_store: UUID, redis: Redis, root_conn: Connection
 ) -> None:
     put_products(runtime, connected_store, [make_erp_product()])
     root_conn.execute(
         "INSERT INTO wc_push_leases VALUES (%s, gen_random_uuid(), now() + interval '1 minute')", (connected_store,)
     )
-    tasks.tick()
+    slow.run()
     assert redis.llen(PUSH_QUEUE) == 0
 
 
 def test_a_missed_schedule_runs_once(
-    tasks: ScheduledTasks, runtime: Runtime, connected_store: UUID, root_conn: Connection
+    slow: SlowTick, runtime: Runtime, connected_store: UUID, root_conn: Connection
 ) -> None:
     put_products(runtime, connected_store, [make_erp_product() for _ in range(3)])
     assert run_task(runtime.pool, connected_store, "full") == []  # a store's first time only plans the task
@@ -67,7 +67,7 @@ def test_a_missed_schedule_runs_once(
     assert root_conn.execute(count, (connected_store,)).fetchone() == (0,)
     root_conn.execute("UPDATE wc_schedules SET next_run_at = now() - interval '3 days'")
     for _ in range(3):
-        tasks.tick()
+        slow.run()
     assert root_conn.execute(count, (connected_store,)).fetchone() == (1,)
 
 
@@ -97,7 +97,7 @@ def test_a_locked_store_does_not_delay_others(
             root_conn.execute("INSERT INTO wc_schedules VALUES (%s, 'retry', now() - interval '1 s')", (one,))
         with tenant(conn, store_id):
             lock_items(conn, store_id)
-            ScheduledTasks(runtime.settings, pool, runtime.wake_up).tick()
+            SlowTick(runtime.settings, pool, runtime.wake_up).run()
     due = "SELECT store_id FROM wc_schedules WHERE task = 'retry' AND next_run_at <= now() AND store_id = ANY (%s)"
     assert root_conn.execute(due, ([store_id, other_store.store_id],)).fetchall() == [(store_id,)]
 
@@ -167,16 +167,16 @@ def test_orders_are_pulled_on_schedule(runtime: Runtime, connected_store: UUID, 
 )
 def test_scheduled_times_keep_to_the_clock(task: str, now: str, wanted: str) -> None:
     moment = datetime.fromisoformat(now).replace(tzinfo=UTC)
-    assert next_run(task, moment) == datetime.fromisoformat(wanted).replace(tzinfo=UTC)
+    assert next_run(TASKS[task], moment, moment) == datetime.fromisoformat(wanted).replace(tzinfo=UTC)
 
 
 def test_old_ended_items_are_pruned(
-    tasks: ScheduledTasks, runtime: Runtime, connected_store: UUID, root_conn: Connection
+    slow: SlowTick, runtime: Runtime, connected_store: UUID, root_conn: Connection
 ) -> None:
     put_products(runtime, connected_store, [make_erp_product() for _ in range(2)])
     root_conn.execute("UPDATE wc_sync_items SET created_at = now() - interval '40 days'")
     root_conn.execute(
         "UPDATE wc_sync_items SET status = 'completed' WHERE id = (SELECT min(id::text)::uuid FROM wc_sync_items)"
     )
-    tasks.tick()
+    slow.run()
     assert statuses(root_conn, connected_store) == {"pending": 1}

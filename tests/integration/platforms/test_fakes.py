@@ -1,4 +1,4 @@
-"""The fakes themselves: as strict as the platforms, and to be started as programs of their own."""
+"""The fakes themselves: as strict as the platforms, and able to run as processes."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def shopify(stack: ExitStack, **shop: Any) -> tuple[FakeShopify, httpx.Client]:
     return fake, stack.enter_context(httpx.Client(base_url=fake.url, headers=headers, timeout=10))
 
 
-def test_shopify_lists_open_orders_unless_asked_otherwise(stack: ExitStack) -> None:
+def test_shopify_lists_open_orders_by_default(stack: ExitStack) -> None:
     fake, client = shopify(stack, orders=5)
     fake.edit(fake.tables["orders"].ids[0], closed_at="2026-02-01T00:00:00-05:00")
     fake.edit(fake.tables["orders"].ids[1], cancelled_at="2026-02-01T00:00:00-05:00")
@@ -44,7 +44,7 @@ def test_shopify_lists_open_orders_unless_asked_otherwise(stack: ExitStack) -> N
     assert len(client.get(ORDERS).json()["orders"]) == 3
 
 
-def test_shopify_takes_nothing_beside_a_cursor_but_limit_and_fields(stack: ExitStack) -> None:
+def test_shopify_allows_only_limit_and_fields_with_a_cursor(stack: ExitStack) -> None:
     _, client = shopify(stack, orders=5)
     link = client.get(ORDERS, params={"limit": 2}).links["next"]["url"]
     assert client.get(f"{link}&fields=id").status_code == 200
@@ -63,7 +63,7 @@ def test_shopify_counts_calls_in_a_bucket(stack: ExitStack) -> None:
     assert (full.status_code, full.headers["Retry-After"]) == (429, "2.0")
 
 
-def test_shopify_serves_retired_versions_by_the_oldest_and_knows_its_tokens(stack: ExitStack) -> None:
+def test_shopify_serves_retired_versions_by_the_oldest(stack: ExitStack) -> None:
     _, client = shopify(stack, orders=1)
     assert client.get("/admin/api/2020-01/orders.json").headers["X-Shopify-Api-Version"] == "2025-10"
     assert client.get(ORDERS, headers={"X-Shopify-Access-Token": "x"}).status_code == 401
@@ -71,7 +71,7 @@ def test_shopify_serves_retired_versions_by_the_oldest_and_knows_its_tokens(stac
 
 
 class Signed:
-    """Signs as the documentation says, with the fake's own reading of it."""
+    """Signs as the documentation says, by the fake's own reading of it."""
 
     def __init__(self, stack: ExitStack, fake: FakeTiktok) -> None:
         self.fake = fake
@@ -89,7 +89,7 @@ class Signed:
         return self.client.post(SEARCH, params=full, content=sent or body, headers=headers).json()
 
 
-def test_tiktok_checks_the_signature_over_the_bytes_that_came(stack: ExitStack) -> None:
+def test_tiktok_checks_the_signature_over_received_bytes(stack: ExitStack) -> None:
     signed = Signed(stack, stack.enter_context(FakeTiktok(orders=5)))
     assert signed.search(b"{}", {"page_size": "2"})["data"]["total_count"] == 5
     assert signed.search(b"{}", {"page_size": "2"}, b"{ }")["code"] == 106001
@@ -106,7 +106,7 @@ def test_tiktok_checks_the_signature_over_the_bytes_that_came(stack: ExitStack) 
         (b"{}", {"page_size": "2", "timestamp": "5"}),
     ],
 )
-def test_tiktok_is_strict_about_what_goes_where(stack: ExitStack, body: bytes, query: dict[str, str]) -> None:
+def test_tiktok_is_strict_about_parameters(stack: ExitStack, body: bytes, query: dict[str, str]) -> None:
     signed = Signed(stack, stack.enter_context(FakeTiktok(orders=5)))
     assert signed.search(body, query)["code"] == 36009004
 
@@ -122,7 +122,7 @@ def test_tiktok_pages_drift_when_an_order_is_edited(stack: ExitStack) -> None:
     assert fake.tables["orders"].ids[2] not in read
 
 
-def test_tiktok_lists_newest_first_unless_asked_otherwise(stack: ExitStack) -> None:
+def test_tiktok_lists_newest_first_by_default(stack: ExitStack) -> None:
     fake = stack.enter_context(FakeTiktok(orders=5))
     signed = Signed(stack, fake)
     first = signed.search(b"{}", {"page_size": "4"})["data"]
@@ -133,7 +133,7 @@ def test_tiktok_lists_newest_first_unless_asked_otherwise(stack: ExitStack) -> N
 
 
 @pytest.mark.parametrize("platform", ["shopify", "tiktok"])
-def test_a_fake_runs_by_itself_until_it_is_told_to_stop(platform: str) -> None:
+def test_fake_runs_as_a_process_until_stopped(platform: str) -> None:
     command = [sys.executable, "-m", f"tests.fakes.{platform}", "--orders", "3"]
     with subprocess.Popen(command, stdout=subprocess.PIPE) as process:
         assert process.stdout is not None

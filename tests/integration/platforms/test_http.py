@@ -1,4 +1,4 @@
-"""Calls that go wrong, over real sockets: what is tried again, for how long, and with which words it ends."""
+"""Failing calls over real sockets: what is retried, for how long, and with which error it ends."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ from hypothesis import strategies as st
 from tests.fakes.common.clock import FakeClock
 from tests.fakes.common.reading import pages_of
 from tests.fakes.common.server import FAULTS, Call, FakeServer, Reply
-from tests.fakes.common.token_store import desk_of
+from tests.fakes.common.token_store import memory_tokens
 from tests.fakes.shopify.shop import FakeShopify
 from workers.platforms.common.address import ShopAddress, read_shop_url
-from workers.platforms.common.answers import Answer, http_date, judge_by_status, retry_after
-from workers.platforms.common.http import TIMEOUT, PlatformHttp, Request, backoff, shortened
+from workers.platforms.common.answers import Answer, failure_by_status, http_date, retry_after
+from workers.platforms.common.http import TIMEOUT, CallPolicy, PlatformHttp, Request, backoff, shortened
 from workers.platforms.common.interface import PlatformError, Window
-from workers.platforms.common.pacing import CallLimitBucket
+from workers.platforms.common.pacing import CallLimitBucket, Unpaced
 from workers.platforms.shopify.client import ShopifyRest
 
 
@@ -39,7 +39,7 @@ def stack() -> Iterator[ExitStack]:
 
 
 class World:
-    """A platform that answers as a test says, and our side of the wire."""
+    """A platform that answers as the test says, and our client."""
 
     def __init__(self, stack: ExitStack, *replies: Reply) -> None:
         self.time = FakeClock()
@@ -47,7 +47,9 @@ class World:
         self.server = stack.enter_context(FakeServer(self._answer, clock=self.time))
         address = read_shop_url(self.server.url, allow_http=True)
         bucket = CallLimitBucket(self.time)
-        self.http = PlatformHttp(address, bucket, lambda answer: judge_by_status(answer, self.time()), self.time.clock)
+        self.http = PlatformHttp(
+            address, bucket, lambda answer: failure_by_status(answer, self.time()), self.time.clock
+        )
         stack.callback(self.http.close)
 
     def _answer(self, call: Call) -> Reply:
@@ -68,7 +70,7 @@ BUSY = Reply(429, b"{}", {"Retry-After": "2.5"})
 
 
 @pytest.mark.parametrize("fault", FAULTS)
-def test_a_passing_fault_is_not_noticed(stack: ExitStack, fault: str) -> None:
+def test_passing_fault_is_retried(stack: ExitStack, fault: str) -> None:
     world = World(stack, GOOD)
     world.server.faults.next(fault, fault)
     assert world.get() == {"a": 1}
@@ -88,7 +90,7 @@ def test_a_passing_fault_is_not_noticed(stack: ExitStack, fault: str) -> None:
         ("reset", "PLATFORM_UNREACHABLE"),
     ],
 )
-def test_a_lasting_fault_ends_within_a_minute_and_may_be_tried_again(stack: ExitStack, fault: str, code: str) -> None:
+def test_lasting_fault_ends_within_a_minute(stack: ExitStack, fault: str, code: str) -> None:
     world = World(stack, GOOD)
     world.server.faults.every(1, fault)
     begun = world.time()
@@ -98,20 +100,39 @@ def test_a_lasting_fault_ends_within_a_minute_and_may_be_tried_again(stack: Exit
     assert world.server.calls["/x"] == 10
 
 
-def test_a_storm_of_429_is_waited_out_as_told(stack: ExitStack) -> None:
+def test_series_of_429_is_waited_out(stack: ExitStack) -> None:
     world = World(stack, BUSY, BUSY, BUSY, GOOD)
     assert world.get() == {"a": 1}
     assert [wait for wait in world.time.slept if wait == 2.5] == [2.5, 2.5, 2.5]
 
 
-def test_a_wait_longer_than_the_call_is_left_to_the_caller(stack: ExitStack) -> None:
+def test_wait_longer_than_the_call_is_left_to_the_caller(stack: ExitStack) -> None:
     world = World(stack, Reply(429, b"{}", {"Retry-After": "3600"}))
     error = world.refused()
     assert (error.code, error.retryable, error.retry_after) == ("PLATFORM_RATE_LIMITED", True, 3600.0)
     assert world.server.calls["/x"] == 1
 
 
-def test_a_redirect_is_refused_not_followed(stack: ExitStack) -> None:
+@pytest.mark.parametrize("fault", ["500", "drop"])
+def test_call_that_may_not_repeat_is_sent_once(stack: ExitStack, fault: str) -> None:
+    time = FakeClock()
+    server = stack.enter_context(FakeServer(lambda call: GOOD, clock=time))
+    server.faults.next(fault)
+    http = PlatformHttp(
+        read_shop_url(server.url, allow_http=True),
+        Unpaced(),
+        lambda answer: failure_by_status(answer, time()),
+        time.clock,
+        CallPolicy(repeats=False),
+    )
+    stack.callback(http.close)
+    with pytest.raises(PlatformError) as caught:
+        http.call(lambda: Request("POST", f"{server.url}/x"), http.deadline())
+    assert caught.value.retryable
+    assert (server.calls["/x"], time.slept) == (1, [])
+
+
+def test_redirect_is_refused(stack: ExitStack) -> None:
     elsewhere = stack.enter_context(FakeServer(lambda call: GOOD))
     world = World(stack, Reply(302, b"", {"Location": f"{elsewhere.url}/x"}))
     error = world.refused()
@@ -119,11 +140,11 @@ def test_a_redirect_is_refused_not_followed(stack: ExitStack) -> None:
     assert elsewhere.calls == {}
 
 
-def test_a_document_that_is_no_object_is_unreadable(stack: ExitStack) -> None:
+def test_document_that_is_no_object_is_unreadable(stack: ExitStack) -> None:
     assert World(stack, Reply(200, b"[1]")).refused().code == "PLATFORM_ANSWER_UNREADABLE"
 
 
-def test_an_answer_without_end_is_cut_off(stack: ExitStack) -> None:
+def test_endless_answer_is_cut_off(stack: ExitStack) -> None:
     large = b'{"a":"' + b"x" * (65 * 1024 * 1024) + b'"}'
     error = World(stack, Reply(200, large)).refused()
     assert (error.code, error.retryable) == ("PLATFORM_ANSWER_TOO_LARGE", False)
@@ -135,7 +156,7 @@ def http_to(stack: ExitStack, address: ShopAddress, time: FakeClock) -> Platform
     return http
 
 
-def test_nobody_at_the_address_is_worth_another_try(stack: ExitStack) -> None:
+def test_unreachable_address_is_retried(stack: ExitStack) -> None:
     taken = stack.enter_context(socket.socket())  # bound, but nobody listens
     taken.bind(("127.0.0.1", 0))
     time = FakeClock()
@@ -146,7 +167,7 @@ def test_nobody_at_the_address_is_worth_another_try(stack: ExitStack) -> None:
     assert len(time.slept) == 9
 
 
-def test_a_certificate_that_nobody_vouches_for_is_said_so(stack: ExitStack, tmp_path: Path) -> None:
+def test_untrusted_certificate_is_reported(stack: ExitStack, tmp_path: Path) -> None:
     server = stack.enter_context(FakeServer(lambda call: GOOD))
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(self_signed(tmp_path))
@@ -160,7 +181,7 @@ def test_a_certificate_that_nobody_vouches_for_is_said_so(stack: ExitStack, tmp_
 
 
 def self_signed(folder: Path) -> Path:
-    """A key and a certificate that no authority signed, in one file."""
+    """A key and a self-signed certificate, in one file."""
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "shop.test")])
     begin = datetime(2026, 1, 1, tzinfo=UTC)
@@ -172,12 +193,12 @@ def self_signed(folder: Path) -> Path:
     return path
 
 
-def test_a_private_address_is_refused_before_anything_is_sent(stack: ExitStack) -> None:
+def test_private_address_is_refused_before_sending(stack: ExitStack) -> None:
     time = FakeClock()
     shop = ShopifyRest(
         ShopAddress("https://localhost:9", "https", "localhost", 9),
         None,
-        desk_of({"access_token": "x"}).desk,
+        memory_tokens({"access_token": "x"}).store,
         time.clock,
     )
     stack.callback(shop.close)
@@ -187,22 +208,26 @@ def test_a_private_address_is_refused_before_anything_is_sent(stack: ExitStack) 
     assert time.slept == []
 
 
-def test_a_500_in_every_tenth_answer_costs_a_call_each_and_no_record(stack: ExitStack) -> None:
+def test_every_tenth_500_loses_no_record(stack: ExitStack) -> None:
     time = FakeClock()
     fake = stack.enter_context(FakeShopify(orders=250 * 11, clock=time, monotonic=time))
     fake.server.faults.every(10, "500")
-    shop = ShopifyRest(read_shop_url(fake.url, allow_http=True), None, desk_of(fake.credentials).desk, time.clock)
+    shop = ShopifyRest(
+        read_shop_url(fake.url, allow_http=True), None, memory_tokens(fake.credentials).store, time.clock
+    )
     stack.callback(shop.close)
     found = [record["id"] for page in pages_of(shop.source("orders", Window())) for record in page.records]
     assert found == fake.tables["orders"].ids
     assert sum(fake.server.calls.values()) == 12
 
 
-def test_a_storm_of_429_in_mid_walk_costs_no_record(stack: ExitStack) -> None:
+def test_series_of_429_loses_no_record(stack: ExitStack) -> None:
     time = FakeClock()
     fake = stack.enter_context(FakeShopify(orders=250 * 11, clock=time, monotonic=time))
     fake.server.faults.next(None, *["429"] * 7, None, None, *["429"] * 3)
-    shop = ShopifyRest(read_shop_url(fake.url, allow_http=True), None, desk_of(fake.credentials).desk, time.clock)
+    shop = ShopifyRest(
+        read_shop_url(fake.url, allow_http=True), None, memory_tokens(fake.credentials).store, time.clock
+    )
     stack.callback(shop.close)
     found = [record["id"] for page in pages_of(shop.source("orders", Window())) for record in page.records]
     assert found == fake.tables["orders"].ids
@@ -210,11 +235,13 @@ def test_a_storm_of_429_in_mid_walk_costs_no_record(stack: ExitStack) -> None:
     assert len([wait for wait in time.slept if wait >= 2.0]) >= 10
 
 
-def test_random_faults_lose_nothing(stack: ExitStack) -> None:
+def test_random_faults_lose_no_record(stack: ExitStack) -> None:
     time = FakeClock()
     fake = stack.enter_context(FakeShopify(orders=250 * 11, clock=time, monotonic=time))
     fake.server.faults.at_random(0.3, seed=7)
-    shop = ShopifyRest(read_shop_url(fake.url, allow_http=True), None, desk_of(fake.credentials).desk, time.clock)
+    shop = ShopifyRest(
+        read_shop_url(fake.url, allow_http=True), None, memory_tokens(fake.credentials).store, time.clock
+    )
     stack.callback(shop.close)
     found = [record["id"] for page in pages_of(shop.source("orders", Window())) for record in page.records]
     assert found == fake.tables["orders"].ids
@@ -239,17 +266,17 @@ def test_retry_after_is_a_number_or_a_date(told: str, seconds: float | None) -> 
 
 
 @given(st.text(max_size=40) | st.from_regex(r"Thu, [0-9]{1,2} Jan [0-9]{1,5} [0-9:]{5,8} [+-][0-9]{4}", fullmatch=True))
-def test_no_date_header_is_too_strange_to_be_read(text: str) -> None:
+def test_any_date_header_can_be_parsed(text: str) -> None:
     moment = http_date(text)
     assert moment is None or moment.tzinfo is UTC
 
 
-def test_the_last_attempt_has_only_the_time_that_is_left() -> None:
+def test_last_attempt_has_only_the_time_left() -> None:
     assert shortened(TIMEOUT, 50.0) == TIMEOUT
     assert shortened(TIMEOUT, 7.0).as_dict() == {"connect": 5.0, "read": 7.0, "write": 7.0, "pool": 5.0}
     assert shortened(TIMEOUT, -3.0).read == 1.0
 
 
-def test_the_waits_grow_to_a_bound_and_chance_shortens_them() -> None:
+def test_backoff_grows_to_a_bound_with_jitter() -> None:
     assert [backoff(attempt, 0.0) for attempt in range(7)] == [0.5, 1, 2, 4, 8, 16, 16]
     assert backoff(2, 1.0) == 1.0

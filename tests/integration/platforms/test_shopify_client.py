@@ -1,4 +1,4 @@
-"""The Shopify client against a fake shop on a socket: what it reads is what the shop holds, whatever happens on the way."""
+"""The Shopify client against a fake shop on a socket: it reads everything, whatever happens on the way."""
 
 from __future__ import annotations
 
@@ -15,18 +15,18 @@ from hypothesis import strategies as st
 from tests.fakes.common.clock import NOW, FakeClock
 from tests.fakes.common.reading import pages_of
 from tests.fakes.common.server import Call
-from tests.fakes.common.token_store import desk_of
+from tests.fakes.common.token_store import memory_tokens
 from tests.fakes.shopify.shop import BEGIN, FIRST_ORDER, FakeShopify
 from tests.support.examples import examples
 from workers.platforms.common.address import read_shop_url
 from workers.platforms.common.interface import PlatformError, Window
 from workers.platforms.shopify.client import (
     LIST_ENDS_AFTER,
-    Place,
+    Position,
     ShopifyRest,
+    decode_cursor,
+    encode_cursor,
     next_page_info,
-    read_place,
-    write_place,
 )
 from workers.platforms.shopify.tokens import App
 
@@ -36,17 +36,17 @@ ORDERS = "/admin/api/2026-07/orders.json"
 
 
 class World:
-    """A shop, its client, and the clock that both share."""
+    """A shop, its client, and their clock."""
 
     def __init__(self, stack: ExitStack, **shop: Any) -> None:
         self.time = FakeClock()
         self.fake = stack.enter_context(FakeShopify(clock=self.time, monotonic=self.time, **shop))
         self.stack = stack
-        self.tokens = desk_of(self.fake.credentials)
+        self.tokens = memory_tokens(self.fake.credentials)
         self.client = self.new_client()
 
     def new_client(self, app: App | None = None) -> ShopifyRest:
-        client = ShopifyRest(read_shop_url(self.fake.url, allow_http=True), app, self.tokens.desk, self.time.clock)
+        client = ShopifyRest(read_shop_url(self.fake.url, allow_http=True), app, self.tokens.store, self.time.clock)
         self.stack.callback(client.close)
         return client
 
@@ -65,25 +65,25 @@ def stack() -> Iterator[ExitStack]:
         yield stack
 
 
-def test_a_walk_by_id_reads_everything_in_order_and_without_a_call_too_many(stack: ExitStack) -> None:
+def test_reading_by_id_takes_no_extra_call(stack: ExitStack) -> None:
     world = World(stack, orders=1000)
     assert world.ids(Window()) == world.held
     assert world.fake.server.calls == {ORDERS: 4}
 
 
 @pytest.mark.parametrize(("count", "calls"), [(0, 1), (1, 1), (249, 1), (250, 1), (251, 2)])
-def test_the_last_page_is_known_as_such(stack: ExitStack, count: int, calls: int) -> None:
+def test_last_page_has_no_cursor(stack: ExitStack, count: int, calls: int) -> None:
     world = World(stack, orders=count)
     assert world.ids(Window()) == world.held
     assert world.fake.server.calls[ORDERS] == calls
 
 
-def test_a_walk_goes_on_after_an_id(stack: ExitStack) -> None:
+def test_reading_continues_after_an_id(stack: ExitStack) -> None:
     world = World(stack, orders=600)
     assert world.ids(Window(after_id=world.held[550])) == world.held[551:]
 
 
-def test_any_cursor_can_be_taken_up_by_another_client(stack: ExitStack) -> None:
+def test_another_client_can_use_any_cursor(stack: ExitStack) -> None:
     world = World(stack, orders=900)
     window = Window(updated_from=LONG_AGO)
     for kind in (Window(), window):
@@ -96,7 +96,7 @@ def test_any_cursor_can_be_taken_up_by_another_client(stack: ExitStack) -> None:
         assert sorted([record["id"] for record in first.records] + rest) == world.held
 
 
-def test_a_walk_by_update_reads_what_changed_closed_orders_too(stack: ExitStack) -> None:
+def test_reading_by_update_includes_closed_orders(stack: ExitStack) -> None:
     world = World(stack, orders=1000)
     changed = world.held[::3]
     for key in changed:
@@ -106,7 +106,7 @@ def test_a_walk_by_update_reads_what_changed_closed_orders_too(stack: ExitStack)
     assert world.fake.server.calls[ORDERS] == 2
 
 
-def test_the_bounds_of_a_window_are_from_inclusive_until_exclusive(stack: ExitStack) -> None:
+def test_window_includes_its_start_but_not_its_end(stack: ExitStack) -> None:
     world = World(stack, orders=10)
     at = datetime.fromtimestamp(BEGIN, UTC)
     minute = timedelta(minutes=1)
@@ -114,7 +114,7 @@ def test_the_bounds_of_a_window_are_from_inclusive_until_exclusive(stack: ExitSt
     assert world.ids(Window(created_from=at + 7 * minute)) == world.held[7:]
 
 
-def test_orders_changed_and_added_during_a_walk_by_id_are_neither_lost_nor_doubled(stack: ExitStack) -> None:
+def test_edits_while_reading_by_id_lose_nothing(stack: ExitStack) -> None:
     world = World(stack, orders=1000)
 
     def disturb(call: Call) -> None:
@@ -129,7 +129,7 @@ def test_orders_changed_and_added_during_a_walk_by_id_are_neither_lost_nor_doubl
 
 @settings(max_examples=examples(8))
 @given(edits=st.lists(st.lists(st.integers(0, 899), max_size=8), max_size=5))
-def test_edits_during_a_walk_by_update_are_read_by_the_next_run(edits: list[list[int]]) -> None:
+def test_edits_while_reading_by_update_are_read_next(edits: list[list[int]]) -> None:
     with ExitStack() as stack:
         world = World(stack, orders=900)
         plan = iter(edits)
@@ -152,27 +152,27 @@ def test_edits_during_a_walk_by_update_are_read_by_the_next_run(edits: list[list
         assert times == {row["id"]: row["updated_at"] for row in world.fake.tables["orders"].all()}
 
 
-def test_only_what_the_schema_reads_is_asked_for(stack: ExitStack) -> None:
+def test_only_fields_of_the_schema_are_requested(stack: ExitStack) -> None:
     world = World(stack, orders=1)
     (page,) = pages_of(world.client.source("orders", Window()))
     assert "email" not in page.records[0] and "contact_email" not in page.records[0]
 
 
 @pytest.mark.parametrize("entity", ["products", "customers"])
-def test_products_and_customers_are_walked_alike(stack: ExitStack, entity: str) -> None:
+def test_products_and_customers_are_read_alike(stack: ExitStack, entity: str) -> None:
     world = World(stack, products=300, customers=300)
     assert world.ids(Window(), entity) == world.fake.tables[entity].ids
     assert sorted(world.ids(Window(updated_from=LONG_AGO), entity)) == world.fake.tables[entity].ids
 
 
-def test_there_are_no_categories(stack: ExitStack) -> None:
+def test_categories_are_not_available(stack: ExitStack) -> None:
     world = World(stack)
     with pytest.raises(PlatformError) as caught:
         world.client.source("categories", Window())
     assert caught.value.code == "ENTITY_NOT_AVAILABLE"
 
 
-def test_the_platform_counts_what_a_window_holds(stack: ExitStack) -> None:
+def test_count_is_of_the_window(stack: ExitStack) -> None:
     world = World(stack, orders=700)
     assert world.client.count("orders", Window()) == 700
     assert world.client.count("orders", Window(created_from=datetime.fromtimestamp(BEGIN, UTC) + HOUR)) == 640
@@ -180,21 +180,21 @@ def test_the_platform_counts_what_a_window_holds(stack: ExitStack) -> None:
     assert world.fake.server.calls["/admin/api/2026-07/orders/count.json"] == 2
 
 
-def test_the_platform_tells_the_time(stack: ExitStack) -> None:
+def test_page_has_the_platforms_time(stack: ExitStack) -> None:
     world = World(stack, orders=1)
     assert world.client.source("orders", Window()).fetch(None).server_time == datetime.fromtimestamp(NOW, UTC)
 
 
-def test_a_list_that_the_platform_cuts_off_is_read_to_its_end(stack: ExitStack) -> None:
+def test_list_cut_off_by_the_platform_is_read_to_its_end(stack: ExitStack) -> None:
     world = World(stack, orders=900)
     window = Window(updated_from=LONG_AGO)
     world.fake.list_ends_after = 500
     first = world.client.source("orders", window).fetch(None)
-    almost = replace(read_place(first.cursor or ""), seen=LIST_ENDS_AFTER - 250)
-    assert sorted(set(world.ids(window, cursor=write_place(almost)))) == world.held
+    almost = replace(decode_cursor(first.cursor or ""), seen=LIST_ENDS_AFTER - 250)
+    assert sorted(set(world.ids(window, cursor=encode_cursor(almost)))) == world.held
 
 
-def test_a_cursor_that_is_too_old_begins_the_window_again(stack: ExitStack) -> None:
+def test_expired_cursor_starts_the_window_again(stack: ExitStack) -> None:
     world = World(stack, orders=600)
     window = Window(updated_from=LONG_AGO)
     first = world.client.source("orders", window).fetch(None)
@@ -203,14 +203,14 @@ def test_a_cursor_that_is_too_old_begins_the_window_again(stack: ExitStack) -> N
     assert sorted(world.ids(window, cursor=first.cursor)) == world.held
 
 
-def test_a_full_bucket_is_waited_for_and_never_overfilled(stack: ExitStack) -> None:
+def test_client_never_overfills_the_bucket(stack: ExitStack) -> None:
     world = World(stack, orders=250 * 45)
     assert len(world.ids(Window())) == 250 * 45
     assert world.fake.server.calls[ORDERS] == 45  # none was refused
     assert sum(world.time.slept) > 3
 
 
-def test_a_bucket_that_others_fill_is_waited_for_as_told(stack: ExitStack) -> None:
+def test_client_waits_for_a_bucket_that_others_fill(stack: ExitStack) -> None:
     world = World(stack, orders=500)
     for _ in range(40):
         world.fake.bucket.take()
@@ -219,7 +219,7 @@ def test_a_bucket_that_others_fill_is_waited_for_as_told(stack: ExitStack) -> No
 
 
 @pytest.mark.parametrize(("scopes", "code"), [(set(), "SHOP_SCOPE_MISSING"), ({"read_products"}, "SHOP_SCOPE_MISSING")])
-def test_a_missing_scope_fails_at_once(stack: ExitStack, scopes: set[str], code: str) -> None:
+def test_missing_scope_fails_at_once(stack: ExitStack, scopes: set[str], code: str) -> None:
     world = World(stack, orders=1)
     world.fake.scopes = scopes
     with pytest.raises(PlatformError) as caught:
@@ -228,7 +228,7 @@ def test_a_missing_scope_fails_at_once(stack: ExitStack, scopes: set[str], code:
     assert world.fake.server.calls[ORDERS] == 1
 
 
-def test_a_token_for_good_that_is_refused_fails_at_once(stack: ExitStack) -> None:
+def test_refused_permanent_token_fails_at_once(stack: ExitStack) -> None:
     world = World(stack, orders=600)
     first = world.client.source("orders", Window()).fetch(None)
     world.fake.office.ends = world.time.now
@@ -237,7 +237,7 @@ def test_a_token_for_good_that_is_refused_fails_at_once(stack: ExitStack) -> Non
     assert (caught.value.code, caught.value.retryable) == ("SHOP_ACCESS_REVOKED", False)
 
 
-def test_sixty_days_are_all_that_a_usual_app_sees(stack: ExitStack) -> None:
+def test_usual_app_sees_sixty_days_of_orders(stack: ExitStack) -> None:
     world = World(stack, orders=100, step=86400)
     world.fake.scopes.remove("read_all_orders")
     world.time.now = BEGIN + 100 * 86400.0
@@ -261,10 +261,12 @@ def test_sixty_days_are_all_that_a_usual_app_sees(stack: ExitStack) -> None:
         ("<<<>;,rel=next", None),
     ],
 )
-def test_the_link_header_is_read(link: str, cursor: str | None) -> None:
+def test_next_page_is_read_from_the_link_header(link: str, cursor: str | None) -> None:
     assert next_page_info(link) == cursor
 
 
-@pytest.mark.parametrize("place", [Place(since_id=0), Place(since_id=FIRST_ORDER), Place(page_info="a+/=&b", seen=500)])
-def test_a_cursor_is_read_as_it_was_written(place: Place) -> None:
-    assert read_place(write_place(place)) == place
+@pytest.mark.parametrize(
+    "position", [Position(since_id=0), Position(since_id=FIRST_ORDER), Position(page_info="a+/=&b", seen=500)]
+)
+def test_cursor_survives_its_text_form(position: Position) -> None:
+    assert decode_cursor(encode_cursor(position)) == position

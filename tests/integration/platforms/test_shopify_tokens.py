@@ -1,4 +1,4 @@
-"""Shopify's access tokens that end: got and renewed one at a time, for apps of both kinds, against a fake on a socket."""
+"""Shopify's expiring tokens, renewed one at a time, for both kinds of apps, against a fake on a socket."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pytest
 
 from tests.fakes.common.clock import FakeClock
 from tests.fakes.common.reading import pages_of, read_at_once
-from tests.fakes.common.token_store import desk_of
+from tests.fakes.common.token_store import memory_tokens
 from tests.fakes.shopify.shop import FakeShopify
 from tests.fakes.shopify.tokens import CLIENT_ID, CLIENT_SECRET, DAY, HOUR, TOKEN_PATH
 from workers.platforms.common.address import read_shop_url
@@ -22,17 +22,17 @@ APP = App(CLIENT_ID, CLIENT_SECRET)
 
 
 class World:
-    """A shop that gives its tokens to an app, which has none to begin with."""
+    """A shop, and an app that has no token yet."""
 
     def __init__(self, stack: ExitStack, *, is_public: bool) -> None:
         self.stack, self.time = stack, FakeClock()
         self.fake = stack.enter_context(FakeShopify(orders=600, clock=self.time, monotonic=self.time))
         self.fake.office.is_public = is_public
-        self.tokens = desk_of(self.fake.office.credentials)
+        self.tokens = memory_tokens(self.fake.office.credentials)
         self.client = self.new_client()
 
     def new_client(self, app: App = APP) -> ShopifyRest:
-        client = ShopifyRest(read_shop_url(self.fake.url, allow_http=True), app, self.tokens.desk, self.time.clock)
+        client = ShopifyRest(read_shop_url(self.fake.url, allow_http=True), app, self.tokens.store, self.time.clock)
         self.stack.callback(client.close)
         return client
 
@@ -56,7 +56,7 @@ def world(stack: ExitStack, request: pytest.FixtureRequest) -> World:
     return World(stack, is_public=request.param)
 
 
-def test_an_app_gets_its_token_by_itself_and_keeps_it(world: World) -> None:
+def test_app_gets_its_token_and_stores_it(world: World) -> None:
     assert world.read() == world.fake.tables["orders"].ids
     assert world.fake.server.calls == {ORDERS: 3, TOKEN_PATH: 1}
     kept = world.tokens.stored[-1]
@@ -66,7 +66,7 @@ def test_an_app_gets_its_token_by_itself_and_keeps_it(world: World) -> None:
     assert world.fake.office.given == 1
 
 
-def test_a_token_is_renewed_before_its_end(world: World) -> None:
+def test_token_is_renewed_before_its_end(world: World) -> None:
     source = world.client.source("orders", Window())
     cursor = source.fetch(None).cursor
     world.time.now = world.fake.office.ends - 200
@@ -74,7 +74,7 @@ def test_a_token_is_renewed_before_its_end(world: World) -> None:
     assert world.fake.server.calls == {ORDERS: 2, TOKEN_PATH: 2}
 
 
-def test_a_token_that_is_refused_in_mid_walk_is_renewed_once_and_the_page_asked_for_again(world: World) -> None:
+def test_refused_token_is_renewed_and_the_page_repeated(world: World) -> None:
     source = world.client.source("orders", Window())
     cursor = source.fetch(None).cursor
     world.fake.office.ends = 0
@@ -82,13 +82,13 @@ def test_a_token_that_is_refused_in_mid_walk_is_renewed_once_and_the_page_asked_
     assert world.fake.server.calls == {ORDERS: 3, TOKEN_PATH: 2}
 
 
-def test_runs_at_once_ask_for_one_token(world: World) -> None:
+def test_concurrent_pulls_request_one_token(world: World) -> None:
     clients = [world.new_client() for _ in range(4)]
     read = read_at_once(clients)
     assert (read, world.fake.office.given) == ([250] * 4, 1)
 
 
-def test_a_lost_answer_costs_nothing(world: World) -> None:
+def test_lost_answer_costs_nothing(world: World) -> None:
     world.fake.server.before = lambda call: setattr(
         world.fake.office, "loses", call.path == TOKEN_PATH and world.fake.office.given == 0
     )
@@ -96,18 +96,18 @@ def test_a_lost_answer_costs_nothing(world: World) -> None:
     assert world.fake.office.given == 2
 
 
-def test_an_app_that_is_refused_is_said_so(world: World) -> None:
+def test_refused_app_is_reported(world: World) -> None:
     assert world.refused(world.new_client(App(CLIENT_ID, "wrong"))) == ("SHOP_APP_REFUSED", False)
     assert world.fake.server.calls == {TOKEN_PATH: 1}
 
 
-def test_a_token_that_is_refused_again_ends_the_run(world: World) -> None:
+def test_token_refused_again_ends_the_pull(world: World) -> None:
     world.fake.server.before = lambda call: setattr(world.fake.office, "ends", 0)
     assert world.refused() == ("SHOP_ACCESS_REVOKED", False)
     assert world.fake.server.calls == {ORDERS: 2, TOKEN_PATH: 2}
 
 
-def test_a_grant_that_was_taken_back_asks_for_the_merchant(stack: ExitStack) -> None:
+def test_revoked_grant_asks_to_connect_again(stack: ExitStack) -> None:
     world = World(stack, is_public=True)
     world.fake.office.refresh_tokens = ["another"]
     assert world.refused() == ("SHOP_ACCESS_REVOKED", False)

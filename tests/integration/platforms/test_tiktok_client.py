@@ -1,4 +1,4 @@
-"""The TikTok Shop client against a fake shop on a socket: signatures, tokens, and walks that edits can't disturb."""
+"""The TikTok Shop client against a fake shop on a socket: signatures, tokens, and reading that edits can't disturb."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ from hypothesis import strategies as st
 from tests.fakes.common.clock import NOW, FakeClock
 from tests.fakes.common.reading import pages_of, read_at_once
 from tests.fakes.common.server import Call
-from tests.fakes.common.token_store import desk_of
+from tests.fakes.common.token_store import memory_tokens
 from tests.fakes.tiktok.shop import BEGIN, FakeTiktok
 from tests.support.examples import examples
 from workers.platforms.common.address import read_shop_url
 from workers.platforms.common.interface import PlatformError, Window
-from workers.platforms.common.token_store import TokenDesk, Tokens, tokens_of, with_tokens
+from workers.platforms.common.token_store import Tokens, TokenStore, tokens_of, with_tokens
 from workers.platforms.tiktok.client import App, Hosts, TiktokShop
-from workers.platforms.tiktok.orders import Place, read_place, write_place
-from workers.platforms.tiktok.time_slices import Part, read_part, write_part
+from workers.platforms.tiktok.orders import Position, decode_cursor, encode_cursor
+from workers.platforms.tiktok.time_slices import TimeSlice, decode_slice, encode_slice
 
 ORDERS = "/order/202309/orders/search"
 PRODUCTS = "/product/202502/products/search"
@@ -32,20 +32,20 @@ FROM_BEGIN = Window(updated_from=datetime.fromtimestamp(BEGIN, UTC))
 
 
 class World:
-    """A shop, its client, the tokens as the engine would keep them, and the clock that all share."""
+    """A shop, its client, its tokens, and their clock."""
 
     def __init__(self, stack: ExitStack, **shop: Any) -> None:
         self.stack = stack
         self.time = FakeClock()
         self.fake = stack.enter_context(FakeTiktok(clock=self.time, **shop))
-        self.tokens = desk_of(self.fake.credentials)
+        self.tokens = memory_tokens(self.fake.credentials)
         self.client = self.new_client()
 
-    def new_client(self, desk: TokenDesk | None = None, **app: Any) -> TiktokShop:
+    def new_client(self, store: TokenStore | None = None, **app: Any) -> TiktokShop:
         address = read_shop_url(self.fake.url, allow_http=True)
         known = self.fake.credentials
         caller = replace(App(known["app_key"], known["app_secret"], known["shop_cipher"]), **app)
-        client = TiktokShop(Hosts(address, address), caller, desk or self.tokens.desk, 1000.0, self.time.clock)
+        client = TiktokShop(Hosts(address, address), caller, store or self.tokens.store, 1000.0, self.time.clock)
         self.stack.callback(client.close)
         return client
 
@@ -70,15 +70,13 @@ def stack() -> Iterator[ExitStack]:
 
 
 @pytest.mark.parametrize(("count", "calls"), [(0, 1), (1, 1), (100, 1), (101, 2), (350, 4)])
-def test_a_full_walk_reads_everything_by_creation_without_a_call_too_many(
-    stack: ExitStack, count: int, calls: int
-) -> None:
+def test_reading_by_creation_takes_no_extra_call(stack: ExitStack, count: int, calls: int) -> None:
     world = World(stack, orders=count)
     assert world.ids(Window()) == world.held
     assert world.fake.server.calls == {ORDERS: calls}
 
 
-def test_a_full_walk_is_not_disturbed_by_edits(stack: ExitStack) -> None:
+def test_reading_by_creation_ignores_edits(stack: ExitStack) -> None:
     world = World(stack, orders=500)
     edited = iter(world.held)
 
@@ -90,7 +88,7 @@ def test_a_full_walk_is_not_disturbed_by_edits(stack: ExitStack) -> None:
     assert world.ids(Window()) == world.held
 
 
-def test_the_platform_tells_total_and_time(stack: ExitStack) -> None:
+def test_page_has_the_platforms_total_and_time(stack: ExitStack) -> None:
     world = World(stack, orders=350)
     totals = [page.total for page in pages_of(world.client.source("orders", Window()))]
     moved = [page.total for page in pages_of(world.client.source("orders", FROM_BEGIN))]
@@ -100,7 +98,7 @@ def test_the_platform_tells_total_and_time(stack: ExitStack) -> None:
     assert page.server_time == datetime.fromtimestamp(NOW, UTC)
 
 
-def test_changed_orders_come_in_the_order_of_their_change(stack: ExitStack) -> None:
+def test_changed_orders_come_in_order_of_change(stack: ExitStack) -> None:
     world = World(stack, orders=500)
     changed = world.held[10:160:3]
     for key in reversed(changed):
@@ -110,7 +108,7 @@ def test_changed_orders_come_in_the_order_of_their_change(stack: ExitStack) -> N
     assert world.fake.server.calls[ORDERS] == 1
 
 
-def test_the_bounds_of_a_window_are_from_inclusive_until_exclusive(stack: ExitStack) -> None:
+def test_window_includes_its_start_but_not_its_end(stack: ExitStack) -> None:
     world = World(stack, orders=10, products=10)
     at = datetime.fromtimestamp(BEGIN, UTC)
     minute = timedelta(minutes=1)
@@ -121,7 +119,7 @@ def test_the_bounds_of_a_window_are_from_inclusive_until_exclusive(stack: ExitSt
 
 
 @pytest.mark.parametrize("step", [0.0, 0.005, 0.01, 0.5])
-def test_equal_seconds_across_a_border_are_neither_missed_nor_doubled(stack: ExitStack, step: float) -> None:
+def test_equal_seconds_across_pages_are_read_once(stack: ExitStack, step: float) -> None:
     world = World(stack, orders=450, step=step)
     found = world.ids(FROM_BEGIN)
     assert sorted(set(found)) == world.held
@@ -129,7 +127,7 @@ def test_equal_seconds_across_a_border_are_neither_missed_nor_doubled(stack: Exi
         assert found == world.held
 
 
-def test_any_cursor_can_be_taken_up_by_another_client(stack: ExitStack) -> None:
+def test_another_client_can_use_any_cursor(stack: ExitStack) -> None:
     world = World(stack, orders=250)
     first = world.client.source("orders", FROM_BEGIN).fetch(None)
     world.client = world.new_client()
@@ -143,8 +141,9 @@ def test_any_cursor_can_be_taken_up_by_another_client(stack: ExitStack) -> None:
     edits=st.lists(st.lists(st.integers(0, 299), max_size=8), max_size=12),
     open_ended=st.booleans(),
 )
-def test_edits_during_a_walk_lose_nothing(step: float, edits: list[list[int]], open_ended: bool) -> None:
-    """What is not in a run's window any more was edited during it, and so is in the next run's: together they miss nothing."""
+def test_edits_while_reading_lose_nothing(step: float, edits: list[list[int]], open_ended: bool) -> None:
+    # An order that left the window was edited during the pull, so it is in the next pull's window: together they miss
+    # nothing.
     with ExitStack() as stack:
         world = World(stack, orders=300, step=step)
         plan = iter(edits)
@@ -162,7 +161,7 @@ def test_edits_during_a_walk_lose_nothing(step: float, edits: list[list[int]], o
         assert set(first) | set(then) == set(world.held)
 
 
-def test_products_are_walked(stack: ExitStack) -> None:
+def test_products_are_read_page_by_page(stack: ExitStack) -> None:
     world = World(stack, products=250)
     assert sorted(world.ids(Window(), "products")) == world.fake.tables["products"].ids
     with pytest.raises(PlatformError) as caught:
@@ -178,7 +177,7 @@ def test_products_are_walked(stack: ExitStack) -> None:
     edits=st.lists(st.lists(st.integers(0, 229), max_size=5), max_size=10),
 )
 @example(order=("update_time", "ASC"), edits=[[], [0]])  # the page borders move up by one
-def test_products_edited_in_mid_walk_hide_none(step: float, order: tuple[str, str], edits: list[list[int]]) -> None:
+def test_products_edited_while_reading_hide_none(step: float, order: tuple[str, str], edits: list[list[int]]) -> None:
     with ExitStack() as stack:
         world = World(stack, products=230, step=step)
         world.fake.own_order = order
@@ -194,13 +193,13 @@ def test_products_edited_in_mid_walk_hide_none(step: float, order: tuple[str, st
         assert set(world.ids(Window(), "products")) == set(held)
 
 
-def test_a_walk_over_products_that_nobody_edits_costs_one_call_more(stack: ExitStack) -> None:
+def test_reading_unedited_products_takes_one_extra_call(stack: ExitStack) -> None:
     world = World(stack, products=450)
     assert len(world.ids(Window(), "products")) == 450
     assert world.fake.server.calls == {PRODUCTS: 6}
 
 
-def test_more_products_than_a_search_lists_are_read_in_parts(stack: ExitStack) -> None:
+def test_large_catalogue_is_read_in_time_slices(stack: ExitStack) -> None:
     world = World(stack, products=10_300)
     assert sorted(world.ids(Window(), "products")) == world.fake.tables["products"].ids
 
@@ -210,9 +209,7 @@ def test_more_products_than_a_search_lists_are_read_in_parts(stack: ExitStack) -
     [("orders", Window(), 60), ("orders", FROM_BEGIN, 0.001), ("products", Window(), 60)],
     ids=["orders by creation", "orders of one second", "products"],
 )
-def test_a_page_token_that_is_too_old_costs_a_page_and_no_record(
-    stack: ExitStack, entity: str, window: Window, step: float
-) -> None:
+def test_expired_page_token_loses_no_record(stack: ExitStack, entity: str, window: Window, step: float) -> None:
     world = World(stack, orders=450, products=450, step=step)
 
     def grow_old(_call: Call) -> None:
@@ -224,14 +221,14 @@ def test_a_page_token_that_is_too_old_costs_a_page_and_no_record(
     assert world.fake.age == 1
 
 
-def test_a_cipher_that_is_not_given_is_asked_for_once(stack: ExitStack) -> None:
+def test_missing_cipher_is_requested_once(stack: ExitStack) -> None:
     world = World(stack, orders=250)
     world.client = world.new_client(shop_cipher=None)
     assert world.ids(Window()) == world.held
     assert world.fake.server.calls == {"/authorization/202309/shops": 1, ORDERS: 3}
 
 
-def test_a_token_about_to_end_is_refreshed_before_it_does(stack: ExitStack) -> None:
+def test_token_about_to_expire_is_refreshed(stack: ExitStack) -> None:
     world = World(stack, orders=350)
     source = world.client.source("orders", Window())
     cursor = source.fetch(None).cursor
@@ -241,7 +238,7 @@ def test_a_token_about_to_end_is_refreshed_before_it_does(stack: ExitStack) -> N
     assert world.tokens.stored[-1] == tokens_of(world.fake.credentials)
 
 
-def test_a_token_that_ended_early_is_refreshed_once_and_the_page_asked_for_again(stack: ExitStack) -> None:
+def test_expired_token_is_refreshed_and_the_page_repeated(stack: ExitStack) -> None:
     world = World(stack, orders=350)
     source = world.client.source("orders", Window())
     cursor = source.fetch(None).cursor
@@ -264,7 +261,7 @@ def test_both_new_tokens_are_stored(stack: ExitStack) -> None:
     assert tokens_of(credentials) == world.tokens.stored[-1]
 
 
-def test_a_token_that_another_process_refreshed_is_taken_over(stack: ExitStack) -> None:
+def test_token_refreshed_by_another_process_is_used(stack: ExitStack) -> None:
     world = World(stack, orders=350)
     other = world.new_client()
     other.source("orders", Window()).fetch(None)
@@ -274,7 +271,7 @@ def test_a_token_that_another_process_refreshed_is_taken_over(stack: ExitStack) 
     assert world.fake.gate.refreshes == 1
 
 
-def test_processes_that_refresh_at_once_spend_one_refresh_token(stack: ExitStack) -> None:
+def test_concurrent_refreshes_spend_one_refresh_token(stack: ExitStack) -> None:
     world = World(stack, orders=350)
     clients = [world.new_client() for _ in range(4)]
     for client in clients:
@@ -285,7 +282,7 @@ def test_processes_that_refresh_at_once_spend_one_refresh_token(stack: ExitStack
     assert world.fake.gate.refreshes == 1
 
 
-def test_a_dead_refresh_token_asks_for_the_merchant(stack: ExitStack) -> None:
+def test_dead_refresh_token_asks_to_connect_again(stack: ExitStack) -> None:
     world = World(stack, orders=1)
     world.fake.gate.expire()
     world.fake.gate.refresh_token = "spent elsewhere"
@@ -293,7 +290,7 @@ def test_a_dead_refresh_token_asks_for_the_merchant(stack: ExitStack) -> None:
     assert (error.code, error.retryable) == ("SHOP_ACCESS_REVOKED", False)
 
 
-def test_a_lost_answer_of_a_renewal_is_asked_for_again(stack: ExitStack) -> None:
+def test_lost_answer_of_a_renewal_is_requested_again(stack: ExitStack) -> None:
     world = World(stack, orders=1)
     world.fake.gate.expire()
     world.fake.gate.lose_answers, world.fake.gate.takes_spent = 1, True
@@ -302,32 +299,32 @@ def test_a_lost_answer_of_a_renewal_is_asked_for_again(stack: ExitStack) -> None
     assert world.tokens.stored[-1] == tokens_of(world.fake.credentials)
 
 
-def test_where_the_spent_token_is_dead_then_the_merchant_reads_what_happened(stack: ExitStack) -> None:
+def test_lost_renewal_is_explained_to_the_merchant(stack: ExitStack) -> None:
     world = World(stack, orders=1)
     world.fake.gate.expire()
     world.fake.gate.lose_answers = 1
     error = world.refused()
     assert (error.code, error.retryable) == ("SHOP_RENEWAL_LOST", False)
-    assert "lost on the way" in error.message and "Connect the shop again" in error.message
+    assert "was lost" in error.message and "Connect the shop again" in error.message
 
 
-def test_a_renewal_whose_process_died_is_known_to_the_next_one(stack: ExitStack) -> None:
+def test_renewal_of_a_dead_process_is_remembered(stack: ExitStack) -> None:
     world = World(stack, orders=1)
     world.fake.gate.expire()
-    desk = world.tokens.desk
+    store = world.tokens.store
 
     def die_with_the_answer(known: Tokens, fresh: Tokens) -> bool:
         if fresh.renewal_sent is None:
             raise KeyboardInterrupt
-        return desk.store(known, fresh)
+        return store.replace(known, fresh)
 
-    dying = replace(desk, store=die_with_the_answer)
+    dying = replace(store, replace=die_with_the_answer)
     with pytest.raises(KeyboardInterrupt):
         world.new_client(dying).source("orders", Window()).fetch(None)
     assert world.refused().code == "SHOP_RENEWAL_LOST"
 
 
-def test_a_shop_connected_anew_while_its_token_is_renewed_keeps_what_it_was_given(stack: ExitStack) -> None:
+def test_shop_connected_during_a_renewal_keeps_its_tokens(stack: ExitStack) -> None:
     world = World(stack, orders=1)
     world.fake.gate.expire()
     given = Tokens("TTP_given", "TTP_given_too", None, None)
@@ -342,7 +339,7 @@ def test_a_shop_connected_anew_while_its_token_is_renewed_keeps_what_it_was_give
     assert not any(pair.access_token == "TTP_access_1" for pair in world.tokens.stored)
 
 
-def test_a_shop_connected_anew_knows_nothing_of_a_lost_renewal(stack: ExitStack) -> None:
+def test_connecting_again_forgets_a_lost_renewal(stack: ExitStack) -> None:
     world = World(stack, orders=1)
     world.fake.gate.expire()
     world.fake.gate.lose_answers = 1
@@ -353,7 +350,7 @@ def test_a_shop_connected_anew_knows_nothing_of_a_lost_renewal(stack: ExitStack)
 
 
 @pytest.mark.parametrize("fault", ["lost", "drop"])
-def test_a_renewal_that_fails_stops_nothing_while_the_old_token_lives(stack: ExitStack, fault: str) -> None:
+def test_failed_early_renewal_stops_nothing(stack: ExitStack, fault: str) -> None:
     world = World(stack, orders=350)
     world.time.now += 7 * 86400 - 3600  # an hour to go: time to renew
     world.fake.gate.keeps_access = True
@@ -371,7 +368,7 @@ def test_a_renewal_that_fails_stops_nothing_while_the_old_token_lives(stack: Exi
         assert world.ids(Window()) == world.held
 
 
-def test_a_token_that_lives_for_less_than_a_day_is_not_renewed_at_every_page(stack: ExitStack) -> None:
+def test_short_lived_token_is_not_renewed_at_every_page(stack: ExitStack) -> None:
     world = World(stack, orders=350, token_life=7200)
     assert world.ids(Window()) == world.held
     assert world.fake.gate.refreshes == 1
@@ -380,19 +377,19 @@ def test_a_token_that_lives_for_less_than_a_day_is_not_renewed_at_every_page(sta
     assert world.fake.gate.refreshes == 2
 
 
-def test_an_ended_refresh_token_is_not_even_sent(stack: ExitStack) -> None:
+def test_expired_refresh_token_is_not_sent(stack: ExitStack) -> None:
     world = World(stack, orders=1)
     world.time.now += 366 * 86400
     assert world.refused().code == "SHOP_ACCESS_REVOKED"
     assert world.fake.server.calls == {}
 
 
-def test_a_token_that_is_refused_again_and_again_ends_the_run(stack: ExitStack) -> None:
+def test_token_refused_repeatedly_ends_the_pull(stack: ExitStack) -> None:
     world = World(stack, orders=1)
     world.fake.gate.token_life = -10
     world.fake.gate.expire()
-    desk = replace(world.tokens.desk, load=lambda: replace(world.tokens.stored[-1], access_token_ends=None))
-    error = world.refused(world.new_client(desk))
+    store = replace(world.tokens.store, load=lambda: replace(world.tokens.stored[-1], access_token_ends=None))
+    error = world.refused(world.new_client(store))
     assert (error.code, error.retryable) == ("SHOP_ACCESS_REVOKED", False)
     assert world.fake.server.calls == {ORDERS: 2, REFRESH: 1}
 
@@ -412,50 +409,56 @@ def test_wrong_credentials_fail_at_once(stack: ExitStack, app: dict[str, Any], c
     assert sum(world.fake.server.calls.values()) == 1
 
 
-def test_a_clock_that_is_off_is_said_so(stack: ExitStack) -> None:
+def test_wrong_clock_is_reported(stack: ExitStack) -> None:
     world = World(stack, orders=1)
     world.fake.gate.clock = lambda: world.time.now + 400
     assert world.refused().code == "PLATFORM_CLOCK_REFUSED"
 
 
-def test_a_missing_scope_fails_at_once(stack: ExitStack) -> None:
+def test_missing_scope_fails_at_once(stack: ExitStack) -> None:
     world = World(stack, orders=1)
     world.fake.gate.scopes = {"products"}
     error = world.refused()
     assert (error.code, error.retryable) == ("SHOP_SCOPE_MISSING", False)
 
 
-def test_a_platform_that_asks_for_fewer_calls_gets_them(stack: ExitStack) -> None:
+def test_client_slows_down_when_throttled(stack: ExitStack) -> None:
     world = World(stack, orders=2000, calls_per_second=4)
     assert world.ids(Window()) == world.held
     assert len(world.time.slept) > 0
 
 
-def test_random_faults_lose_nothing(stack: ExitStack) -> None:
+def test_random_faults_lose_no_record(stack: ExitStack) -> None:
     world = World(stack, orders=2000)
     world.fake.server.faults.at_random(0.3, seed=3)
     assert world.ids(FROM_BEGIN) == world.held
 
 
 @pytest.mark.parametrize(
-    "place",
+    "position",
     [
-        Place(1_700_000_000),
-        Place(1_700_000_000, frozenset({"1", "22"}), 50),
-        Place(1_700_000_000, frozenset({"1"}), 50, crowded=True),
-        Place(1_700_000_000, frozenset(), None, crowded=True, token="a+/=&", crowd=120),
+        Position(1_700_000_000),
+        Position(1_700_000_000, frozenset({"1", "22"}), 50),
+        Position(1_700_000_000, frozenset({"1"}), 50, crowded=True),
+        Position(1_700_000_000, frozenset(), None, crowded=True, token="a+/=&", crowd=120),
     ],
 )
-def test_a_cursor_is_read_as_it_was_written(place: Place) -> None:
-    assert read_place(write_place(place)) == place
+def test_cursor_survives_its_text_form(position: Position) -> None:
+    assert decode_cursor(encode_cursor(position)) == position
 
 
 @pytest.mark.parametrize(
-    "part", [Part(None), Part(5, 9, "a+/=&", 20_000), Part(10, total=20_000), Part(1, 60, "t", 9, 8, 7, 60)]
+    "time_slice",
+    [
+        TimeSlice(None),
+        TimeSlice(5, 9, "a+/=&", 20_000),
+        TimeSlice(10, total=20_000),
+        TimeSlice(1, 60, "t", 9, 8, 7, 60),
+    ],
 )
-def test_a_cursor_of_products_is_read_as_it_was_written(part: Part) -> None:
-    assert read_part(write_part(part)) == part
+def test_product_cursor_survives_its_text_form(time_slice: TimeSlice) -> None:
+    assert decode_slice(encode_slice(time_slice)) == time_slice
 
 
-def test_ends_that_are_not_known_are_none() -> None:
+def test_unknown_token_ends_are_none() -> None:
     assert tokens_of({"access_token": "a", "refresh_token": "r"}) == Tokens("a", "r", None, None)

@@ -1,4 +1,4 @@
-"""The client against the fake shop: each way in which a real shop answers, on real sockets."""
+"""The WooCommerce client against the fake shop, over real sockets: each way in which a real shop answers."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from workers.platforms.common.http import Clock
 from workers.platforms.common.interface import PlatformError
 from workers.platforms.woocommerce import errors
 from workers.platforms.woocommerce.auth import ShopKey
-from workers.platforms.woocommerce.calls import ShopCalls
+from workers.platforms.woocommerce.calls import WooCommerceCalls, once_within
 from workers.platforms.woocommerce.client import WooCommerceClient, open_client
 from workers.platforms.woocommerce.errors import (
     NetworkError,
@@ -32,8 +32,6 @@ CAN = {"name": "Can", "sku": "CAN-5", "regular_price": "24.90", "manage_stock": 
 
 @dataclass
 class World:
-    """A shop and a client of it."""
-
     shop: FakeWooCommerce
     client: WooCommerceClient
 
@@ -50,27 +48,27 @@ def world() -> Iterator[World]:
 
 
 def address_of(shop: FakeWooCommerce) -> ShopAddress:
-    """Of a fake over https, where the guard rightly calls no loopback; the tests' own clients have no guard."""
+    """The address of a fake over https. The guard refuses loopback there, so these tests use clients without one."""
     return ShopAddress(shop.url, "https", "127.0.0.1", int(shop.url.rpartition(":")[2]))
 
 
 @pytest.fixture
 def tls_world(tmp_path: Path) -> Iterator[World]:
-    """The same over https, where Basic is the proof."""
+    """The same over https, with Basic authentication."""
     server, trusting = contexts(tmp_path)
     with FakeWooCommerce(tls=server) as shop:
         http = httpx.Client(verify=trusting, timeout=10, trust_env=False)
         key = ShopKey(shop.credentials["consumer_key"], shop.credentials["consumer_secret"])
-        client = WooCommerceClient(ShopCalls(address_of(shop), key, http, Clock()))
+        client = WooCommerceClient(WooCommerceCalls(address_of(shop), key, Clock(), client=http))
         yield World(shop, client)
         client.close()
 
 
 def short_of_time(shop: FakeWooCommerce, seconds: float) -> WooCommerceClient:
-    """A client whose patience with each read is this short."""
-    http = httpx.Client(timeout=httpx.Timeout(seconds), trust_env=False)
+    """A client with so many seconds for each call."""
     key = ShopKey(shop.credentials["consumer_key"], shop.credentials["consumer_secret"])
-    return WooCommerceClient(ShopCalls(read_shop_url(shop.url, allow_http=True), key, http, Clock()))
+    address = read_shop_url(shop.url, allow_http=True)
+    return WooCommerceClient(WooCommerceCalls(address, key, Clock(), once_within(seconds)))
 
 
 def failure(act: Any) -> WooCommerceApiError:
@@ -79,7 +77,7 @@ def failure(act: Any) -> WooCommerceApiError:
     return caught.value
 
 
-def test_a_product_is_made_found_changed_and_read(world: World) -> None:
+def test_product_is_created_found_changed_and_read(world: World) -> None:
     made = world.client.create_product(CAN)
     assert world.client.find_product_by_sku("can-5") == world.client.get_product(made["id"])
     changed = world.client.update_product(made["id"], {"regular_price": "19.9", "stock_quantity": 0})
@@ -88,7 +86,7 @@ def test_a_product_is_made_found_changed_and_read(world: World) -> None:
     assert world.shop.calls["PUT /products/{id}"] == 1
 
 
-def test_skus_are_looked_up_a_hundred_at_a_time(world: World) -> None:
+def test_skus_are_looked_up_by_the_hundred(world: World) -> None:
     skus = [f"S-{number:03}" for number in range(250)]
     for sku in skus[::2]:
         world.shop.add_product(name=sku, sku=sku)
@@ -97,13 +95,13 @@ def test_skus_are_looked_up_a_hundred_at_a_time(world: World) -> None:
     assert world.shop.calls["GET /products"] == 3
 
 
-def test_a_variation_is_not_taken_for_a_product(world: World) -> None:
+def test_variation_is_not_taken_for_a_product(world: World) -> None:
     made = world.shop.add_product(name="M", sku="GLOVE-M")
     made["type"] = "variation"
     assert world.client.find_product_by_sku("GLOVE-M") is None
 
 
-def test_a_batch_answers_each_item_by_its_place(world: World) -> None:
+def test_batch_has_a_result_for_each_item(world: World) -> None:
     first = world.shop.add_product(**CAN)
     answer = world.client.batch_update_products(
         create=[{"name": "New", "sku": "NEW"}, {"name": "Twin", "sku": "can-5"}],
@@ -123,7 +121,7 @@ def test_a_batch_answers_each_item_by_its_place(world: World) -> None:
     assert refused[0].resource_id == first["id"]
 
 
-def test_seven_of_a_hundred_fail_each_with_its_reason(world: World) -> None:
+def test_failed_items_of_a_batch_have_their_reasons(world: World) -> None:
     world.shop.add_product(name="first", sku="TAKEN")
     trashed = world.shop.add_product(name="gone", sku="TRASHED")
     world.shop.trash_product(trashed["id"])
@@ -161,13 +159,13 @@ def test_seven_of_a_hundred_fail_each_with_its_reason(world: World) -> None:
         lambda client: client.update_category(True, {"name": "x"}),
     ],
 )
-def test_what_makes_no_sense_is_not_sent(world: World, send: Any) -> None:
+def test_senseless_payload_is_not_sent(world: World, send: Any) -> None:
     with pytest.raises(ValidationError):
         send(world.client)
     assert not world.shop.calls
 
 
-def test_duplicate_sku_and_sku_in_the_trash(world: World) -> None:
+def test_duplicate_and_trashed_sku_are_distinguished(world: World) -> None:
     first = world.client.create_product(CAN)
     assert failure(lambda: world.client.create_product(CAN)).resource_id == first["id"]
     world.shop.trash_product(first["id"])
@@ -177,7 +175,7 @@ def test_duplicate_sku_and_sku_in_the_trash(world: World) -> None:
     assert world.client.get_product(first["id"])["status"] == "trash"
 
 
-def test_a_product_deleted_behind_its_mapping(world: World) -> None:
+def test_deleted_product_is_reported_as_not_in_shop(world: World) -> None:
     made = world.shop.add_product(**CAN)
     world.shop.trash_product(made["id"], force=True)
     for act in (
@@ -187,7 +185,7 @@ def test_a_product_deleted_behind_its_mapping(world: World) -> None:
         assert (failure(act).code, failure(act).retryable) == (errors.NOT_IN_SHOP, False)
 
 
-def test_a_category_that_exists_is_the_one_asked_for(world: World) -> None:
+def test_existing_category_is_returned(world: World) -> None:
     made = world.client.create_category({"name": "Garden & Tools"})
     assert world.client.create_category({"name": "garden & tools"}) == made
     child = world.client.create_category({"name": "Garden & Tools", "parent": made["id"]})
@@ -197,7 +195,7 @@ def test_a_category_that_exists_is_the_one_asked_for(world: World) -> None:
     assert failure(lambda: world.client.update_category(999, {"name": "x"})).code == errors.NOT_IN_SHOP
 
 
-def test_more_categories_than_a_page_holds(world: World) -> None:
+def test_categories_are_read_over_several_pages(world: World) -> None:
     for number in range(205):
         world.client.create_category({"name": f"C{number}"})
     ids = [row["id"] for row in world.client.get_categories()]
@@ -205,7 +203,7 @@ def test_more_categories_than_a_page_holds(world: World) -> None:
 
 
 @pytest.mark.parametrize("permissions", ["read", "write"])
-def test_a_key_without_the_permission(permissions: str) -> None:
+def test_key_without_permission_is_refused(permissions: str) -> None:
     with FakeWooCommerce(keys={"ck_1": ApiKey("cs_1", permissions)}) as shop:
         client = open_client(shop.url, shop.credentials, Clock(), allow_http=True)
         acts: dict[str, Any] = {"read": lambda: client.create_product(CAN), "write": client.get_categories}
@@ -215,13 +213,13 @@ def test_a_key_without_the_permission(permissions: str) -> None:
 
 
 @pytest.mark.parametrize("credentials", [{}, {"consumer_key": "ck_1"}, {"consumer_key": "", "consumer_secret": "x"}])
-def test_a_store_without_credentials(credentials: dict[str, str]) -> None:
+def test_store_without_credentials_is_refused(credentials: dict[str, str]) -> None:
     with pytest.raises(PlatformError) as caught:
         open_client("https://shop.example.test", credentials, Clock(), allow_http=True)
     assert (caught.value.code, caught.value.retryable) == ("SHOP_CREDENTIALS_INCOMPLETE", False)
 
 
-def test_a_clock_that_is_off_is_named(world: World) -> None:
+def test_wrong_clock_is_reported(world: World) -> None:
     world.client.close()
     slow = open_client(
         world.shop.url, world.shop.credentials, Clock(unix=lambda: world.shop.state.clock() - 1000), allow_http=True
@@ -231,7 +229,7 @@ def test_a_clock_that_is_off_is_named(world: World) -> None:
     slow.close()
 
 
-def test_a_rate_limit(world: World) -> None:
+def test_rate_limit_is_raised_with_its_wait(world: World) -> None:
     world.fault("rate_limit", "POST /products/batch", seconds=3)
     world.fault("rate_limit", "GET /products")
     with pytest.raises(RateLimitError) as caught:
@@ -243,20 +241,20 @@ def test_a_rate_limit(world: World) -> None:
 
 
 @pytest.mark.parametrize("kind", ["maintenance", "error_page"])
-def test_maintenance(world: World, kind: str) -> None:
+def test_maintenance_is_retryable(world: World, kind: str) -> None:
     world.fault(kind, seconds=600)
     found = failure(lambda: world.client.create_product(CAN))
     assert (found.code, found.retryable, found.retry_after) == (errors.PLATFORM_UNAVAILABLE, True, 600.0)
 
 
 @pytest.mark.parametrize(("kind", "code"), [("crash", errors.SHOP_CRASHED), ("database_down", errors.PLATFORM_FAILING)])
-def test_a_shop_in_trouble(world: World, kind: str, code: str) -> None:
+def test_failing_shop_is_retryable(world: World, kind: str, code: str) -> None:
     world.fault(kind)
     found = failure(lambda: world.client.create_product(CAN))
     assert (found.code, found.retryable) == (code, True)
 
 
-def test_a_php_warning_before_the_json(world: World) -> None:
+def test_php_warning_before_the_json_is_skipped(world: World) -> None:
     world.fault("php_warning", times=None)
     made = world.client.create_product(CAN)
     assert world.client.get_product(made["id"])["sku"] == "CAN-5"
@@ -265,13 +263,13 @@ def test_a_php_warning_before_the_json(world: World) -> None:
     assert (listing.records, listing.total, listing.server_time is None) == ([], None, False)
 
 
-def test_woocommerce_switched_off(world: World) -> None:
+def test_inactive_woocommerce_is_reported(world: World) -> None:
     world.shop.configure(active=False)
     found = failure(lambda: world.client.create_product(CAN))
     assert (found.code, found.retryable) == (errors.WOOCOMMERCE_MISSING, False)
 
 
-def test_plain_permalinks_over_http_are_explained_and_nothing_is_written(world: World) -> None:
+def test_plain_permalinks_over_http_write_nothing(world: World) -> None:
     made = world.shop.add_product(**CAN)
     world.shop.configure(plain_permalinks=True)
     for act in (
@@ -284,7 +282,7 @@ def test_plain_permalinks_over_http_are_explained_and_nothing_is_written(world: 
     assert world.shop.state.products[made["id"]]["stock_quantity"] == 3
 
 
-def test_plain_permalinks_over_https_are_gone_around(tls_world: World) -> None:
+def test_plain_permalinks_over_https_are_worked_around(tls_world: World) -> None:
     tls_world.shop.configure(plain_permalinks=True, authenticates_by_query=True)
     made = tls_world.client.create_product(CAN)
     assert tls_world.client.update_product(made["id"], {"stock_quantity": 1})["stock_quantity"] == 1
@@ -292,7 +290,7 @@ def test_plain_permalinks_over_https_are_gone_around(tls_world: World) -> None:
     assert tls_world.shop.calls["PAGE"] == 2  # the call that met a page, and the look at the index
 
 
-def test_plain_permalinks_where_the_key_does_not_count_there_are_explained(tls_world: World) -> None:
+def test_plain_permalinks_that_ignore_the_key_are_reported(tls_world: World) -> None:
     tls_world.shop.configure(plain_permalinks=True)
     for _ in range(2):
         assert failure(lambda: tls_world.client.create_product(CAN)).code == errors.PLAIN_PERMALINKS
@@ -300,7 +298,7 @@ def test_plain_permalinks_where_the_key_does_not_count_there_are_explained(tls_w
     assert tls_world.client.create_product(CAN)["sku"] == "CAN-5"
 
 
-def test_basic_over_https(tls_world: World) -> None:
+def test_basic_authentication_over_https(tls_world: World) -> None:
     assert tls_world.client.create_product(CAN)["sku"] == "CAN-5"
     key = next(iter(tls_world.shop.state.keys))
     tls_world.shop.state.keys[key] = ApiKey("cs_changed")
@@ -308,16 +306,18 @@ def test_basic_over_https(tls_world: World) -> None:
     assert (found.code, found.status) == (errors.SHOP_REFUSED_KEY, 401)
 
 
-def test_a_certificate_that_nobody_trusts(tls_world: World) -> None:
+def test_untrusted_certificate_is_permanent(tls_world: World) -> None:
     http = httpx.Client(timeout=10, trust_env=False)
-    client = WooCommerceClient(ShopCalls(address_of(tls_world.shop), ShopKey("ck_1", "cs_1"), http, Clock()))
+    client = WooCommerceClient(
+        WooCommerceCalls(address_of(tls_world.shop), ShopKey("ck_1", "cs_1"), Clock(), client=http)
+    )
     with pytest.raises(PlatformError) as caught:
         client.get_product(7)
     assert (caught.value.code, caught.value.retryable) == ("SHOP_CERTIFICATE_INVALID", False)
     client.close()
 
 
-def test_a_page_of_a_firewall_is_not_plain_permalinks(world: World) -> None:
+def test_firewall_page_is_not_plain_permalinks(world: World) -> None:
     world.fault("html", "PUT")
     made = world.shop.add_product(**CAN)
     found = failure(lambda: world.client.update_product(made["id"], {"stock_quantity": 1}))
@@ -325,7 +325,7 @@ def test_a_page_of_a_firewall_is_not_plain_permalinks(world: World) -> None:
     assert world.client.update_product(made["id"], {"stock_quantity": 1})["stock_quantity"] == 1
 
 
-def test_an_answer_that_is_lost_leaves_the_product_to_be_found(world: World) -> None:
+def test_product_of_a_lost_answer_can_be_found(world: World) -> None:
     world.fault("lost_answer", "POST /products")
     with pytest.raises(NetworkError) as caught:
         world.client.create_product(CAN)
@@ -333,14 +333,14 @@ def test_an_answer_that_is_lost_leaves_the_product_to_be_found(world: World) -> 
     assert world.client.find_product_by_sku("CAN-5") is not None
 
 
-def test_a_dropped_connection_writes_nothing(world: World) -> None:
+def test_dropped_connection_writes_nothing(world: World) -> None:
     world.fault("drop", "POST /products")
     with pytest.raises(NetworkError):
         world.client.create_product(CAN)
     assert world.client.find_product_by_sku("CAN-5") is None
 
 
-def test_a_shop_that_takes_too_long(world: World) -> None:
+def test_slow_shop_times_out(world: World) -> None:
     world.fault("hang", "PUT", seconds=31)
     made = world.shop.add_product(**CAN)
     client = short_of_time(world.shop, 0.2)
@@ -350,7 +350,7 @@ def test_a_shop_that_takes_too_long(world: World) -> None:
     client.close()
 
 
-def test_a_shop_that_is_not_there() -> None:
+def test_missing_shop_is_unreachable() -> None:
     with FakeWooCommerce() as shop:
         url, credentials = shop.url, shop.credentials
     client = open_client(url, credentials, Clock(), allow_http=True)
@@ -360,14 +360,14 @@ def test_a_shop_that_is_not_there() -> None:
     client.close()
 
 
-def test_a_signature_is_checked_against_the_home_address(world: World) -> None:
+def test_signature_is_checked_against_the_home_address(world: World) -> None:
     with FakeWooCommerce(Settings(home="http://www.shop.test")) as shop:
         client = open_client(shop.url, shop.credentials, Clock(), allow_http=True)
         assert failure(lambda: client.get_product(7)).code == errors.SHOP_REFUSED_KEY
         client.close()
 
 
-def test_ten_thousand_products_are_no_burden(world: World) -> None:
+def test_client_works_with_ten_thousand_products(world: World) -> None:
     for number in range(10_000):
         world.shop.add_product(name=f"P{number}", sku=f"P-{number:05}", regular_price="1")
     found = world.client.find_products_by_sku([f"P-{number:05}" for number in range(0, 10_000, 50)])

@@ -1,4 +1,4 @@
-"""The fake shop by itself: started by hand, its faults one at a time, and dates that move with every write."""
+"""The fake shop itself: started as a process, its faults one at a time, and dates that change with every write."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from workers.platforms.common.http import Clock
 from workers.platforms.woocommerce.client import open_client
 
 
-def test_it_is_started_by_hand_and_stopped_by_a_signal() -> None:
+def test_fake_starts_by_command_and_stops_by_signal() -> None:
     command = [sys.executable, "-m", "tests.fakes.woocommerce", "--products", "3", "--orders", "2"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
@@ -29,7 +29,7 @@ def test_it_is_started_by_hand_and_stopped_by_a_signal() -> None:
     assert (listing.total, sorted(found), process.returncode) == (2, ["SKU-00001", "SKU-00003"], 0)
 
 
-def test_faults_meet_the_calls_they_are_for() -> None:
+def test_faults_apply_to_matching_calls() -> None:
     faults = Faults()
     faults.add(Fault("drop", "^PUT", skip=1, times=2))
     faults.add(Fault("crash", "batch", times=None))
@@ -40,7 +40,7 @@ def test_faults_meet_the_calls_they_are_for() -> None:
         Fault("earthquake")
 
 
-def test_every_write_moves_the_date_and_reading_does_not() -> None:
+def test_only_writes_change_the_modified_date() -> None:
     now = [1_795_000_000.0]
     with FakeWooCommerce(clock=lambda: now[0]) as shop:
         client = open_client(shop.url, shop.credentials, Clock(unix=lambda: now[0]), allow_http=True)

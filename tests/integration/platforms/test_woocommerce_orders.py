@@ -1,4 +1,4 @@
-"""The source of orders against the fake shop: a walk that changes in the shop do not disturb, and few calls."""
+"""Reading orders from the fake shop: changes in the shop hide none, and it takes few calls."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def fill(shop: FakeWooCommerce, count: int) -> list[int]:
 
 
 def walk(source: Source, between: Callable[[int], None] = lambda page: None) -> list[Page]:
-    """All pages; `between` is called after each with its number."""
+    """All pages; calls `between` with the number of each."""
     pages = [source.fetch(None)]
     while pages[-1].cursor is not None:
         between(len(pages))
@@ -51,7 +51,7 @@ def ids_of(pages: list[Page]) -> list[int]:
 
 
 @pytest.mark.parametrize(("count", "calls"), [(0, 1), (99, 1), (100, 1), (101, 2), (1000, 10)])
-def test_orders_come_in_the_order_of_ids_a_hundred_a_call(
+def test_orders_come_by_id_a_hundred_per_call(
     shop: FakeWooCommerce, pull: WooCommerceShop, count: int, calls: int
 ) -> None:
     ids = fill(shop, count)
@@ -61,7 +61,7 @@ def test_orders_come_in_the_order_of_ids_a_hundred_a_call(
     assert {page.server_time for page in pages} == {BEGIN + timedelta(days=1)}
 
 
-def test_a_window_over_the_change_to_summer_time(shop: FakeWooCommerce, pull: WooCommerceShop) -> None:
+def test_window_spans_the_change_to_summer_time(shop: FakeWooCommerce, pull: WooCommerceShop) -> None:
     ids = fill(shop, 120)
     window = Window(updated_from=BEGIN + 20 * MINUTE, updated_until=BEGIN + 100 * MINUTE)
     assert ids_of(walk(pull.source("orders", window))) == ids[20:100]
@@ -69,7 +69,7 @@ def test_a_window_over_the_change_to_summer_time(shop: FakeWooCommerce, pull: Wo
     assert pull.count("orders", window) == 80
 
 
-def test_only_the_statuses_asked_for(shop: FakeWooCommerce) -> None:
+def test_only_requested_statuses_are_read(shop: FakeWooCommerce) -> None:
     kept = [shop.add_order(BEGIN, status=status)["id"] for status in ("processing", "completed")]
     for status in ("trash", "checkout-draft", "cancelled"):
         shop.add_order(BEGIN, status=status)
@@ -79,7 +79,7 @@ def test_only_the_statuses_asked_for(shop: FakeWooCommerce) -> None:
     client.close()
 
 
-def test_an_order_that_leaves_hides_none_behind_it(shop: FakeWooCommerce, pull: WooCommerceShop) -> None:
+def test_order_that_leaves_hides_no_other(shop: FakeWooCommerce, pull: WooCommerceShop) -> None:
     ids = fill(shop, 320)
 
     def trash(page: int) -> None:
@@ -91,7 +91,7 @@ def test_an_order_that_leaves_hides_none_behind_it(shop: FakeWooCommerce, pull: 
     assert set(found) == set(ids)
 
 
-def test_the_only_order_of_the_last_page_moves_to_the_page_before(shop: FakeWooCommerce, pull: WooCommerceShop) -> None:
+def test_order_moved_to_the_page_before_is_read(shop: FakeWooCommerce, pull: WooCommerceShop) -> None:
     ids = fill(shop, 101)
     found = ids_of(walk(pull.source("orders", Window()), lambda page: trash_once(shop, ids[3])))
     assert set(found) == set(ids)
@@ -101,7 +101,7 @@ def trash_once(shop: FakeWooCommerce, order_id: int) -> None:
     shop.touch_order(order_id, status="trash")
 
 
-def test_an_order_that_enters_early_pushes_none_out(shop: FakeWooCommerce, pull: WooCommerceShop) -> None:
+def test_order_that_enters_early_hides_no_other(shop: FakeWooCommerce, pull: WooCommerceShop) -> None:
     ids = fill(shop, 200)
     window = Window(updated_from=BEGIN + 100 * MINUTE)
     shop.touch_order(ids[0])
@@ -114,7 +114,7 @@ def test_an_order_that_enters_early_pushes_none_out(shop: FakeWooCommerce, pull:
     assert set(found) >= {ids[0], *ids[100:]}
 
 
-def test_a_cursor_is_taken_up_by_another_process(shop: FakeWooCommerce, pull: WooCommerceShop) -> None:
+def test_another_process_can_use_the_cursor(shop: FakeWooCommerce, pull: WooCommerceShop) -> None:
     ids = fill(shop, 250)
     first = pull.source("orders", Window()).fetch(None)
     assert first.cursor is not None
@@ -122,14 +122,14 @@ def test_a_cursor_is_taken_up_by_another_process(shop: FakeWooCommerce, pull: Wo
     assert ids_of([first, rest]) == ids[:200]
 
 
-def test_earlier_ids_are_read_over(shop: FakeWooCommerce, pull: WooCommerceShop) -> None:
+def test_earlier_ids_are_skipped(shop: FakeWooCommerce, pull: WooCommerceShop) -> None:
     ids = fill(shop, 150)
     window = Window(after_id=ids[119])
     assert ids_of(walk(pull.source("orders", window))) == ids[120:]
     assert pull.count("orders", window) is None
 
 
-def test_every_page_reads_as_records(shop: FakeWooCommerce, pull: WooCommerceShop) -> None:
+def test_every_page_can_be_read_as_records(shop: FakeWooCommerce, pull: WooCommerceShop) -> None:
     fill(shop, 3)
     native = PLATFORMS["woocommerce"].payloads["orders"]
     for page in walk(pull.source("orders", Window())):
@@ -138,15 +138,13 @@ def test_every_page_reads_as_records(shop: FakeWooCommerce, pull: WooCommerceSho
             assert isinstance(native.read(payload, email_hasher(None)), Order)
 
 
-def test_a_shop_that_ignores_modified_after_gives_all(shop: FakeWooCommerce, pull: WooCommerceShop) -> None:
+def test_shop_without_modified_after_returns_everything(shop: FakeWooCommerce, pull: WooCommerceShop) -> None:
     ids = fill(shop, 3)
     shop.configure(knows_modified_after=False)
     assert ids_of(walk(pull.source("orders", Window(updated_from=BEGIN + timedelta(days=9))))) == ids
 
 
-def test_warnings_before_the_json_cost_the_totals_and_nothing_else(
-    shop: FakeWooCommerce, pull: WooCommerceShop
-) -> None:
+def test_warnings_before_the_json_lose_only_the_totals(shop: FakeWooCommerce, pull: WooCommerceShop) -> None:
     ids = fill(shop, 200)
     shop.faults.add(Fault("php_warning", times=None))
     pages = walk(pull.source("orders", Window()))
@@ -154,7 +152,7 @@ def test_warnings_before_the_json_cost_the_totals_and_nothing_else(
     assert pages[0].total is None and pages[0].server_time is not None
 
 
-def test_a_failing_page_can_be_asked_for_again(shop: FakeWooCommerce, pull: WooCommerceShop) -> None:
+def test_failed_page_can_be_requested_again(shop: FakeWooCommerce, pull: WooCommerceShop) -> None:
     ids = fill(shop, 120)
     source = pull.source("orders", Window())
     first = source.fetch(None)
@@ -165,7 +163,7 @@ def test_a_failing_page_can_be_asked_for_again(shop: FakeWooCommerce, pull: WooC
     assert ids_of([first, source.fetch(first.cursor)]) == ids
 
 
-def test_other_records_are_not_pulled(pull: WooCommerceShop) -> None:
+def test_other_entities_are_not_pulled(pull: WooCommerceShop) -> None:
     with pytest.raises(PlatformError) as caught:
         pull.source("products", Window())
     assert caught.value.code == "ENTITY_NOT_AVAILABLE"

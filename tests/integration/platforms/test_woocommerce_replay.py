@@ -1,4 +1,4 @@
-"""The fake shop answers recorded requests as the real one did, signatures and all; what differs is listed with a reason."""
+"""The fake shop answers recorded requests as the real one did, signatures included; differences are listed with reasons."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ TERMS = "/wp-json/wc/v3/products/categories"
 
 
 class Replay:
-    """A fake shop with the recorded one's address, keys and clock, and a plain connection to it."""
+    """A fake shop with the recorded shop's address, keys and clock, and a plain connection to it."""
 
     def __init__(self, about: Step) -> None:
         self.now = 0.0
@@ -29,7 +29,7 @@ class Replay:
         self.shop = FakeWooCommerce(settings, keys=keys, clock=lambda: self.now)
 
     def play(self, step: Step) -> Got | None:
-        """The fake's answer; None for a step that only puts something there."""
+        """The fake's answer; None for a step that only adds an object."""
         if "seed" in step:
             self._seed(step["seed"], step["rows"])
             return None
@@ -69,7 +69,7 @@ class Replay:
             state.orders |= {row["id"]: row for row in rows}
 
     def _take_recorded_ids(self, step: Step) -> None:
-        """The next new object gets the id that it got in the recorded shop."""
+        # The next new object gets the recorded id.
         made = first_object(step)
         if step["method"] == "GET" or not isinstance(made.get("id"), int):
             return
@@ -84,7 +84,7 @@ class Replay:
 
 
 def moment_of(step: Step) -> float:
-    """When the recorded shop did the work: its answer is dated when it was done, a write's object when it began."""
+    """When the recorded shop did the work: answers are dated at its end, written objects at its start."""
     answered = parsedate_to_datetime(step["answered_headers"]["Date"])
     written = first_object(step).get("date_modified_gmt") if step["method"] in ("POST", "PUT", "PATCH") else None
     begun = answered if written is None else datetime.fromisoformat(written).replace(tzinfo=UTC)
@@ -92,7 +92,7 @@ def moment_of(step: Step) -> float:
 
 
 def first_object(step: Step) -> dict[str, Any]:
-    """What a recorded write made: of a batch the first object made or changed."""
+    """The object that a recorded write made: the first one of a batch."""
     answer = step["answer"] if isinstance(step["answer"], dict) else {}
     if not isinstance(answer.get("create") or answer.get("update"), list):
         return answer
@@ -110,7 +110,6 @@ def _bytes(body: str | None) -> bytes | None:
 
 @pytest.fixture(scope="module")
 def found() -> Iterator[dict[str, list[str]]]:
-    """The differences of each step, in the order of the recording."""
     about, steps = recording()
     replay = Replay(about)
     with replay.shop:
@@ -138,5 +137,5 @@ def test_every_listed_difference_is_still_there(found: dict[str, list[str]]) -> 
     assert gone == []
 
 
-def test_the_recording_covers_what_the_sync_uses(found: dict[str, list[str]]) -> None:
+def test_recording_covers_what_the_sync_uses(found: dict[str, list[str]]) -> None:
     assert len(found) > 400

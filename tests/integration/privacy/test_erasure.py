@@ -1,4 +1,4 @@
-"""Erased means gone: a store from every table, from Redis and from the files; a person from rows and from what waits."""
+"""Erased data is gone: a store from tables, Redis and files; a customer from rows and from what waits."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ from workers.pulls.start import Wanted, start_pull
 WHEN = datetime(2026, 1, 1, tzinfo=UTC)
 Command = Callable[..., tuple[int, str]]
 CANARY = "Zimtstern4417"
-KEPT = "Mohnzopf8823"  # the neighbour's, which must be found, or the hunt proves nothing
+KEPT = "Mohnzopf8823"  # the other store's, which must be found, or the search proves nothing
 TENANT_TABLES = """SELECT c.relname FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid AND a.attname = 'store_id'
                     WHERE c.relkind IN ('r', 'p') AND c.relnamespace = 'public'::regnamespace AND NOT a.attisdropped"""
 NAMES = {
@@ -54,7 +54,7 @@ FILLED = {
     *("sync_record_errors", "pull_runs", "stale_arrivals", "sync_metadata", "schedules", "api_tokens"),
     *("erp_products", "wc_sync_items"),
 }
-# What no batch leaves behind, with the word wherever a text is.
+# Rows that no batch writes, with the word in every text.
 MORE = (
     """INSERT INTO sync_metadata (store_id, sync_type, rest_page) VALUES (%(store)s, 'orders', convert_to(%(word)s, 'UTF8'))""",
     """INSERT INTO stale_arrivals (store_id, entity, external_id, log_id, offered_version)
@@ -73,7 +73,7 @@ def tenant_tables(root_conn: Connection) -> list[str]:
 
 
 def rows_of(root_conn: Connection, store_id: UUID) -> dict[str, int]:
-    """How many rows each table has of the store, by the catalogue's word for what is a tenant's table."""
+    """The number of the store's rows by table, for every table of tenants in the catalogue."""
     counts: dict[str, int] = {}
     for table in tenant_tables(root_conn):
         count = sql.SQL("SELECT count(*) FROM {} WHERE store_id = %s").format(sql.Identifier(table))
@@ -84,7 +84,7 @@ def rows_of(root_conn: Connection, store_id: UUID) -> dict[str, int]:
 
 
 def fill(runtime: Runtime, store_id: UUID, word: str) -> bytes:
-    """Records with the word in every name; some applied, one batch still waiting. Returns the waiting batch as it is kept."""
+    """Records with the word in every name, some applied, one batch still waiting. Returns the stored batch."""
     for entity, fields in NAMES.items():
         records = [MAKERS[entity](**dict.fromkeys(fields, f"{word} {n}")) for n in range(40)]
         sync(runtime, store_id, entity, records)
@@ -98,7 +98,7 @@ def fill(runtime: Runtime, store_id: UUID, word: str) -> bytes:
 
 
 def files_with(root: Path, *needles: bytes) -> set[str]:
-    """Names of the files that hold any of these bytes."""
+    """Names of files that contain any of these bytes."""
     found = set()
     for path in root.rglob("*"):
         if path.is_file() and not path.is_symlink():
@@ -113,7 +113,7 @@ def everything_in(redis: Redis) -> bytes:
 
 
 @pytest.mark.slow
-def test_a_deleted_store_leaves_no_row_and_after_scrubbing_no_byte(
+def test_deleted_store_leaves_no_byte_after_scrubbing(
     runtime: Runtime,
     conn: Connection,
     root_conn: Connection,
@@ -138,7 +138,7 @@ def test_a_deleted_store_leaves_no_row_and_after_scrubbing_no_byte(
     jobs = sum(1 for _ in redis.scan_iter("rq:job:*"))
 
     assert command_line("stores", "delete", str(gone), "--yes", "--json")[0] == 0
-    # Nothing is left but that it was deleted.
+    # Only the event of the deletion is left.
     assert rows_of(root_conn, gone) == dict.fromkeys(tenant_tables(root_conn), 0) | {"audit_events": 1}
     assert root_conn.execute("SELECT count(*) FROM stores WHERE id = %s", (gone,)).fetchone() == (0,)
     assert rows_of(root_conn, stays) == before
@@ -160,7 +160,7 @@ FAIL = """UPDATE sync_logs SET status = 'failed', phase = NULL, error_code = 'IN
 
 @pytest.fixture
 def shop(conn: Connection) -> CreatedStore:
-    """A store whose caller may erase."""
+    """A store whose token may erase."""
     return create_store(conn, "Test shop", "woocommerce", role="admin")
 
 
@@ -187,7 +187,7 @@ def status_count(client: FlaskClient, shop: CreatedStore) -> int:
     return int(answer["data"]["customers"]["count"])
 
 
-def test_an_erased_person_is_gone_and_their_orders_stay_without_them(
+def test_erased_customer_is_gone_and_their_orders_stay(
     client: FlaskClient, runtime: Runtime, shop: CreatedStore, root_conn: Connection
 ) -> None:
     store_id = shop.store_id
@@ -204,12 +204,12 @@ def test_an_erased_person_is_gone_and_their_orders_stay_without_them(
     assert root_conn.execute(skipped, (store_id,)).fetchone() == (0,)
     assert erase(client, shop, 44).status_code == 204
     assert orders_of(root_conn, store_id)[3] == (None, False)
-    # The same order sent again is unchanged, and does not tell of them again.
+    # The same order sent again is unchanged, and does not restore the customer.
     assert sync(runtime, store_id, "orders", [order]).unchanged == 1
     assert orders_of(root_conn, store_id)[1] == (None, False)
 
 
-def test_erasing_again_finds_nothing_and_does_no_harm(
+def test_erasing_again_finds_nothing(
     client: FlaskClient, runtime: Runtime, shop: CreatedStore, root_conn: Connection
 ) -> None:
     sync(runtime, shop.store_id, "customers", [berta(), make_customer(wc_customer_id=43)])
@@ -218,7 +218,7 @@ def test_erasing_again_finds_nothing_and_does_no_harm(
     assert status_count(client, shop) == 1
 
 
-def test_batches_that_wait_or_failed_bring_nobody_back(
+def test_waiting_batches_do_not_restore_a_customer(
     client: FlaskClient, runtime: Runtime, shop: CreatedStore, root_conn: Connection
 ) -> None:
     store_id = shop.store_id
@@ -257,13 +257,13 @@ def errors_of(client: FlaskClient, shop: CreatedStore, log_id: UUID) -> list[dic
     return found
 
 
-def test_a_batch_in_a_workers_hands_is_applied_first_and_then_forgotten(
+def test_batch_being_applied_is_erased_afterwards(
     runtime: Runtime, shop: CreatedStore, root_conn: Connection, database: Database
 ) -> None:
     log_id = accept_batch(runtime, shop.store_id, "customers", [berta()])
     answers: list[bool] = []
     with psycopg.connect(database.superuser_url) as hand:
-        # Holds what the worker will want after it has locked its log.
+        # Locks what the worker needs after it has locked its log.
         hand.execute("SELECT pg_advisory_xact_lock(hashtextextended('customers' || %s, 0))", (str(shop.store_id),))
         worker = threading.Thread(target=process, args=(runtime, shop.store_id, log_id))
         worker.start()
@@ -285,7 +285,7 @@ def waiters(root_conn: Connection) -> int:
     return int(row[0]) if row else 0
 
 
-def test_a_later_order_and_a_later_record_of_the_person_stand(
+def test_records_accepted_after_the_erasure_stay(
     client: FlaskClient, runtime: Runtime, shop: CreatedStore, root_conn: Connection
 ) -> None:
     sync(runtime, shop.store_id, "customers", [berta()])
@@ -298,7 +298,7 @@ def test_a_later_order_and_a_later_record_of_the_person_stand(
     assert status_count(client, shop) == 1
 
 
-def test_another_stores_customer_is_as_unknown_as_any(
+def test_customer_of_another_store_is_unknown(
     client: FlaskClient, runtime: Runtime, shop: CreatedStore, other_store: CreatedStore, root_conn: Connection
 ) -> None:
     theirs = other_store.store_id
@@ -313,17 +313,17 @@ def test_another_stores_customer_is_as_unknown_as_any(
 
 
 @pytest.mark.parametrize("customer", ["0", "-1", "x", "9" * 30, "4%2F2", "42%00"])
-def test_what_is_no_customers_number_is_refused(client: FlaskClient, shop: CreatedStore, customer: str) -> None:
+def test_invalid_customer_id_is_refused(client: FlaskClient, shop: CreatedStore, customer: str) -> None:
     assert erase(client, shop, customer).status_code in (400, 404)
 
 
-def test_only_who_administers_the_store_may_erase(client: FlaskClient, runtime: Runtime, store: CreatedStore) -> None:
+def test_only_an_admin_may_erase(client: FlaskClient, runtime: Runtime, store: CreatedStore) -> None:
     sync(runtime, store.store_id, "customers", [berta()])
     assert erase(client, store).status_code == 403
     assert client.delete("/api/sync/customers/42").status_code == 401
 
 
-def test_pages_of_pulls_that_wait_lose_the_person_too(
+def test_stored_pages_of_pulls_lose_the_customer(
     client: FlaskClient, runtime: Runtime, conn: Connection, root_conn: Connection
 ) -> None:
     shop = create_store(conn, "Shopify shop", "shopify", role="admin")
@@ -337,7 +337,7 @@ def test_pages_of_pulls_that_wait_lose_the_person_too(
     row = root_conn.execute("SELECT page, rest_page, epoch FROM pull_runs WHERE log_id = %s", (log_id,)).fetchone()
     rest = root_conn.execute("SELECT rest_page FROM sync_metadata WHERE store_id = %s", (shop.store_id,)).fetchone()
     assert row is not None and rest is not None
-    assert row[2] == 1  # whoever has the page in memory finds another's number, and stands aside
+    assert row[2] == 1  # a worker with the page in memory finds another epoch, and stops
     for body in (row[0], row[1], rest[0]):
         page = decode_page("customers", body)
         assert [record.display_name for _, record in page.records] == ["Carl"]
@@ -354,7 +354,7 @@ def person(number: int, name: str) -> Customer:
     return Customer(number, "0" * 64, name, None, None, None, None, None)
 
 
-def test_a_pulled_order_loses_its_customer_alone() -> None:
+def test_pulled_order_loses_only_its_customer() -> None:
     order = load_record(ENTITIES["orders"], loads(json.dumps(make_order(customer_id=42)).encode()))
     assert isinstance(order, Order) and order.customer_external_id == 42
     cleaned = clean_page("orders", FetchedPage(7, WHEN, 1, [(0, order)], []), 42)

@@ -1,4 +1,4 @@
-"""Alerts: each condition begins one episode and ends it, told once to a real webhook, whoever dies or stutters meanwhile."""
+"""Alerts: each condition raises one alert and recovers it, sent once to a real webhook, despite crashes."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from tests.support.factories import make_order
 from tests.support.outbound import make_erp_product, put_products
 from tests.support.pipeline import accept_batch
 from tests.support.waiting import wait_until
-from workers.alerts.notices import delay_after, tell
+from workers.alerts.notices import delay_after, send_notices
 from workers.alerts.watch import watch
 from workers.core.ids import new_id
 from workers.core.queues import waiting_logs
@@ -41,11 +41,11 @@ def strict(settings: Settings) -> Settings:
 
 @pytest.fixture
 def look(runtime: Runtime, strict: Settings, hook: Webhook) -> Look:
-    """One round of a dispatcher: look, then tell."""
+    """One round of a dispatcher: watch, then send."""
 
     def round_of_it() -> None:
         watch(runtime.pool, strict, pause=0.0)
-        tell(runtime.pool, hook.url)
+        send_notices(runtime.pool, hook.url)
 
     return round_of_it
 
@@ -60,7 +60,7 @@ def add_log(
     age: str = "1 s",
     source: str = "plugin",
 ) -> UUID:
-    """A log that was accepted, and ended if it has, so long ago."""
+    """A log accepted, and ended if it has, so long ago."""
     log_id = new_id()
     query = """INSERT INTO sync_logs (store_id, id, entity, source, mode, status, phase, received, inserted, invalid,
                                       next_attempt_at, accepted_at, finished_at, error_code)
@@ -85,7 +85,7 @@ def told(hook: Webhook, store_id: UUID) -> list[tuple[str, str]]:
     return [(alert["event"], alert["kind"]) for alert in hook.alerts_of(store_id)]
 
 
-def test_a_failed_log_is_told_once_and_its_recovery_once(
+def test_failed_log_and_its_recovery_are_reported_once(
     look: Look, hook: Webhook, root_conn: Connection, store_id: UUID
 ) -> None:
     log_id = add_log(root_conn, store_id, "failed", age="20 min")
@@ -111,16 +111,14 @@ def test_a_failed_log_is_told_once_and_its_recovery_once(
     assert hook.alerts_of(store_id)[1]["recovered_at"] is not None
 
 
-def test_a_failure_among_successes_is_not_overlooked(
-    look: Look, hook: Webhook, root_conn: Connection, store_id: UUID
-) -> None:
+def test_failure_among_successes_is_reported(look: Look, hook: Webhook, root_conn: Connection, store_id: UUID) -> None:
     add_log(root_conn, store_id, "failed", age="5 s")
     add_log(root_conn, store_id, "completed", age="1 s")
     look()
     assert told(hook, store_id) == [("raised", "log_failed")]
 
 
-def test_a_failed_log_that_is_retried_with_success_is_good_again(
+def test_alert_recovers_when_a_retried_log_succeeds(
     look: Look, hook: Webhook, root_conn: Connection, store_id: UUID
 ) -> None:
     log_id = add_log(root_conn, store_id, "failed")
@@ -131,7 +129,7 @@ def test_a_failed_log_that_is_retried_with_success_is_good_again(
     assert told(hook, store_id) == [("raised", "log_failed"), ("recovered", "log_failed")]
 
 
-def test_what_runs_too_long_is_told(look: Look, hook: Webhook, root_conn: Connection, store_id: UUID) -> None:
+def test_log_running_too_long_is_reported(look: Look, hook: Webhook, root_conn: Connection, store_id: UUID) -> None:
     add_log(root_conn, store_id, "running", age="50 s")
     look()
     assert told(hook, store_id) == []
@@ -144,7 +142,7 @@ def test_what_runs_too_long_is_told(look: Look, hook: Webhook, root_conn: Connec
     assert told(hook, store_id)[1:] == [("recovered", "running_too_long")]
 
 
-def test_a_pull_at_work_may_take_hours_and_one_that_nobody_takes_may_not(
+def test_only_a_pull_without_a_worker_is_too_long(
     look: Look, hook: Webhook, root_conn: Connection, store_id: UUID
 ) -> None:
     log_id = add_log(root_conn, store_id, "running", age="3 h", source="woocommerce")
@@ -158,7 +156,7 @@ def test_a_pull_at_work_may_take_hours_and_one_that_nobody_takes_may_not(
     assert told(hook, store_id) == [("raised", "running_too_long")]
 
 
-def test_empty_runs_after_full_ones_are_told_however_many_follow(
+def test_empty_runs_after_full_ones_are_reported(
     look: Look, hook: Webhook, root_conn: Connection, store_id: UUID
 ) -> None:
     add_log(root_conn, store_id, "completed", records=5, age="2 h")
@@ -174,7 +172,7 @@ def test_empty_runs_after_full_ones_are_told_however_many_follow(
     assert told(hook, store_id)[1:] == [("recovered", "zero_rows")]
 
 
-def test_runs_that_were_always_empty_are_no_news(
+def test_runs_that_were_always_empty_are_not_reported(
     look: Look, hook: Webhook, root_conn: Connection, store_id: UUID
 ) -> None:
     for _ in range(4):
@@ -183,7 +181,7 @@ def test_runs_that_were_always_empty_are_no_news(
     assert told(hook, store_id) == []
 
 
-def test_a_share_of_invalid_records_is_told_where_it_says_something(
+def test_high_share_of_invalid_records_is_reported(
     look: Look, hook: Webhook, root_conn: Connection, store_id: UUID
 ) -> None:
     add_log(root_conn, store_id, "completed", records=2, invalid=2, age="9 s")
@@ -199,7 +197,7 @@ def test_a_share_of_invalid_records_is_told_where_it_says_something(
     assert told(hook, store_id)[1:] == [("recovered", "skipped_share")]
 
 
-def test_a_watermark_that_falls_behind_its_schedule_is_told(
+def test_watermark_behind_its_schedule_is_reported(
     look: Look, hook: Webhook, root_conn: Connection, store_id: UUID
 ) -> None:
     root_conn.execute(
@@ -209,7 +207,7 @@ def test_a_watermark_that_falls_behind_its_schedule_is_told(
     )
     mark = """INSERT INTO sync_metadata (store_id, sync_type, last_sync_time) VALUES (%s, 'orders', now() - %s::interval)
               ON CONFLICT (store_id, sync_type) DO UPDATE SET last_sync_time = EXCLUDED.last_sync_time"""
-    root_conn.execute(mark, (store_id, "170 min"))  # its step of two hours, and an hour of patience
+    root_conn.execute(mark, (store_id, "170 min"))  # its interval of two hours, and a threshold of one
     look()
     assert told(hook, store_id) == []
     root_conn.execute(mark, (store_id, "190 min"))
@@ -219,7 +217,7 @@ def test_a_watermark_that_falls_behind_its_schedule_is_told(
     assert told(hook, store_id) == [("raised", "watermark_old"), ("recovered", "watermark_old")]
 
 
-def test_the_outbound_queue_is_watched_by_the_same_means(
+def test_outbound_queue_is_watched(
     look: Look, runtime: Runtime, hook: Webhook, root_conn: Connection, store_id: UUID
 ) -> None:
     put_products(runtime, store_id, [make_erp_product()])
@@ -240,7 +238,7 @@ def test_the_outbound_queue_is_watched_by_the_same_means(
 
 
 @pytest.mark.parametrize("refusal", [500, 404, 301])
-def test_a_webhook_that_does_not_take_it_gets_it_again(
+def test_refused_notice_is_sent_again(
     look: Look, runtime: Runtime, hook: Webhook, root_conn: Connection, store_id: UUID, refusal: int
 ) -> None:
     add_log(root_conn, store_id, "failed")
@@ -251,7 +249,7 @@ def test_a_webhook_that_does_not_take_it_gets_it_again(
         "UPDATE sync_logs SET finished_at = now() - interval '1 h' WHERE store_id = %s AND status = 'failed'",
         (store_id,),
     )
-    look()  # not due yet, and the recovery waits behind it
+    look()  # not due yet, and the recovery waits for it
     assert told(hook, store_id) == [("raised", "log_failed")]
     hook.status = 200
     root_conn.execute("UPDATE alerts SET next_notice_at = now() WHERE store_id = %s", (store_id,))
@@ -260,29 +258,29 @@ def test_a_webhook_that_does_not_take_it_gets_it_again(
     assert told(hook, store_id) == [("raised", "log_failed"), ("raised", "log_failed"), ("recovered", "log_failed")]
 
 
-def test_nobody_at_the_webhook_stops_nothing(
+def test_unreachable_webhook_stops_nothing(
     runtime: Runtime, strict: Settings, root_conn: Connection, store_id: UUID, capsys: pytest.CaptureFixture[str]
 ) -> None:
     add_log(root_conn, store_id, "failed")
     watch(runtime.pool, strict, pause=0.0)
-    tell(runtime.pool, "http://127.0.0.1:1/hooks/a-secret-path")
+    send_notices(runtime.pool, "http://127.0.0.1:1/hooks/a-secret-path")
     written = capsys.readouterr().out
     assert "alert_raised" in written and "alerts_not_delivered" in written
     assert "a-secret-path" not in written
 
 
-def test_without_a_webhook_the_log_is_enough(
+def test_notices_are_only_logged_without_a_webhook(
     runtime: Runtime, strict: Settings, root_conn: Connection, store_id: UUID, capsys: pytest.CaptureFixture[str]
 ) -> None:
     add_log(root_conn, store_id, "failed")
     watch(runtime.pool, strict, pause=0.0)
     for _ in range(2):
-        tell(runtime.pool, None)
+        send_notices(runtime.pool, None)
     lines = [line for line in capsys.readouterr().out.splitlines() if "alert_raised" in line and str(store_id) in line]
     assert len(lines) == 1
 
 
-def test_many_dispatchers_at_once_tell_everything_once(
+def test_concurrent_dispatchers_send_each_notice_once(
     runtime: Runtime, strict: Settings, hook: Webhook, root_conn: Connection, store_id: UUID
 ) -> None:
     add_log(root_conn, store_id, "failed")
@@ -293,7 +291,7 @@ def test_many_dispatchers_at_once_tell_everything_once(
         together.wait(10)
         for _ in range(5):
             watch(runtime.pool, strict, pause=0.0)
-            tell(runtime.pool, hook.url)
+            send_notices(runtime.pool, hook.url)
 
     threads = [threading.Thread(target=dispatcher) for _ in range(4)]
     for thread in threads:
@@ -303,12 +301,12 @@ def test_many_dispatchers_at_once_tell_everything_once(
     assert sorted(told(hook, store_id)) == [("raised", "log_failed"), ("raised", "running_too_long")]
 
 
-def test_a_dispatcher_that_dies_after_the_claim_leaves_the_notice_to_another(
+def test_notice_of_a_dead_dispatcher_is_sent_by_another(
     look: Look, runtime: Runtime, strict: Settings, hook: Webhook, root_conn: Connection, store_id: UUID
 ) -> None:
     add_log(root_conn, store_id, "failed")
     watch(runtime.pool, strict, pause=0.0)
-    root_conn.execute("SELECT * FROM claim_notices('30 s', 100)")  # and no word since
+    root_conn.execute("SELECT * FROM claim_notices('30 s', 100)")  # and nothing since
     look()
     assert told(hook, store_id) == []
     root_conn.execute("UPDATE alerts SET next_notice_at = now() WHERE store_id = %s", (store_id,))
@@ -316,7 +314,7 @@ def test_a_dispatcher_that_dies_after_the_claim_leaves_the_notice_to_another(
     assert told(hook, store_id) == [("raised", "log_failed")]
 
 
-def test_the_pause_between_two_looks_holds_for_all_dispatchers(
+def test_pause_of_the_watch_holds_for_all_dispatchers(
     runtime: Runtime, strict: Settings, root_conn: Connection, store_id: UUID
 ) -> None:
     watch(runtime.pool, strict, pause=0.0)
@@ -329,14 +327,14 @@ def test_the_pause_between_two_looks_holds_for_all_dispatchers(
     assert root_conn.execute(count, (store_id,)).fetchone() == (1,)
 
 
-def test_a_dispatchers_round_marks_its_tick_and_tells(
+def test_dispatcher_marks_its_tick_and_sends_notices(
     runtime: Runtime, strict: Settings, hook: Webhook, root_conn: Connection, store_id: UUID
 ) -> None:
     add_log(root_conn, store_id, "failed")
     root_conn.execute("UPDATE dispatcher_marks SET marked_at = '-infinity'")
     dispatcher = Dispatcher(replace(strict, alert_webhook_url=hook.url), runtime.pool, runtime.wake_up)
     tick_safely(dispatcher)
-    dispatcher.end()
+    dispatcher.stop()
     assert told(hook, store_id) == [("raised", "log_failed")]
     marks = root_conn.execute(
         "SELECT name FROM dispatcher_marks WHERE marked_at > now() - interval '1 min' ORDER BY name"
@@ -344,7 +342,7 @@ def test_a_dispatchers_round_marks_its_tick_and_tells(
     assert marks.fetchall() == [("tick",), ("watch",)]
 
 
-def test_a_webhook_that_never_ends_its_answer_holds_up_no_batch(
+def test_endless_webhook_answer_delays_no_batch(
     runtime: Runtime, strict: Settings, hook: Webhook, root_conn: Connection, store_id: UUID, redis: Redis
 ) -> None:
     add_log(root_conn, store_id, "failed")
@@ -362,13 +360,11 @@ def test_a_webhook_that_never_ends_its_answer_holds_up_no_batch(
             assert waiting_logs(redis) == [log_id]
         finally:
             hook.released.set()
-            dispatcher.end()
+            dispatcher.stop()
     assert told(hook, store_id) == [("raised", "log_failed")]
 
 
-def test_episodes_of_long_ago_are_forgotten_and_open_ones_are_not(
-    look: Look, root_conn: Connection, store_id: UUID
-) -> None:
+def test_old_alerts_are_pruned_but_not_open_ones(look: Look, root_conn: Connection, store_id: UUID) -> None:
     add_log(root_conn, store_id, "failed")
     look()
     old = """INSERT INTO alerts (store_id, id, kind, entity, source, measured, threshold, recovered_at)
@@ -379,5 +375,5 @@ def test_episodes_of_long_ago_are_forgotten_and_open_ones_are_not(
     assert kept == [("log_failed",)]
 
 
-def test_tries_grow_apart_up_to_ten_minutes() -> None:
+def test_delays_of_notices_grow_up_to_ten_minutes() -> None:
     assert [delay_after(tries) for tries in (1, 2, 3, 7, 100)] == [15.0, 30.0, 60.0, 600.0, 600.0]

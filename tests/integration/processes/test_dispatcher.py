@@ -1,4 +1,4 @@
-"""The dispatcher finds what is stranded, leaves alone what is not, and never amplifies."""
+"""The dispatcher enqueues stranded logs, and nothing else."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def dispatcher(runtime: Runtime, root_conn: Connection) -> Iterator[Dispatcher]:
     yield Dispatcher(runtime.settings, runtime.pool, runtime.wake_up)
 
 
-def test_what_redis_lost_is_enqueued_again(
+def test_log_lost_by_redis_is_enqueued_again(
     dispatcher: Dispatcher, runtime: Runtime, store_id: UUID, redis: Redis, root_conn: Connection
 ) -> None:
     log_id = accept_batch(runtime, store_id, "orders", [make_order()])
@@ -41,7 +41,7 @@ def test_what_redis_lost_is_enqueued_again(
     assert waiting_logs(redis) == [log_id]
 
 
-def test_what_fails_store_by_store_holds_up_no_batch(
+def test_failing_schedules_delay_no_batch(
     dispatcher: Dispatcher, runtime: Runtime, store_id: UUID, redis: Redis, root_conn: Connection
 ) -> None:
     log_id = accept_batch(runtime, store_id, "orders", [make_order()])
@@ -56,7 +56,7 @@ def test_what_fails_store_by_store_holds_up_no_batch(
     assert waiting_logs(redis) == [log_id]
 
 
-def test_what_waits_in_redis_is_left_alone(
+def test_log_that_waits_in_redis_is_not_enqueued(
     dispatcher: Dispatcher, runtime: Runtime, store_id: UUID, redis: Redis, root_conn: Connection
 ) -> None:
     logs = [accept_batch(runtime, store_id, "orders", [make_order()]) for _ in range(20)]
@@ -67,7 +67,7 @@ def test_what_waits_in_redis_is_left_alone(
     assert root_conn.execute("SELECT sum(enqueues) FROM sync_logs").fetchone() == (8,)
 
 
-def test_what_is_being_processed_is_left_alone(
+def test_log_being_processed_is_not_enqueued(
     dispatcher: Dispatcher, runtime: Runtime, store_id: UUID, redis: Redis, root_conn: Connection, database: Database
 ) -> None:
     log_id = accept_batch(runtime, store_id, "orders", [make_order()])
@@ -79,7 +79,7 @@ def test_what_is_being_processed_is_left_alone(
         assert waiting_logs(redis) == []
 
 
-def test_a_log_lost_again_and_again_is_enqueued_at_growing_intervals(
+def test_log_lost_repeatedly_is_enqueued_less_often(
     dispatcher: Dispatcher, runtime: Runtime, store_id: UUID, redis: Redis, root_conn: Connection
 ) -> None:
     accept_batch(runtime, store_id, "orders", [make_order()])
@@ -95,7 +95,7 @@ def test_a_log_lost_again_and_again_is_enqueued_at_growing_intervals(
     assert waits == [2, 4, 8, 8]
 
 
-def test_two_dispatchers_at_once_never_take_the_same_log(
+def test_concurrent_dispatchers_never_take_the_same_log(
     runtime: Runtime, store_id: UUID, redis: Redis, root_conn: Connection, dispatcher: Dispatcher
 ) -> None:
     wide = replace(runtime.settings, queue_window=1000)
@@ -119,7 +119,7 @@ def test_two_dispatchers_at_once_never_take_the_same_log(
     assert len(taken) == len({ticket.log_id for ticket in taken}) > 0
 
 
-def test_out_of_attempts_a_log_is_given_up_with_a_reason_and_its_payload_kept(
+def test_log_without_attempts_left_keeps_its_payload(
     dispatcher: Dispatcher, runtime: Runtime, store_id: UUID, root_conn: Connection
 ) -> None:
     log_id = accept_batch(runtime, store_id, "orders", [make_order()])
@@ -142,7 +142,7 @@ def test_windows_of_all_stores_are_filled(
     assert waiting_logs(redis) == logs[:8]
 
 
-def test_without_redis_it_enqueues_nothing_and_goes_on(
+def test_dispatcher_continues_without_redis(
     dispatcher: Dispatcher, runtime: Runtime, store_id: UUID, redis: Redis, root_conn: Connection
 ) -> None:
     accept_batch(runtime, store_id, "orders", [make_order()])
@@ -152,7 +152,7 @@ def test_without_redis_it_enqueues_nothing_and_goes_on(
     assert root_conn.execute("SELECT sum(enqueues) FROM sync_logs").fetchone() == (1,)
 
 
-def test_old_ended_logs_are_pruned_and_running_ones_kept(
+def test_only_old_ended_logs_are_pruned(
     dispatcher: Dispatcher, runtime: Runtime, store_id: UUID, root_conn: Connection
 ) -> None:
     ended = sync(runtime, store_id, "orders", [make_order(), {}])

@@ -1,4 +1,4 @@
-"""Dispatcher and worker together: what failed comes back when it is due, windows hold, and no word of a row gets out."""
+"""Dispatcher and worker together: failed logs are retried when due, windows hold, and no data gets into logs."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def dispatcher(runtime: Runtime, root_conn: Connection) -> Dispatcher:
 
 
 def interrupted(runtime: Runtime, root_conn: Connection, store_id: UUID) -> UUID:
-    """A log whose first attempt was counted and came to nothing, and which is due again."""
+    """A log whose first attempt was counted but did nothing, and which is due again."""
     log_id = accept_batch(runtime, store_id, "orders", [make_order()])
     root_conn.execute(
         """UPDATE sync_logs SET attempts = 1, phase = 'processing', next_attempt_at = now(),
@@ -52,7 +52,7 @@ def interrupted(runtime: Runtime, root_conn: Connection, store_id: UUID) -> UUID
     return log_id
 
 
-def test_a_log_whose_worker_died_is_retried_and_completes(
+def test_log_of_a_dead_worker_is_retried_and_completes(
     dispatcher: Dispatcher, runtime: Runtime, store_id: UUID, root_conn: Connection, redis: Redis
 ) -> None:
     log_id = interrupted(runtime, root_conn, store_id)
@@ -64,7 +64,7 @@ def test_a_log_whose_worker_died_is_retried_and_completes(
     assert read_log(runtime, store_id, log_id).attempts == 2
 
 
-def test_a_log_that_is_not_due_is_left_alone(
+def test_log_that_is_not_due_is_not_enqueued(
     dispatcher: Dispatcher, runtime: Runtime, store_id: UUID, root_conn: Connection, redis: Redis
 ) -> None:
     log_id = interrupted(runtime, root_conn, store_id)
@@ -74,7 +74,7 @@ def test_a_log_that_is_not_due_is_left_alone(
     assert waiting_logs(redis) == []
 
 
-def test_a_log_that_kills_its_worker_each_time_is_tried_five_times_and_no_more(
+def test_log_that_kills_its_worker_is_tried_five_times(
     dispatcher: Dispatcher, runtime: Runtime, store_id: UUID, root_conn: Connection, redis: Redis
 ) -> None:
     log_id = interrupted(runtime, root_conn, store_id)
@@ -99,12 +99,12 @@ def unadmitted(runtime: Runtime, root_conn: Connection, redis: Redis, stores: li
 
 
 def owners(root_conn: Connection, redis: Redis) -> Counter[UUID]:
-    """How many entries in Redis each store has."""
+    """The number of entries in Redis by store."""
     owner: dict[UUID, UUID] = dict(root_conn.execute("SELECT id, store_id FROM sync_logs").fetchall())
     return Counter(owner[log_id] for log_id in waiting_logs(redis))
 
 
-def test_each_store_gets_its_own_window(
+def test_each_store_has_its_own_window(
     dispatcher: Dispatcher,
     runtime: Runtime,
     store_id: UUID,
@@ -118,7 +118,7 @@ def test_each_store_gets_its_own_window(
     assert owners(root_conn, redis) == {store_id: 8, other_store.store_id: 3}
 
 
-def test_ticks_at_once_admit_no_log_twice(
+def test_concurrent_ticks_admit_each_log_once(
     dispatcher: Dispatcher,
     runtime: Runtime,
     store_id: UUID,
@@ -160,7 +160,7 @@ def log_lines() -> Iterator[Callable[[], str]]:
     structlog.reset_defaults()
 
 
-def test_no_value_of_a_refused_row_reaches_a_log_line_or_the_tenant(
+def test_value_of_a_refused_row_is_never_shown(
     runtime: Runtime, store_id: UUID, root_conn: Connection, database: Database, log_lines: Callable[[], str]
 ) -> None:
     rule = "ALTER TABLE orders ADD CONSTRAINT odd CHECK (status <> 'zebra crossing') NOT VALID"
@@ -177,7 +177,7 @@ def test_no_value_of_a_refused_row_reaches_a_log_line_or_the_tenant(
     assert SECRET not in written + repr(kept)
 
 
-def test_no_word_of_an_exception_reaches_a_log_line_or_the_tenant(
+def test_text_of_an_exception_is_never_shown(
     runtime: Runtime, store_id: UUID, root_conn: Connection, log_lines: Callable[[], str]
 ) -> None:
     root_conn.execute(
@@ -196,7 +196,7 @@ def test_no_word_of_an_exception_reaches_a_log_line_or_the_tenant(
 
 
 @pytest.mark.parametrize("entity", MAKERS)
-def test_populate_never_overwrites_whatever_the_entity(
+def test_populate_never_overwrites_any_entity(
     runtime: Runtime, store_id: UUID, root_conn: Connection, entity: str
 ) -> None:
     sync(runtime, store_id, entity, [MAKERS[entity]()])
@@ -207,9 +207,7 @@ def test_populate_never_overwrites_whatever_the_entity(
     assert root_conn.execute(query, (store_id,)).fetchall() == before
 
 
-def test_populate_keeps_what_came_in_between_acceptance_and_processing(
-    runtime: Runtime, store_id: UUID, root_conn: Connection
-) -> None:
+def test_populate_keeps_rows_written_after_acceptance(runtime: Runtime, store_id: UUID, root_conn: Connection) -> None:
     populate = accept_batch(runtime, store_id, "orders", [make_order(status="populated")], "populate")
     sync(runtime, store_id, "orders", [make_order(status="posted")])
     process(runtime, store_id, populate)

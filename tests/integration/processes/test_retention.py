@@ -1,4 +1,4 @@
-"""What ended long ago is deleted with all that hangs on it, in bounded bites; what is open stays, however old."""
+"""Old ended rows are deleted with everything that belongs to them, in bounded steps; open ones stay."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def count(root_conn: Connection, table: str) -> int:
     return int(row[0])
 
 
-def test_with_an_old_log_goes_all_that_hangs_on_it(runtime: Runtime, store_id: UUID, root_conn: Connection) -> None:
+def test_pruned_log_takes_its_rows_with_it(runtime: Runtime, store_id: UUID, root_conn: Connection) -> None:
     failed = accept_batch(runtime, store_id, "orders", [make_order()], key="once")
     root_conn.execute(
         "UPDATE sync_logs SET status = 'failed', phase = NULL, error_code = 'INTERNAL' WHERE id = %s", (failed,)
@@ -59,7 +59,7 @@ def test_with_an_old_log_goes_all_that_hangs_on_it(runtime: Runtime, store_id: U
     assert accept_batch(runtime, store_id, "orders", [make_order(wc_order_id=2)], key="once") != failed
 
 
-def test_old_logs_go_in_bites_and_no_stores_young_ones(
+def test_old_logs_are_pruned_in_bounded_steps(
     conn: Connection, runtime: Runtime, store_id: UUID, other_store: CreatedStore, root_conn: Connection
 ) -> None:
     for store in (store_id, other_store.store_id):
@@ -70,9 +70,7 @@ def test_old_logs_go_in_bites_and_no_stores_young_ones(
     assert count(root_conn, "sync_logs") == 4
 
 
-def test_a_run_goes_once_it_has_ended_and_its_items_are_gone(
-    conn: Connection, store_id: UUID, root_conn: Connection
-) -> None:
+def test_ended_run_is_pruned_once_its_items_are_gone(conn: Connection, store_id: UUID, root_conn: Connection) -> None:
     made = {
         kind: root_conn.execute(RUN, (store_id, uuid4(), *kind)).fetchone()
         for kind in (("full", "completed"), ("hold", "released"), ("full", "syncing"), ("hold", "needs_approval"))
@@ -88,7 +86,7 @@ def test_a_run_goes_once_it_has_ended_and_its_items_are_gone(
 
 
 @pytest.mark.parametrize("status", ["approved", "rejected", "released"])
-def test_a_decided_hold_is_pruned_once_its_items_are_gone(
+def test_decided_hold_is_pruned_once_its_items_are_gone(
     conn: Connection, store_id: UUID, root_conn: Connection, status: str
 ) -> None:
     root_conn.execute(RUN, (store_id, uuid4(), "hold", status))
@@ -106,14 +104,14 @@ def day(number: int | None) -> datetime | None:
     return None if number is None else LONG_AGO + timedelta(days=number)
 
 
-def test_old_windows_that_touch_become_one_and_cover_the_same(
+def test_old_adjacent_windows_are_merged(
     conn: Connection, store_id: UUID, other_store: CreatedStore, root_conn: Connection
 ) -> None:
     old, now = LONG_AGO, datetime.now(UTC)
-    parts = [(None, 2), (2, 3), (1, 4), (6, 7), (7, 9), (9, 9), (20, 21)]  # a hole, an overlap, an empty one
+    parts = [(None, 2), (2, 3), (1, 4), (6, 7), (7, 9), (9, 9), (20, 21)]  # a gap, an overlap, an empty one
     for begin, end in parts:
         root_conn.execute(WINDOW, (store_id, "orders", day(begin), day(end), True, old))
-    root_conn.execute(WINDOW, (store_id, "orders", day(4), day(6), False, old))  # incomplete: it fills no hole
+    root_conn.execute(WINDOW, (store_id, "orders", day(4), day(6), False, old))  # incomplete: it fills no gap
     root_conn.execute(WINDOW, (store_id, "orders", day(21), now, True, now))  # young
     root_conn.execute(WINDOW, (store_id, "products", day(4), day(6), True, old))
     root_conn.execute(WINDOW, (other_store.store_id, "orders", day(4), day(6), True, old))

@@ -1,4 +1,4 @@
-"""Schedules: set over the API and the command line, run by the dispatcher once a tick, however many there are."""
+"""Schedules: set by API and command line, and run once per tick by any number of dispatchers."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from tests.support.pulls import Shopkeeper
 from workers.core.queues import waiting_logs
 from workers.core.runtime import Runtime
 from workers.processes.dispatcher import Dispatcher
-from workers.processes.schedules import run_due
+from workers.processes.scheduler import PULL_SCHEDULES, run_due
 from workers.pulls.turn import Turn
 
 ORDERS = "/api/sync/schedules/orders"
@@ -34,7 +34,7 @@ def shop() -> Iterator[FakeTiktok]:
 
 @pytest.fixture
 def keeper(root_conn: Connection, keeper: Shopkeeper) -> Shopkeeper:
-    """Of a store beside which none has a schedule or a log."""
+    """A keeper of the only store with schedules or logs."""
     root_conn.execute("DELETE FROM schedules")
     root_conn.execute("DELETE FROM sync_logs")
     return keeper
@@ -50,7 +50,7 @@ def schedule(keeper: Shopkeeper) -> dict[str, Any]:
     return result
 
 
-def test_a_due_schedule_starts_a_run_and_a_worker_is_woken(
+def test_due_schedule_starts_a_pull_and_wakes_a_worker(
     keeper: Shopkeeper, runtime: Runtime, root_conn: Connection, redis: Redis
 ) -> None:
     keeper.data("PUT", ORDERS, everySeconds=900)
@@ -68,21 +68,21 @@ def test_a_due_schedule_starts_a_run_and_a_worker_is_woken(
 def test_missed_ticks_run_once(keeper: Shopkeeper, runtime: Runtime, root_conn: Connection) -> None:
     keeper.data("PUT", ORDERS, everySeconds=60)
     make_due(root_conn, minutes=500)
-    assert len(run_due(runtime.pool)) == 1
-    assert run_due(runtime.pool) == []
+    assert len(list(run_due(runtime.pool, PULL_SCHEDULES))) == 1
+    assert list(run_due(runtime.pool, PULL_SCHEDULES)) == []
 
 
-def test_a_store_above_its_quota_misses_its_ticks(keeper: Shopkeeper, runtime: Runtime, root_conn: Connection) -> None:
+def test_store_above_its_quota_misses_its_ticks(keeper: Shopkeeper, runtime: Runtime, root_conn: Connection) -> None:
     keeper.data("PUT", ORDERS, everySeconds=60)
     make_due(root_conn)
     root_conn.execute("DELETE FROM store_storage")
     root_conn.execute("INSERT INTO store_storage (store_id, bytes) SELECT id, 1001 FROM stores")
-    assert run_due(runtime.pool, 1000) == []
+    assert list(run_due(runtime.pool, PULL_SCHEDULES, 1000)) == []
     make_due(root_conn)
-    assert len(run_due(runtime.pool, 1001)) == 1
+    assert len(list(run_due(runtime.pool, PULL_SCHEDULES, 1001))) == 1
 
 
-def test_dispatchers_at_once_start_one_run_a_tick(keeper: Shopkeeper, runtime: Runtime, root_conn: Connection) -> None:
+def test_concurrent_dispatchers_start_one_pull(keeper: Shopkeeper, runtime: Runtime, root_conn: Connection) -> None:
     keeper.data("PUT", ORDERS, cron="*/5 * * * *")
     make_due(root_conn)
     started: list[Ticket] = []
@@ -90,7 +90,7 @@ def test_dispatchers_at_once_start_one_run_a_tick(keeper: Shopkeeper, runtime: R
 
     def tick() -> None:
         barrier.wait()
-        started.extend(run_due(runtime.pool))
+        started.extend(list(run_due(runtime.pool, PULL_SCHEDULES)))
 
     threads = [threading.Thread(target=tick) for _ in range(4)]
     for thread in threads:
@@ -101,18 +101,16 @@ def test_dispatchers_at_once_start_one_run_a_tick(keeper: Shopkeeper, runtime: R
     assert root_conn.execute("SELECT count(*) FROM sync_logs").fetchone() == (1,)
 
 
-def test_a_tick_that_finds_a_run_in_progress_starts_none(
-    keeper: Shopkeeper, runtime: Runtime, root_conn: Connection
-) -> None:
+def test_tick_during_a_pull_starts_none(keeper: Shopkeeper, runtime: Runtime, root_conn: Connection) -> None:
     keeper.start("/api/tiktok/sync/orders")
     keeper.data("PUT", ORDERS, everySeconds=60)
     make_due(root_conn)
-    assert run_due(runtime.pool) == []
+    assert list(run_due(runtime.pool, PULL_SCHEDULES)) == []
     found = schedule(keeper)
     assert found["lastRunAt"] is not None and found["lastJobId"] is None
 
 
-def test_a_schedule_is_replaced_and_removed(keeper: Shopkeeper) -> None:
+def test_schedule_is_replaced_and_removed(keeper: Shopkeeper) -> None:
     keeper.data("PUT", ORDERS, everySeconds=60)
     keeper.data("PUT", ORDERS, cron="0 3 * * *", syncMode="update", staleAfterMins=90)
     found = schedule(keeper)
@@ -139,11 +137,11 @@ def test_a_schedule_is_replaced_and_removed(keeper: Shopkeeper) -> None:
         {"everySeconds": 60, "syncMode": "never"},
     ],
 )
-def test_a_schedule_that_can_not_be_followed_is_refused(keeper: Shopkeeper, body: dict[str, Any]) -> None:
+def test_impossible_schedule_is_refused(keeper: Shopkeeper, body: dict[str, Any]) -> None:
     assert keeper.call("PUT", ORDERS, **body).status_code == 400
 
 
-def test_what_is_not_pulled_has_no_schedule(keeper: Shopkeeper, client: FlaskClient, store: CreatedStore) -> None:
+def test_entity_without_pulls_has_no_schedule(keeper: Shopkeeper, client: FlaskClient, store: CreatedStore) -> None:
     assert keeper.call("PUT", "/api/sync/schedules/customers", everySeconds=60).status_code == 400
     products = "/api/sync/schedules/products"  # a WooCommerce store's are posted by its plugin
     assert client.put(products, json={"everySeconds": 60}, headers=bearer(store.token)).status_code == 400
@@ -177,18 +175,16 @@ REFUSED = (
 
 
 @pytest.mark.parametrize("words", REFUSED)
-def test_the_command_line_refuses_what_can_not_be_followed(
+def test_command_line_refuses_an_impossible_schedule(
     keeper: Shopkeeper, command: Callable[..., tuple[int, str]], words: tuple[str, ...]
 ) -> None:
     assert command("set", "--store", str(keeper.store_id), *words)[0] == 1
 
 
-def test_a_schedule_that_cannot_be_followed_any_more_stops_nothing(
-    keeper: Shopkeeper, runtime: Runtime, root_conn: Connection
-) -> None:
+def test_outdated_stored_schedule_stops_nothing(keeper: Shopkeeper, runtime: Runtime, root_conn: Connection) -> None:
     keeper.data("PUT", ORDERS, everySeconds=60)
     root_conn.execute("UPDATE schedules SET cron = 'R * * * *', every_seconds = NULL")
     make_due(root_conn)
-    (ticket,) = run_due(runtime.pool)
+    (ticket,) = list(run_due(runtime.pool, PULL_SCHEDULES))
     assert keeper.data("GET", f"/api/sync/jobs/{ticket.log_id}")["status"] == "running"
-    assert run_due(runtime.pool) == []
+    assert list(run_due(runtime.pool, PULL_SCHEDULES)) == []

@@ -1,4 +1,4 @@
-"""The pull engine against a platform in memory: pages, watermarks, limits, and what an interruption leaves."""
+"""The pull engine against a platform in memory: pages, watermarks, limits, interruptions."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def metadata(runtime: Runtime, store_id: UUID) -> Metadata:
     return found
 
 
-def test_a_first_run_reads_everything_page_by_page(
+def test_first_pull_reads_everything_page_by_page(
     runtime: Runtime, store_id: UUID, shop: MemoryShop, root_conn: Connection
 ) -> None:
     log = read_log(runtime, store_id, run(runtime, store_id, shop))
@@ -70,7 +70,7 @@ def test_a_first_run_reads_everything_page_by_page(
     assert found.last_record_time == shop.clock
 
 
-def test_the_next_run_reads_from_the_watermark_less_the_overlap(
+def test_next_pull_starts_at_watermark_minus_overlap(
     runtime: Runtime, store_id: UUID, shop: MemoryShop, root_conn: Connection
 ) -> None:
     run(runtime, store_id, shop)
@@ -85,7 +85,7 @@ def test_the_next_run_reads_from_the_watermark_less_the_overlap(
     assert not metadata(runtime, store_id).is_full_sync
 
 
-def test_unchanged_records_cost_no_write(
+def test_unchanged_records_cause_no_write(
     runtime: Runtime, store_id: UUID, shop: MemoryShop, root_conn: Connection
 ) -> None:
     run(runtime, store_id, shop)
@@ -96,7 +96,7 @@ def test_unchanged_records_cost_no_write(
     assert root_conn.execute(rows, (store_id,)).fetchall() == before
 
 
-def test_a_second_run_is_refused_with_the_first_ones_id(runtime: Runtime, store_id: UUID) -> None:
+def test_second_run_is_refused_with_the_first_id(runtime: Runtime, store_id: UUID) -> None:
     first = start(runtime, store_id, INCREMENTAL)
     with pytest.raises(AlreadyRunning) as refused:
         start(runtime, store_id, INCREMENTAL)
@@ -104,7 +104,7 @@ def test_a_second_run_is_refused_with_the_first_ones_id(runtime: Runtime, store_
     assert start(runtime, store_id, Wanted("products", "incremental")) != first
 
 
-def test_two_workers_never_work_on_one_run(runtime: Runtime, store_id: UUID, shop: MemoryShop) -> None:
+def test_two_workers_never_share_a_pull(runtime: Runtime, store_id: UUID, shop: MemoryShop) -> None:
     log_id = start(runtime, store_id, INCREMENTAL)
     others: list[Turn] = []
     shop.before_fetch = lambda _count: others.append(turn(runtime, store_id, log_id, MemoryShop()))
@@ -112,7 +112,7 @@ def test_two_workers_never_work_on_one_run(runtime: Runtime, store_id: UUID, sho
     assert others == [Turn.NOT_OURS] * 3
 
 
-def test_a_worker_that_was_taken_over_changes_nothing_more(
+def test_worker_that_lost_its_pull_changes_nothing(
     runtime: Runtime, store_id: UUID, shop: MemoryShop, root_conn: Connection
 ) -> None:
     log_id = start(runtime, store_id, INCREMENTAL)
@@ -131,7 +131,7 @@ def test_a_worker_that_was_taken_over_changes_nothing_more(
 
 
 @pytest.mark.parametrize("max_records", [3, 10, 13])
-def test_with_max_records_a_row_of_runs_reads_all(
+def test_pulls_with_max_records_together_read_all(
     runtime: Runtime, store_id: UUID, shop: MemoryShop, root_conn: Connection, max_records: int
 ) -> None:
     shop.clock = BEGIN
@@ -150,7 +150,7 @@ def test_with_max_records_a_row_of_runs_reads_all(
     assert metadata(runtime, store_id).last_sync_time == shop.clock
 
 
-def test_a_run_yields_when_its_time_is_up_and_goes_on_later(
+def test_pull_yields_when_its_time_is_up(
     runtime: Runtime, store_id: UUID, shop: MemoryShop, root_conn: Connection
 ) -> None:
     log_id = start(runtime, store_id, INCREMENTAL)
@@ -165,7 +165,7 @@ def test_a_run_yields_when_its_time_is_up_and_goes_on_later(
 
 
 def meanwhile(runtime: Runtime, store_id: UUID, shop: MemoryShop, change: Callable[[Connection], bool]) -> None:
-    """Somebody else makes the change as the second page is fetched."""
+    """Makes the change while the second page is fetched."""
 
     def before(count: int) -> None:
         if count == 1:
@@ -175,7 +175,7 @@ def meanwhile(runtime: Runtime, store_id: UUID, shop: MemoryShop, change: Callab
     shop.before_fetch = before
 
 
-def test_a_pause_takes_effect_at_the_next_page_and_a_resumed_run_goes_on_there(
+def test_paused_pull_stops_at_a_page_and_resumes_there(
     runtime: Runtime, store_id: UUID, shop: MemoryShop, conn: Connection, root_conn: Connection
 ) -> None:
     log_id = start(runtime, store_id, INCREMENTAL)
@@ -190,11 +190,11 @@ def test_a_pause_takes_effect_at_the_next_page_and_a_resumed_run_goes_on_there(
     with tenant(conn, store_id):
         assert resume_pull(conn, store_id, log_id) is not None
     assert turn(runtime, store_id, log_id, shop) is Turn.COMPLETED
-    assert None not in shop.fetches  # not from the begin
+    assert None not in shop.fetches  # not from the beginning
     assert stored(root_conn, store_id) == wanted_rows(shop)
 
 
-def test_a_cancelled_run_stops_and_moves_no_watermark(
+def test_cancelled_pull_moves_no_watermark(
     runtime: Runtime, store_id: UUID, shop: MemoryShop, conn: Connection
 ) -> None:
     log_id = start(runtime, store_id, INCREMENTAL)
@@ -205,7 +205,7 @@ def test_a_cancelled_run_stops_and_moves_no_watermark(
         assert get_metadata(conn, store_id, "orders") is None
 
 
-def test_a_permanent_error_fails_the_run_with_words_for_the_merchant_and_a_retry_resumes_at_the_cursor(
+def test_permanent_error_fails_and_a_retry_resumes(
     runtime: Runtime, store_id: UUID, shop: MemoryShop, conn: Connection, root_conn: Connection
 ) -> None:
     log_id = start(runtime, store_id, INCREMENTAL)
@@ -223,7 +223,7 @@ def test_a_permanent_error_fails_the_run_with_words_for_the_merchant_and_a_retry
     assert stored(root_conn, store_id) == wanted_rows(shop)
 
 
-def test_a_failed_run_is_not_retried_while_another_has_its_place(
+def test_failed_pull_is_not_retried_while_another_runs(
     runtime: Runtime, store_id: UUID, shop: MemoryShop, conn: Connection
 ) -> None:
     log_id = start(runtime, store_id, INCREMENTAL)
@@ -234,7 +234,7 @@ def test_a_failed_run_is_not_retried_while_another_has_its_place(
         assert retry_pull(conn, store_id, log_id) is None
 
 
-def test_a_passing_error_is_waited_out_and_attempts_count_only_in_a_row(
+def test_only_consecutive_failed_attempts_count(
     runtime: Runtime, store_id: UUID, shop: MemoryShop, root_conn: Connection
 ) -> None:
     log_id = start(runtime, store_id, INCREMENTAL)
@@ -253,7 +253,7 @@ def test_a_passing_error_is_waited_out_and_attempts_count_only_in_a_row(
     assert read_log(runtime, store_id, log_id).status == "completed"
 
 
-def test_errors_without_end_fail_the_run_with_the_platforms_reason(
+def test_endless_errors_fail_with_the_platforms_reason(
     runtime: Runtime, store_id: UUID, shop: MemoryShop, root_conn: Connection
 ) -> None:
     log_id = start(runtime, store_id, INCREMENTAL)
@@ -266,10 +266,10 @@ def test_errors_without_end_fail_the_run_with_the_platforms_reason(
     assert read_log(runtime, store_id, log_id).error_code == "PLATFORM_BUSY"
 
 
-def test_a_page_that_was_kept_is_applied_and_not_fetched_again(
+def test_stored_page_is_applied_without_fetching_again(
     runtime: Runtime, store_id: UUID, shop: MemoryShop, root_conn: Connection
 ) -> None:
-    """A trigger stands for the death of the worker between keeping a page and applying it."""
+    # A trigger stands in for a worker that dies between storing a page and applying it.
     root_conn.execute(
         """CREATE FUNCTION burst() RETURNS trigger LANGUAGE plpgsql
            AS $$ BEGIN RAISE EXCEPTION USING ERRCODE = '57P01'; END $$"""
@@ -288,7 +288,7 @@ def test_a_page_that_was_kept_is_applied_and_not_fetched_again(
     assert stored(root_conn, store_id) == wanted_rows(shop)
 
 
-def test_a_record_that_is_no_good_is_skipped_with_its_place_in_the_run(
+def test_bad_record_is_skipped_and_listed_by_its_index(
     runtime: Runtime, store_id: UUID, shop: MemoryShop, root_conn: Connection
 ) -> None:
     del shop.orders[14]["payment"]
@@ -300,7 +300,7 @@ def test_a_record_that_is_no_good_is_skipped_with_its_place_in_the_run(
     assert found == [(13, "14", "payment", "required")]
 
 
-def test_late_records_within_the_overlap_are_found_and_measured(
+def test_late_records_within_the_overlap_are_found(
     runtime: Runtime, store_id: UUID, shop: MemoryShop, root_conn: Connection
 ) -> None:
     run(runtime, store_id, shop)
@@ -311,7 +311,7 @@ def test_late_records_within_the_overlap_are_found_and_measured(
     assert (found.lateness, found.overlap) == (timedelta(minutes=3), timedelta(minutes=5))
 
 
-def test_the_overlap_widens_when_records_come_later_than_it(
+def test_overlap_widens_for_later_records(
     runtime: Runtime, store_id: UUID, shop: MemoryShop, root_conn: Connection
 ) -> None:
     run(runtime, store_id, shop)
@@ -326,7 +326,7 @@ def test_the_overlap_widens_when_records_come_later_than_it(
     assert {200, 201} <= stored(root_conn, store_id).keys()
 
 
-def test_populate_writes_what_is_new_and_counts_what_is_there(
+def test_populate_writes_new_and_counts_existing(
     runtime: Runtime, store_id: UUID, shop: MemoryShop, root_conn: Connection
 ) -> None:
     run(runtime, store_id, shop)

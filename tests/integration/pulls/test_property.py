@@ -1,5 +1,7 @@
-"""The law of the pulls: whatever changes while they run, and wherever they die, after the next incremental run the tables
-equal the platform, and nothing was applied twice."""
+"""After changes and crashes during pulls, the next incremental pull makes the tables equal to the platform.
+
+Nothing is applied twice.
+"""
 
 from __future__ import annotations
 
@@ -24,9 +26,9 @@ from tests.support.examples import examples
 from tests.support.pipeline import read_log
 from tests.support.pulls import SECRET_KEY, MemoryShop, keyed, start
 from workers.core.runtime import Runtime
-from workers.pulls.shop_access import open_store_shop
 from workers.pulls.start import Wanted
 from workers.pulls.turn import OpenShop, Turn, pull
+from workers.shops.opener import open_store_shop
 
 STATUSES = ("UNPAID", "AWAITING_SHIPMENT", "IN_TRANSIT", "COMPLETED", "CANCELLED")
 EDIT = st.tuples(st.integers(0, 60), st.sampled_from(STATUSES))
@@ -44,7 +46,7 @@ LAW = settings(
 
 
 class Killed(BaseException):
-    """The worker dies here: no handler of ours sees it, and nothing is said to anyone."""
+    """Ends the worker at this point; no handler of ours catches it."""
 
 
 def stored(url: str, store_id: UUID) -> dict[int, tuple[str, int]]:
@@ -54,7 +56,7 @@ def stored(url: str, store_id: UUID) -> dict[int, tuple[str, int]]:
 
 
 def to_the_end(runtime: Runtime, url: str, store_id: UUID, wanted: Wanted, open_shop: OpenShop) -> UUID:
-    """Run, and run again where the worker died, as the dispatcher would once the lease has run out."""
+    """Run, and again after each crash, as the dispatcher does once the lease has expired."""
     log_id = start(runtime, store_id, wanted)
     while True:
         try:
@@ -75,14 +77,14 @@ def count_inserted(url: str, store_id: UUID) -> int:
 
 
 def cancel_next(runtime: Runtime, store_id: UUID) -> None:
-    """Start a run that takes over what the last one left, and end it before it has read anything."""
+    """Start a pull that takes over the last one's rest, and cancel it before it reads anything."""
     log_id = start(runtime, store_id, Wanted("orders", "incremental"))
     with runtime.pool.connection() as conn, tenant(conn, store_id):
         assert cancel_log(conn, store_id, log_id)
 
 
 def assert_watermark_is_not_ahead(url: str, store_id: UUID, shop: FakeTiktok) -> None:
-    """What the platform changed before the watermark is stored."""
+    """Everything that changed before the watermark is stored."""
     with psycopg.connect(url, autocommit=True) as conn, tenant(conn, store_id):
         row = conn.execute("SELECT extract(epoch FROM last_sync_time) FROM sync_metadata").fetchone()
     if row is None or row[0] is None:
@@ -96,7 +98,7 @@ def assert_watermark_is_not_ahead(url: str, store_id: UUID, shop: FakeTiktok) ->
 
 @LAW
 @given(st.lists(WANTED, min_size=1, max_size=3), st.lists(EDIT, max_size=30), st.sets(st.integers(0, 20), max_size=4))
-def test_random_edits_and_deaths_in_mid_run_in_memory(
+def test_random_edits_and_crashes_lose_nothing(
     runtime: Runtime,
     database: Database,
     runs: list[Wanted],
@@ -135,10 +137,10 @@ def test_random_edits_and_deaths_in_mid_run_in_memory(
 @pytest.mark.parametrize("step", [0, pytest.param(60, marks=pytest.mark.slow)])
 @LAW
 @given(st.lists(EDIT, max_size=20), st.none() | st.integers(30, 250))
-def test_random_edits_in_mid_run_on_a_platform_whose_pages_drift(
+def test_random_edits_on_drifting_pages_lose_nothing(
     runtime: Runtime, database: Database, step: int, edits: list[tuple[int, str]], max_records: int | None
 ) -> None:
-    """Page tokens of the fake are offsets: an edited order leaves its page, and those behind it move up."""
+    # The fake's page tokens are offsets: an edited order leaves its page, and later ones move up.
     with FakeTiktok(orders=330, begin=BEGIN, step=step) as shop:
         shop.server.before = _editing(shop, edits)
         with psycopg.connect(database.url, autocommit=True) as conn:

@@ -1,4 +1,4 @@
-"""Specification 4, row by row: a Shopify store pulled in its modes, from a fake shop on a real socket."""
+"""Specification 4, row by row: a Shopify store pulled in all modes, from a fake shop on a real socket."""
 
 from __future__ import annotations
 
@@ -32,13 +32,13 @@ def stored(root_conn: Connection, keeper: Shopkeeper) -> dict[int, tuple[Any, ..
 
 
 def calls(shop: FakeShopify) -> int:
-    """How many pages were asked for since the last look."""
+    """The number of pages requested since the last call of this."""
     count = shop.server.calls[ORDERS]
     shop.server.calls.clear()
     return count
 
 
-def test_populate_creates_what_is_missing_and_skips_what_is_there(
+def test_populate_creates_missing_and_skips_existing(
     keeper: Shopkeeper, shop: FakeShopify, root_conn: Connection
 ) -> None:
     job = keeper.run(START, **POPULATE)
@@ -60,9 +60,7 @@ def test_populate_creates_what_is_missing_and_skips_what_is_there(
     assert now.pop(added) and now == first
 
 
-def test_update_brings_what_changed_and_creates_what_is_missing(
-    keeper: Shopkeeper, shop: FakeShopify, root_conn: Connection
-) -> None:
+def test_update_reads_changes_and_creates_missing(keeper: Shopkeeper, shop: FakeShopify, root_conn: Connection) -> None:
     keeper.run(START, **POPULATE)
     calls(shop)
     shop.edit(FIRST_ORDER, financial_status="refunded")
@@ -74,7 +72,7 @@ def test_update_brings_what_changed_and_creates_what_is_missing(
     assert rows[FIRST_ORDER][0] == "refunded" and added in rows
 
 
-def test_without_a_mode_everything_is_read_and_applied(
+def test_default_mode_reads_and_applies_everything(
     keeper: Shopkeeper, shop: FakeShopify, root_conn: Connection
 ) -> None:
     keeper.run(START, jobType="orders")
@@ -84,7 +82,7 @@ def test_without_a_mode_everything_is_read_and_applied(
     assert stored(root_conn, keeper)[FIRST_ORDER][0] == "refunded"
 
 
-def test_populate_looks_back_so_many_days_and_a_longer_look_reads_what_that_one_left(
+def test_populate_with_more_days_reads_the_older_part(
     keeper: Shopkeeper, shop: FakeShopify, root_conn: Connection
 ) -> None:
     recent = shop.add()
@@ -113,13 +111,13 @@ def test_populate_looks_back_so_many_days_and_a_longer_look_reads_what_that_one_
         ({"jobType": "orders", "fullScan": True}, "fullScan goes with syncMode populate alone"),
     ],
 )
-def test_fields_that_do_not_fit_the_mode_are_refused(keeper: Shopkeeper, body: dict[str, Any], words: str) -> None:
+def test_fields_of_another_mode_are_refused(keeper: Shopkeeper, body: dict[str, Any], words: str) -> None:
     answer = keeper.call("POST", START, **body)
     assert answer.status_code == 400
     assert words in answer.json["error"]["message"]  # type: ignore[index]
 
 
-def test_while_a_run_goes_on_another_is_refused_with_its_id(keeper: Shopkeeper) -> None:
+def test_second_pull_is_refused_with_the_running_id(keeper: Shopkeeper) -> None:
     running = keeper.start(START, **POPULATE)
     answer = keeper.call("POST", START, jobType="orders", syncMode="update", staleAfterMins=5)
     assert answer.status_code == 409
@@ -127,7 +125,7 @@ def test_while_a_run_goes_on_another_is_refused_with_its_id(keeper: Shopkeeper) 
     assert keeper.work(keeper.start(START, jobType="products")) is Turn.COMPLETED
 
 
-def test_jobs_are_listed_and_shown_with_their_mode_and_counts(keeper: Shopkeeper) -> None:
+def test_jobs_are_shown_with_mode_and_counts(keeper: Shopkeeper) -> None:
     ran = keeper.run(START, **POPULATE)
     listed = keeper.data("GET", "/api/shopify/sync/jobs")["jobs"]
     shown = keeper.data("GET", f"/api/shopify/sync/jobs/{ran['jobId']}")
@@ -137,9 +135,7 @@ def test_jobs_are_listed_and_shown_with_their_mode_and_counts(keeper: Shopkeeper
     assert shown["options"] == {} and shown["progress"]["recordsPerSecond"] > 0
 
 
-def test_products_and_customers_are_pulled_too_and_found_by_the_orders(
-    keeper: Shopkeeper, shop: FakeShopify, root_conn: Connection
-) -> None:
+def test_pulled_products_and_customers_are_linked(keeper: Shopkeeper, shop: FakeShopify, root_conn: Connection) -> None:
     keeper.run(START, **POPULATE)
     assert keeper.run(START, jobType="products")["counts"]["inserted"] > 0
     assert keeper.run(START, jobType="customers")["counts"]["inserted"] == 40
@@ -165,7 +161,7 @@ def test_no_address_of_a_buyer_is_stored(keeper: Shopkeeper, shop: FakeShopify, 
         assert found == (0,), table
 
 
-def test_a_revoked_token_fails_the_run_in_plain_words_and_a_retry_resumes(
+def test_revoked_token_fails_the_pull_and_a_retry_resumes(
     keeper: Shopkeeper, shop: FakeShopify, root_conn: Connection
 ) -> None:
     shop.server.before = lambda _call: setattr(shop.office, "ends", 0.0 if shop.server.calls[ORDERS] > 1 else inf)
@@ -182,16 +178,14 @@ def test_a_revoked_token_fails_the_run_in_plain_words_and_a_retry_resumes(
     assert len(stored(root_conn, keeper)) == 600
 
 
-def test_every_second_answer_a_500_and_the_run_completes(
-    keeper: Shopkeeper, shop: FakeShopify, root_conn: Connection
-) -> None:
+def test_pull_completes_despite_every_second_500(keeper: Shopkeeper, shop: FakeShopify, root_conn: Connection) -> None:
     shop.server.faults.every(2, "500")
     keeper.run(START, jobType="orders")
     assert len(stored(root_conn, keeper)) == 600
 
 
 @pytest.mark.parametrize("fault", ["html", "truncated", "cut", "drop", "reset"])
-def test_a_broken_answer_is_asked_for_again(keeper: Shopkeeper, shop: FakeShopify, fault: str) -> None:
+def test_broken_answer_is_requested_again(keeper: Shopkeeper, shop: FakeShopify, fault: str) -> None:
     shop.server.faults.next(None, fault)
     assert keeper.run(START, jobType="orders", syncMode="populate")["counts"]["inserted"] == 600
 
@@ -208,7 +202,7 @@ def test_pause_resume_and_cancel_over_http(keeper: Shopkeeper, shop: FakeShopify
     assert stored(root_conn, keeper) == {}
 
 
-def test_a_store_of_another_platform_and_one_without_credentials_are_told_so(
+def test_wrong_platform_or_no_credentials_is_explained(
     keeper: Shopkeeper, client: FlaskClient, runtime: Runtime, conn: Connection, root_conn: Connection
 ) -> None:
     assert keeper.call("POST", "/api/tiktok/sync/orders").status_code == 403
@@ -217,7 +211,7 @@ def test_a_store_of_another_platform_and_one_without_credentials_are_told_so(
     assert (answer.status_code, "No access token" in answer.text) == (409, True)
 
 
-def test_a_shop_whose_tokens_end_is_pulled_and_the_new_token_kept(
+def test_expiring_token_is_renewed_and_stored(
     runtime: Runtime, client: FlaskClient, conn: Connection, shop: FakeShopify
 ) -> None:
     keeper = shopkeeper(runtime, client, conn, "shopify", shop.url, shop.office.credentials)

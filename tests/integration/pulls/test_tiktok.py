@@ -38,7 +38,7 @@ def calls(shop: FakeTiktok) -> int:
     return count
 
 
-def test_without_a_watermark_the_first_sync_is_full_and_the_next_reads_what_changed(
+def test_first_sync_is_full_and_the_next_reads_changes(
     keeper: Shopkeeper, shop: FakeTiktok, root_conn: Connection
 ) -> None:
     job = keeper.run(ORDERS)
@@ -52,13 +52,13 @@ def test_without_a_watermark_the_first_sync_is_full_and_the_next_reads_what_chan
     assert stored(root_conn, keeper) == wanted(shop)
 
 
-def test_a_forced_full_sync_reads_everything_again(keeper: Shopkeeper, shop: FakeTiktok) -> None:
+def test_forced_full_sync_reads_everything_again(keeper: Shopkeeper, shop: FakeTiktok) -> None:
     keeper.run(ORDERS)
     assert keeper.run(f"{ORDERS}?force_full=true")["counts"]["unchanged"] == 350
     assert keeper.run(f"{ORDERS}/full")["counts"]["unchanged"] == 350
 
 
-def test_the_receipt_says_which_kind_of_sync_it_is(keeper: Shopkeeper) -> None:
+def test_receipt_names_the_kind_of_sync(keeper: Shopkeeper) -> None:
     answer = keeper.data("POST", ORDERS)
     assert (answer["sync_type"], answer["status"]) == ("orders_incremental", "running")
     assert keeper.work(answer["jobId"]) is Turn.COMPLETED
@@ -66,11 +66,11 @@ def test_the_receipt_says_which_kind_of_sync_it_is(keeper: Shopkeeper) -> None:
 
 
 @pytest.mark.parametrize("query", ["max_records=0", "max_records=x", "max_records=-5", "force_full=maybe"])
-def test_a_query_that_makes_no_sense_is_refused(keeper: Shopkeeper, query: str) -> None:
+def test_invalid_query_is_refused(keeper: Shopkeeper, query: str) -> None:
     assert keeper.call("POST", f"{ORDERS}?{query}").status_code == 400
 
 
-def test_the_status_shows_counts_and_the_watermark(keeper: Shopkeeper, shop: FakeTiktok) -> None:
+def test_status_shows_counts_and_the_watermark(keeper: Shopkeeper, shop: FakeTiktok) -> None:
     assert keeper.data("GET", "/api/tiktok/sync/status")["orders"] == {
         "count": 0,
         "last_synced": None,
@@ -86,9 +86,7 @@ def test_the_status_shows_counts_and_the_watermark(keeper: Shopkeeper, shop: Fak
     assert keeper.data("GET", "/api/sync/status")["orders"] == status["orders"]
 
 
-def test_ten_runs_of_a_limited_number_read_all_that_changed(
-    keeper: Shopkeeper, shop: FakeTiktok, root_conn: Connection
-) -> None:
+def test_ten_limited_pulls_read_all_changes(keeper: Shopkeeper, shop: FakeTiktok, root_conn: Connection) -> None:
     keeper.run(ORDERS)
     for number in range(300):
         shop.edit(FIRST_ORDER + number, status="CANCELLED")
@@ -99,7 +97,7 @@ def test_ten_runs_of_a_limited_number_read_all_that_changed(
     assert stored(root_conn, keeper) == wanted(shop)
 
 
-def test_an_expired_token_is_renewed_in_mid_run_and_both_new_ones_are_kept(
+def test_token_expiring_mid_pull_is_renewed_and_stored(
     keeper: Shopkeeper, shop: FakeTiktok, root_conn: Connection
 ) -> None:
     before = shop.credentials
@@ -113,9 +111,7 @@ def test_an_expired_token_is_renewed_in_mid_run_and_both_new_ones_are_kept(
     assert shop.server.calls[REFRESH] == 1
 
 
-def test_orders_that_move_between_pages_are_neither_missed_nor_doubled(
-    keeper: Shopkeeper, shop: FakeTiktok, root_conn: Connection
-) -> None:
+def test_orders_moving_between_pages_are_read_once(keeper: Shopkeeper, shop: FakeTiktok, root_conn: Connection) -> None:
     moved = iter(range(0, 350, 7))
     shop.server.before = lambda _call: shop.edit(FIRST_ORDER + next(moved), status="COMPLETED")
     keeper.run(ORDERS)
@@ -124,7 +120,7 @@ def test_orders_that_move_between_pages_are_neither_missed_nor_doubled(
     assert stored(root_conn, keeper) == wanted(shop)
 
 
-def test_a_storm_of_refusals_is_waited_out(keeper: Shopkeeper, shop: FakeTiktok, root_conn: Connection) -> None:
+def test_pull_waits_through_a_series_of_refusals(keeper: Shopkeeper, shop: FakeTiktok, root_conn: Connection) -> None:
     shop.server.faults.at_random(0.4, seed=3)
     log_id = keeper.start(ORDERS)
     outcomes = [keeper.work(log_id)]
@@ -135,7 +131,7 @@ def test_a_storm_of_refusals_is_waited_out(keeper: Shopkeeper, shop: FakeTiktok,
     assert stored(root_conn, keeper) == wanted(shop)
 
 
-def test_of_runs_at_once_one_renews_the_token_for_all(keeper: Shopkeeper, shop: FakeTiktok) -> None:
+def test_one_of_several_pulls_renews_the_token(keeper: Shopkeeper, shop: FakeTiktok) -> None:
     shop.gate.expire()
     logs = [keeper.start(ORDERS), keeper.start("/api/tiktok/sync/products")]
     outcomes: list[Turn] = []
@@ -146,9 +142,7 @@ def test_of_runs_at_once_one_renews_the_token_for_all(keeper: Shopkeeper, shop: 
     assert shop.server.calls[REFRESH] == 1
 
 
-def test_a_dead_refresh_token_fails_the_run_and_asks_to_connect_the_shop_again(
-    keeper: Shopkeeper, shop: FakeTiktok
-) -> None:
+def test_dead_refresh_token_asks_to_connect_again(keeper: Shopkeeper, shop: FakeTiktok) -> None:
     shop.gate.expire()
     shop.gate.refresh_token = "another"
     log_id = keeper.start(ORDERS)

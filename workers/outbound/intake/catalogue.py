@@ -134,7 +134,6 @@ def _is_older(version: int | None, stored: int | None) -> bool:
 
 
 def _validate(load: Callable[[Any], R | list[Problem]], payloads: Sequence[Any]) -> tuple[list[R], list[Refusal], int]:
-    """The valid records, the refused ones, and how many of the valid ones were masked."""
     records: list[R] = []
     refused: list[Refusal] = []
     masked = 0
@@ -149,7 +148,7 @@ def _validate(load: Callable[[Any], R | list[Problem]], payloads: Sequence[Any])
 
 
 def _is_masked(record: ErpProduct | ErpCategory, payload: Mapping[str, Any]) -> bool:
-    """Texts are kept as they came, but for the addresses in them."""
+    # Loading changes a text only where it cuts an e-mail address.
     names = [name for name in MASKED if hasattr(record, name) and payload.get(name) is not None]
     return any(getattr(record, name) != payload[name] for name in names)
 

@@ -68,7 +68,7 @@ def unwrap(name: str, payload: bytes, now: float, *, is_signed: bool) -> Message
     return Message(name, data.encode("utf-8", "surrogatepass"), timestamp, signature, now)
 
 
-def judge(source: Source, message: Message, event_key: str | None) -> Event | str:
+def check_event(source: Source, message: Message, event_key: str | None) -> Event | str:
     """The event, or in a word why it is refused."""
     event = _read(message)
     if not isinstance(event, Event):
@@ -103,6 +103,5 @@ def store_secret(event_key: str, store_id: UUID) -> str:
 
 
 def sign(secret: str, timestamp: str, name: str, data: bytes) -> str:
-    """HMAC-SHA-256 of `<timestamp>.<event>.<data>`, in hex."""
     signed = f"{timestamp}.{name}.".encode("utf-8", "surrogatepass") + data
     return hmac.digest(secret.encode(), signed, "sha256").hex()

@@ -26,7 +26,7 @@ from db.core.errors import is_retryable, safe_facts
 from db.core.pool import Pool, open_pool
 from workers.core.heartbeat import beat
 from workers.core.queues import WakeUp, connect
-from workers.outbound.intake.event_sources import Message, Source, judge, sources_of, unwrap
+from workers.outbound.intake.event_sources import Message, Source, check_event, sources_of, unwrap
 from workers.outbound.intake.events import Event, take_events
 
 GROUP = "sluice"
@@ -69,7 +69,6 @@ class Listener:
         return self._take_from_channels(self.pubsub) + self._take_from_stream()
 
     def disconnect(self) -> None:
-        """After a failure of Redis: subscribe anew."""
         if self.pubsub is not None:
             self.pubsub.close()
         self.pubsub = None
@@ -86,7 +85,6 @@ class Listener:
         return pubsub
 
     def _channels(self) -> dict[str, tuple[Source, str]]:
-        """The source and the event of each channel."""
         return {
             channel: (source, channel.removeprefix(source.channel_prefix))
             for source in self.sources
@@ -94,7 +92,7 @@ class Listener:
         }
 
     def _take_from_channels(self, pubsub: PubSub) -> int:
-        """Messages of the channels. They are kept here until they are committed: nobody would say them again."""
+        # Pub/sub does not repeat messages, so they are kept until they are committed.
         refused: Counter[str] = Counter()
         before, channels = len(self.uncommitted), self._channels()
         while len(self.uncommitted) < AT_ONCE and (message := pubsub.get_message(timeout=0)) is not None:
@@ -135,7 +133,7 @@ class Listener:
         ]
 
     def _abandoned_entries(self) -> list[Found]:
-        """What a listener read and never acknowledged; also the time to drop what was done long ago."""
+        # Entries that a listener read and never acknowledged; also a moment to trim.
         if time.monotonic() < self.claimed_at + CLAIM_EVERY_SECONDS:
             return []
         self.claimed_at = time.monotonic()
@@ -148,23 +146,22 @@ class Listener:
         return left
 
     def _trim(self, stream: str) -> None:
-        """Drop entries of over a week ago, for whoever else reads the stream; never one that we have not acknowledged."""
+        # Others may read the stream, too: keep a week, and whatever is not acknowledged.
         week_ago = (int((time.time() - KEPT_DAYS * 86_400) * 1000), 0)
         groups: Any = self.redis.xinfo_groups(stream)
         [ours] = [group for group in groups if group["name"] == GROUP.encode()]
         pending: Any = self.redis.xpending(stream, GROUP)
-        first, count = min(week_ago, _place(pending["min"] or ours["last-delivered-id"]))
+        first, count = min(week_ago, _entry_position(pending["min"] or ours["last-delivered-id"]))
         self.redis.xtrim(stream, minid=f"{first}-{count}", approximate=True)
 
     def _sort(self, source: Source, message: Message, events: list[Event], refused: Counter[str]) -> None:
-        event = judge(source, message, self.event_key)
+        event = check_event(source, message, self.event_key)
         if isinstance(event, Event):
             events.append(event)
         else:
             refused[event] += 1
 
     def _count(self, refused: Counter[str]) -> None:
-        """Unknown and malformed events cost nobody anything, but are not passed over in silence."""
         if not refused:
             return
         log.warning("events_refused", **refused)
@@ -176,15 +173,14 @@ class Listener:
 
 def _message(name: str, entry_id: bytes, fields: dict[bytes, bytes]) -> Message:
     timestamp, signature = (_text(fields.get(part, b"")) for part in (b"timestamp", b"signature"))
-    return Message(name, fields.get(b"data", b""), timestamp, signature, _place(entry_id)[0] / 1000)
+    return Message(name, fields.get(b"data", b""), timestamp, signature, _entry_position(entry_id)[0] / 1000)
 
 
 def _refusals(counts: Counter[str]) -> Counter[str]:
     return Counter({reason: count for reason, count in counts.items() if reason != "accepted"})
 
 
-def _place(entry_id: bytes) -> tuple[int, int]:
-    """An entry's place in the stream: its milliseconds, and its number within them."""
+def _entry_position(entry_id: bytes) -> tuple[int, int]:
     milliseconds, _, number = entry_id.partition(b"-")
     return int(milliseconds), int(number)
 

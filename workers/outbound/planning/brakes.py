@@ -34,7 +34,6 @@ class BrakeDecision:
 
 
 def read_limits(stored: Any) -> Limits | None:
-    """A store's limits from its settings, with defaults for what is missing; None if its brakes are off."""
     if not isinstance(stored, dict):
         return Limits()
     if stored.get("enabled") is False:

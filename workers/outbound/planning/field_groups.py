@@ -37,12 +37,10 @@ def hash_category(category: ErpCategory) -> str:
 
 
 def changed_groups(current: Mapping[str, str], sent: Mapping[str, str]) -> tuple[str, ...]:
-    """The field groups whose current hash is not the one that was last sent."""
     return tuple(group for group in FIELD_GROUPS if current[group] != sent.get(group))
 
 
 def requested_groups(sync_types: Collection[str]) -> tuple[str, ...]:
-    """The field groups that items of these types ask for."""
     return FIELD_GROUPS if "product" in sync_types else tuple(group for group in FIELD_GROUPS if group in sync_types)
 
 

@@ -85,13 +85,11 @@ def to_woocommerce_product(product: ErpProduct, category_ids: Mapping[UUID, int]
 
 
 def to_woocommerce_groups(product: ErpProduct, groups: Collection[str], category_ids: Mapping[UUID, int]) -> Payload:
-    """The fields of these field groups; empty if there is nothing to send, e.g. no images."""
     whole = to_woocommerce_product(product, category_ids)
     return {name: whole[name] for group in groups for name in GROUP_FIELDS[group] if name in whole}
 
 
 def to_woocommerce_stock(product: ErpProduct) -> Payload:
-    """The stock fields. Without `manage_stock` there is no quantity."""
     if not product.manage_stock:
         return {"manage_stock": False}
     return {"manage_stock": True, "stock_quantity": product.stock_quantity or 0}
@@ -182,7 +180,6 @@ def gmt_text(moment: datetime | None) -> str:
 
 
 def number_of(value: Any) -> Decimal | None:
-    """The number in a JSON number or text; None for everything else."""
     try:
         return Decimal(str(value)) if value not in (None, "") and not isinstance(value, bool) else None
     except ArithmeticError:

@@ -29,11 +29,11 @@ from workers.outbound.planning.mapper import (
     to_woocommerce_product,
 )
 from workers.outbound.planning.sanitize import Removed, clean_name, removed_parts
-from workers.outbound.shop import SHOP_NOT_SET_UP, open_store_client
 from workers.platforms.common.interface import PlatformError
 from workers.platforms.woocommerce.client import WooCommerceClient
 from workers.platforms.woocommerce.orders import OrderSource
 from workers.pulls.start import Wanted, window_for
+from workers.shops.opener import SHOP_NOT_SET_UP, open_store_woocommerce
 
 __all__ = [
     "SHOP_NOT_SET_UP",
@@ -68,7 +68,7 @@ def preview_products(
         stored = get_products(conn, store_id, product_ids)
         sent = get_mappings(conn, store_id, product_ids)
         categories = list_erp_categories(conn, store_id)
-    client = open_store_client(settings, pool, store_id)
+    client = open_store_woocommerce(settings, pool, store_id)
     try:
         theirs = _shop_products(client, stored, sent)
     finally:
@@ -114,16 +114,14 @@ def _preview_product(
 
 
 def _removed(product: ErpProduct, payload: Payload) -> list[Removed]:
-    """What is cut from the texts that would be sent."""
     raw = {"name": product.name, "description": product.description or ""}
     return [one for field in raw if field in payload for one in removed_parts(field, raw[field], payload[field])]
 
 
 def preview_categories(settings: Settings, pool: Pool, store_id: UUID) -> list[Preview]:
-    """Preview all categories of the store, by name. Raises PlatformError."""
     with pool.connection() as conn, tenant(conn, store_id):
         categories = list_erp_categories(conn, store_id)
-    client = open_store_client(settings, pool, store_id)
+    client = open_store_woocommerce(settings, pool, store_id)
     try:
         theirs = {category["id"]: category for category in client.get_categories()}
     finally:
@@ -154,10 +152,9 @@ class OrderPreview:
 
 
 def preview_orders(settings: Settings, pool: Pool, store_id: UUID, wanted: Wanted) -> OrderPreview:
-    """Preview the first page of a pull, in one call. Raises PlatformError."""
     with pool.connection() as conn, tenant(conn, store_id):
         metadata = get_metadata(conn, store_id, "orders")
-    client = open_store_client(settings, pool, store_id)
+    client = open_store_woocommerce(settings, pool, store_id)
     try:
         page = OrderSource(client, window_for(wanted, metadata, datetime.now(UTC))).fetch(None)
     finally:

@@ -22,7 +22,7 @@ from workers.platforms.woocommerce.errors import SyncError
 
 PRODUCT_UNKNOWN = "PRODUCT_UNKNOWN"
 
-Native = Mapping[str, Any]  # a product as the shop's API shows it
+ShopObject = Mapping[str, Any]  # a product as the shop's API shows it
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +36,6 @@ class ProductTask:
 
     @property
     def product(self) -> ErpProduct:
-        """Only for a task with a stored product."""
         assert self.stored is not None
         return self.stored.product
 
@@ -72,12 +71,12 @@ class ShopState:
     `sale_prices` products by WooCommerce's id. `error`: the shop could not be read to the end, and nothing is sent.
     """
 
-    products_by_sku: Mapping[str, Native] = field(default_factory=dict)
+    products_by_sku: Mapping[str, ShopObject] = field(default_factory=dict)
     category_ids: Mapping[UUID, int] = field(default_factory=dict)
-    sale_prices: Mapping[int, Native] = field(default_factory=dict)
+    sale_prices: Mapping[int, ShopObject] = field(default_factory=dict)
     error: PlatformError | None = None
 
-    def existing_product(self, task: ProductTask) -> Native | None:
+    def existing_product(self, task: ProductTask) -> ShopObject | None:
         return self.products_by_sku.get(task.product.sku) if task.may_exist else None
 
 
@@ -91,7 +90,6 @@ class ProductWrite:
     hashes: Mapping[str, str]
 
     def done(self, wc_product_id: int) -> Done:
-        """The result once the shop has taken the write."""
         before, product = self.task.sent, self.task.product
         regular_price, sale_price, stock = (
             (before.regular_price, before.sale_price, before.stock) if before else (None, None, None)
@@ -117,7 +115,6 @@ class ProductPlan:
 def build_tasks(
     items: Sequence[ClaimedItem], stored: Mapping[UUID, StoredProduct], sent: Mapping[UUID, Sent]
 ) -> list[ProductTask]:
-    """One task per product, in the order of its first item."""
     by_product: dict[UUID, list[ClaimedItem]] = {}
     for item in items:
         if item.product_id is not None:
@@ -126,7 +123,6 @@ def build_tasks(
 
 
 def plan_products(tasks: Sequence[ProductTask], shop: ShopState) -> ProductPlan:
-    """A write or a result for each task."""
     plan = ProductPlan([], [])
     for task in tasks:
         step = _plan_product(task, shop)
@@ -157,7 +153,7 @@ def _plan_product(task: ProductTask, shop: ShopState) -> ProductWrite | Result:
     return write
 
 
-def _adopted_state(existing: Native) -> Sent:
+def _adopted_state(existing: ShopObject) -> Sent:
     # No field group counts as sent, so the next claim sends all of them. Brakes measure that change against these figures.
     stock = existing.get("stock_quantity") if existing.get("manage_stock") is True else None
     return Sent(

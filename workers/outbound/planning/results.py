@@ -64,7 +64,6 @@ class ClaimResult:
 
     @property
     def wc_product_ids(self) -> list[int]:
-        """The shop's products that the results map."""
         return [one.sent.wc_product_id for one in self.results if isinstance(one, Done | Adopted) and one.sent]
 
     @property

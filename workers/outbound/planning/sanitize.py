@@ -127,7 +127,6 @@ def clean_name(text: str) -> str:
 
 
 def removed_parts(field: str, before: str, after: str) -> list[Removed]:
-    """What cleaning took out of one field; empty where it took nothing."""
     gone = set(_markup(before) - _markup(after))
     return [Removed(field, sorted(gone))] if gone else []
 

@@ -24,7 +24,6 @@ class Verdicts:
 
     @property
     def late(self) -> int:
-        """How many items ended past their deadline."""
         breaches = [one.breach for one in self.completed] + [one.breach for one in self.failed]
         return sum(breach is not None for breach in breaches)
 

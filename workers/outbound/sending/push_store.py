@@ -26,13 +26,15 @@ from workers.core.ids import new_id
 from workers.core.queues import PUSH, count_waiting, push_mark
 from workers.core.runtime import Runtime
 from workers.outbound.sending.cache import cache_results
-from workers.outbound.sending.claim import PRODUCTS_A_CALL, ItemClaim, claim_next
+from workers.outbound.sending.claim import PRODUCTS_A_CALL, claim_next
 from workers.outbound.sending.interrupted import requeue_interrupted
 from workers.outbound.sending.save_results import save_results
 from workers.outbound.sending.send_claim import send_claim
 from workers.outbound.sending.shop_connection import CALLS_AT_ONCE, LeaseLost, ShopConnection
-from workers.outbound.shop import open_woocommerce
+from workers.platforms.common.interface import PlatformError
 from workers.platforms.woocommerce import errors
+from workers.platforms.woocommerce.client import WooCommerceClient
+from workers.shops.opener import open_store_woocommerce
 
 log = get_logger(__name__)
 
@@ -109,13 +111,20 @@ def _lease(runtime: Runtime, store_id: UUID) -> Iterator[_PushTurn | None]:
     if not taken:
         yield None
         return
-    connection = ShopConnection(open_woocommerce(runtime, store_id), asked_at + LEASE_SECONDS - SAFETY_SECONDS)
+    connection = ShopConnection(_open(runtime, store_id), asked_at + LEASE_SECONDS - SAFETY_SECONDS)
     try:
         began = time.monotonic()
         yield _PushTurn(runtime, store_id, holder, connection, began + FAIR_SECONDS, began + TURN_SECONDS)
     finally:
         connection.close()
         _release(runtime, store_id, holder)
+
+
+def _open(runtime: Runtime, store_id: UUID) -> WooCommerceClient | PlatformError:
+    try:
+        return open_store_woocommerce(runtime.settings, runtime.pool, store_id)
+    except PlatformError as error:
+        return error  # the result of each item that waits
 
 
 def _release(runtime: Runtime, store_id: UUID, holder: UUID) -> None:
@@ -129,7 +138,7 @@ def _release(runtime: Runtime, store_id: UUID, holder: UUID) -> None:
 
 
 def _run_threads(turn: _PushTurn) -> None:
-    """Several threads send; this one keeps the lease alive meanwhile."""
+    # Several threads send; this one renews the lease.
     threads = [
         threading.Thread(target=_guarded, args=(turn, _push_claims), name=f"push-{number}") for number in range(THREADS)
     ]
@@ -147,7 +156,7 @@ def _run_threads(turn: _PushTurn) -> None:
 
 
 def _guarded(turn: _PushTurn, step: Callable[[_PushTurn], None]) -> None:
-    """Run a step in its thread. A failure ends the turn: the next holder of the lease takes the items over."""
+    # A failure ends the turn: the next holder of the lease takes the items over.
     with structlog.contextvars.bound_contextvars(store_id=str(turn.store_id)):
         try:
             step(turn)
@@ -180,9 +189,13 @@ def _another_store_waits(runtime: Runtime) -> bool:
 
 
 def _push_claims(turn: _PushTurn) -> None:
-    """Claim, send and save until nothing is due or the turn is over."""
     runtime, store_id = turn.runtime, turn.store_id
-    while not turn.is_over and (claim := _claim(turn)) is not None:
+    while not turn.is_over:
+        # One thread at a time claims, so that each gets the most urgent items.
+        with turn.claiming, runtime.pool.connection() as conn, tenant(conn, store_id):
+            claim = claim_next(conn, store_id, turn.holder, turn.products_a_call)
+        if claim is None:
+            return
         result = send_claim(turn.connection, claim, lambda category: _save_category(turn, category))
         saved = save_results(runtime.pool, store_id, claim, result)
         cache_results(runtime.wake_up, store_id, claim, result, runtime.settings.push_cache_seconds)
@@ -197,12 +210,6 @@ def _push_claims(turn: _PushTurn) -> None:
             calls=result.calls,
             platform_seconds=round(result.spent.platform, 3),
         )
-
-
-def _claim(turn: _PushTurn) -> ItemClaim | None:
-    # One thread at a time, so that each gets the most urgent items.
-    with turn.claiming, turn.runtime.pool.connection() as conn, tenant(conn, turn.store_id):
-        return claim_next(conn, turn.store_id, turn.holder, turn.products_a_call)
 
 
 def _save_category(turn: _PushTurn, category: StoredCategory) -> None:

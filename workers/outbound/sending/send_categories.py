@@ -88,7 +88,6 @@ class CategorySender:
         return wc_id
 
     def _update(self, wc_id: int, payload: dict[str, object]) -> bool:
-        """False if the shop no longer has the category."""
         try:
             self.calls.call(lambda shop: shop.update_category(wc_id, payload))
         except WooCommerceApiError as error:

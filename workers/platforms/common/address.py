@@ -1,8 +1,8 @@
-"""Where a shop may be: the guard against addresses that lead into our own network, and the connection that keeps to it.
+"""Checks shop addresses, and connects only to public ones.
 
-A shop's URL is given by a tenant, so it is hostile until read (server-side request forgery). `read_shop_url` judges the text;
-`GuardedTransport` judges what the name stands for at the moment of connecting, and connects to that very address, so that a
-name which changes its mind in between (DNS rebinding) gains nothing.
+A tenant sets a shop's URL, so it may point into our network (server-side request forgery). `read_shop_url` checks the text.
+`GuardedTransport` checks the address that the name resolves to, and connects to that very address, so a name that resolves
+differently later (DNS rebinding) gains nothing.
 """
 
 from __future__ import annotations
@@ -26,16 +26,16 @@ from workers.platforms.common.interface import PlatformError
 
 REFUSED = "SHOP_ADDRESS_REFUSED"
 DEFAULT_PORTS = {"http": 80, "https": 443}
-HOST = re.compile(r"[\w.:-]+")  # letters of any script: names may be international
-# IPv4 inside IPv6, judged as IPv4: mapped, translated by the provider's NAT64, and 6to4. A NAT64 of the operator's own with
-# another prefix can't be told from a public address.
+HOST = re.compile(r"[\w.:-]+")  # names may be international
+# IPv4 inside IPv6, checked as IPv4: mapped, NAT64, and 6to4. An operator's own NAT64 with another prefix looks like a public
+# address.
 MAPPED = ipaddress.IPv6Network("::ffff:0:0/96")
 NAT64 = ipaddress.IPv6Network("64:ff9b::/96")
 SIX_TO_FOUR = ipaddress.IPv6Network("2002::/16")
-# All of IPv6 that is routed to anyone. What stands outside hides IPv4 (::a.b.c.d, ::ffff:0:a.b.c.d, 64:ff9b:1::/48) or is
-# an inner network (fc00::/7, fe80::/10, fec0::/10), and `is_global` of Python 3.11 takes several of these for public.
+# The IPv6 that is routed publicly. Addresses outside hide IPv4 (::a.b.c.d, ::ffff:0:a.b.c.d, 64:ff9b:1::/48) or are private
+# (fc00::/7, fe80::/10, fec0::/10), and `is_global` of Python 3.11 takes several of them for public.
 GLOBAL_UNICAST = ipaddress.IPv6Network("2000::/3")
-# Public by the number, but not out in the world.
+# Public by number, but not on the internet.
 SPECIAL = tuple(
     ipaddress.ip_network(network)
     for network in (
@@ -53,9 +53,9 @@ LookUp = Callable[..., list[Any]]  # as socket.getaddrinfo
 
 @dataclass(frozen=True, slots=True)
 class ShopAddress:
-    """A shop's URL that may be called. `base` has no slash at its end; `scheme`, `host` and `port` are its origin.
+    """A shop's URL that may be called. `base` has no trailing slash; `scheme`, `host` and `port` are its origin.
 
-    `loopback`: its name may stand for this machine.
+    `loopback`: its name may resolve to this machine.
     """
 
     base: str
@@ -66,19 +66,18 @@ class ShopAddress:
 
 
 def refused(message: str) -> PlatformError:
-    """The one way in which an address is turned down: trying again would end the same way."""
+    """The error for every address that is not called. Permanent."""
     return PlatformError(REFUSED, message, retryable=False)
 
 
 def read_shop_url(
     url: str, *, allow_http: bool, ports: Collection[int] = SHOP_PORTS, hosts: Collection[str] = ()
 ) -> ShopAddress:
-    """The address a URL stands for. `allow_http` and `ports` are the settings ALLOW_HTTP_SHOPS and ALLOWED_SHOP_PORTS.
+    """Check a URL. `allow_http` and `ports` are the settings ALLOW_HTTP_SHOPS and ALLOWED_SHOP_PORTS.
 
-    `hosts`: the only names that may stand there, where they are known. Raises PlatformError SHOP_ADDRESS_REFUSED for http
-    and for this machine where `allow_http` is off, for other ports and hosts, and for URLs with a user, a query or a
-    fragment. With `allow_http` this machine may be called by http on any port: fakes of shops run there. Names are not
-    resolved here: the transport does that.
+    `hosts`: the only allowed names, if they are known. Raises PlatformError SHOP_ADDRESS_REFUSED for http and loopback
+    without `allow_http`, for other ports and hosts, and for URLs with a user, a query or a fragment. With `allow_http`,
+    loopback may be called by http on any port: fakes of shops run there. The transport checks what names resolve to.
     """
     try:
         parts = urlsplit(url.strip())
@@ -110,7 +109,7 @@ def _check_origin(host: str, port: int, ports: Collection[int], hosts: Collectio
 
 
 def names_loopback(host: str) -> bool:
-    """Whether the text itself says that it is this machine; no name is looked up."""
+    """Whether the text itself names this machine; resolves nothing."""
     try:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:
@@ -118,7 +117,7 @@ def names_loopback(host: str) -> bool:
 
 
 def may_connect(address: Address, *, loopback: bool) -> bool:
-    """Whether an address is out in the world. `loopback`: this machine will do too. IPv4 hidden in IPv6 is judged as IPv4."""
+    """Whether an address is public, or this machine with `loopback`. IPv4 hidden in IPv6 is checked as IPv4."""
     plain = _unwrapped(address)
     if plain.is_loopback:
         return loopback
@@ -137,9 +136,9 @@ def _unwrapped(address: Address) -> Address:
 
 
 def resolve(host: str, port: int, *, loopback: bool, look_up: LookUp = socket.getaddrinfo) -> list[str]:
-    """All addresses of a name. Raises PlatformError if any of them is not allowed, httpcore.ConnectError if there is none.
+    """All addresses of a name. Raises PlatformError if any is not allowed, httpcore.ConnectError if there is none.
 
-    The resolver has time limits of its own (resolv.conf); Python offers none.
+    The resolver has its own time limits (resolv.conf); Python offers none.
     """
     try:
         found = look_up(host, port, type=socket.SOCK_STREAM)
@@ -152,7 +151,7 @@ def resolve(host: str, port: int, *, loopback: bool, look_up: LookUp = socket.ge
 
 
 class GuardedBackend(httpcore.SyncBackend):
-    """Connects to judged addresses alone. A name is resolved once per connection, and that answer is connected to."""
+    """Connects to allowed addresses only. Resolves a name once per connection and connects to that result."""
 
     def __init__(self, *, loopback: bool, look_up: LookUp = socket.getaddrinfo) -> None:
         self._loopback = loopback
@@ -166,7 +165,7 @@ class GuardedBackend(httpcore.SyncBackend):
         local_address: str | None = None,
         socket_options: Iterable[httpcore.SOCKET_OPTION] | None = None,
     ) -> httpcore.NetworkStream:
-        """Try the addresses in the resolver's order; the last failure is the one that counts."""
+        """Try the addresses in the resolver's order; raise the last failure."""
         failure: Exception = httpcore.ConnectError("the name has no address")
         for address in resolve(host, port, loopback=self._loopback, look_up=self._look_up):
             try:
@@ -178,16 +177,16 @@ class GuardedBackend(httpcore.SyncBackend):
 
 @functools.cache
 def _ssl_context() -> ssl.SSLContext:
-    """Made once a process: reading the authorities' certificates takes longer than many a call."""
+    # Cached: reading the authorities' certificates takes longer than many calls.
     return httpx.create_ssl_context()
 
 
 class GuardedTransport(httpx.HTTPTransport):
-    """httpx's own transport over guarded connections; certificates are checked against the name, not the address."""
+    """httpx's transport over guarded connections. Certificates are checked against the name, not the address."""
 
     def __init__(self, address: ShopAddress) -> None:
         super().__init__(verify=_ssl_context(), trust_env=False)
-        # httpx has no public way to give its pool a network backend; the pinned version and a test keep this honest.
+        # httpx has no public way to set a network backend. Its version is pinned, and a test checks this.
         self._pool = httpcore.ConnectionPool(
             ssl_context=_ssl_context(),
             max_connections=4,
@@ -197,7 +196,7 @@ class GuardedTransport(httpx.HTTPTransport):
 
 
 def guarded_client(address: ShopAddress, timeout: httpx.Timeout) -> httpx.Client:
-    """A client for one shop: guarded, without redirects, cookies or proxies taken from the environment."""
+    """A client for one shop: guarded, without redirects, cookies, or proxies from the environment."""
     return httpx.Client(
         transport=GuardedTransport(address),
         timeout=timeout,

@@ -1,7 +1,7 @@
-"""Reads the body of a shop's answer: a shop is a stranger, so what it sends is bounded in time, bytes and values.
+"""Reads the body of a shop's answer, bounded in time, bytes and JSON values: a shop may be hostile.
 
-httpx decodes a whole piece before anyone can look at its size, and offers every encoding that is installed. So we ask for gzip
-alone, read the bytes as they come, and inflate them in bounded steps.
+httpx inflates a whole piece before its size is known, and accepts every installed encoding. So we ask for gzip only, read raw
+bytes, and inflate them in bounded steps.
 """
 
 from __future__ import annotations
@@ -15,16 +15,16 @@ from schemas.base.json_bounds import JsonBounds, JsonTally, TooMuch, inflated
 from workers.platforms.common.failures import encoding_refused, too_large, unreadable
 
 MOST_BODY_BYTES = 64 * 1024 * 1024
-# A page has at most 250 records: 1,000 objects and 4,000 values of each are far beyond any that was seen.
+# A page has at most 250 records: 1,000 objects and 4,000 values for each are far more than shops send.
 PAGE_BOUNDS = JsonBounds(MOST_BODY_BYTES, 250_000, 1_000_000)
 ACCEPT_ENCODING = "gzip"
 GZIP_WINDOW = 16 + zlib.MAX_WBITS
 
 
 def read_body(response: httpx.Response, deadline: float, monotonic: Callable[[], float]) -> bytes:
-    """The whole body, inflated. Raises PlatformError for one that is too large or in another encoding.
+    """The whole body, inflated. Raises PlatformError if it is too large or in another encoding.
 
-    The read timeout is per piece: what drips in slowly is stopped by the deadline, with TimeoutError.
+    The read timeout is per piece, so a slow drip is stopped by the deadline, with TimeoutError.
     """
     tally = JsonTally(PAGE_BOUNDS)
     parts: list[bytes] = []

@@ -1,4 +1,4 @@
-"""What a platform answered, and what of it means the same on every platform: status, waiting times, dates."""
+"""A platform's answer, and what in it means the same on every platform: status, waiting times, dates."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from email.utils import parsedate_to_datetime
 from typing import Any
 
 from schemas.base.strict_json import NotJson, loads
-from workers.platforms.common.failures import failing, rate_limited
+from workers.platforms.common.failures import failing, rate_limited, redirected
 from workers.platforms.common.interface import PlatformError
 
 LONGEST_WAIT_SECONDS = 86400.0
@@ -17,7 +17,7 @@ LONGEST_WAIT_SECONDS = 86400.0
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What came back. `document` is the JSON body, None where the body is none."""
+    """`document` is the JSON of the body, None if the body is not JSON."""
 
     status: int
     headers: Mapping[str, str]
@@ -25,12 +25,10 @@ class Answer:
 
     @property
     def server_time(self) -> datetime | None:
-        """The platform's clock, by the Date header."""
         return http_date(self.headers.get("date", ""))
 
 
 def http_date(text: str) -> datetime | None:
-    """A moment as HTTP writes it, or None."""
     try:
         moment = parsedate_to_datetime(text)
         return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
@@ -39,7 +37,7 @@ def http_date(text: str) -> datetime | None:
 
 
 def retry_after(answer: Answer, now: float) -> float | None:
-    """Seconds that the platform asks to wait, a day at most: a number, with decimals at Shopify, or a date.
+    """Seconds that the platform asks to wait, a day at most; a number (with decimals at Shopify) or a date.
 
     `now` is unix time.
     """
@@ -50,8 +48,10 @@ def retry_after(answer: Answer, now: float) -> float | None:
     return min(max(0.0, moment.timestamp() - now), LONGEST_WAIT_SECONDS) if moment else None
 
 
-def judge_by_status(answer: Answer, now: float) -> PlatformError | None:
-    """What any platform's status means where nothing else decides: None for success and for refusals, which are its own."""
+def failure_by_status(answer: Answer, now: float) -> PlatformError | None:
+    """The failure that a status means on every platform; None for success and for refusals, which differ by platform."""
+    if 300 <= answer.status < 400:
+        return redirected()
     if answer.status == 429:
         return rate_limited(retry_after(answer, now))
     if answer.status >= 500 or answer.status in (408, 425):
@@ -60,7 +60,7 @@ def judge_by_status(answer: Answer, now: float) -> PlatformError | None:
 
 
 def read_document(body: bytes) -> Any:
-    """The JSON in a body, None where there is none."""
+    """The JSON of a body, or None."""
     try:
         return loads(body)
     except NotJson:
@@ -68,8 +68,7 @@ def read_document(body: bytes) -> Any:
 
 
 def request_id(answer: Answer) -> str | None:
-    """What the platform's support asks for."""
-    told = answer.headers.get("x-request-id")
-    if told is None and isinstance(answer.document, dict):
-        told = answer.document.get("request_id")
-    return str(told)[:64] if told else None
+    found = answer.headers.get("x-request-id")
+    if found is None and isinstance(answer.document, dict):
+        found = answer.document.get("request_id")
+    return str(found)[:64] if found else None

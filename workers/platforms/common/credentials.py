@@ -1,4 +1,4 @@
-"""What a platform's client needs of a shop's credentials."""
+"""Reads what a platform's client needs from a shop's credentials."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ from workers.platforms.common.interface import ShopAccess
 
 
 def required(access: ShopAccess, name: str) -> str:
-    """A credential that the client can't do without. Raises PlatformError where it is missing or empty."""
     value = access.credentials.get(name)
     if not value:
         raise bad_credentials()

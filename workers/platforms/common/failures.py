@@ -1,4 +1,4 @@
-"""What may go wrong with any platform, each with its verdict and the words that a merchant reads."""
+"""The failures that any platform may have, each with its verdict and the text that a merchant reads."""
 
 from __future__ import annotations
 
@@ -7,23 +7,23 @@ from workers.platforms.common.interface import PlatformError
 
 def unreachable() -> PlatformError:
     return PlatformError(
-        "PLATFORM_UNREACHABLE", "The shop could not be reached. It will be tried again.", retryable=True
+        "PLATFORM_UNREACHABLE", "The shop could not be reached. The call will be repeated.", retryable=True
     )
 
 
 def unreadable() -> PlatformError:
-    """Half an answer, a firewall's page, a maintenance page: all of them pass."""
-    message = "The shop answered with something that is not data. It will be tried again."
+    """A truncated answer, or the page of a firewall or of a maintenance: all of them pass."""
+    message = "The shop answered with something that is not data. The call will be repeated."
     return PlatformError("PLATFORM_ANSWER_UNREADABLE", message, retryable=True)
 
 
 def failing(retry_after: float | None = None) -> PlatformError:
-    message = "The shop's platform reported a fault of its own. It will be tried again."
+    message = "The shop's platform reported an error of its own. The call will be repeated."
     return PlatformError("PLATFORM_FAILING", message, retryable=True, retry_after=retry_after)
 
 
 def rate_limited(retry_after: float | None = None) -> PlatformError:
-    message = "The shop's platform asks for fewer calls. They go on more slowly."
+    message = "The shop's platform asks for fewer calls. They continue more slowly."
     return PlatformError("PLATFORM_RATE_LIMITED", message, retryable=True, retry_after=retry_after)
 
 
@@ -34,12 +34,14 @@ def too_large() -> PlatformError:
 
 
 def encoding_refused() -> PlatformError:
-    message = "The shop's server compresses its answers in a way that was not asked for. Let it use gzip, or none."
+    message = (
+        "The shop's server compresses its answers with another encoding than gzip. Configure it to use gzip or none."
+    )
     return PlatformError("PLATFORM_ENCODING_REFUSED", message, retryable=False)
 
 
 def redirected() -> PlatformError:
-    message = "The shop's address leads on to another one. Set the address that the shop really has."
+    message = "The shop's address redirects to another one. Set that address as the shop's."
     return PlatformError("SHOP_ADDRESS_REDIRECTS", message, retryable=False)
 
 
@@ -51,20 +53,20 @@ def bad_certificate() -> PlatformError:
 
 
 def revoked() -> PlatformError:
-    message = "The shop no longer accepts the access it gave. Connect the shop again."
+    message = "The shop no longer accepts its access token. Connect the shop again."
     return PlatformError("SHOP_ACCESS_REVOKED", message, retryable=False)
 
 
 def renewal_lost() -> PlatformError:
     message = (
-        "The platform was asked to renew the shop's access, but its answer was lost on the way, and it does not take the old"
-        " access a second time. Connect the shop again."
+        "The answer to the renewal of the shop's access token was lost, and the platform accepts the old token only once."
+        " Connect the shop again."
     )
     return PlatformError("SHOP_RENEWAL_LOST", message, retryable=False)
 
 
 def app_refused() -> PlatformError:
-    message = "The platform does not accept the app's id and secret for this shop. Set the shop's credentials again."
+    message = "The platform refused the app's id and secret for this shop. Set the shop's credentials again."
     return PlatformError("SHOP_APP_REFUSED", message, retryable=False)
 
 
@@ -79,14 +81,12 @@ def unknown_shop() -> PlatformError:
 
 
 def locked() -> PlatformError:
-    message = "The platform has locked or frozen the shop. Settle that with the platform, then start again."
+    message = "The platform has locked or frozen the shop. Contact the platform, then start again."
     return PlatformError("SHOP_LOCKED", message, retryable=False)
 
 
 def bad_request() -> PlatformError:
-    message = (
-        "The platform refused the call as malformed. This is a fault of this software; support can find it in the log."
-    )
+    message = "The platform refused the call as malformed. This is a bug of this software; support finds it in the log."
     return PlatformError("PLATFORM_REFUSED_CALL", message, retryable=False)
 
 

@@ -1,4 +1,4 @@
-"""The border between the pull engine and a platform: what is asked of a platform's client, and what it answers."""
+"""The interface between the pull engine and the client of a platform."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from app.settings.environment import SHOP_PORTS
 
 @dataclass(frozen=True, slots=True)
 class Window:
-    """Which records a run reads; an absent bound is open.
+    """The records that a pull reads; an absent bound is open.
 
-    `updated_from` is inclusive, `updated_until` exclusive; `created_from` is inclusive. `after_id` is the platform's own id,
-    exclusive, and goes with walks in the order of ids.
+    `updated_from` and `created_from` are inclusive, `updated_until` is exclusive. `after_id` is an id of the platform,
+    exclusive, for reading in the order of ids.
     """
 
     updated_from: datetime | None = None
@@ -26,12 +26,11 @@ class Window:
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """One answer of a platform.
+    """One page of a platform.
 
-    `records` are the platform's own objects, unread. `cursor` names the next page and is None on the last one; it can be
-    stored and used by another process. `total` counts the whole window where the platform tells it. `server_time` is the
-    platform's clock as the answer gave it. `in_order`: the walk is promised to go by the time of change, so that nothing on a
-    later page was changed before what is on this one.
+    `records` are the platform's own objects, unchecked. `cursor` names the next page, None on the last one; it can be stored
+    and used by another process. `total` counts the whole window if the platform says. `server_time` is the platform's clock.
+    `in_order`: pages are in the order of change, so nothing on a later page changed before what is on this one.
     """
 
     records: list[dict[str, Any]]
@@ -42,10 +41,10 @@ class Page:
 
 
 class PlatformError(Exception):
-    """A platform could not answer. `code` and `message` are safe to show to a tenant and say what to do.
+    """A platform could not answer. `code` and `message` are safe to show to a tenant; the message says what to do.
 
-    `retry_after`: seconds to wait before a retry, where the platform names them; `retryable` False means that trying again
-    would end in the same way.
+    `retry_after`: seconds to wait before a retry, if the platform says. `retryable` False: a retry would fail in the same
+    way.
     """
 
     def __init__(self, code: str, message: str, *, retryable: bool, retry_after: float | None = None) -> None:
@@ -58,7 +57,7 @@ class PlatformError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class ShopAccess:
-    """What the store's row and its decrypted credentials say. `url` None: the platform's own address."""
+    """From the store's row and its decrypted credentials. `url` None: the platform's own address."""
 
     platform: str
     url: str | None
@@ -75,24 +74,22 @@ class CallLimits:
 
 
 class Source(Protocol):
-    """One window of one entity of one shop, readable page by page from any cursor. Each call has a time limit."""
+    """One window of one entity, readable page by page from any cursor. Each call has a time limit."""
 
     def fetch(self, cursor: str | None) -> Page:
-        """The page at the cursor, the first one for None. Raises PlatformError."""
+        """The page at the cursor; the first page for None. Raises PlatformError."""
         ...
 
 
 class Shop(Protocol):
-    """One shop's client. It holds connections and the shop's rate limit: one for a run, closed at its end."""
+    """The client of one shop. It holds connections and the shop's rate limit: open one per turn, and close it."""
 
     def source(self, entity: str, window: Window) -> Source:
-        """The records of an entity in a window. Costs no call. Raises PlatformError ENTITY_NOT_AVAILABLE."""
+        """The records of an entity in a window. Makes no call. Raises PlatformError ENTITY_NOT_AVAILABLE."""
         ...
 
     def count(self, entity: str, window: Window) -> int | None:
-        """How many records the window holds, for one call; None, without a call, where the platform can't tell."""
+        """The number of records in the window, by one call; None, without a call, if the platform can't tell."""
         ...
 
-    def close(self) -> None:
-        """Give the connections back."""
-        ...
+    def close(self) -> None: ...

@@ -1,4 +1,4 @@
-"""How fast one shop may be called: pure bookkeeping on a clock that is handed in. Waiting is the caller's."""
+"""Rate limits of one shop: bookkeeping on a clock that is passed in. The caller waits."""
 
 from __future__ import annotations
 
@@ -10,26 +10,37 @@ Monotonic = Callable[[], float]
 
 
 class Pacer(Protocol):
-    """The limit of one shop, as one client sees it."""
+    """The rate limit of one shop for one client."""
 
     def delay(self) -> float:
-        """Seconds to wait before the next call, which counts as made then."""
+        """Seconds to wait before the next call, and count that call."""
         ...
 
-    def heard(self, headers: Mapping[str, str]) -> None:
-        """Learn from an answer."""
+    def observe(self, headers: Mapping[str, str]) -> None:
+        """Learn from the headers of an answer."""
         ...
 
-    def throttled(self) -> None:
-        """Learn that a call was one too many."""
+    def slow_down(self) -> None:
+        """Learn that the platform refused a call as one too many."""
         ...
+
+
+class Unpaced:
+    """No limit of ours: the caller bounds its calls. The only pacer that several threads may share."""
+
+    def delay(self) -> float:
+        return 0.0
+
+    def observe(self, headers: Mapping[str, str]) -> None: ...
+
+    def slow_down(self) -> None: ...
 
 
 class CallLimitBucket:
-    """Shopify's leaky bucket, as `X-Shopify-Shop-Api-Call-Limit: 32/40` tells its level.
+    """Shopify's leaky bucket, whose level `X-Shopify-Shop-Api-Call-Limit: 32/40` reports.
 
-    A bucket empties in 20 seconds on every plan (40 at 2/s, 400 at 20/s). `SPARE` places are left to others: the merchant's own
-    apps share nothing with us, but another run of ours does.
+    A bucket empties in 20 seconds on every plan (40 at 2/s, 400 at 20/s). `SPARE` calls are left for another pull of the same
+    shop; other apps have buckets of their own.
     """
 
     HEADER = "x-shopify-shop-api-call-limit"
@@ -43,20 +54,17 @@ class CallLimitBucket:
         self._as_of = monotonic()
 
     def delay(self) -> float:
-        """Zero while there is room; else until enough has leaked out."""
         self._leak()
         self._level += 1
         over = self._level - (self._capacity - self.SPARE)
         return max(0.0, over / self._leak_per_second)
 
-    def heard(self, headers: Mapping[str, str]) -> None:
-        """Take the platform's word for level and capacity."""
-        told = re.fullmatch(r"\s*([0-9]{1,6})\s*/\s*([0-9]{1,6})\s*", headers.get(self.HEADER, ""))
-        if told and int(told[2]) > self.SPARE:
-            self._level, self._capacity, self._as_of = float(told[1]), float(told[2]), self._monotonic()
+    def observe(self, headers: Mapping[str, str]) -> None:
+        found = re.fullmatch(r"\s*([0-9]{1,6})\s*/\s*([0-9]{1,6})\s*", headers.get(self.HEADER, ""))
+        if found and int(found[2]) > self.SPARE:
+            self._level, self._capacity, self._as_of = float(found[1]), float(found[2]), self._monotonic()
 
-    def throttled(self) -> None:
-        """The bucket is full."""
+    def slow_down(self) -> None:
         self._level, self._as_of = self._capacity, self._monotonic()
 
     @property
@@ -70,9 +78,10 @@ class CallLimitBucket:
 
 
 class AdaptiveRate:
-    """A rate that nobody publishes, as TikTok Shop's: halved after a call too many, raised by a tenth after 20 good ones.
+    """For a rate limit that is not published, as TikTok Shop's: halved when the platform throttles, raised by a tenth after
+    20 answers.
 
-    A second's worth of calls may be made at once, so that a short run is never slowed.
+    One second's worth of calls may be made at once, so short pulls are not slowed.
     """
 
     SLOWEST_PER_SECOND = 0.5
@@ -89,25 +98,21 @@ class AdaptiveRate:
 
     @property
     def per_second(self) -> float:
-        """The rate now."""
         return self._rate
 
     def delay(self) -> float:
-        """Zero while calls are ready; else until the next one is."""
         now = self._monotonic()
         self._ready = min(max(1.0, self._rate), self._ready + (now - self._as_of) * self._rate) - 1
         self._as_of = now
         return max(0.0, -self._ready / self._rate)
 
-    def heard(self, headers: Mapping[str, str]) -> None:
-        """Count a good call."""
+    def observe(self, headers: Mapping[str, str]) -> None:
         self._good += 1
         if self._good >= self.GOOD_CALLS:
             self._good = 0
             self._rate = min(self._most, self._rate * self.RAISE)
 
-    def throttled(self) -> None:
-        """Slow down at once."""
+    def slow_down(self) -> None:
         self._good = 0
         self._ready = min(self._ready, 0.0)
         self._rate = max(self.SLOWEST_PER_SECOND, self._rate / 2)

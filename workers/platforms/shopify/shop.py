@@ -6,13 +6,13 @@ from workers.platforms.common.address import read_shop_url
 from workers.platforms.common.credentials import required
 from workers.platforms.common.http import Clock
 from workers.platforms.common.interface import CallLimits, ShopAccess
-from workers.platforms.common.token_store import TokenDesk
+from workers.platforms.common.token_store import TokenStore
 from workers.platforms.shopify.client import ShopifyRest
 from workers.platforms.shopify.tokens import App
 
 
-def open_shopify(access: ShopAccess, limits: CallLimits, tokens: TokenDesk, clock: Clock) -> ShopifyRest:
-    """With `client_id` and `client_secret` its tokens end and are renewed; otherwise there is one token for good."""
+def open_shopify(access: ShopAccess, limits: CallLimits, tokens: TokenStore, clock: Clock) -> ShopifyRest:
+    """With `client_id` and `client_secret` its tokens expire and are renewed; otherwise its token is permanent."""
     address = read_shop_url(access.url or "", allow_http=limits.allow_http, ports=limits.ports)
     if access.credentials.get("client_id"):
         app = App(required(access, "client_id"), required(access, "client_secret"))

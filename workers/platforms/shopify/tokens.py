@@ -1,8 +1,8 @@
-"""Shopify's access tokens that end, and how the next one is got.
+"""Renews Shopify's access tokens that expire.
 
-An app of the shop's own organisation asks with its id and secret, and gets a token for a day; there is nothing to refresh.
-A public app's token lives for an hour, and comes with a refresh token that is replaced at each use; the one before stays good
-until the replacement is used first, so that a lost answer costs nothing. A token of an older app never ends.
+An app of the shop's own organisation sends its id and secret, and gets a token for a day; nothing is refreshed. A public
+app's token lives an hour, and comes with a refresh token that each use replaces. The old one works until the new one is first
+used, so a lost answer costs nothing. A token of an older app never expires.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlencode, urljoin
 
-from workers.platforms.common.answers import Answer, judge_by_status
+from workers.platforms.common.answers import Answer, failure_by_status
 from workers.platforms.common.failures import app_refused, revoked, unknown_shop, unreadable
 from workers.platforms.common.http import Clock, PlatformHttp, Request
 from workers.platforms.common.interface import PlatformError
@@ -23,15 +23,15 @@ REFUSALS = {400: revoked, 401: app_refused, 403: app_refused, 404: unknown_shop}
 
 @dataclass(frozen=True, slots=True)
 class App:
-    """The app that asks for tokens."""
+    """The app that gets the tokens."""
 
     client_id: str
     client_secret: str
 
 
-def judge_token(answer: Answer, now: float) -> PlatformError | None:
-    """What an answer to a renewal means. A refused grant comes with 400, a refused app by its error's name or with 401."""
-    failure = judge_by_status(answer, now)
+def renewal_failure(answer: Answer, now: float) -> PlatformError | None:
+    """The failure that an answer to a renewal means. A refused grant has status 400; a refused app its error's name, or 401."""
+    failure = failure_by_status(answer, now)
     if failure is not None or answer.status == 200:
         return failure
     error = answer.document.get("error") if isinstance(answer.document, dict) else None
@@ -39,30 +39,26 @@ def judge_token(answer: Answer, now: float) -> PlatformError | None:
 
 
 def renewal(http: PlatformHttp, app: App | None, clock: Clock) -> Renew:
-    """Asks the shop itself: with the refresh token where there is one, else as the app. Without an app there is no way."""
+    """Asks the shop itself: with the refresh token if there is one, else as the app. Without an app it fails."""
 
     def renew(spent: Tokens, deadline: float) -> Tokens:
         if app is None:
             raise revoked()
-        answer = send_renewal(http, _request(http.base, app, spent), spent, deadline)
+        grant = (
+            {"grant_type": "refresh_token", "refresh_token": spent.refresh_token}
+            if spent.refresh_token
+            else {"grant_type": "client_credentials"}
+        )
+        body = urlencode({"client_id": app.client_id, "client_secret": app.client_secret, **grant}).encode()
+        headers = {"Content-Type": "application/x-www-form-urlencoded"}
+        request = Request("POST", urljoin(f"{http.base}/", TOKEN_PATH), headers, body)
+        answer = send_renewal(http, request, spent, deadline)
         return read_tokens(answer.document, spent, clock.unix())
 
     return renew
 
 
-def _request(base: str, app: App, spent: Tokens) -> Request:
-    grant = (
-        {"grant_type": "refresh_token", "refresh_token": spent.refresh_token}
-        if spent.refresh_token
-        else {"grant_type": "client_credentials"}
-    )
-    body = urlencode({"client_id": app.client_id, "client_secret": app.client_secret, **grant}).encode()
-    headers = {"Content-Type": "application/x-www-form-urlencoded"}
-    return Request("POST", urljoin(f"{base}/", TOKEN_PATH), headers, body)
-
-
 def read_tokens(document: dict[str, Any], spent: Tokens, now: float) -> Tokens:
-    """The pair in an answer, whose lives are counted in seconds from now. Raises PlatformError where there is none."""
     access = document.get("access_token")
     if not isinstance(access, str) or not access:
         raise unreadable()

@@ -1,4 +1,4 @@
-"""TikTok Shop's Partner API: signed calls for one shop, with a token that is always good."""
+"""TikTok Shop's Partner API: signed calls for one shop, with a token that is always valid."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ from workers.platforms.common.failures import bad_credentials, no_such_entity, r
 from workers.platforms.common.http import Clock, PlatformHttp, Request
 from workers.platforms.common.interface import PlatformError, Source, Window
 from workers.platforms.common.pacing import AdaptiveRate
-from workers.platforms.common.token_store import TokenDesk, TokenKeeper
-from workers.platforms.tiktok.errors import TOKEN_EXPIRED, judge
+from workers.platforms.common.token_store import TokenKeeper, TokenStore
+from workers.platforms.tiktok.errors import TOKEN_EXPIRED, failure_of
 from workers.platforms.tiktok.orders import CreatedOrderSource, UpdatedOrderSource
 from workers.platforms.tiktok.products import ProductSource
 from workers.platforms.tiktok.search import Data
@@ -26,13 +26,13 @@ from workers.platforms.tiktok.tokens import EARLY_SECONDS, renewal
 
 API_URL = "https://open-api.tiktokglobalshop.com"
 AUTH_URL = "https://auth.tiktok-shops.com"
-AUTH_HOSTS = ("auth.tiktok-shops.com",)  # the authorisation servers that TikTok Shop documents
+AUTH_HOSTS = ("auth.tiktok-shops.com",)  # as TikTok Shop documents
 SHOPS_PATH = "/authorization/202309/shops"
 
 
 @dataclass(frozen=True, slots=True)
 class App:
-    """The app that calls, and the shop it calls for: `shop_cipher` is None where the token's only shop is meant."""
+    """The app, and the shop it calls for. `shop_cipher` None: the token's only shop."""
 
     key: str
     secret: str
@@ -41,27 +41,24 @@ class App:
 
 @dataclass(frozen=True, slots=True)
 class Hosts:
-    """Where the API is, and where tokens are refreshed."""
-
     api: ShopAddress
     auth: ShopAddress
 
 
 class TiktokShop:
-    """One shop. See `base.Shop`; `per_second` is how many calls a second it is asked to bear."""
+    """One shop; implements `common.interface.Shop`. `per_second`: the calls per second to start with."""
 
-    def __init__(self, hosts: Hosts, app: App, desk: TokenDesk, per_second: float, clock: Clock) -> None:
-        def judged(answer: Answer) -> PlatformError | None:
-            return judge(answer, clock.unix())
+    def __init__(self, hosts: Hosts, app: App, store: TokenStore, per_second: float, clock: Clock) -> None:
+        def failure(answer: Answer) -> PlatformError | None:
+            return failure_of(answer, clock.unix())
 
         self._app = app
         self._clock = clock
-        self._http = PlatformHttp(hosts.api, AdaptiveRate(per_second, clock.monotonic), judged, clock)
-        self._auth_http = PlatformHttp(hosts.auth, AdaptiveRate(per_second, clock.monotonic), judged, clock)
-        self._tokens = TokenKeeper(desk, renewal(self._auth_http, app.key, app.secret), clock, EARLY_SECONDS)
+        self._http = PlatformHttp(hosts.api, AdaptiveRate(per_second, clock.monotonic), failure, clock)
+        self._auth_http = PlatformHttp(hosts.auth, AdaptiveRate(per_second, clock.monotonic), failure, clock)
+        self._tokens = TokenKeeper(store, renewal(self._auth_http, app.key, app.secret), clock, EARLY_SECONDS)
 
     def source(self, entity: str, window: Window) -> Source:
-        """Orders or products."""
         if entity == "products":
             return ProductSource(self.search, window, self._clock)
         if entity != "orders":
@@ -71,7 +68,7 @@ class TiktokShop:
         return UpdatedOrderSource(self.search, window)
 
     def count(self, entity: str, window: Window) -> int | None:
-        """Always None: each page tells the total by itself."""
+        # Each page has the total.
         return None
 
     def close(self) -> None:
@@ -86,20 +83,18 @@ class TiktokShop:
         return _data(answer), answer.server_time
 
     def _shop_cipher(self, deadline: float) -> str:
-        """The shop's cipher, asked for once where the credentials leave it out."""
         if self._app.shop_cipher is None:
             self._app = replace(self._app, shop_cipher=self._only_cipher(deadline))
         return self._app.shop_cipher or ""
 
     def _only_cipher(self, deadline: float) -> str:
-        """This endpoint refuses a cipher. Raises PlatformError where the token is for no shop, or for several."""
+        # This endpoint refuses a cipher. Without exactly one shop the credentials must name the cipher.
         shops = _data(self._call("GET", SHOPS_PATH, {}, b"", deadline)).get("shops")
         if not isinstance(shops, list) or len(shops) != 1 or not shops[0].get("cipher"):
             raise bad_credentials()
         return str(shops[0]["cipher"])
 
     def _call(self, method: str, path: str, query: Mapping[str, str], body: bytes, deadline: float) -> Answer:
-        """A signed call; where the token is refused, one more with another token."""
         token = self._tokens.current(deadline)
         answer = self._unless_expired(method, path, query, body, token, deadline)
         if answer is None:
@@ -112,7 +107,6 @@ class TiktokShop:
     def _unless_expired(
         self, method: str, path: str, query: Mapping[str, str], body: bytes, token: str, deadline: float
     ) -> Answer | None:
-        """The good answer; None where the token is no longer accepted."""
         try:
             return self._http.call(lambda: self._signed(method, path, query, body, token), deadline)
         except PlatformError as error:

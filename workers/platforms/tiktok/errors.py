@@ -1,10 +1,10 @@
-"""TikTok Shop's error codes, each with its verdict. The body's code decides, not the HTTP status: failures come with 200."""
+"""TikTok Shop's error codes and their verdicts. The code in the body decides, as failures may come with status 200."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 
-from workers.platforms.common.answers import Answer, judge_by_status, retry_after
+from workers.platforms.common.answers import Answer, failure_by_status, retry_after
 from workers.platforms.common.failures import (
     bad_request,
     failing,
@@ -21,17 +21,17 @@ TOKEN_EXPIRED = "PLATFORM_TOKEN_EXPIRED"  # noqa: S105 - a code, not a token
 
 
 def token_expired() -> PlatformError:
-    """Not a verdict for tenants: the client refreshes the token and asks once more."""
+    """Never shown to tenants: the client renews the token and repeats the call."""
     return PlatformError(TOKEN_EXPIRED, revoked().message, retryable=False)
 
 
 def signature_refused() -> PlatformError:
-    message = "The platform does not accept our signature. The app secret is wrong: set the shop's credentials again."
+    message = "The platform refused our signature. The app secret is wrong: set the shop's credentials again."
     return PlatformError("PLATFORM_SIGNATURE_REFUSED", message, retryable=False)
 
 
 def clock_refused() -> PlatformError:
-    message = "The platform says that our clock is wrong. The operator of this service must set it."
+    message = "The platform says that our clock is wrong. The operator of this service must correct it."
     return PlatformError("PLATFORM_CLOCK_REFUSED", message, retryable=False)
 
 
@@ -41,11 +41,11 @@ def address_not_allowed() -> PlatformError:
 
 
 def too_many_results() -> PlatformError:
-    message = "The platform lists at most 10,000 products, and more than that were made in one second."
+    message = "The platform lists at most 10,000 products, and more than that were created in one second."
     return PlatformError(TOO_MANY_RESULTS, message, retryable=False)
 
 
-OVERLOADED = 36009004  # one code for missing signs, bad tokens, wrong clocks and missing parameters: the message tells
+OVERLOADED = 36009004  # one code for missing signatures, bad tokens, wrong clocks and missing parameters
 TOO_MANY_REQUESTS = 36009002
 
 VERDICTS: dict[int, Callable[[], PlatformError]] = {
@@ -83,22 +83,22 @@ OVERLOADED_MESSAGES: tuple[tuple[str, Callable[[], PlatformError]], ...] = (
 )
 
 
-def judge(answer: Answer, now: float) -> PlatformError | None:
-    """What an answer means. Without a code in it the HTTP status must do."""
+def failure_of(answer: Answer, now: float) -> PlatformError | None:
+    """The failure that an answer means, by its code; by its HTTP status if it has no code."""
     code = answer.document.get("code") if isinstance(answer.document, dict) else None
     if type(code) is not int:
-        return judge_by_status(answer, now) or unreadable()
+        return failure_by_status(answer, now) or unreadable()
     if code == 0:
         return None
     if code == TOO_MANY_REQUESTS:
         return rate_limited(retry_after(answer, now))
     if code == OVERLOADED:
-        return judge_overloaded(str(answer.document.get("message", "")))
+        return overloaded_failure(str(answer.document.get("message", "")))
     verdict = VERDICTS.get(code)
-    return verdict() if verdict else judge_by_status(answer, now) or bad_request()
+    return verdict() if verdict else failure_by_status(answer, now) or bad_request()
 
 
-def judge_overloaded(message: str) -> PlatformError:
-    """What 36009004 means this time, by the parameter that its message names; else a call that we made wrongly."""
+def overloaded_failure(message: str) -> PlatformError:
+    """The meaning of 36009004, by the parameter that its message names; else the call was malformed."""
     plain = message.lower()
     return next((verdict() for word, verdict in OVERLOADED_MESSAGES if word in plain), bad_request())

@@ -1,4 +1,4 @@
-"""What TikTok Shop's searches have in common: pages, bounds, totals, and tokens that grow old."""
+"""What TikTok Shop's searches have in common: pages, bounds, totals, and tokens that expire."""
 
 from __future__ import annotations
 
@@ -16,7 +16,6 @@ Search = Callable[[str, Mapping[str, str], Mapping[str, Any]], tuple[Data, datet
 
 
 def records_of(data: Data, name: str) -> list[Data]:
-    """The records of a page; none where the platform leaves the list out."""
     records = data.get(name) or []
     if not isinstance(records, list) or not all(isinstance(record, dict) for record in records):
         raise unreadable()
@@ -24,21 +23,18 @@ def records_of(data: Data, name: str) -> list[Data]:
 
 
 def total_of(data: Data) -> int | None:
-    """How many records the search found, on all pages."""
     total = data.get("total_count")
     return total if type(total) is int else None
 
 
 def paging(token: str) -> dict[str, str]:
-    """The query of a page; no token is the first one."""
     return {"page_size": str(PAGE_SIZE), **({"page_token": token} if token else {})}
 
 
 def bounds(**moments: datetime | None) -> dict[str, int]:
-    """The seconds that the moments lie in, by parameter; an open bound is left out."""
     return {name: int(moment.timestamp()) for name, moment in moments.items() if moment is not None}
 
 
 def token_is_refused(error: PlatformError, token: str) -> bool:
-    """Whether a page token is no longer taken; how long one is, TikTok does not say. A paused run may come back after days."""
+    # TikTok does not say how long a page token lives, and a paused pull may continue days later.
     return token != "" and error.code == bad_request().code

@@ -6,14 +6,14 @@ from workers.platforms.common.address import read_shop_url
 from workers.platforms.common.credentials import required
 from workers.platforms.common.http import Clock
 from workers.platforms.common.interface import CallLimits, ShopAccess
-from workers.platforms.common.token_store import TokenDesk
+from workers.platforms.common.token_store import TokenStore
 from workers.platforms.tiktok.client import API_URL, AUTH_HOSTS, AUTH_URL, App, Hosts, TiktokShop
 
 
-def open_tiktok(access: ShopAccess, limits: CallLimits, tokens: TokenDesk, clock: Clock) -> TiktokShop:
+def open_tiktok(access: ShopAccess, limits: CallLimits, tokens: TokenStore, clock: Clock) -> TiktokShop:
     hosts = Hosts(
         api=read_shop_url(access.url or API_URL, allow_http=limits.allow_http, ports=limits.ports),
-        # This host is told the app's secret.
+        # This host receives the app's secret.
         auth=read_shop_url(
             access.credentials.get("auth_url") or AUTH_URL, allow_http=limits.allow_http, hosts=AUTH_HOSTS
         ),

@@ -1,8 +1,8 @@
-"""How a walk over TikTok Shop's products is cut into parts, by the time of creation, which no edit changes. Pure decisions.
+"""Cuts the reading of TikTok Shop's products into slices by creation time, which no edit changes. Pure.
 
-A part is read page by page. Where products changed meanwhile they may have moved between its pages, in an order that TikTok
-does not tell, and pushed others over a border. Then it is read again in steps so narrow that each is one page: one answer is of
-one moment, and nothing slips through it.
+A slice is read page by page. If products changed meanwhile, they may have moved between its pages, in an order that TikTok
+does not define, and pushed others across a page border. Then the slice is read again in narrow slices of one page each: one
+answer is consistent, so nothing is missed.
 """
 
 from __future__ import annotations
@@ -16,16 +16,16 @@ from workers.platforms.tiktok.search import PAGE_SIZE
 
 MOST_LISTED = 10_000
 OLDEST = 1_577_836_800  # 2020-01-01: before the first of these shops
-FULL_ENOUGH = 0.7  # of a page, for a step to be a good one
-WIDER = 4  # times, after a step that met little
+FULL_ENOUGH = 0.7  # of a page: the number of products that a narrow slice aims at
+WIDER = 4  # times, after a slice with few products
 
 
 @dataclass(frozen=True, slots=True)
-class Part:
-    """Products created from `since` to `until`, both inclusive, None being open; `token` names a page of them.
+class TimeSlice:
+    """Products created from `since` to `until`, both inclusive, None for open; `token` names a page of them.
 
-    `total` counts the whole walk. `count` is how many products the part's first page told of, and `began` the platform's clock
-    then. `step`: this part is one of many narrow ones, so many seconds wide.
+    `total` counts the whole window. `count` is the number of products in the slice when its first page was read, and `began`
+    the platform's clock then. `step`: the width in seconds of a narrow slice.
     """
 
     since: int | None
@@ -42,59 +42,56 @@ class Part:
 
     @property
     def most(self) -> int:
-        """How many products it may hold to be read."""
+        # How many products it may hold to be readable.
         return PAGE_SIZE if self.step is not None and not self.is_one_second else MOST_LISTED
 
 
-def write_part(part: Part) -> str:
-    """The cursor as text."""
-    named = {field.name: getattr(part, field.name) for field in fields(Part)}
+def encode_slice(time_slice: TimeSlice) -> str:
+    named = {field.name: getattr(time_slice, field.name) for field in fields(TimeSlice)}
     return urlencode({name: value for name, value in named.items() if value not in (None, "")})
 
 
-def read_part(cursor: str) -> Part:
-    """The part that a cursor names, as `write_part` wrote it."""
+def decode_slice(cursor: str) -> TimeSlice:
     found = dict(parse_qsl(cursor))
     token = found.pop("token", "")
     numbers: dict[str, Any] = {name: int(value) for name, value in found.items()}
-    return replace(Part(None, token=token), **numbers)
+    return replace(TimeSlice(None, token=token), **numbers)
 
 
-def smaller(part: Part, now: int) -> Part:
-    """The older half of a part that holds too many. Raises PlatformError where that is one second."""
-    since, until = _span(part, now)
+def older_half(time_slice: TimeSlice, now: int) -> TimeSlice:
+    """The older half of a slice with too many products. Raises PlatformError if the slice is one second."""
+    since, until = _span(time_slice, now)
     if since == until:
         raise too_many_results()
     middle = (since + until) // 2
-    step = None if part.step is None else middle - since + 1
-    return Part(since, middle, total=part.total, step=step)
+    step = None if time_slice.step is None else middle - since + 1
+    return TimeSlice(since, middle, total=time_slice.total, step=step)
 
 
-def in_steps(part: Part, now: int) -> Part:
-    """The first narrow step of a part whose products moved while it was read; one second is read again as it is."""
-    if part.is_one_second:
-        return replace(part, token="", count=None, began=None)
-    since, until = _span(part, now)
-    width = int((until - since + 1) * PAGE_SIZE * FULL_ENOUGH / max(part.count or 1, PAGE_SIZE))
-    return _step(since, max(1, width), part.total, now)
+def narrow_slices(time_slice: TimeSlice, now: int) -> TimeSlice:
+    """The first narrow slice of a slice whose products moved while it was read. A slice of one second is read again."""
+    if time_slice.is_one_second:
+        return replace(time_slice, token="", count=None, began=None)
+    since, until = _span(time_slice, now)
+    width = int((until - since + 1) * PAGE_SIZE * FULL_ENOUGH / max(time_slice.count or 1, PAGE_SIZE))
+    return _step(since, max(1, width), time_slice.total, now)
 
 
-def after(part: Part, found: int, now: int) -> Part | None:
-    """The part that follows one which is read; None at the end. `found`: how many products its last page held."""
-    if part.until is None:
+def next_slice(time_slice: TimeSlice, found: int, now: int) -> TimeSlice | None:
+    if time_slice.until is None:
         return None
-    if part.step is None:
-        return Part(part.until + 1, total=part.total)
+    if time_slice.step is None:
+        return TimeSlice(time_slice.until + 1, total=time_slice.total)
     is_sparse = found < PAGE_SIZE * FULL_ENOUGH / WIDER
-    return _step(part.until + 1, part.step * (WIDER if is_sparse else 1), part.total, now)
+    return _step(time_slice.until + 1, time_slice.step * (WIDER if is_sparse else 1), time_slice.total, now)
 
 
-def _step(since: int, width: int, total: int | None, now: int) -> Part:
-    """A narrow part; the last one is open, for products that are made meanwhile."""
+def _step(since: int, width: int, total: int | None, now: int) -> TimeSlice:
     until = since + width - 1
-    return Part(since, until if until < now else None, total=total, step=width)
+    # The last one is open, for products that are created meanwhile.
+    return TimeSlice(since, until if until < now else None, total=total, step=width)
 
 
-def _span(part: Part, now: int) -> tuple[int, int]:
-    since = OLDEST if part.since is None else part.since
-    return since, max(since, now) if part.until is None else part.until
+def _span(time_slice: TimeSlice, now: int) -> tuple[int, int]:
+    since = OLDEST if time_slice.since is None else time_slice.since
+    return since, max(since, now) if time_slice.until is None else time_slice.until

@@ -1,4 +1,4 @@
-"""TikTok Shop's way to renew a pair of tokens. The refresh token is spent by its use, and the secrets stand in the URL."""
+"""Renews TikTok Shop's tokens. A refresh token works once, and the secrets are in the URL."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from workers.platforms.common.http import PlatformHttp, Request
 from workers.platforms.common.token_store import Renew, Tokens, send_renewal, tokens_of
 
 REFRESH_PATH = "/api/v2/token/refresh"
-# Of the seven days that an access token lives. Whether the platform takes a refresh token again whose answer was lost is not
-# documented: if it does not, this is how long the shop is still pulled, should it let the old access token live.
+# An access token lives seven days. Whether a refresh token works again after a lost answer is not documented: if not, the shop
+# can still be pulled for this long with the old access token.
 EARLY_SECONDS = 86_400
 
 
 def renewal(http: PlatformHttp, app_key: str, app_secret: str) -> Renew:
-    """Asks the token host. The ends in its answer are moments, whatever their names say."""
+    """Asks the token host. The "expire_in" values in its answer are moments, not durations."""
 
     def renew(spent: Tokens, deadline: float) -> Tokens:
         if not spent.refresh_token:

@@ -1,7 +1,7 @@
-"""What a shop's answer means: the data in it, or the error with its verdict. Pure.
+"""What a shop's answer means: its JSON, or the error with its verdict. Pure.
 
-A host may print PHP warnings before the JSON; then the status is 200 whatever happened, as headers were sent with the warning.
-So the JSON is looked for behind the warnings, and an error document counts as an error under any status.
+A host may print PHP warnings before the JSON. Then the status is always 200, because the headers were sent with the warning.
+So the JSON is searched for behind warnings, and an error document is an error under any status.
 """
 
 from __future__ import annotations
@@ -15,8 +15,8 @@ from workers.platforms.common.answers import Answer, retry_after
 from workers.platforms.woocommerce import errors
 from workers.platforms.woocommerce.errors import RateLimitError, WooCommerceApiError
 
-JSON_START = re.compile(rb"[\n>][ \t\r]*(?=[{\[])")  # after a line or a tag, where a warning ends
-MOST_STARTS = 20  # warnings are a few lines; a web page has many a brace
+JSON_START = re.compile(rb"[\n>][ \t\r]*(?=[{\[])")  # a warning ends with a line or a tag
+MOST_STARTS = 20  # warnings are a few lines; a web page has many braces
 FIELD_NAME = re.compile(r"[a-z_][a-z0-9_.\[\]]{0,60}")
 
 PERMANENT = {
@@ -32,7 +32,7 @@ PERMANENT = {
     "rest_no_route": errors.WOOCOMMERCE_MISSING,
 }
 RETRYABLE = {
-    "woocommerce_product_image_upload_error": errors.IMAGE_REFUSED,  # the shop failed to fetch it, this time
+    "woocommerce_product_image_upload_error": errors.IMAGE_REFUSED,  # the shop could not download it
     "internal_server_error": errors.SHOP_CRASHED,
 }
 RETRYABLE_STATUSES = {
@@ -43,11 +43,11 @@ RETRYABLE_STATUSES = {
 
 
 class NotTheApi(WooCommerceApiError):
-    """Something answered that is not WooCommerce's API: a page or a redirect, by a wrong address or a firewall."""
+    """Something else than WooCommerce's API answered: a page or a redirect, of a wrong address or a firewall."""
 
 
 def read_document(body: bytes) -> Any:
-    """The JSON in a body, or None: the whole of it, or what stands behind a host's warnings."""
+    """The JSON of a body, also behind a host's warnings; None if there is none."""
     behind_warnings = (match.end() for match in JSON_START.finditer(body))
     for start in islice(chain([0], behind_warnings), MOST_STARTS):
         try:
@@ -57,21 +57,20 @@ def read_document(body: bytes) -> Any:
     return None
 
 
-def data_of(answer: Answer, now: float) -> Any:
-    """The JSON of a successful answer, an object or a list. `now` is unix time.
+def failure_of(answer: Answer, now: float) -> WooCommerceApiError | None:
+    """The failure that an answer means; None for an object or a list with success. `now` is unix time.
 
-    Raises WooCommerceApiError; of it NotTheApi where neither the JSON nor the status says that WordPress answered.
+    NotTheApi if neither the JSON nor the status shows that WordPress answered.
     """
     wait = retry_after(answer, now)
     if answer.status == 429:
-        raise RateLimitError(wait)
+        return RateLimitError(wait)
     failure = error_of(answer.document, answer.status)
     if failure is None and (answer.status >= 300 or not isinstance(answer.document, dict | list)):
         failure = _without_api(answer.status)
     if failure is not None:
         failure.retry_after = wait
-        raise failure
-    return answer.document
+    return failure
 
 
 def error_of(document: Any, status: int) -> WooCommerceApiError | None:
@@ -107,20 +106,19 @@ def _verdict(wc_code: str, text: str, status: int) -> tuple[str, bool]:
 
 
 def _refusal(text: str) -> tuple[str, bool]:
-    """Why a caller was refused; WooCommerce gives one code for all, and a text for each."""
+    # WooCommerce has one code for all of these; only the text differs.
     if "nonce" in text:
         return errors.SHOP_REFUSED_NONCE, True
     return (errors.SHOP_CLOCK_DIFFERS if "timestamp" in text else errors.SHOP_REFUSED_KEY), False
 
 
 def _fields_named(params: Any) -> tuple[str, ...]:
-    """The names of refused parameters, where they look like names."""
+    # Anything else could be text of the shop, which must not get into a message.
     names = params if isinstance(params, list | dict) else ()
     return tuple(name for name in names if isinstance(name, str) and FIELD_NAME.fullmatch(name))
 
 
 def _without_api(status: int) -> WooCommerceApiError:
-    """The verdict on an answer that is not the API's: by its status."""
     if status >= 500:
         code = RETRYABLE_STATUSES.get(status, errors.PLATFORM_FAILING)
         return WooCommerceApiError(code, status=status, retryable=True)
@@ -130,6 +128,6 @@ def _without_api(status: int) -> WooCommerceApiError:
 
 
 def count_of(answer: Answer, header: str) -> int | None:
-    """A whole number from a header, or None: warnings before the JSON cost the headers."""
+    # Warnings before the JSON replace the headers.
     text = answer.headers.get(header, "")
     return int(text) if text.isascii() and text.isdecimal() and len(text) < 10 else None

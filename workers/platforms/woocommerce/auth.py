@@ -1,7 +1,7 @@
-"""Proof of who asks: HTTP Basic over https, OAuth 1.0a with HMAC-SHA256 over plain http, where WooCommerce ignores Basic.
+"""Authentication: HTTP Basic over https; OAuth 1.0a with HMAC-SHA256 over plain http, where WooCommerce ignores Basic.
 
-WooCommerce never signs the body, and rebuilds the signature from the query as it received it: what is signed here is therefore
-exactly what is sent, in the order in which it is signed.
+WooCommerce never signs the body, and rebuilds the signature from the query as it received it. So the query is sent exactly as
+it was signed, in the same order.
 """
 
 from __future__ import annotations
@@ -26,14 +26,13 @@ Pair = tuple[str, str]
 
 @dataclass(frozen=True, slots=True)
 class ShopKey:
-    """A consumer key of a shop. The secret stays out of every text made of it."""
+    """A shop's consumer key. `repr` leaves the secret out."""
 
     consumer_key: str
     consumer_secret: str = field(repr=False)
 
 
 def query_pairs(params: Mapping[str, Param]) -> list[Pair]:
-    """Parameters as they go into a query: booleans as words, a list under indices (`status[0]`), as signing needs it."""
     pairs: list[Pair] = []
     for name, value in params.items():
         if isinstance(value, tuple | list):
@@ -48,16 +47,15 @@ def _text(value: str | int) -> str:
 
 
 def encoded(pairs: Iterable[Pair]) -> str:
-    """The query as RFC 3986 writes it: the same characters in the URL as in the signature."""
     return "&".join(f"{escape(name)}={escape(value)}" for name, value in pairs)
 
 
 def signed_pairs(
     key: ShopKey, method: str, url: str, pairs: Sequence[Pair], *, timestamp: int, nonce: str
 ) -> list[Pair]:
-    """The query of a signed call: what was asked for, in the order of the signature, and the five OAuth parameters.
+    """The query of a signed call: the parameters and the five OAuth ones, in the order of the signature.
 
-    `url` has no query. `timestamp` in unix seconds; the nonce must be new.
+    `url` has no query. `timestamp` is in unix seconds; the nonce must be new.
     """
     unsigned = [
         *pairs,
@@ -66,7 +64,7 @@ def signed_pairs(
         ("oauth_signature_method", METHOD),
         ("oauth_timestamp", str(timestamp)),
     ]
-    # With more than ten entries status[10] is signed before status[2]; the server keeps the order in which it got them.
+    # The server signs in the order of the query; with more than ten entries status[10] sorts before status[2].
     unsigned.sort(key=lambda pair: (escape(pair[0]), escape(pair[1])))
     base = signature_base_string(method, base_string_uri(url), normalize_parameters(unsigned))
     signer = Client(key.consumer_key, client_secret=key.consumer_secret)

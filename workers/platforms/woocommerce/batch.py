@@ -1,4 +1,4 @@
-"""What may be sent to a shop, and what became of each item of a batch. Pure."""
+"""What may be sent to a shop, and the result of each item of a batch. Pure."""
 
 from __future__ import annotations
 
@@ -11,28 +11,27 @@ from workers.platforms.woocommerce.answers import error_of
 from workers.platforms.woocommerce.errors import ValidationError, WooCommerceApiError
 
 Payload = Mapping[str, Any]
-Native = dict[str, Any]
+ShopObject = dict[str, Any]
 BATCH_LIMIT = 100
 
 
 @dataclass(frozen=True, slots=True)
 class BatchItem:
-    """What became of one item of a batch: the product as the shop has it now, or the error. Exactly one is set."""
+    """The result of one item: the product as the shop has it now, or the error. Exactly one is set."""
 
-    product: Native | None
+    product: ShopObject | None
     error: WooCommerceApiError | None
 
 
 @dataclass(frozen=True, slots=True)
 class BatchAnswer:
-    """The items of a batch, each list in the order of what was sent."""
+    """The results of a batch, each list in the order sent."""
 
     created: list[BatchItem]
     updated: list[BatchItem]
 
 
 def unreadable() -> WooCommerceApiError:
-    """JSON, but not of the shape that this call answers."""
     return WooCommerceApiError(errors.PLATFORM_ANSWER_UNREADABLE, status=200, retryable=True)
 
 
@@ -50,7 +49,7 @@ def batch_body(create: Sequence[Payload], update: Sequence[Payload]) -> dict[str
 
 
 def batch_items(entries: Any, sent: int) -> list[BatchItem]:
-    """The items of an answer by their place. Raises if there are more or fewer than were sent: then no place is sure."""
+    """The results in an answer. Raises if their number differs from `sent`, as their order would be unknown."""
     entries = [] if entries is None else entries
     if not isinstance(entries, list) or len(entries) != sent:
         raise unreadable()
@@ -69,14 +68,13 @@ def _item(entry: Any) -> BatchItem:
 
 
 def filled(payload: Payload) -> Payload:
-    """The payload, if there is anything in it."""
     if not payload:
         raise ValidationError("There is nothing to send.")
     return payload
 
 
 def checked_id(value: Any) -> int:
-    """An id that names one object: `/products/0` and `/products/` would name a list."""
+    # `/products/0` and `/products/` would name a list.
     if type(value) is not int or value <= 0:
         raise ValidationError("The id of an object of a shop is a positive whole number.")
     return value

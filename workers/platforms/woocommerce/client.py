@@ -1,6 +1,7 @@
-"""WooCommerce's REST API v3 as specification 3 uses it: products, orders, categories of one shop.
+"""WooCommerce's REST API v3 as specification 3 uses it: products, orders and categories of one shop.
 
-A call is made once: the caller decides by the error's verdict whether to retry, and when. One client serves several threads.
+A call is sent once: the caller decides by the error's verdict whether and when to repeat it. Several threads may share a
+client.
 """
 
 from __future__ import annotations
@@ -10,10 +11,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-import httpx
-
 from app.settings.environment import SHOP_PORTS
-from workers.platforms.common.address import guarded_client, read_shop_url
+from workers.platforms.common.address import read_shop_url
 from workers.platforms.common.answers import Answer
 from workers.platforms.common.failures import bad_credentials
 from workers.platforms.common.http import Clock
@@ -23,26 +22,26 @@ from workers.platforms.woocommerce.auth import Param, ShopKey
 from workers.platforms.woocommerce.batch import BatchAnswer as BatchAnswer
 from workers.platforms.woocommerce.batch import BatchItem as BatchItem
 from workers.platforms.woocommerce.batch import (
-    Native,
     Payload,
+    ShopObject,
     batch_body,
     batch_items,
     checked_id,
     filled,
     unreadable,
 )
-from workers.platforms.woocommerce.calls import TIMEOUT_SECONDS, ShopCalls
+from workers.platforms.woocommerce.calls import WooCommerceCalls
 from workers.platforms.woocommerce.errors import WooCommerceApiError
 
 PAGE_SIZE = 100
-LONGEST_SKU_LIST = 1500  # characters: servers refuse addresses of more than some 8,000 bytes
+LONGEST_SKU_LIST = 1500  # characters: servers refuse URLs of more than about 8,000 bytes
 
 
 @dataclass(frozen=True, slots=True)
 class Listing:
-    """One page of a list. The totals are None where the shop left them out, and mean nothing on a page past the end."""
+    """One page of a list. The totals are None if the shop left them out, and mean nothing on a page past the end."""
 
-    records: list[Native]
+    records: list[ShopObject]
     total: int | None
     total_pages: int | None
     server_time: datetime | None
@@ -51,9 +50,9 @@ class Listing:
 def open_client(
     url: str, credentials: Mapping[str, str], clock: Clock, *, allow_http: bool, ports: Collection[int] = SHOP_PORTS
 ) -> WooCommerceClient:
-    """A client for a shop as a store's row describes it. No call is made.
+    """A client for a store's shop. Makes no call.
 
-    `allow_http` and `ports` are the settings ALLOW_HTTP_SHOPS and ALLOWED_SHOP_PORTS; `credentials` hold `consumer_key` and
+    `allow_http` and `ports` are the settings ALLOW_HTTP_SHOPS and ALLOWED_SHOP_PORTS; `credentials` have `consumer_key` and
     `consumer_secret`. Raises PlatformError SHOP_ADDRESS_REFUSED or SHOP_CREDENTIALS_INCOMPLETE.
     """
     address = read_shop_url(url, allow_http=allow_http, ports=ports)
@@ -61,43 +60,44 @@ def open_client(
     if not consumer_key or not consumer_secret:
         raise bad_credentials()
     key = ShopKey(consumer_key.strip(), consumer_secret.strip())
-    http = guarded_client(address, httpx.Timeout(TIMEOUT_SECONDS))
-    return WooCommerceClient(ShopCalls(address, key, http, clock))
+    return WooCommerceClient(WooCommerceCalls(address, key, clock))
 
 
 class WooCommerceClient:
     """One shop. Every method raises WooCommerceError with its verdict, and PlatformError for an address that is not called."""
 
-    def __init__(self, calls: ShopCalls) -> None:
+    def __init__(self, calls: WooCommerceCalls) -> None:
         self._calls = calls
 
     def close(self) -> None:
-        """Give the connections back."""
         self._calls.close()
 
-    def get_product(self, wc_product_id: int) -> Native:
-        """One product, also from the trash (`status` "trash"). Raises NOT_IN_SHOP."""
+    def get_product(self, wc_product_id: int) -> ShopObject:
+        """One product, also a trashed one (`status` "trash"). Raises NOT_IN_SHOP."""
         return self._object("GET", f"/products/{checked_id(wc_product_id)}")
 
-    def get_products(self, wc_product_ids: Collection[int], fields: Sequence[str] = ()) -> dict[int, Native]:
-        """Products by id, a call per 100; trashed and unknown ones are missing. `fields` limits each to these (id always)."""
-        found: list[Native] = []
-        for ids in _chunks([str(checked_id(wc_id)) for wc_id in wc_product_ids]):
-            found += self._list("/products", {"include": ",".join(ids), "per_page": PAGE_SIZE, **_only(fields)}).records
+    def get_products(self, wc_product_ids: Collection[int], fields: Sequence[str] = ()) -> dict[int, ShopObject]:
+        """Products by id, one call per 100, without trashed and unknown ones. `fields` limits what each has (id always)."""
+        found: list[ShopObject] = []
+        only: dict[str, Param] = {"_fields": ",".join(dict.fromkeys(("id", *fields)))} if fields else {}
+        ids = [str(checked_id(wc_id)) for wc_id in wc_product_ids]
+        for start in range(0, len(ids), PAGE_SIZE):
+            include = ",".join(ids[start : start + PAGE_SIZE])
+            found += self._list("/products", {"include": include, "per_page": PAGE_SIZE, **only}).records
         return {product["id"]: product for product in found}
 
-    def find_product_by_sku(self, sku: str) -> Native | None:
-        """The product with this SKU, letter case ignored as the shop does; None also for one in the trash or a variation's."""
+    def find_product_by_sku(self, sku: str) -> ShopObject | None:
+        """The product with this SKU, regardless of case; None for a trashed one or a variation's."""
         return self.find_products_by_sku([sku]).get(sku)
 
-    def find_products_by_sku(self, skus: Collection[str]) -> dict[str, Native]:
-        """Products by SKU, about a call per 100; those not found are missing. The lowest id where a shop has one SKU twice."""
-        found: dict[str, Native] = {}
+    def find_products_by_sku(self, skus: Collection[str]) -> dict[str, ShopObject]:
+        """Products by SKU, about one call per 100. The lowest id if a shop has a SKU twice."""
+        found: dict[str, ShopObject] = {}
         for several in _sku_lists(skus):
             found |= self._matches(several)
         return found
 
-    def _matches(self, skus: Sequence[str]) -> dict[str, Native]:
+    def _matches(self, skus: Sequence[str]) -> dict[str, ShopObject]:
         wanted = {_folded(sku): sku for sku in skus}
         params: dict[str, Param] = {"sku": ",".join(skus), "orderby": "id", "order": "desc", "per_page": PAGE_SIZE}
         products = self._list("/products", params).records
@@ -107,24 +107,24 @@ class WooCommerceClient:
             if product.get("type") != "variation" and _folded(product.get("sku")) in wanted
         }
 
-    def create_product(self, payload: Payload) -> Native:
+    def create_product(self, payload: Payload) -> ShopObject:
         """Create a product. Raises DUPLICATE_SKU with `resource_id` (product or variation), SKU_IN_TRASH, SHOP_REFUSED_VALUE.
 
-        There is no idempotency key: after a NetworkError look the SKU up before trying again.
+        There is no idempotency key: after a NetworkError, look the SKU up before repeating the call.
         """
         return self._object("POST", "/products", filled(payload))
 
-    def update_product(self, wc_product_id: int, payload: Payload) -> Native:
-        """Change the fields of the payload. Raises NOT_IN_SHOP for a product that was deleted, DUPLICATE_SKU and as above.
+    def update_product(self, wc_product_id: int, payload: Payload) -> ShopObject:
+        """Change the fields of the payload. Raises NOT_IN_SHOP for a deleted product, DUPLICATE_SKU, and as `create_product`.
 
-        An empty payload is refused (ValidationError): the shop would only mark the product as modified.
+        An empty payload raises ValidationError: the shop would only mark the product as modified.
         """
         return self._object("PUT", f"/products/{checked_id(wc_product_id)}", filled(payload))
 
     def batch_update_products(self, create: Sequence[Payload] = (), update: Sequence[Payload] = ()) -> BatchAnswer:
-        """Create and change up to 100 products at once; each update carries its `id`. The call succeeds though items fail.
+        """Create and change up to 100 products; each update has its `id`. The call succeeds even if items fail.
 
-        Raises for the call as a whole only. After SHOP_CRASHED, PLATFORM_TIMED_OUT and NetworkError any item may be done.
+        Raises only for the call as a whole. After SHOP_CRASHED, PLATFORM_TIMED_OUT and NetworkError any item may be done.
         """
         body = batch_body(create, update)
         document, _ = self._calls.call("POST", "/products/batch", {}, body)
@@ -134,12 +134,11 @@ class WooCommerceClient:
         )
 
     def get_orders(self, params: Mapping[str, Param]) -> Listing:
-        """One page of orders; parameters are WooCommerce's own, lists are sent as `name[0]`, booleans as words."""
+        """One page of orders, by WooCommerce's own parameters; lists are sent as `name[0]`, booleans as words."""
         return self._list("/orders", params)
 
-    def get_categories(self) -> list[Native]:
-        """All product categories, in the order of their ids. Names come HTML-escaped."""
-        found: list[Native] = []
+    def get_categories(self) -> list[ShopObject]:
+        found: list[ShopObject] = []
         for page in range(1, 10_000):
             listing = self._list(
                 "/products/categories", {"orderby": "id", "order": "asc", "per_page": PAGE_SIZE, "page": page}
@@ -149,8 +148,8 @@ class WooCommerceClient:
                 return found
         raise unreadable()
 
-    def create_category(self, payload: Payload) -> Native:
-        """Create a category, or answer the one that has this name at this place: to have it is what was asked."""
+    def create_category(self, payload: Payload) -> ShopObject:
+        """Create a category, or return the one with this name at this place."""
         try:
             return self._object("POST", "/products/categories", filled(payload))
         except WooCommerceApiError as error:
@@ -159,11 +158,10 @@ class WooCommerceClient:
             existing = error.resource_id
         return self._object("GET", f"/products/categories/{existing}")
 
-    def update_category(self, wc_category_id: int, payload: Payload) -> Native:
-        """Change a category. Raises NOT_IN_SHOP for one that was deleted."""
+    def update_category(self, wc_category_id: int, payload: Payload) -> ShopObject:
         return self._object("PUT", f"/products/categories/{checked_id(wc_category_id)}", filled(payload))
 
-    def _object(self, method: str, path: str, payload: Payload | None = None) -> Native:
+    def _object(self, method: str, path: str, payload: Payload | None = None) -> ShopObject:
         document, _ = self._calls.call(method, path, {}, payload)
         if not isinstance(document, dict) or type(document.get("id")) is not int:
             raise unreadable()
@@ -176,26 +174,16 @@ class WooCommerceClient:
         return listing_of(document, answer)
 
 
-def listing_of(records: list[Native], answer: Answer) -> Listing:
-    """A page of records with what the headers say about the list."""
+def listing_of(records: list[ShopObject], answer: Answer) -> Listing:
     total, pages = count_of(answer, "x-wp-total"), count_of(answer, "x-wp-totalpages")
     return Listing(records, total, pages, answer.server_time)
 
 
-def _only(fields: Sequence[str]) -> dict[str, Param]:
-    return {"_fields": ",".join(dict.fromkeys(("id", *fields)))} if fields else {}
-
-
-def _chunks(values: Sequence[str]) -> Iterator[Sequence[str]]:
-    return (values[start : start + PAGE_SIZE] for start in range(0, len(values), PAGE_SIZE))
-
-
 def _sku_lists(skus: Collection[str]) -> Iterator[list[str]]:
-    """The SKUs in lists short enough for an address. One with a comma can't be looked up: the shop splits there."""
     several: list[str] = []
     for sku in skus:
         if not sku.strip() or "," in sku:
-            continue
+            continue  # can't be looked up: the shop splits at commas
         if len(several) == PAGE_SIZE or sum(map(len, several)) + len(sku) > LONGEST_SKU_LIST:
             yield several
             several = []

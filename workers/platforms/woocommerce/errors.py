@@ -1,7 +1,8 @@
-"""What can go wrong with a WooCommerce shop: the error classes of specification 3, each with a verdict and a tenant-safe code.
+"""The error classes of specification 3, each with a verdict and a code that is safe to show to a tenant.
 
 Every error is a PlatformError: `code` and `message` may be shown, `retryable` is the verdict, `retry_after` is in seconds.
-What a shop wrote stays out of the message: `wc_code` is kept for the log only. What any platform knows has the same code.
+The shop's own text is never in the message; `wc_code` is for the log only. Codes that any platform may have are the same
+here.
 """
 
 from __future__ import annotations
@@ -35,15 +36,15 @@ MAPPING_NOT_FOUND = "MAPPING_NOT_FOUND"
 MESSAGES = {
     PLATFORM_UNREACHABLE: "The shop could not be reached, or closed the connection before it answered.",
     PLATFORM_TIMED_OUT: "The shop did not answer in time.",
-    PLATFORM_RATE_LIMITED: "The shop, or its host, asked us to slow down.",
+    PLATFORM_RATE_LIMITED: "The shop or its host asked for fewer calls.",
     PLATFORM_UNAVAILABLE: "The shop is in maintenance or overloaded.",
     PLATFORM_FAILING: "The shop answered with an error of its own.",
-    SHOP_CRASHED: "A PHP error stopped the shop at the request; its log (WooCommerce > Status > Logs) names the error.",
-    PLATFORM_ANSWER_UNREADABLE: "The shop answered with something else than data, such as a web page of a firewall or a cache.",
-    SHOP_ADDRESS_REDIRECTS: "The shop redirects to another address. Store the address that it redirects to as the shop's URL.",
-    SHOP_REFUSED_KEY: "The shop refused the consumer key, or what the key asked for. Make one with read/write permission.",
-    SHOP_CLOCK_DIFFERS: "The shop's clock and ours differ by more than 15 minutes, so that it refuses signed requests.",
-    SHOP_REFUSED_NONCE: "The shop took a signed request for a repetition.",
+    SHOP_CRASHED: "A PHP error stopped the request in the shop. Its log (WooCommerce > Status > Logs) names the error.",
+    PLATFORM_ANSWER_UNREADABLE: "The shop answered with something that is not data, such as a page of a firewall or a cache.",
+    SHOP_ADDRESS_REDIRECTS: "The shop redirects to another address. Set that address as the shop's URL.",
+    SHOP_REFUSED_KEY: "The shop refused the consumer key. Create one with read/write permission.",
+    SHOP_CLOCK_DIFFERS: "The shop's clock and ours differ by more than 15 minutes, so it refuses signed requests.",
+    SHOP_REFUSED_NONCE: "The shop rejected a signed request as a repetition.",
     SHOP_REFUSED_VALUE: "The shop refused a value.",
     PLAIN_PERMALINKS: (
         "The shop does not answer under /wp-json/, and nothing was written. "
@@ -53,10 +54,10 @@ MESSAGES = {
     NOT_IN_SHOP: "The shop no longer has this object.",
     DUPLICATE_SKU: "Another product of the shop has this SKU.",
     SKU_IN_TRASH: "A product in the shop's trash holds this SKU. Restore it, or delete it permanently.",
-    TERM_EXISTS: "The shop has a category of this name at this place.",
+    TERM_EXISTS: "The shop already has a category with this name at this place.",
     IMAGE_REFUSED: "The shop could not download an image, or does not know its id.",
-    BATCH_TOO_LARGE: "The shop takes fewer items in one request than were sent.",
-    MAPPING_NOT_FOUND: "The product has not been in this shop yet.",
+    BATCH_TOO_LARGE: "The shop accepts fewer items in one request than were sent.",
+    MAPPING_NOT_FOUND: "The product has never been sent to this shop.",
 }
 
 
@@ -68,10 +69,10 @@ class WooCommerceError(PlatformError):
 
 
 class WooCommerceApiError(WooCommerceError):
-    """The shop answered with an error: of the whole call, or of one item of a batch (`status` is then the item's).
+    """The shop answered with an error, of the whole call or of one item of a batch (`status` is then the item's).
 
-    `wc_code` is WooCommerce's own code or "". `resource_id`: the object in the way, for DUPLICATE_SKU and TERM_EXISTS.
-    `fields`: the names of what was refused, where the shop names them.
+    `wc_code` is WooCommerce's own code or "". `resource_id`: the conflicting object, for DUPLICATE_SKU and TERM_EXISTS.
+    `fields`: the refused fields, if the shop names them.
     """
 
     def __init__(
@@ -94,21 +95,21 @@ class WooCommerceApiError(WooCommerceError):
 
 
 class RateLimitError(WooCommerceApiError):
-    """429. `retry_after` is None where the shop names no time; waiting it out spends no attempt."""
+    """429. `retry_after` is None if the shop names no time. Waiting it out takes no attempt."""
 
     def __init__(self, retry_after: float | None) -> None:
         super().__init__(PLATFORM_RATE_LIMITED, status=429, retryable=True, retry_after=retry_after)
 
 
 class NetworkError(WooCommerceError):
-    """No answer: no connection, a broken one, or none in time. A write may have been done all the same."""
+    """No answer: no connection, a broken one, or a timeout. A write may have been done."""
 
     def __init__(self, code: str = PLATFORM_UNREACHABLE) -> None:
         super().__init__(code, retryable=True)
 
 
 class ValidationError(WooCommerceError):
-    """We refuse to send it: what is asked makes no sense to the shop. `message` says why, in plain words."""
+    """We refuse to send it, because the shop could not accept it. `message` says why."""
 
     def __init__(self, message: str, *, code: str = SHOP_REFUSED_VALUE) -> None:
         super().__init__(code, retryable=False, message=message)
@@ -124,7 +125,7 @@ class SyncError(WooCommerceError):
 
 
 class MappingNotFoundError(WooCommerceError):
-    """A stock or price is to be sent for a product that this shop has never had: sync the product first."""
+    """A stock or price change for a product that was never sent to this shop: sync the product first."""
 
     def __init__(self, product_id: UUID) -> None:
         super().__init__(MAPPING_NOT_FOUND, retryable=False)

@@ -1,8 +1,8 @@
-"""A shop's orders as a source of pages for the pull engine.
+"""Reads a shop's orders page by page, for the pull engine.
 
-WooCommerce pages by number alone. In the order of ids, an order that enters the window moves later ones back, and they are read
-twice; one that leaves it (trashed, or of another status now) moves later ones forward, past a reader who goes on. So a cursor
-keeps the total that its page was read with: where that shrinks, the walk steps back by as much.
+WooCommerce pages by number only. In the order of ids, an order that enters the window moves later ones back, and they are
+read twice. One that leaves it (trashed, or another status) moves later ones forward, past the reader. So a cursor stores the
+total that its page was read with; if the total shrinks, reading steps back by the difference.
 """
 
 from __future__ import annotations
@@ -21,32 +21,30 @@ from workers.platforms.woocommerce.client import PAGE_SIZE, Listing, WooCommerce
 
 log = get_logger(__name__)
 
-ANY_STATUS = ("any",)  # all but trash and drafts of the checkout
+ANY_STATUS = ("any",)  # all but trash and checkout drafts
 FIELDS = ",".join(WOOCOMMERCE.payloads["orders"].fields)
 SECOND = timedelta(seconds=1)
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
-    """Where a walk stands: the page to read, and how many orders the window held when the page before was read."""
+class Position:
+    """The page to read next, and the number of orders in the window when the page before it was read."""
 
     page: int
     total: int | None
 
 
-def write_place(place: Place) -> str:
-    """The cursor as text."""
-    return urlencode({"page": place.page} | ({} if place.total is None else {"total": place.total}))
+def encode_cursor(position: Position) -> str:
+    return urlencode({"page": position.page} | ({} if position.total is None else {"total": position.total}))
 
 
-def read_place(cursor: str) -> Place:
-    """The place that a cursor names, as `write_place` wrote it."""
+def decode_cursor(cursor: str) -> Position:
     found = {name: int(values[0]) for name, values in parse_qs(cursor, strict_parsing=True).items()}
-    return Place(found["page"], found.get("total"))
+    return Position(found["page"], found.get("total"))
 
 
 def filters(window: Window, statuses: tuple[str, ...]) -> dict[str, Param]:
-    """The window as WooCommerce's parameters: bounds are exclusive, to the second, and naive UTC only with `dates_are_gmt`."""
+    """The window as WooCommerce's parameters: exclusive bounds in whole seconds, and naive UTC thanks to `dates_are_gmt`."""
     found: dict[str, Param] = {"status": ",".join(statuses), "dates_are_gmt": True}
     if window.updated_from is not None:
         found["modified_after"] = _gmt(_whole_second(window.updated_from) - SECOND)
@@ -58,7 +56,7 @@ def filters(window: Window, statuses: tuple[str, ...]) -> dict[str, Param]:
 
 
 def _whole_second(moment: datetime) -> datetime:
-    """The first whole second that is not before the moment: the shop knows no other."""
+    # The first one not before the moment: the shop filters by whole seconds.
     return moment if moment.microsecond == 0 else moment.replace(microsecond=0) + SECOND
 
 
@@ -66,23 +64,22 @@ def _gmt(moment: datetime) -> str:
     return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S")
 
 
-def missing(place: Place, listing: Listing) -> int:
-    """How many orders left the window since the page before was read, at least; 0 where that can't be said."""
-    if place.page == 1 or place.total is None:
+def missing(position: Position, listing: Listing) -> int:
+    """How many orders at least left the window since the page before was read; 0 if unknown."""
+    if position.page == 1 or position.total is None:
         return 0
-    now = listing.total if listing.records else (place.page - 1) * PAGE_SIZE  # past the end the shop counts 0
-    return 0 if now is None else max(0, place.total - now)
+    now = listing.total if listing.records else (position.page - 1) * PAGE_SIZE  # past the end the shop counts 0
+    return 0 if now is None else max(0, position.total - now)
 
 
-def following(place: Place, listing: Listing) -> Place | None:
-    """The place after a page; None after a short one, and after the last of those that a page with orders counts."""
-    if len(listing.records) < PAGE_SIZE or listing.total_pages == place.page:
+def following(position: Position, listing: Listing) -> Position | None:
+    if len(listing.records) < PAGE_SIZE or listing.total_pages == position.page:
         return None
-    return Place(place.page + 1, listing.total)
+    return Position(position.page + 1, listing.total)
 
 
 class OrderSource:
-    """The orders of a window. See `base.Source`. With `after_id` earlier ones are read over: no filter exists for it."""
+    """The orders of a window. With `after_id`, earlier ones are read and dropped: the shop has no such filter."""
 
     def __init__(self, client: WooCommerceClient, window: Window, statuses: tuple[str, ...] = ANY_STATUS) -> None:
         self._client = client
@@ -90,18 +87,20 @@ class OrderSource:
         self._filters = filters(window, statuses)
 
     def fetch(self, cursor: str | None) -> Page:
-        """At most 100 orders by ascending id. `total` is told with the first page. Raises PlatformError."""
-        place = Place(1, None) if cursor is None else read_place(cursor)
-        listing = self._read(place)
-        while left := missing(place, listing):
-            log.info("pull_page_shifted", page=place.page, orders_left=left)
-            place = Place(max(1, place.page - -(-left // PAGE_SIZE)), listing.total if listing.records else place.total)
-            listing = self._read(place)
-        onward = following(place, listing)
+        """At most 100 orders by ascending id. The first page has `total`. Raises PlatformError."""
+        position = Position(1, None) if cursor is None else decode_cursor(cursor)
+        listing = self._read(position)
+        while left := missing(position, listing):
+            log.info("pull_page_shifted", page=position.page, orders_left=left)
+            position = Position(
+                max(1, position.page - -(-left // PAGE_SIZE)), listing.total if listing.records else position.total
+            )
+            listing = self._read(position)
+        onward = following(position, listing)
         return Page(
             records=[record for record in listing.records if not self._is_before(record)],
-            cursor=None if onward is None else write_place(onward),
-            total=listing.total if place.page == 1 else None,
+            cursor=None if onward is None else encode_cursor(onward),
+            total=listing.total if position.page == 1 else None,
             server_time=listing.server_time,
         )
 
@@ -109,31 +108,29 @@ class OrderSource:
         found = record.get("id")
         return type(found) is int and found <= self._after_id
 
-    def _read(self, place: Place) -> Listing:
-        paging: dict[str, Param] = {"orderby": "id", "order": "asc", "per_page": PAGE_SIZE, "page": place.page}
+    def _read(self, position: Position) -> Listing:
+        paging: dict[str, Param] = {"orderby": "id", "order": "asc", "per_page": PAGE_SIZE, "page": position.page}
         return self._client.get_orders({**self._filters, **paging, "_fields": FIELDS})
 
 
 class WooCommerceShop:
-    """A shop as the pull engine sees it. See `base.Shop`: orders alone are pulled, the rest is posted by the plugin."""
+    """Implements `common.interface.Shop` for orders; the plugin sends everything else."""
 
     def __init__(self, client: WooCommerceClient, statuses: tuple[str, ...] = ANY_STATUS) -> None:
         self._client = client
         self._statuses = statuses
 
     def source(self, entity: str, window: Window) -> OrderSource:
-        """The orders of a window. Raises PlatformError ENTITY_NOT_AVAILABLE for anything else."""
         if entity != "orders":
             raise no_such_entity()
         return OrderSource(self._client, window, self._statuses)
 
     def count(self, entity: str, window: Window) -> int | None:
-        """How many orders a window holds; None where it begins after an id, which the shop can't filter by."""
+        # The shop has no filter for ids.
         if entity != "orders" or window.after_id is not None:
             return None
         params: dict[str, Param] = {**filters(window, self._statuses), "per_page": 1, "_fields": "id"}
         return self._client.get_orders(params).total
 
     def close(self) -> None:
-        """Give the connections back."""
         self._client.close()

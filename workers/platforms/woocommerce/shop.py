@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from workers.platforms.common.http import Clock
 from workers.platforms.common.interface import CallLimits, ShopAccess
-from workers.platforms.common.token_store import TokenDesk
+from workers.platforms.common.token_store import TokenStore
 from workers.platforms.woocommerce.client import open_client
 from workers.platforms.woocommerce.orders import WooCommerceShop
 
 
-def open_woocommerce(access: ShopAccess, limits: CallLimits, _tokens: TokenDesk, clock: Clock) -> WooCommerceShop:
-    """Its keys do not end, so no token is kept."""
+def open_woocommerce(access: ShopAccess, limits: CallLimits, _tokens: TokenStore, clock: Clock) -> WooCommerceShop:
+    # Its keys do not expire, so no token is stored.
     client = open_client(access.url or "", access.credentials, clock, allow_http=limits.allow_http, ports=limits.ports)
     return WooCommerceShop(client)

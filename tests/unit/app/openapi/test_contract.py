@@ -32,7 +32,7 @@ from schemas.plugin.customers import CustomerSchema
 from schemas.plugin.orders import OrderSchema
 from schemas.plugin.products import ProductSchema
 from schemas.requests.pulls import read_schedule, read_shopify_start
-from workers.processes.schedules import Timing, check_timing
+from workers.core.timing import Timing, check_timing
 
 DOCUMENT = build_document(load_settings({}))
 PLACE = re.compile(r"\{(\w+)\}")

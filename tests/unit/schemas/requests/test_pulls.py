@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from schemas.requests.pulls import WrongRequest, read_schedule, read_shopify_start
-from workers.processes.schedules import Timing, WrongSchedule, check_timing
+from workers.core.timing import Timing, WrongSchedule, check_timing
 
 
 @pytest.mark.parametrize(

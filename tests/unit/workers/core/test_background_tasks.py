@@ -1,4 +1,4 @@
-"""Work in a thread of its own: one round at a time, and what it raised is not lost."""
+"""Background tasks run one round at a time and do not lose errors."""
 
 from __future__ import annotations
 
@@ -7,27 +7,27 @@ import threading
 import pytest
 
 from tests.support.waiting import wait_until
-from workers.core.background_tasks import Aside
+from workers.core.background_tasks import BackgroundTask
 
 
-def has_ended(aside: Aside) -> bool:
-    return aside.under_way is not None and aside.under_way.done()
+def has_ended(task: BackgroundTask) -> bool:
+    return task.last is not None and task.last.done()
 
 
-def test_a_round_that_is_under_way_is_not_joined_by_another_and_holds_nobody_up() -> None:
+def test_running_round_is_not_started_again() -> None:
     go_on, rounds = threading.Event(), []
-    aside = Aside("test", lambda: rounds.append(go_on.wait(10)))
-    aside.begin()
-    aside.begin()
+    task = BackgroundTask("test", lambda: rounds.append(go_on.wait(10)))
+    task.start()
+    task.start()
     assert rounds == []
     go_on.set()
-    wait_until(lambda: has_ended(aside), 5, "the first round")
-    aside.begin()
-    aside.end()
+    wait_until(lambda: has_ended(task), 5, "the first round")
+    task.start()
+    task.stop()
     assert rounds == [True, True]
 
 
-def test_what_a_round_raised_is_raised_once_by_the_next_beginning_which_begins_all_the_same() -> None:
+def test_error_of_a_round_is_raised_by_the_next_start() -> None:
     rounds: list[int] = []
 
     def fail_at_first() -> None:
@@ -35,12 +35,12 @@ def test_what_a_round_raised_is_raised_once_by_the_next_beginning_which_begins_a
         if len(rounds) == 1:
             raise ValueError("the first")
 
-    aside = Aside("test", fail_at_first)
-    aside.begin()
-    wait_until(lambda: has_ended(aside), 5, "the first round")
+    task = BackgroundTask("test", fail_at_first)
+    task.start()
+    wait_until(lambda: has_ended(task), 5, "the first round")
     with pytest.raises(ValueError, match="the first"):
-        aside.begin()
-    wait_until(lambda: has_ended(aside), 5, "the second round")
-    aside.begin()
-    aside.end()
+        task.start()
+    wait_until(lambda: has_ended(task), 5, "the second round")
+    task.start()
+    task.stop()
     assert rounds == [0, 1, 2]

@@ -1,4 +1,4 @@
-"""Ids are UUIDs of version 7 and stand in the order of their time."""
+"""Ids are UUIDs of version 7 that sort by time."""
 
 from __future__ import annotations
 
@@ -13,19 +13,19 @@ def milliseconds_of(number: int) -> int:
     return number >> 80
 
 
-def test_ids_are_of_version_7_and_all_different() -> None:
+def test_ids_have_version_7_and_are_unique() -> None:
     ids = new_ids(1000)
     assert {(found.version, found.variant) for found in ids} == {(7, RFC_4122)}
     assert len(set(ids)) == 1000
 
 
-def test_ids_carry_the_time() -> None:
+def test_ids_contain_the_time() -> None:
     before = time.time_ns() // 1_000_000
     found = milliseconds_of(new_id().int)
     assert before <= found <= time.time_ns() // 1_000_000
 
 
-def test_a_later_id_sorts_behind_an_earlier_one() -> None:
+def test_later_id_sorts_after_an_earlier_one() -> None:
     first = new_ids(10)
     later = wait_until(
         lambda: [later] if milliseconds_of((later := new_id()).int) > milliseconds_of(first[0].int) else []
@@ -33,5 +33,5 @@ def test_a_later_id_sorts_behind_an_earlier_one() -> None:
     assert max(first) < later[0]
 
 
-def test_no_ids_are_none() -> None:
+def test_zero_ids_are_an_empty_list() -> None:
     assert new_ids(0) == []

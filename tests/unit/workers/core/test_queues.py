@@ -1,4 +1,4 @@
-"""Redis as the wake-up, on a Redis that is not there: what is pushed, what is read, and what is refused."""
+"""Redis as the wake-up, tested without a server: what is enqueued, read and refused."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def fetch(redis: FakeRedis, found: str) -> Job:
     return Job.fetch(found, connection=redis, serializer=JSONSerializer)
 
 
-def test_a_ticket_becomes_a_job_of_ids_alone(redis: FakeRedis) -> None:
+def test_job_of_a_ticket_has_only_ids(redis: FakeRedis) -> None:
     made = ticket(3)
     assert WakeUp(redis).enqueue([made])
     job = fetch(redis, f"{made.log_id}-3")
@@ -63,7 +63,7 @@ def test_two_entries_of_a_log_are_two_jobs(redis: FakeRedis) -> None:
     assert waiting_logs(redis) == [first.log_id] * 2
 
 
-def test_what_is_not_ours_in_the_queue_is_passed_over(redis: FakeRedis) -> None:
+def test_foreign_entries_of_a_queue_are_skipped(redis: FakeRedis) -> None:
     made = ticket()
     WakeUp(redis).enqueue([made])
     redis.lpush(f"rq:queue:{INGEST}", b"nonsense", b"", "ü".encode())
@@ -76,7 +76,7 @@ def test_no_tickets_need_no_redis(server: FakeServer) -> None:
     assert WakeUp(FakeRedis(server=server)).enqueue([])
 
 
-def test_after_a_failure_redis_is_left_alone_for_a_while(server: FakeServer, redis: FakeRedis) -> None:
+def test_redis_is_not_called_for_a_while_after_a_failure(server: FakeServer, redis: FakeRedis) -> None:
     wake_up = WakeUp(redis)
     server.connected = False
     assert not wake_up.enqueue([ticket()])
@@ -86,7 +86,7 @@ def test_after_a_failure_redis_is_left_alone_for_a_while(server: FakeServer, red
     assert waiting_logs(redis) == []
 
 
-def test_after_its_rest_redis_is_asked_again(server: FakeServer, redis: FakeRedis) -> None:
+def test_redis_is_called_again_after_the_pause(server: FakeServer, redis: FakeRedis) -> None:
     wake_up = WakeUp(redis)
     server.connected = False
     wake_up.enqueue([ticket()])
@@ -99,20 +99,20 @@ def test_after_its_rest_redis_is_asked_again(server: FakeServer, redis: FakeRedi
 @pytest.mark.parametrize(
     "function", ["os.system", "builtins.eval", "workers.inbound.process.process", "workers.processes.jobs."]
 )
-def test_a_forged_function_is_refused(redis: FakeRedis, function: str) -> None:
+def test_forged_function_is_refused(redis: FakeRedis, function: str) -> None:
     job = Queue(INGEST, connection=redis, serializer=JSONSerializer).enqueue(function, "true")
     with pytest.raises(ForbiddenJob):
         AllowedJob.fetch(job.id, connection=redis, serializer=JSONSerializer)
 
 
-def test_our_own_function_is_found(redis: FakeRedis) -> None:
+def test_own_function_is_accepted(redis: FakeRedis) -> None:
     made = ticket()
     WakeUp(redis).enqueue([made])
     job = AllowedJob.fetch(job_id(made), connection=redis, serializer=JSONSerializer)
     assert job.func.__name__ == "process_log"
 
 
-def test_a_stores_jobs_are_forgotten_and_no_others(redis: FakeRedis) -> None:
+def test_only_the_stores_jobs_are_deleted(redis: FakeRedis) -> None:
     kept = Ticket(new_id(), new_id(), 1, "orders", 5)
     WakeUp(redis).enqueue([ticket(), kept, ticket()])
     redis.hset("rq:job:theirs", "data", b"nonsense")
@@ -122,7 +122,7 @@ def test_a_stores_jobs_are_forgotten_and_no_others(redis: FakeRedis) -> None:
 
 
 @pytest.mark.parametrize("names", [(), (INGEST, INGEST), ("default",)])
-def test_a_worker_takes_one_queue_of_ours(redis: FakeRedis, names: tuple[str, ...]) -> None:
+def test_worker_takes_exactly_one_queue(redis: FakeRedis, names: tuple[str, ...]) -> None:
     with pytest.raises(ValueError, match="one queue"):
         build_worker(redis, names)
 
@@ -131,7 +131,7 @@ def limiter(redis: FakeRedis, per_minute: int = 2) -> RateLimiter:
     return RateLimiter(WakeUp(redis), per_minute, clock=lambda: 90.0)
 
 
-def test_a_store_may_call_so_often_a_minute(redis: FakeRedis) -> None:
+def test_store_has_a_limit_of_calls_per_minute(redis: FakeRedis) -> None:
     limited, other = limiter(redis), new_id()
     limited.check(STORE)
     limited.check(STORE)
@@ -147,12 +147,12 @@ def test_calls_are_counted_over_all_processes(redis: FakeRedis) -> None:
         limiter(redis, 1).check(STORE)
 
 
-def test_the_next_minute_begins_anew(redis: FakeRedis) -> None:
+def test_limit_starts_again_each_minute(redis: FakeRedis) -> None:
     limiter(redis, 1).check(STORE)
     RateLimiter(WakeUp(redis), 1, clock=lambda: 120.0).check(STORE)
 
 
-def test_without_redis_calls_are_counted_in_the_process(server: FakeServer, redis: FakeRedis) -> None:
+def test_calls_are_counted_per_process_without_redis(server: FakeServer, redis: FakeRedis) -> None:
     server.connected = False
     limited = limiter(redis)
     limited.check(STORE)
@@ -161,12 +161,12 @@ def test_without_redis_calls_are_counted_in_the_process(server: FakeServer, redi
         limited.check(STORE)
 
 
-def test_a_counter_does_not_stay_in_redis(redis: FakeRedis) -> None:
+def test_counter_expires_in_redis(redis: FakeRedis) -> None:
     limiter(redis).check(STORE)
     assert all(0 < redis.ttl(key) <= 120 for key in redis.keys("sluice:rate:*"))
 
 
-def test_seats_are_bounded_and_given_back() -> None:
+def test_seats_are_limited_and_returned() -> None:
     room = waiting_room(1)
     with room.seat() as first, room.seat() as second:
         assert (first, second) == (True, False)
@@ -174,6 +174,6 @@ def test_seats_are_bounded_and_given_back() -> None:
         assert again
 
 
-def test_a_room_without_seats_seats_nobody() -> None:
+def test_zero_seats_admit_nobody() -> None:
     with waiting_room(0).seat() as taken:
         assert not taken

@@ -1,4 +1,4 @@
-"""How long a failed attempt waits, and what each failure means."""
+"""Delays after failed attempts, and the meaning of each failure."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from psycopg_pool import PoolTimeout
 from workers.inbound.attempts import INTERNAL, UNAVAILABLE, retry_delays, verdict_on
 
 
-def test_attempts_wait_2_4_8_and_8_seconds_the_last_only_to_be_given_up() -> None:
+def test_attempts_wait_2_4_8_and_8_seconds() -> None:
     assert retry_delays(6, lambda: 0.5) == [2, 4, 8, 8, 8, 2]
     assert retry_delays(1, lambda: 0.5) == [2]
 
 
 @given(st.integers(1, 20), st.floats(0, 1, exclude_max=True))
-def test_jitter_is_a_fifth_at_most(most: int, random: float) -> None:
+def test_jitter_is_at_most_a_fifth(most: int, random: float) -> None:
     plain, jittered = retry_delays(most, lambda: 0.5), retry_delays(most, lambda: random)
     assert len(plain) == len(jittered) == most
     assert all(0.8 * a <= b <= 1.2 * a for a, b in zip(plain, jittered, strict=True))
@@ -37,21 +37,21 @@ def test_delays_grow_up_to_eight_seconds() -> None:
      psycopg.errors.DiskFull(), psycopg.errors.ReadOnlySqlTransaction(), psycopg.InterfaceError(), PoolTimeout()],
     ids=repr,
 )  # fmt: skip
-def test_what_passes_is_tried_again(error: Exception) -> None:
+def test_transient_error_is_retried(error: Exception) -> None:
     assert verdict_on(error) is UNAVAILABLE
 
 
 @pytest.mark.parametrize(
     "error", [psycopg.errors.CheckViolation(), psycopg.errors.UndefinedTable(), ValueError()], ids=repr
 )
-def test_what_would_fail_again_is_not(error: BaseException) -> None:
+def test_permanent_error_is_not_retried(error: BaseException) -> None:
     assert verdict_on(error) is INTERNAL
 
 
-def test_want_of_memory_passes_and_is_named() -> None:
+def test_out_of_memory_is_retried_and_named() -> None:
     verdict = verdict_on(MemoryError())
     assert (verdict.retry, verdict.code) == (True, "OUT_OF_MEMORY")
 
 
-def test_a_verdict_tells_nothing_of_the_exception() -> None:
+def test_verdict_has_no_text_of_the_exception() -> None:
     assert "john@example.com" not in repr(verdict_on(ValueError("john@example.com")))

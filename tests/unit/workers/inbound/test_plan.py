@@ -1,4 +1,4 @@
-"""The decisions about a batch: newest wins, the same state is left alone, and nothing is lost from the counts."""
+"""The plan of a batch: the newest version wins, unchanged records are not written, and the counts add up."""
 
 from __future__ import annotations
 
@@ -41,61 +41,61 @@ def plan(
     return plan_upserts(records, {known.record.external_id: stored(known, seq)} if known else {}, SEQ, barrier)
 
 
-def test_a_new_record_is_inserted() -> None:
+def test_new_record_is_inserted() -> None:
     planned = plan([category()])
     assert planned.counts == Counts(inserted=1)
     assert planned.writes[0].is_new
 
 
-def test_a_changed_record_is_written_under_the_id_it_has() -> None:
+def test_changed_record_keeps_its_id() -> None:
     known = stored(category())
     planned = plan_upserts([category(name="Gadgets", minutes=1)], {1: known}, SEQ, 0)
     assert planned.counts == Counts(updated=1)
     assert (planned.writes[0].id, planned.writes[0].is_new) == (known.id, False)
 
 
-def test_an_older_record_is_stale() -> None:
+def test_older_record_is_stale() -> None:
     made = plan([category(name="Gadgets")], category(minutes=1))
     assert (made.writes, made.touch, made.counts) == ([], [], Counts(stale=1))
     assert [key for key, _ in made.outdated] == [1]
 
 
-def test_of_equal_times_the_later_accepted_stands() -> None:
+def test_equal_times_keep_the_later_accepted_record() -> None:
     assert plan([category(name="Gadgets")], category(), seq=SEQ - 1).counts == Counts(updated=1)
     assert plan([category(name="Gadgets")], category(), seq=SEQ + 1).counts == Counts(stale=1)
 
 
-def test_an_unchanged_record_is_left_alone() -> None:
+def test_unchanged_record_is_not_written() -> None:
     assert plan([category(minutes=5)], category()) == Plan([], [], Counts(unchanged=1))
 
 
-def test_an_unchanged_record_below_the_barrier_is_touched() -> None:
+def test_unchanged_record_below_the_barrier_is_touched() -> None:
     planned = plan([category(minutes=5)], category(), seq=3, barrier=4)
     assert planned == Plan([], [(1, NOON + timedelta(minutes=5))], Counts(unchanged=1))
 
 
-def test_an_unchanged_record_written_after_the_barrier_is_left_alone() -> None:
+def test_unchanged_record_after_the_barrier_is_not_written() -> None:
     assert plan([category()], category(), seq=4, barrier=4).touch == []
 
 
-def test_of_a_key_twice_in_a_batch_the_newer_wins() -> None:
+def test_repeated_key_keeps_the_newer_record() -> None:
     planned = plan([category(name="new", minutes=1, index=0), category(name="old", index=1)])
     assert [write.versioned.record.name for write in planned.writes] == ["new"]
     assert planned.counts == Counts(inserted=1, stale=1)
 
 
-def test_of_a_key_twice_at_one_time_the_later_in_the_batch_wins() -> None:
+def test_repeated_key_with_equal_times_keeps_the_later() -> None:
     assert [found.index for found in newest_of_each([category(index=0), category(index=1)])] == [1]
 
 
-def test_rows_are_written_in_the_order_of_their_keys() -> None:
+def test_rows_are_written_in_key_order() -> None:
     planned = plan([category(key) for key in (3, 1, 2)])
     assert [write.versioned.record.external_id for write in planned.writes] == [1, 2, 3]
     ids = [write.id for write in planned.writes]
     assert len(set(ids)) == 3
 
 
-def test_populate_writes_what_is_new_and_nothing_else() -> None:
+def test_populate_writes_only_new_records() -> None:
     records = [category(1, "changed", minutes=9), category(2), category(2, index=5)]
     planned = plan_populate(records, {1: stored(category())})
     assert [write.versioned.record.external_id for write in planned.writes] == [2]
@@ -106,7 +106,7 @@ VERSIONS = st.builds(category, st.integers(1, 3), st.sampled_from("abc"), st.int
 
 
 @given(st.lists(VERSIONS, max_size=8), st.lists(VERSIONS, max_size=3), st.integers(1, 20), st.integers(0, 20))
-def test_counts_balance_whatever_meets(
+def test_counts_always_add_up(
     records: list[Versioned[Category]], known: list[Versioned[Category]], seq: int, barrier: int
 ) -> None:
     rows = {row.record.external_id: stored(row, seq) for row in known}
@@ -128,7 +128,7 @@ MONEY: dict[str, Any] = dict.fromkeys(("total", "subtotal", "tax_total", "shippi
 @pytest.mark.parametrize(
     "changed", [{"status": "refunded"}, {"total": "5.000001"}, {"customer_id": 0}, {"coupon_used": None}]
 )
-def test_the_content_hash_tells_any_change(changed: dict[str, Any]) -> None:
+def test_content_hash_changes_with_any_field(changed: dict[str, Any]) -> None:
     assert content_hash(order()) != content_hash(order(**changed))
 
 
@@ -138,50 +138,50 @@ def test_the_content_hash_tells_any_change(changed: dict[str, Any]) -> None:
      {"date_created": "2026-01-15 10:30"}, {"date_created": "2026-01-15T12:30:00+02:00"}],
     ids=str,
 )  # fmt: skip
-def test_the_content_hash_is_of_the_meaning_and_not_of_the_spelling(same: dict[str, Any]) -> None:
+def test_content_hash_ignores_how_values_are_written(same: dict[str, Any]) -> None:
     assert content_hash(order()) == content_hash(order(**same))
 
 
-def test_the_content_hash_carries_the_shape_and_128_bits() -> None:
+def test_content_hash_has_a_shape_byte_and_128_bits() -> None:
     found = content_hash(order())
     assert (found[0], len(found)) == (Order.SHAPE, 17)
 
 
-def test_a_records_own_time_is_its_version() -> None:
+def test_version_is_the_records_own_time() -> None:
     found = versioned(3, order(date_modified="2026-01-15T12:00:00Z"), ACCEPTED)
     assert isinstance(found, Versioned)
     assert (found.index, found.source_updated_at) == (3, NOON)
 
 
 @pytest.mark.parametrize("record", [order(date_modified=None), Category(1, "Widgets", None, None)])
-def test_without_its_own_time_the_time_of_acceptance_is_its_version(record: Any) -> None:
+def test_version_falls_back_to_the_time_of_acceptance(record: Any) -> None:
     found = versioned(0, record, ACCEPTED)
     assert isinstance(found, Versioned)
     assert found.source_updated_at == ACCEPTED
 
 
-def test_a_time_more_than_a_day_ahead_is_refused() -> None:
+def test_time_over_a_day_ahead_is_refused() -> None:
     ahead = replace(order(), date_modified=ACCEPTED + timedelta(hours=24))
     assert isinstance(versioned(0, ahead, ACCEPTED), Versioned)
     beyond = replace(ahead, date_modified=ACCEPTED + timedelta(hours=24, microseconds=1))
     assert versioned(0, beyond, ACCEPTED) == Problem("date_modified", "too_far_ahead")
 
 
-def test_a_products_time_ahead_is_named_as_the_contract_names_it() -> None:
+def test_time_ahead_is_reported_by_its_contract_name() -> None:
     prices: dict[str, Any] = dict.fromkeys(("price", "regular_price", "sale_price"), "1")
     product = load_record(ENTITIES["products"], make_product(**prices, updated_at="2030-01-01"))
     assert isinstance(product, Product)
     assert versioned(0, product, ACCEPTED) == Problem("updated_at", "too_far_ahead")
 
 
-def test_an_unchanged_order_without_a_time_of_its_own_is_as_new_as_its_acceptance() -> None:
+def test_unchanged_order_without_own_time_is_touched() -> None:
     timeless = order(date_modified=None)
     before, later = (versioned(0, timeless, ACCEPTED + timedelta(minutes=n)) for n in (0, 5))
     assert isinstance(before, Versioned) and isinstance(later, Versioned)
     assert plan([later], before).touch == [(1001, ACCEPTED + timedelta(minutes=5))]
 
 
-def test_an_unchanged_order_with_its_own_time_is_left_alone() -> None:
+def test_unchanged_order_with_own_time_is_not_written() -> None:
     found = versioned(0, order(), ACCEPTED)
     assert isinstance(found, Versioned)
     assert plan([found], found) == Plan([], [], Counts(unchanged=1))

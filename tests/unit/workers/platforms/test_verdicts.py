@@ -1,4 +1,4 @@
-"""What each refusal of a platform means: its code, and whether trying again may help."""
+"""What each refusal of a platform means: its code, and whether a retry may help."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from tests.support.paths import FIXTURES
 from workers.platforms.common import failures
 from workers.platforms.common.answers import Answer
 from workers.platforms.common.interface import CallLimits, PlatformError, ShopAccess
-from workers.platforms.common.token_store import TokenDesk, tokens_of
+from workers.platforms.common.token_store import TokenStore, tokens_of
 from workers.platforms.registry import open_shop
 from workers.platforms.shopify import client as shopify
 from workers.platforms.tiktok import errors as tiktok_errors
@@ -57,27 +57,29 @@ def verdict(error: PlatformError | None) -> tuple[str, bool] | None:
     return (error.code, error.retryable) if error else None
 
 
-def test_every_documented_refusal_is_judged_here() -> None:
+def test_every_documented_refusal_has_a_verdict() -> None:
     assert TIKTOK_VERDICTS.keys() == {name for name in TIKTOK if not name.startswith("_")}
     assert SHOPIFY_VERDICTS.keys() == SHOPIFY.keys()
 
 
 @pytest.mark.parametrize("status", [200, 401, None])
 @pytest.mark.parametrize("name", TIKTOK_VERDICTS)
-def test_tiktok_is_judged_by_the_code_whatever_the_status(name: str, status: int | None) -> None:
+def test_tiktok_failure_depends_on_the_code_only(name: str, status: int | None) -> None:
     answer = Answer(status or TIKTOK[name]["http_status"] or 200, {}, TIKTOK[name]["body"])
-    assert verdict(tiktok_errors.judge(answer, 0.0)) == TIKTOK_VERDICTS[name]
+    assert verdict(tiktok_errors.failure_of(answer, 0.0)) == TIKTOK_VERDICTS[name]
 
 
 @pytest.mark.parametrize("name", SHOPIFY_VERDICTS)
-def test_shopify_is_judged_by_the_status(name: str) -> None:
+def test_shopify_failure_depends_on_the_status(name: str) -> None:
     case = SHOPIFY[name]
     headers = {key.lower(): value for key, value in case.get("headers", {}).items()}
-    assert verdict(shopify.judge(Answer(case["http_status"], headers, case["body"]), 0.0)) == SHOPIFY_VERDICTS[name]
+    assert (
+        verdict(shopify.failure_of(Answer(case["http_status"], headers, case["body"]), 0.0)) == SHOPIFY_VERDICTS[name]
+    )
 
 
-def test_shopify_names_the_wait() -> None:
-    error = shopify.judge(Answer(429, {"retry-after": "2.0"}, {}), 0.0)
+def test_shopify_rate_limit_has_the_time_to_wait() -> None:
+    error = shopify.failure_of(Answer(429, {"retry-after": "2.0"}, {}), 0.0)
     assert error is not None and error.retry_after == 2.0
 
 
@@ -95,8 +97,8 @@ def test_shopify_names_the_wait() -> None:
         (200, {"code": 36009004}, ("PLATFORM_REFUSED_CALL", False)),
     ],
 )
-def test_tiktok_answers_beyond_the_table(status: int, document: Any, expected: tuple[str, bool] | None) -> None:
-    assert verdict(tiktok_errors.judge(Answer(status, {}, document), 0.0)) == expected
+def test_tiktok_answers_without_a_known_code(status: int, document: Any, expected: tuple[str, bool] | None) -> None:
+    assert verdict(tiktok_errors.failure_of(Answer(status, {}, document), 0.0)) == expected
 
 
 @pytest.mark.parametrize(
@@ -110,15 +112,15 @@ def test_tiktok_answers_beyond_the_table(status: int, document: Any, expected: t
         (504, ("PLATFORM_FAILING", True)),
     ],
 )
-def test_shopify_statuses_beyond_the_table(status: int, expected: tuple[str, bool] | None) -> None:
-    assert verdict(shopify.judge(Answer(status, {}, {}), 0.0)) == expected
+def test_shopify_statuses_without_an_entry(status: int, expected: tuple[str, bool] | None) -> None:
+    assert verdict(shopify.failure_of(Answer(status, {}, {}), 0.0)) == expected
 
 
 MADE = [
     function
     for module in (failures, tiktok_errors)
     for name, function in inspect.getmembers(module, inspect.isfunction)
-    if function.__module__ == module.__name__ and not name.startswith("judge")
+    if function.__module__ == module.__name__ and name not in ("failure_of", "overloaded_failure")
 ]
 
 
@@ -129,7 +131,7 @@ def test_every_failure_has_a_code_and_a_sentence(make: Callable[[], PlatformErro
     assert error.message.endswith(".") and len(error.message) > 30
 
 
-def test_codes_are_told_apart() -> None:
+def test_failure_codes_are_unique() -> None:
     codes = [make().code for make in MADE]
     assert len(set(codes)) == len(codes) > 15
 
@@ -137,8 +139,8 @@ def test_codes_are_told_apart() -> None:
 SHOP = {"access_token": "t", "refresh_token": "r", "app_key": "k", "app_secret": "s"}
 
 
-def desk() -> TokenDesk:
-    return TokenDesk(lambda: tokens_of(SHOP), lambda known, fresh: True, nullcontext)
+def store() -> TokenStore:
+    return TokenStore(lambda: tokens_of(SHOP), lambda known, fresh: True, nullcontext)
 
 
 @pytest.mark.parametrize(
@@ -157,15 +159,13 @@ def desk() -> TokenDesk:
         ("tiktok", "ftp://x.test", "", "SHOP_ADDRESS_REFUSED"),
     ],
 )
-def test_a_shop_that_can_not_be_called_is_said_so_before_any_call(
-    platform: str, url: str | None, without: str, code: str
-) -> None:
+def test_shop_that_cannot_be_called_fails_when_opened(platform: str, url: str | None, without: str, code: str) -> None:
     credentials = {name: value for name, value in SHOP.items() if name != without}
     with pytest.raises(PlatformError) as caught:
-        open_shop(ShopAccess(platform, url, credentials), CallLimits(False, 20), desk(), FakeClock().clock)
+        open_shop(ShopAccess(platform, url, credentials), CallLimits(False, 20), store(), FakeClock().clock)
     assert (caught.value.code, caught.value.retryable) == (code, False)
 
 
 @pytest.mark.parametrize(("platform", "url"), [("shopify", "https://x.myshopify.com/"), ("tiktok", None)])
-def test_a_shop_that_can_be_called_costs_no_call_to_open(platform: str, url: str | None) -> None:
-    open_shop(ShopAccess(platform, url, SHOP), CallLimits(False, 20), desk(), FakeClock().clock).close()
+def test_opening_a_shop_makes_no_call(platform: str, url: str | None) -> None:
+    open_shop(ShopAccess(platform, url, SHOP), CallLimits(False, 20), store(), FakeClock().clock).close()

@@ -1,4 +1,4 @@
-"""The address guard: which URLs a shop may have, and which addresses may stand behind its name."""
+"""Which URLs a shop may have, and which addresses its name may resolve to."""
 
 from __future__ import annotations
 
@@ -49,22 +49,22 @@ LOOPBACK = ["127.0.0.1", "127.8.8.8", "::1", "::ffff:127.0.0.1"]
 
 
 @pytest.mark.parametrize("text", PUBLIC)
-def test_the_world_may_be_called(text: str) -> None:
+def test_public_addresses_may_be_called(text: str) -> None:
     assert may_connect(ipaddress.ip_address(text), loopback=False)
 
 
 @pytest.mark.parametrize("text", INNER)
-def test_private_networks_may_not_even_where_loopback_may(text: str) -> None:
+def test_private_networks_are_refused_even_with_loopback(text: str) -> None:
     assert not may_connect(ipaddress.ip_address(text), loopback=True)
 
 
 @pytest.mark.parametrize("text", LOOPBACK)
-def test_loopback_only_where_it_is_meant(text: str) -> None:
+def test_loopback_is_allowed_only_on_request(text: str) -> None:
     assert may_connect(ipaddress.ip_address(text), loopback=True)
     assert not may_connect(ipaddress.ip_address(text), loopback=False)
 
 
-def test_the_parts_of_an_address_are_read() -> None:
+def test_address_is_split_into_its_parts() -> None:
     address = read_shop_url(" https://Shop.example.com/sub/ ", allow_http=False)
     assert (address.base, address.scheme, address.host, address.port) == (
         "https://Shop.example.com/sub",
@@ -75,13 +75,13 @@ def test_the_parts_of_an_address_are_read() -> None:
 
 
 @pytest.mark.parametrize("url", ["http://127.0.0.1:8080", "http://localhost:9", "http://[::1]:80/"])
-def test_plain_http_to_this_machine_needs_the_setting(url: str) -> None:
+def test_http_to_loopback_needs_the_setting(url: str) -> None:
     assert read_shop_url(url, allow_http=True).loopback
     with pytest.raises(PlatformError):
         read_shop_url(url, allow_http=False)
 
 
-def test_plain_http_elsewhere_needs_the_setting() -> None:
+def test_http_elsewhere_needs_the_setting() -> None:
     assert read_shop_url("http://shop.test", allow_http=True).port == 80
     with pytest.raises(PlatformError) as caught:
         read_shop_url("http://shop.test", allow_http=False)
@@ -110,20 +110,19 @@ def test_other_urls_are_refused(url: str) -> None:
     assert caught.value.code == REFUSED
 
 
-def test_a_name_that_leads_inside_is_refused() -> None:
+def test_name_that_resolves_inside_is_refused() -> None:
     with pytest.raises(PlatformError) as caught:
         resolve("localhost", 80, loopback=False)
     assert caught.value.code == REFUSED
 
 
-def test_a_name_with_one_address_inside_among_others_is_refused() -> None:
+def test_name_with_one_inside_address_is_refused() -> None:
     with pytest.raises(PlatformError) as caught:
         resolve("shop.test", 443, loopback=False, look_up=answering("93.184.216.34", "169.254.169.254"))
     assert caught.value.code == REFUSED
 
 
 def answering(*addresses: str) -> Callable[..., list[Any]]:
-    """A resolver that knows one name."""
 
     def look_up(_host: str, port: int, **_kwargs: Any) -> list[Any]:
         return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", (address, port)) for address in addresses]
@@ -131,8 +130,8 @@ def answering(*addresses: str) -> Callable[..., list[Any]]:
     return look_up
 
 
-def test_a_name_that_changes_its_mind_is_judged_anew_and_asked_once_a_connection(port: int) -> None:
-    """At first it leads where it may, here to this machine; asked again, to the address of a cloud's metadata."""
+def test_name_is_resolved_and_checked_once_per_connection(port: int) -> None:
+    # First the name resolves to this machine, which is allowed; later to a cloud's metadata service.
     answers = iter(["127.0.0.1", "169.254.169.254"])
 
     def look_up(host: str, port: int, **kwargs: Any) -> list[Any]:
@@ -147,7 +146,7 @@ def test_a_name_that_changes_its_mind_is_judged_anew_and_asked_once_a_connection
     assert caught.value.code == REFUSED
 
 
-def test_a_name_that_leads_nowhere_is_a_failed_connection() -> None:
+def test_unknown_name_is_a_failed_connection() -> None:
     with pytest.raises(httpcore.ConnectError):
         resolve("shop." + "x" * 70, 80, loopback=False)
 
@@ -173,7 +172,7 @@ def port() -> Iterator[int]:
         thread.join()
 
 
-def test_the_client_reaches_this_machine_over_http_and_follows_no_redirect(port: int) -> None:
+def test_client_reaches_loopback_and_follows_no_redirect(port: int) -> None:
     address = read_shop_url(f"http://localhost:{port}", allow_http=True)
     with guarded_client(address, TIMEOUT) as client:
         assert client.get(f"{address.base}/").status_code == 200
@@ -191,8 +190,8 @@ def test_the_client_reaches_this_machine_over_http_and_follows_no_redirect(port:
         "http://[fe80::1]",
     ],
 )
-def test_the_client_never_turns_inward(inner: str, port: int) -> None:
-    """Where the URL was not judged: the connection refuses, too."""
+def test_client_refuses_inside_addresses(inner: str, port: int) -> None:
+    # The connection refuses, too, if the URL was not checked.
     scheme, _, host = inner.partition("://")
     address = ShopAddress(f"{inner}:{port}", scheme, host.strip("[]"), port, loopback=scheme == "http")
     with guarded_client(address, TIMEOUT) as client, pytest.raises(PlatformError) as caught:
@@ -200,7 +199,7 @@ def test_the_client_never_turns_inward(inner: str, port: int) -> None:
     assert caught.value.code == REFUSED
 
 
-def test_a_closed_port_is_a_failed_connection() -> None:
+def test_closed_port_is_a_failed_connection() -> None:
     with socket.socket() as taken:  # bound, but nobody listens
         taken.bind(("127.0.0.1", 0))
         address = read_shop_url(f"http://127.0.0.1:{taken.getsockname()[1]}", allow_http=True)

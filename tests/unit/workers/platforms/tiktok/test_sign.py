@@ -1,4 +1,4 @@
-"""TikTok Shop's signature against worked examples, on the client's path and on the fake's."""
+"""TikTok Shop's signature against worked examples, by the client and by the fake."""
 
 from __future__ import annotations
 
@@ -47,12 +47,12 @@ WORKED = {
 
 @pytest.mark.parametrize("signer", [sign, expected_signature])
 @pytest.mark.parametrize("name", WORKED)
-def test_a_worked_example_comes_out(name: str, signer: Signer) -> None:
+def test_signature_matches_the_documented_example(name: str, signer: Signer) -> None:
     call, expected = WORKED[name]
     assert signer(*call) == expected
 
 
 @pytest.mark.parametrize("signer", [sign, expected_signature])
-def test_the_sign_itself_and_the_token_are_left_out(signer: Signer) -> None:
+def test_signature_excludes_itself_and_the_token(signer: Signer) -> None:
     call, expected = WORKED["one parameter"]
     assert signer(call[0], call[1], {**call[2], "sign": "x", "access_token": "y"}, call[3]) == expected

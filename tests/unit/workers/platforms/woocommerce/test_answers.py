@@ -1,4 +1,4 @@
-"""What each answer of a shop means: data, or an error with code, verdict and plain words."""
+"""What each answer of a shop means: data, or an error with code, verdict and message."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pytest
 
 from workers.platforms.common.answers import Answer
 from workers.platforms.woocommerce import errors
-from workers.platforms.woocommerce.answers import NotTheApi, data_of, read_document
+from workers.platforms.woocommerce.answers import NotTheApi, failure_of, read_document
 from workers.platforms.woocommerce.errors import MESSAGES, RateLimitError, WooCommerceApiError
 
 NOW = 1_795_000_000.0
@@ -23,9 +23,9 @@ def answer(status: int, body: Any, **headers: str) -> Answer:
 
 
 def failure(status: int, body: Any, **headers: str) -> WooCommerceApiError:
-    with pytest.raises(WooCommerceApiError) as caught:
-        data_of(answer(status, body, **headers), NOW)
-    return caught.value
+    found = failure_of(answer(status, body, **headers), NOW)
+    assert found is not None
+    return found
 
 
 def error_body(code: str, status: Any, message: str = "…", **data: Any) -> dict[str, Any]:
@@ -55,7 +55,7 @@ def error_body(code: str, status: Any, message: str = "…", **data: Any) -> dic
         (400, "something_of_a_plugin", errors.SHOP_REFUSED_VALUE, False),
     ],
 )
-def test_each_code_of_the_shop_has_its_verdict(status: int, wc_code: str, code: str, retryable: bool) -> None:
+def test_each_code_of_the_shop_has_a_verdict(status: int, wc_code: str, code: str, retryable: bool) -> None:
     found = failure(status, error_body(wc_code, status))
     assert (found.code, found.retryable, found.status, found.wc_code) == (code, retryable, status, wc_code)
 
@@ -68,39 +68,41 @@ def test_each_code_of_the_shop_has_its_verdict(status: int, wc_code: str, code: 
         ("Consumer secret is invalid.", errors.SHOP_REFUSED_KEY, False),
     ],
 )
-def test_a_refusal_is_told_apart_by_its_text(text: str, code: str, retryable: bool) -> None:
+def test_refusals_are_distinguished_by_their_text(text: str, code: str, retryable: bool) -> None:
     found = failure(401, error_body("woocommerce_rest_authentication_error", 401, text))
     assert (found.code, found.retryable) == (code, retryable)
 
 
-def test_the_object_in_the_way_is_named() -> None:
+def test_conflicting_object_is_named() -> None:
     assert failure(400, error_body("product_invalid_sku", 400, resource_id=11, unique_sku="A-1")).resource_id == 11
 
 
-def test_refused_fields_are_named_where_they_look_like_names() -> None:
+def test_refused_fields_are_named_if_they_look_like_names() -> None:
     params = {"regular_price": "regular_price is not of type string.", "<b>": "x"}
     found = failure(400, error_body("rest_invalid_param", 400, params=params))
     assert found.fields == ("regular_price",)
     assert found.message == "The shop refused a value: regular_price."
 
 
-def test_data_that_is_the_bare_status_is_read() -> None:
+def test_bare_status_in_data_is_read() -> None:
     found = failure(500, error_body("woocommerce_rest_cannot_create_order_refund", 500))
     assert failure(500, {"code": "x", "message": "y", "data": 500}).status == found.status == 500
 
 
 @pytest.mark.parametrize("value", [{"id": 7, "code": "spring10", "message": ""}, [], [{"id": 1}], {"create": []}])
-def test_data_behind_a_warning_is_data(value: Any) -> None:
-    assert data_of(answer(200, WARNING + json.dumps(value).encode()), NOW) == value
+def test_data_behind_a_warning_is_read(value: Any) -> None:
+    found = answer(200, WARNING + json.dumps(value).encode())
+    assert failure_of(found, NOW) is None
+    assert found.document == value
 
 
-def test_an_error_behind_a_warning_is_an_error_though_the_status_is_200() -> None:
+def test_error_behind_a_warning_counts_despite_status_200() -> None:
     found = failure(200, WARNING + json.dumps(error_body("product_invalid_sku", 400, resource_id=5)).encode())
     assert (found.code, found.status, found.resource_id) == (errors.DUPLICATE_SKU, 400, 5)
 
 
 @pytest.mark.parametrize("status", [200, 301, 404, 403])
-def test_a_page_is_not_the_api(status: int) -> None:
+def test_web_page_is_not_the_api(status: int) -> None:
     found = failure(status, PAGE)
     assert isinstance(found, NotTheApi) and found.retryable is (status != 301)
 
@@ -109,24 +111,24 @@ def test_a_page_is_not_the_api(status: int) -> None:
     ("status", "code"),
     [(500, errors.PLATFORM_FAILING), (502, errors.PLATFORM_FAILING), (503, errors.PLATFORM_UNAVAILABLE)],
 )
-def test_a_page_of_a_failing_host_is_tried_again(status: int, code: str) -> None:
+def test_page_of_a_failing_host_is_retryable(status: int, code: str) -> None:
     found = failure(status, PAGE, retry_after="30")
     assert (found.code, found.retryable, found.retry_after) == (code, True, 30.0)
     assert not isinstance(found, NotTheApi)
 
 
-def test_a_rate_limit_says_how_long_to_wait() -> None:
+def test_rate_limit_has_the_time_to_wait() -> None:
     found = failure(429, PAGE, retry_after="7")
     assert isinstance(found, RateLimitError) and (found.retry_after, found.retryable) == (7.0, True)
     assert failure(429, b"").retry_after is None
 
 
-def test_every_error_has_words_for_a_tenant() -> None:
+def test_every_error_has_a_message_for_tenants() -> None:
     codes = {value for name, value in vars(errors).items() if name.isupper() and isinstance(value, str)}
     assert codes == set(MESSAGES)
     assert all(text.endswith(".") and "{" not in text for text in MESSAGES.values())
 
 
-def test_what_the_shop_wrote_is_in_no_message() -> None:
+def test_messages_never_contain_text_of_the_shop() -> None:
     found = failure(400, error_body("rest_invalid_param", 400, "<script>jane@example.test</script>"))
     assert "jane" not in f"{found.message} {found} {found!r}"

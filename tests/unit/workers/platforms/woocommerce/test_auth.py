@@ -1,4 +1,4 @@
-"""Signatures for shops over plain http: worked examples, and a law that the fake shop's own check agrees with."""
+"""Signatures for shops over plain http: worked examples, and agreement with the fake shop's own check."""
 
 from __future__ import annotations
 
@@ -43,13 +43,12 @@ EXAMPLES: list[tuple[str, str, dict[str, Param], str]] = [
 
 
 @pytest.mark.parametrize(("method", "url", "params", "signature"), EXAMPLES)
-def test_worked_examples(method: str, url: str, params: dict[str, Param], signature: str) -> None:
+def test_signatures_match_known_examples(method: str, url: str, params: dict[str, Param], signature: str) -> None:
     pairs = signed_pairs(KEY, method, url, query_pairs(params), timestamp=NOW, nonce=NONCE)
     assert dict(pairs)["oauth_signature"] == signature
 
 
 def check(params: dict[str, Param], *, tampered: bool = False) -> ApiKey | None:
-    """What the fake shop says of a signed call."""
     shop = ShopState(Settings(home=HOME), {KEY.consumer_key: ApiKey(KEY.consumer_secret)}, lambda: NOW)
     raw = encoded(signed_pairs(KEY, "GET", ORDERS, query_pairs(params), timestamp=NOW, nonce=NONCE))
     raw += "&status=draft" if tampered else ""
@@ -61,20 +60,20 @@ VALUES = st.text(st.characters(exclude_categories=["Cs"]), max_size=20) | st.int
 
 
 @given(st.dictionaries(NAMES, VALUES | st.lists(st.text("aé &+/%~=[]", max_size=5), max_size=14)))
-def test_what_is_signed_is_what_the_shop_reads(params: dict[str, Param]) -> None:
+def test_signed_query_is_what_the_shop_reads(params: dict[str, Param]) -> None:
     assert check(params) is not None
 
 
-def test_more_than_ten_entries_of_a_list_are_sent_in_the_order_they_are_signed_in() -> None:
+def test_long_list_is_sent_in_the_order_of_the_signature() -> None:
     assert check({"include": list(range(25))}) is not None
 
 
-def test_a_parameter_added_on_the_way_breaks_the_signature() -> None:
+def test_added_parameter_breaks_the_signature() -> None:
     with pytest.raises(ApiError, match="woocommerce_rest_authentication_error"):
         check({"search": "x"}, tampered=True)
 
 
-def test_lists_go_out_under_indices_and_booleans_as_words() -> None:
+def test_lists_have_indices_and_booleans_are_words() -> None:
     assert query_pairs({"include": [7, 8], "dates_are_gmt": True, "page": 2}) == [
         ("include[0]", "7"),
         ("include[1]", "8"),
@@ -83,5 +82,5 @@ def test_lists_go_out_under_indices_and_booleans_as_words() -> None:
     ]
 
 
-def test_the_secret_shows_in_no_text_of_the_key() -> None:
+def test_repr_of_a_key_hides_the_secret() -> None:
     assert KEY.consumer_secret not in f"{KEY!r} {KEY}"

@@ -1,4 +1,4 @@
-"""Native orders become plain records, and the walk over pages of a list that changes meanwhile."""
+"""WooCommerce's orders become plain records, and paging through a list that changes meanwhile."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from tests.support.recorded import recording
 from workers.outbound.planning.mapper import from_woocommerce_order
 from workers.platforms.common.interface import Window
 from workers.platforms.woocommerce.client import Listing
-from workers.platforms.woocommerce.orders import Place, filters, following, missing, read_place, write_place
+from workers.platforms.woocommerce.orders import Position, decode_cursor, encode_cursor, filters, following, missing
 
 ORDERS = PLATFORMS["woocommerce"].payloads["orders"]
 
@@ -35,7 +35,7 @@ def read(payload: dict[str, Any]) -> Order:
     return found
 
 
-def test_a_recorded_order() -> None:
+def test_recorded_order_is_read() -> None:
     order = read(recorded_order(173))
     assert (order.external_id, order.status, order.currency, order.customer_external_id) == (173, "refunded", "USD", 7)
     assert order.date_created == datetime(2026, 11, 20, 23, 50, 18, tzinfo=UTC)
@@ -48,14 +48,14 @@ def test_a_recorded_order() -> None:
     ]
 
 
-def test_nothing_of_the_buyer_is_read_or_asked_for() -> None:
+def test_no_data_of_the_buyer_is_requested_or_read() -> None:
     payload = recorded_order(173)
     assert payload["billing"]["email"]
     assert "@" not in str(read(payload))
     assert not {"billing", "shipping", "customer_ip_address", "customer_note"} & set(ORDERS.fields)
 
 
-def test_a_line_without_a_product_and_a_guest() -> None:
+def test_line_without_product_and_guest_order_are_read() -> None:
     order = read(recorded_order(171))
     assert order.customer_external_id is None
     assert [(item.product_name, item.sku, item.product_external_id) for item in order.items] == [("", None, None)]
@@ -64,20 +64,20 @@ def test_a_line_without_a_product_and_a_guest() -> None:
 @pytest.mark.parametrize(
     ("totals", "refunded"), [([], 0), (["-1.00", "-2.50"], Decimal("3.5")), (["-", "-0.00", ""], 0)]
 )
-def test_refunds_stand_beside_the_total(totals: list[str], refunded: Decimal) -> None:
+def test_refunds_are_separate_from_the_total(totals: list[str], refunded: Decimal) -> None:
     payload = recorded_order(173) | {"refunds": [{"id": 1, "total": total} for total in totals]}
     native = WooOrderSchema().load(payload)
     assert refunded_total(native) == refunded
     assert native.total == Decimal("126.87")
 
 
-def test_types_that_plugins_change_are_read_by_their_meaning() -> None:
+def test_types_changed_by_plugins_are_understood() -> None:
     payload = recorded_order(173) | {"total": 126.87, "customer_id": "7", "total_tax": "", "coupon_lines": None}
     order = read(payload | {"total": Decimal("126.87"), "number": "INV-0012"})
     assert (order.total, order.customer_external_id, order.tax_total) == (Decimal("126.87"), 7, None)
 
 
-def test_a_pulled_order_is_told_in_plain_json() -> None:
+def test_pulled_order_becomes_plain_json() -> None:
     told = from_woocommerce_order(WooOrderSchema().load(recorded_order(173)))
     assert (told["wooCommerceId"], told["number"], told["total"], told["refundedTotal"]) == (
         173,
@@ -99,8 +99,8 @@ MOMENT = datetime(2026, 11, 20, 23, 50, 18, tzinfo=UTC)
 
 
 @given(st.integers(0, 999_999), st.integers(-3, 3))
-def test_a_window_lets_through_what_it_says(micros: int, seconds: int) -> None:
-    """The shop's filters are exclusive and know whole seconds; so are its dates."""
+def test_filters_select_exactly_the_window(micros: int, seconds: int) -> None:
+    # The shop's filters are exclusive and in whole seconds, as are its dates.
     bound = MOMENT + timedelta(microseconds=micros)
     changed = MOMENT + timedelta(seconds=seconds)
     found = filters(Window(updated_from=bound, updated_until=bound, created_from=bound), ("any",))
@@ -121,36 +121,36 @@ def listing(count: int, total: int | None, pages: int | None = None) -> Listing:
     return Listing([{"id": number} for number in range(count)], total, pages, None)
 
 
-@pytest.mark.parametrize("place", [Place(1, None), Place(7, 640), Place(2, 0)])
-def test_a_cursor_reads_back(place: Place) -> None:
-    assert read_place(write_place(place)) == place
+@pytest.mark.parametrize("position", [Position(1, None), Position(7, 640), Position(2, 0)])
+def test_cursor_survives_its_text_form(position: Position) -> None:
+    assert decode_cursor(encode_cursor(position)) == position
 
 
 @pytest.mark.parametrize(
-    ("place", "found", "left"),
+    ("position", "found", "left"),
     [
-        (Place(1, None), listing(100, 500), 0),
-        (Place(2, 500), listing(100, 500), 0),
-        (Place(2, 500), listing(100, 503), 0),
-        (Place(2, 500), listing(100, 498), 2),
-        (Place(2, 101), listing(0, 0), 1),  # past the end orders are counted as none
-        (Place(2, None), listing(100, 498), 0),
-        (Place(2, 500), listing(100, None), 0),
+        (Position(1, None), listing(100, 500), 0),
+        (Position(2, 500), listing(100, 500), 0),
+        (Position(2, 500), listing(100, 503), 0),
+        (Position(2, 500), listing(100, 498), 2),
+        (Position(2, 101), listing(0, 0), 1),  # past the end orders are counted as none
+        (Position(2, None), listing(100, 498), 0),
+        (Position(2, 500), listing(100, None), 0),
     ],
 )
-def test_orders_that_left_the_window_are_noticed(place: Place, found: Listing, left: int) -> None:
-    assert missing(place, found) == left
+def test_orders_that_left_the_window_are_counted(position: Position, found: Listing, left: int) -> None:
+    assert missing(position, found) == left
 
 
 @pytest.mark.parametrize(
-    ("place", "found", "onward"),
+    ("position", "found", "onward"),
     [
-        (Place(1, None), listing(99, 99, 1), None),
-        (Place(1, None), listing(100, 100, 1), None),
-        (Place(1, None), listing(100, 101, 2), Place(2, 101)),
-        (Place(1, None), listing(100, None, None), Place(2, None)),
-        (Place(3, 210), listing(0, 0, 0), None),
+        (Position(1, None), listing(99, 99, 1), None),
+        (Position(1, None), listing(100, 100, 1), None),
+        (Position(1, None), listing(100, 101, 2), Position(2, 101)),
+        (Position(1, None), listing(100, None, None), Position(2, None)),
+        (Position(3, 210), listing(0, 0, 0), None),
     ],
 )
-def test_the_walk_ends_on_a_short_page_or_the_last_one(place: Place, found: Listing, onward: Place | None) -> None:
-    assert following(place, found) == onward
+def test_reading_ends_after_a_short_or_last_page(position: Position, found: Listing, onward: Position | None) -> None:
+    assert following(position, found) == onward

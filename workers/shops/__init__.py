@@ -1,0 +1,1 @@
+"""Opens the shops of stores: reads a store's row, decrypts its credentials, keeps its tokens."""
