@@ -10,7 +10,7 @@ from psycopg import Connection
 
 from app.settings.environment import Settings
 from tests.fakes.common.webhook import running_webhook
-from workers.alerts.notices import tell
+from workers.alerts.notices import send_notices
 from workers.alerts.watch import watch
 from workers.core.ids import new_id
 from workers.core.runtime import Runtime
@@ -30,7 +30,7 @@ def test_notice_that_is_refused_twice_is_logged_once(
     def tell_three_times() -> None:
         for hook.status in (500, 500, 204):
             root_conn.execute(DUE, (store_id,))
-            tell(runtime.pool, hook.url)
+            send_notices(runtime.pool, hook.url)
         written = capsys.readouterr().out.splitlines()
         lines.extend(
             found[1] for line in written if str(store_id) in line and (found := re.search(r"(alert_\w+)", line))
