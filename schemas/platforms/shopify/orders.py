@@ -15,7 +15,7 @@ from datetime import datetime
 from decimal import Decimal
 
 from schemas.base.fields import MICRO, Count, ExternalId, MaskedText, Money, Records, Reference, Timestamp
-from schemas.base.platform_fields import OPTIONAL, SEVERAL, MaskedTexts, NativeSchema, Part, storable
+from schemas.base.platform_fields import OPTIONAL, SEVERAL, MaskedTexts, NativeSchema, NestedRecord, storable
 from schemas.records.shop import Order, OrderItem
 
 MOST_LINES = 1000
@@ -94,7 +94,7 @@ class MoneySet:
 
 class MoneySetSchema(NativeSchema):
     record = MoneySet
-    shop_money = Part(ShopMoneySchema, ShopMoney, **OPTIONAL)
+    shop_money = NestedRecord(ShopMoneySchema, ShopMoney, **OPTIONAL)
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,8 +144,8 @@ class ShopifyOrderSchema(NativeSchema):
     subtotal_price = Money(**OPTIONAL)
     total_tax = Money(**OPTIONAL)
     total_discounts = Money(**OPTIONAL)
-    total_shipping_price_set = Part(MoneySetSchema, MoneySet, **OPTIONAL)
-    customer = Part(BuyerSchema, Buyer, **OPTIONAL)
+    total_shipping_price_set = NestedRecord(MoneySetSchema, MoneySet, **OPTIONAL)
+    customer = NestedRecord(BuyerSchema, Buyer, **OPTIONAL)
     payment_gateway_names = MaskedTexts(**OPTIONAL)
     discount_codes = Records(DiscountCodeSchema, DiscountCode, most=MOST_LINES, **SEVERAL)
     line_items = Records(LineSchema, Line, most=MOST_LINES, **SEVERAL)

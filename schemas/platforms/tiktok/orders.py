@@ -14,7 +14,7 @@ from decimal import Decimal
 from typing import Any
 
 from schemas.base.fields import MICRO, ExternalId, MaskedText, Money, Records, Reference
-from schemas.base.platform_fields import OPTIONAL, SEVERAL, NativeSchema, Part, UnixSeconds, storable_sum
+from schemas.base.platform_fields import OPTIONAL, SEVERAL, NativeSchema, NestedRecord, UnixSeconds, storable_sum
 from schemas.records.shop import Order, OrderItem
 
 MOST_UNITS = 10_000
@@ -88,7 +88,7 @@ class TiktokOrderSchema(NativeSchema):
     update_time = UnixSeconds(**OPTIONAL)
     user_id = Reference(**OPTIONAL)
     payment_method_name = MaskedText(**OPTIONAL)
-    payment = Part(PaymentSchema, Payment, required=True)
+    payment = NestedRecord(PaymentSchema, Payment, required=True)
     line_items = Records(UnitSchema, Unit, most=MOST_UNITS, **SEVERAL)
 
 

@@ -7,7 +7,7 @@ from datetime import datetime
 from decimal import Decimal
 
 from schemas.base.fields import ExternalId, MaskedText, Money, Records
-from schemas.base.platform_fields import OPTIONAL, SEVERAL, NativeSchema, Part, UnixSeconds, storable_sum
+from schemas.base.platform_fields import OPTIONAL, SEVERAL, NativeSchema, NestedRecord, UnixSeconds, storable_sum
 from schemas.records.shop import Product
 
 MOST_SKUS = 1000
@@ -51,7 +51,7 @@ class Sku:
 class SkuSchema(NativeSchema):
     record = Sku
     seller_sku = MaskedText(**OPTIONAL)
-    price = Part(SkuPriceSchema, SkuPrice, **OPTIONAL)
+    price = NestedRecord(SkuPriceSchema, SkuPrice, **OPTIONAL)
     inventory = Records(StockSchema, Stock, most=MOST_SKUS, **SEVERAL)
 
 

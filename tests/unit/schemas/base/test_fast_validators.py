@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from marshmallow import Schema, fields
 
 from schemas.base.fast_validators import compile_schema
+from schemas.base.fields import Count, RecordSchema
 from schemas.base.strict_json import dumps, loads
 from schemas.plugin.entities import ENTITIES, Entity, load_record, load_strictly
 from tests.support.examples import examples
@@ -97,6 +98,17 @@ def test_a_field_of_unknown_kind_declines_every_record() -> None:
         name = fields.String(required=True)
 
     assert compile_schema(Odd(), Point)({"name": "x"}) is None
+
+
+def test_a_subclass_with_its_own_check_declines() -> None:
+    class Percentage(Count):
+        def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> int:
+            raise AssertionError(f"{value} should reach no check here")
+
+    class Growth(RecordSchema):
+        percent = Percentage(required=True)
+
+    assert compile_schema(Growth(), Point)({"percent": 5}) is None
 
 
 class Point:
