@@ -28,7 +28,7 @@ from schemas.base.fields import (
     whole_number,
 )
 from schemas.base.privacy import mask_emails
-from schemas.records.shop import ErpCategory, ErpProduct
+from schemas.records.erp import ErpCategory, ErpProduct
 
 LONGEST_SKU = 100  # WooCommerce's lookup table holds no more
 LONGEST_DESCRIPTION = 200_000

@@ -31,7 +31,8 @@ from schemas.erp.payloads import ErpCategorySchema, ErpProductSchema, ImageUrl
 from schemas.platforms.registry import PLATFORMS
 from schemas.plugin.entities import ENTITIES
 from schemas.plugin.envelope import read_batch
-from schemas.records.shop import ErpCategory, ErpProduct, Order
+from schemas.records.erp import ErpCategory, ErpProduct
+from schemas.records.shop import Order
 from tests.conftest import Database
 from tests.support.factories import MAKERS, make_item, make_order
 from tests.support.outbound import make_erp_product
