@@ -140,7 +140,7 @@ def test_a_pull_is_started_and_its_bar_moves(chromium: Browser, world: World) ->
         seen.page.get_by_role("radio", name=re.compile("Everything")).check()
         seen.page.get_by_label("Days since creation").fill("many")
         seen.page.get_by_role("button", name="Look at it").click()
-        expect(seen.page.get_by_text("Write a whole number")).to_be_visible()
+        expect(seen.page.get_by_text("Enter a whole number")).to_be_visible()
         assert seen.page.get_by_label("Days since creation").input_value() == "many"
         seen.page.get_by_label("Days since creation").fill("")
         seen.page.get_by_role("button", name="Look at it").click()

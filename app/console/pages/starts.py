@@ -16,7 +16,8 @@ from db.core.tenancy import tenant
 from db.pulls.schedules import list_schedules
 from db.sync.metadata import list_metadata
 from schemas.platforms.registry import PLATFORMS
-from schemas.requests.start_form import StartForm, WrongForm, read_start_form
+from schemas.requests.forms import WrongForm
+from schemas.requests.start_form import StartForm, read_start_form
 from workers.pulls.start import Wanted
 
 

@@ -21,8 +21,8 @@ from db.core.tenancy import tenant
 from db.pulls.schedules import delete_schedule, list_schedules, put_schedule
 from db.stores.tokens import list_tokens, revoke_token
 from schemas.platforms.registry import PLATFORMS
+from schemas.requests.forms import WrongForm
 from schemas.requests.modes import SCHEDULED_MODES
-from schemas.requests.start_form import WrongForm
 from schemas.requests.store_forms import (
     read_credentials_form,
     read_schedule_form,

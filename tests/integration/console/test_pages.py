@@ -131,7 +131,7 @@ def test_a_start_is_confirmed_once_and_leads_to_its_log(world: World) -> None:
     asked = {"entity": "orders", "mode": "update", "stale_after_mins": "soon"}
     wrong = guest.post(place(own, "/start/confirm"), place(own, "/start"), **asked)
     assert wrong.status_code == 400
-    assert "Write a whole number from 1 to 5,256,000." in words_of(wrong)
+    assert "Enter a whole number from 1 to 5,256,000." in words_of(wrong)
     assert 'value="soon"' in wrong.text and re.search(r'value="update"[^>]* checked', wrong.text), (
         "nothing typed is lost"
     )
@@ -242,7 +242,7 @@ def test_credentials_are_kept_encrypted_and_never_shown(world: World, admin: Vis
     page = place(world.full.store_id, "/store")
     half = admin.post(f"{page}/credentials", page, consumer_key="ck_secret")
     assert half.status_code == 400
-    assert "This is needed." in words_of(half) and "ck_secret" not in half.text
+    assert "This field is required." in words_of(half) and "ck_secret" not in half.text
     done = admin.post(f"{page}/credentials", page, consumer_key="ck_secret", consumer_secret="cs_secret")
     shown = admin.client.get(done.location)
     assert "never shown" in words_of(shown) and "_secret&" not in shown.text and "ck_secret" not in shown.text
