@@ -1,4 +1,4 @@
-"""Reads one record of the ERP: the plain record, or what is wrong with it."""
+"""Validates records of the ERP: each becomes a plain record or a list of problems."""
 
 from __future__ import annotations
 

@@ -1,9 +1,9 @@
 """The records of a shop: a validated payload becomes one, and the database layer stores it.
 
-`external_id` is the id that the store's own platform gave the record; `<entity>_external_id` refers to another record.
-Each field is a column of the record's table. SHAPE is the number of the record's shape: raise it with each change of the
-fields, and stored rows are rewritten when their record is next sent. CHANGED and CREATED name the fields with the
-platform's own times. COLUMNS names the attribute of each column that is not a field.
+`external_id` is the platform's id of the record; `<entity>_external_id` refers to another record. Each field is a column of
+the table. SHAPE is the version of the record's fields: raise it when they change, and each stored row is rewritten when its
+record is next sent. CHANGED and CREATED name the fields with the platform's own times. COLUMNS maps columns that are not
+fields to attributes.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ class OrderItem:
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """The whole state of an order; an optional field left out is None. Moments are UTC."""
+    """The whole state of an order. Optional fields without a value are None. Moments are in UTC."""
 
     SHAPE: ClassVar[int] = 1
     CHANGED: ClassVar[str | None] = "date_modified"
@@ -78,7 +78,7 @@ class Product:
 class Customer:
     """The whole state of a customer.
 
-    `email_hash` is the hash of the address, behind `KEY_ID:` if it was made under a key: another key makes it another state.
+    `email_hash` is the hash of the address, after `KEY_ID:` if it was made with a key. A new key changes the record's state.
     Hash and key id have a column each.
     """
 

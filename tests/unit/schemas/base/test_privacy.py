@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from schemas.base.key_ids import key_id
-from schemas.base.privacy import email_hasher, hidden, hidden_email, mask_emails
+from schemas.base.privacy import email_hasher, hash_email, mask_emails, mask_value
 from schemas.plugin.entities import ENTITIES
 from schemas.plugin.envelope import read_batch
 from tests.support.factories import MAKERS, make_customer, make_item, make_order
@@ -51,7 +51,7 @@ def test_no_address_has_no_hash(nothing: str | None) -> None:
 
 @pytest.mark.parametrize("value", [5, True, [ADDRESS], {"value": ADDRESS}])
 def test_an_email_that_is_no_text_is_kept_as_false(value: Any) -> None:
-    assert hidden_email(value, email_hasher(None)) is False
+    assert hash_email(value, email_hasher(None)) is False
     assert json.loads(stored("customers", make_customer(email=value)))[0]["email"] is False
 
 
@@ -108,7 +108,7 @@ def test_a_text_is_masked_where_it_holds_an_address(text: str, masked: str) -> N
 
 @pytest.mark.parametrize("value", [5, None, True, 1.5])
 def test_what_is_no_text_holds_no_address(value: Any) -> None:
-    assert hidden(value) == value
+    assert mask_value(value) == value
 
 
 @given(st.text('ab.@ <"é', max_size=40))

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from schemas.base.privacy import email_hasher
 from schemas.base.strict_json import loads
 from schemas.plugin.entities import ENTITIES
-from schemas.plugin.envelope import BYTE_ORDER_MARK, Batch, EnvelopeError, _read_each, _read_unread, read_batch
+from schemas.plugin.envelope import BYTE_ORDER_MARK, Batch, EnvelopeError, read_batch, read_each_value, read_fast
 from tests.support.examples import examples
 from tests.support.factories import MAKERS, make_item, make_order
 
@@ -37,13 +37,13 @@ def meaning(batch: Batch) -> tuple[int, str, Any]:
 def assert_paths_agree(entity: str, body: bytes) -> Batch | None:
     """Whatever the fast path vouches for is what the slow path makes of it; it never refuses what the other takes."""
     try:
-        fast: Batch | EnvelopeError | None = _read_unread(ENTITIES[entity], body, 5, HASHER)
+        fast: Batch | EnvelopeError | None = read_fast(ENTITIES[entity], body, 5, HASHER)
     except EnvelopeError as error:
         fast = error
     if fast is None:
         return None
     try:
-        slow = _read_each(ENTITIES[entity], body, 5, HASHER)
+        slow = read_each_value(ENTITIES[entity], body, 5, HASHER)
     except EnvelopeError as error:
         assert isinstance(fast, EnvelopeError) and (fast.code, fast.message) == (error.code, error.message)
         return None
