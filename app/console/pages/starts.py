@@ -1,4 +1,4 @@
-"""Starting a sync: choose, read once more what it will do, confirm."""
+"""Starting a sync: the form, a confirmation that says what it will do, and the start."""
 
 from __future__ import annotations
 
@@ -34,7 +34,6 @@ def show_form() -> str:
 
 @store_page("pull")
 def confirm() -> AnyResponse | str | tuple[str, int]:
-    """What will happen, in one sentence; or the form again, as it was filled in, with what is wrong."""
     try:
         form = _read()
     except WrongForm as error:
@@ -45,7 +44,6 @@ def confirm() -> AnyResponse | str | tuple[str, int]:
 
 @store_page("pull")
 def start() -> AnyResponse | tuple[str, int]:
-    """Start it; where one runs already, the form says so and leads there."""
     try:
         form = _read()
     except WrongForm as error:

@@ -11,11 +11,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from app.console.sign_in_attempts import MOST_FAILURES, WINDOW_SECONDS, SignInAttempts
-from app.console.views.bars import KINDS, LEAST_WIDTH, WIDTH, parts_of, percent_of
-from app.console.views.formatting import ago, duration, number, utc, when, words
+from app.console.views.bars import KINDS, LEAST_WIDTH, WIDTH, percent_of, segments_of
+from app.console.views.formatting import ago, duration, label, number, utc, when
 from app.console.views.logs import row_of, timeline_of
 from app.console.views.modes import MODES, modes_of, summary_of
-from app.console.views.plots import RANGES, begin_of, figures_of, series_of, totals_of
+from app.console.views.plots import RANGES, figures_of, series_of, start_of, totals_of
 from app.http.errors import ApiError
 from db.insight.overview import Finished
 from db.sync.logs import LogView
@@ -36,10 +36,10 @@ COUNTS = st.lists(st.integers(0, 10**6), min_size=6, max_size=6)
 
 
 @given(COUNTS, st.integers(0, 10**6))
-def test_a_bar_adds_up_and_each_kind_that_occurs_is_seen(counts: list[int], still_open: int) -> None:
+def test_a_bar_adds_up_and_shows_each_outcome(counts: list[int], still_open: int) -> None:
     counted: dict[str, Any] = dict(zip([kind for kind, *_ in KINDS], counts, strict=True))
     log = replace(LOG, received=sum(counts) + still_open, **counted)
-    parts = parts_of(log)
+    parts = segments_of(log)
     assert [part.count for part in parts] == [count for count in counts if count]
     assert sum(part.width for part in parts) == pytest.approx(WIDTH * sum(counts) / max(log.received, 1), abs=0.1)
     lefts = [part.left for part in parts]
@@ -48,7 +48,7 @@ def test_a_bar_adds_up_and_each_kind_that_occurs_is_seen(counts: list[int], stil
         assert min(part.width for part in parts) >= min(LEAST_WIDTH, WIDTH / len(parts)) * 0.9
 
 
-def test_how_far_a_log_is() -> None:
+def test_progress_is_a_percentage_of_a_known_total() -> None:
     running = replace(LOG, status="running", phase="processing", inserted=0, records_synced=0, finished_at=None)
     assert percent_of(LOG, {}) == 100.0
     assert percent_of(running, {}) == 0.0
@@ -67,17 +67,17 @@ def test_how_far_a_log_is() -> None:
         ("cancelled", "shopify", []),
     ],
 )
-def test_each_state_offers_what_it_allows(status: str, source: str, actions: list[str]) -> None:
+def test_each_state_offers_its_actions(status: str, source: str, actions: list[str]) -> None:
     phase = "queued" if status == "running" else None
     assert row_of(replace(LOG, status=status, source=source, phase=phase), {}).actions == actions
 
 
-def test_a_timeline_goes_from_acceptance_to_the_end_or_to_what_comes_next() -> None:
+def test_a_timeline_ends_with_the_end_or_the_next_step() -> None:
     ended = timeline_of(row_of(LOG, {}))
-    assert [step.title for step in ended] == ["Accepted, durable", "A worker took it", "Completed"]
+    assert [step.title for step in ended] == ["Accepted and stored", "Started by a worker", "Completed"]
     retrying = replace(LOG, status="running", phase="retrying", finished_at=None, error_message="the database was away")
     last = timeline_of(row_of(retrying, {}))[-1]
-    assert last.title == "Will be tried again" and "the database was away" in last.detail
+    assert last.title == "Waiting to retry" and "the database was away" in last.detail
 
 
 @given(
@@ -86,9 +86,9 @@ def test_a_timeline_goes_from_acceptance_to_the_end_or_to_what_comes_next() -> N
         st.tuples(st.integers(0, 700_000), st.sampled_from(["completed", "failed", "cancelled"]), st.integers(0, 99))
     ),
 )
-def test_plots_lose_nothing_of_their_range(name: str, ended: list[tuple[int, str, int]]) -> None:
+def test_plots_contain_all_syncs_of_their_range(name: str, ended: list[tuple[int, str, int]]) -> None:
     range_ = RANGES[name]
-    begin = begin_of(range_, NOW)
+    begin = start_of(range_, NOW)
     assert begin <= NOW - timedelta(seconds=range_.seconds - 2 * range_.step)
     at = [begin + timedelta(seconds=back % range_.seconds // range_.step * range_.step) for back, *_ in ended]
     found = [Finished(moment, status, 1, count, 1) for moment, (_, status, count) in zip(at, ended, strict=True)]
@@ -120,13 +120,13 @@ def test_times_are_relative_in_one_unit(seconds: int, said: str) -> None:
     assert ago(NOW - timedelta(seconds=seconds), NOW) == said
 
 
-def test_figures_and_moments_read_alike_everywhere() -> None:
-    assert (number(1234567), number(None), words("needs_approval")) == ("1,234,567", "–", "needs approval")
+def test_numbers_and_times_have_one_format() -> None:
+    assert (number(1234567), number(None), label("needs_approval")) == ("1,234,567", "–", "needs approval")
     assert utc(NOW.astimezone()) == "2026-05-04 12:00:30 UTC"
     assert "2026-05-04 12:00:30 UTC" in when(NOW) and "<time datetime=" in when(NOW)
 
 
-def test_every_mode_of_every_platform_has_its_sentence() -> None:
+def test_every_mode_of_a_platform_has_a_summary() -> None:
     assert set(MODES) == set(PULL_MODES)
     for platform in PLATFORMS:
         for mode in modes_of(platform):

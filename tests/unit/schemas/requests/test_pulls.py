@@ -28,7 +28,10 @@ from workers.processes.schedules import Timing, WrongSchedule, check_timing
         ({"jobType": "orders", "syncMode": "populate", "days": "7"}, "days must be a whole number"),
         ({"jobType": "orders", "staleAfterMins": 5}, "is allowed only with syncMode update"),
         ({"jobType": "orders", "syncMode": "populate", "fullScan": "yes"}, "fullScan must be true or false"),
-        ({"jobType": "orders", "syncMode": "update", "staleAfterMins": 5, "fullScan": True}, "fullScan is allowed only with"),
+        (
+            {"jobType": "orders", "syncMode": "update", "staleAfterMins": 5, "fullScan": True},
+            "fullScan is allowed only with",
+        ),
     ],
 )
 def test_a_start_that_makes_no_sense_is_refused(body: dict[str, Any], words: str) -> None:
