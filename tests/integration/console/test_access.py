@@ -79,9 +79,7 @@ def test_over_https_the_cookie_is_secure(world: World) -> None:
     assert answer.status_code == 302
 
 
-def test_only_a_trusted_proxy_sets_address_and_scheme(
-    servers: Servers, database: Database, world: World
-) -> None:
+def test_only_a_trusted_proxy_sets_address_and_scheme(servers: Servers, database: Database, world: World) -> None:
     settings = replace(load_settings({"TRUSTED_PROXIES": "1"}), data_dir=servers.root)
     said = {"X-Forwarded-For": "203.0.113.9", "X-Forwarded-Proto": "https"}
     with console_app(settings, database.url, servers.redis.url) as behind_proxy:

@@ -114,9 +114,7 @@ def test_an_operator_sees_all_stores_and_totals(world: World) -> None:
 # Changes
 
 
-def test_a_failed_sync_can_be_retried_once(
-    world: World, admin: Visitor, root_conn: Connection
-) -> None:
+def test_a_failed_sync_can_be_retried_once(world: World, admin: Visitor, root_conn: Connection) -> None:
     path = place(world.full.store_id, f"/logs/{world.failed}")
     assert admin.post(f"{path}/retry", path).status_code == 302
     assert "Waiting" in admin.read(path)
@@ -167,9 +165,7 @@ def test_explain_offers_only_the_platforms_entities(world: World, conn: Connecti
     assert re.findall(r'<option value="(\w+)"', answer.text) == ["orders", "products"]
 
 
-def test_failed_items_are_counted_before_a_retry(
-    world: World, admin: Visitor, root_conn: Connection
-) -> None:
+def test_failed_items_are_counted_before_a_retry(world: World, admin: Visitor, root_conn: Connection) -> None:
     own = world.full.store_id
     group = place(own, "/outbound/failed/price/REJECTED")
     assert "Try 1 failed price item again?" in admin.read(group)
