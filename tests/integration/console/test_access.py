@@ -1,4 +1,4 @@
-"""Who gets into the console, how long, and whose data it is then; no change without its form."""
+"""Access to the console: signing in, sessions, stores, and CSRF tokens."""
 
 from __future__ import annotations
 
@@ -193,7 +193,7 @@ def test_a_change_without_a_csrf_token_is_refused(
 
 
 def test_the_list_of_changes_is_complete(world: World) -> None:
-    """Retry and cancel are one rule; not in the list are signing in and out, a new store, and ending one token."""
+    """Retry and cancel share a rule. Four routes are not in the list: sign in, sign out, new store, revoke token."""
     rules = {
         rule.rule
         for rule in world.app.url_map.iter_rules()

@@ -1,4 +1,4 @@
-"""The console's page of the audit trail: a store's for its admins, all for operators."""
+"""The audit trail's page: one store's for its admins, all stores' for operators."""
 
 from __future__ import annotations
 

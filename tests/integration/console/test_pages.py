@@ -1,4 +1,4 @@
-"""The console's pages: what each shows with data and without, what it changes, and what it says of bad input."""
+"""The console's pages: with and without data, their changes, and their answers to bad input."""
 
 from __future__ import annotations
 
@@ -219,7 +219,7 @@ def test_a_token_is_shown_once_and_can_be_revoked(world: World, admin: Visitor) 
 
 
 def is_newest(page: str, address: str) -> bool:
-    """Tokens stand newest first."""
+    """Tokens are listed newest first."""
     return page.index(address) == min(page.index(one) for one in re.findall(r'/console/[^"]+/revoke', page))
 
 
@@ -331,7 +331,7 @@ def test_waiting_items_are_paged_in_sending_order(world: World, root_conn: Conne
 
 @pytest.mark.slow
 def test_a_page_says_that_the_database_is_down(servers: Servers) -> None:
-    """Two seconds: as long as a request waits for a connection."""
+    """Takes two seconds: a request waits that long for a connection."""
     settings = replace(load_settings({}), data_dir=servers.root)
     with console_app(settings, "postgresql://sluice_app@127.0.0.1:1/away", servers.redis.url) as app:
         guest = visitor(app)

@@ -1,4 +1,4 @@
-"""What the console's pages are made of: bars that add up, plots that lose nothing, words, forms, and counted attempts."""
+"""Parts of the console's pages: bars, plots, formats, timelines, modes, and the count of sign-in attempts."""
 
 from __future__ import annotations
 
