@@ -41,6 +41,7 @@ def sign_in(token: str) -> str | None:
     """Open a session with an API token. Returns the cookie's value, or None if the token is invalid."""
     secret = secrets.token_urlsafe(32)
     with services().pool.connection() as conn:
+        # Only hashes reach the database, so a copy of it opens no session.
         caller = open_session(conn, _sha256(secret), token_sha256(token), LIFETIME_SECONDS)
     if caller is None:
         return None
@@ -100,6 +101,7 @@ def csrf_of(secret: str) -> str:
 def check_csrf(cookie: str = COOKIE) -> None:
     """Raises ApiError if the form does not belong to this browser's session."""
     sent = request.form.get(CSRF_FIELD, "").encode("utf-8", "surrogateescape")
+    # Without the cookie, the token of an empty secret would pass.
     if not cookie_of(cookie) or not hmac.compare_digest(sent, csrf_token(cookie).encode()):
         raise ApiError("FORBIDDEN", "This form is out of date. Go back, reload the page, and send it again.")
 
@@ -121,7 +123,7 @@ def session_required(view: Callable[P, T]) -> Callable[P, T]:
 
 
 def operator_page(view: Callable[P, T]) -> Callable[P, T]:
-    """A page for operators. Anybody else gets 404."""
+    """A page for operators. A store's token gets 404."""
 
     @wraps(view)
     def guarded(*args: P.args, **kwargs: P.kwargs) -> T:
@@ -183,7 +185,7 @@ def _enter() -> Caller:
 
 def _enter_store(found: Caller, store_id: UUID) -> None:
     if found.store_id not in (None, store_id):
-        raise not_found()
+        raise not_found()  # not 403: nobody learns which stores exist
     with services().pool.connection() as conn, tenant(conn, store_id):
         store = get_store(conn, store_id)
     if store is None:

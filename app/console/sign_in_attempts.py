@@ -40,6 +40,7 @@ class SignInAttempts:
             message = f"Too many attempts to sign in. Wait {wait} seconds, then try again."
             raise ApiError("RATE_LIMITED", message, {"Retry-After": str(wait)})
 
+    # Also counted here when Redis is up, so that nothing is forgotten when it goes down.
     def note_failure(self, address: str | None, token: str) -> None:
         subjects = _subjects(address, token)
         with self._lock:

@@ -57,7 +57,6 @@ FINISHES = ("small", "large", "black", "sage green", "ochre", "with gift box")
 
 
 def categories() -> list[Resource]:
-    """Departments, aisles and shelves in the order of the tree, with consecutive ids."""
     found: list[Resource] = []
 
     def add(name: str, parent: int) -> int:

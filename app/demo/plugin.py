@@ -95,5 +95,5 @@ def plugin_category(woo: Resource) -> Resource:
 
 
 def utc(gmt: str | None) -> str | None:
-    """A `*_gmt` time with its zone. The field without the suffix is in the shop's local time."""
+    # The twin without the suffix is in the shop's local time, which is ambiguous.
     return f"{gmt}Z" if gmt else None

@@ -91,7 +91,6 @@ def moved_back(record: Resource, days: int) -> Resource:
 
 
 def older_version(order: Resource) -> Resource:
-    """The order an hour before its last change, not paid yet."""
     return order | {"status": "pending", "date_modified": _earlier(order["date_modified"], timedelta(hours=1))}
 
 

@@ -37,12 +37,11 @@ def days_ahead(now: datetime) -> int:
 
 
 def gmt(moment: datetime) -> str:
-    """As in WooCommerce's `*_gmt` fields: UTC without a zone."""
+    # WooCommerce's `*_gmt` fields have no zone.
     return moment.strftime("%Y-%m-%dT%H:%M:%S")
 
 
 def money(cents: int) -> str:
-    """As in WooCommerce: a string with two decimals."""
     return f"{cents // 100}.{cents % 100:02d}"
 
 

@@ -1,4 +1,4 @@
-"""What each field of ours declares beside its marshmallow check: a fast form of that check, and its JSON Schema."""
+"""What each of our fields declares in addition to its marshmallow check: a fast form of the check, and a JSON Schema."""
 
 from __future__ import annotations
 

@@ -29,7 +29,7 @@ REASONS = {
     "too_far_ahead": "is more than 24 hours after the batch was accepted",
     "refused_by_database": "could not be stored",
     "erased": "was erased on request",
-    "more_problems": "stands for more problems of this record that are not listed",
+    "more_problems": "has more problems that are not listed",
 }
 PROBLEMS_LISTED = 20
 # How many bad entries of a list are collected after the first. 0 where problems are only counted.
@@ -49,7 +49,7 @@ class Problem:
 
 
 def problems(messages: dict[Any, Any]) -> list[Problem]:
-    """Flatten marshmallow's messages into at most PROBLEMS_LISTED problems; the last one may stand for the rest."""
+    """Flatten marshmallow's messages into at most PROBLEMS_LISTED problems; the last one may be `more_problems`."""
     found = list(_walk(messages, ""))
     if len(found) <= PROBLEMS_LISTED:
         return found

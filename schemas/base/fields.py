@@ -31,7 +31,7 @@ DATE = re.compile(
     r"[1-9][0-9]{3}-[0-9]{2}-[0-9]{2}"
     r"([T ][0-9]{2}:[0-9]{2}(:[0-9]{2}([.,][0-9]{1,9})?)?([Zz]|[+-][0-9]{2}:?[0-9]{2})?)?"
 )
-ZERO_DATES = ("0000-00-00 00:00:00", "0000-00-00T00:00:00")  # what WordPress writes where there is none
+ZERO_DATES = ("0000-00-00 00:00:00", "0000-00-00T00:00:00")  # what WordPress writes for no date
 PLAIN_ID = re.compile(r"[1-9][0-9]{0,18}").fullmatch
 PLAIN_AMOUNT = re.compile(r"-?[0-9]{1,13}(\.[0-9]{1,6})?").fullmatch
 PLAIN_MOMENT = re.compile(
@@ -60,7 +60,7 @@ class StrictField(ContractField, fields.Field[Any]):
     default_error_messages = COMMON_MESSAGES
 
     def deserialize(self, value: Any, attr: str | None = None, data: Any = None, **kwargs: Any) -> Any:
-        # PHP plugins send "" where there is no number or date.
+        # PHP plugins send "" for no number or no date.
         if value == "" and isinstance(value, str) and not isinstance(self, Text):
             value = None
             if not self.required:

@@ -1,6 +1,6 @@
 """The fields of requests, and the reader of a whole request. An error names the first wrong field in plain words.
 
-A field's message follows its name ("days must be a whole number …"). A message about the whole request stands alone.
+A field's message follows its name ("days must be a whole number …"). A message about the whole request has no name before it.
 """
 
 from __future__ import annotations

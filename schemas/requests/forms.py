@@ -1,7 +1,7 @@
 """The console's forms: their fields, and the one reader of a submitted form.
 
-Values arrive as text. Blanks around a value are dropped, and an empty field counts as left out. Each message stands beside
-its field, so it is a whole sentence. No message repeats a value: it may be a credential.
+Values arrive as text. Blanks around a value are dropped, and an empty field counts as left out. Each message is shown
+beside its field, so it is a whole sentence. No message repeats a value: it may be a credential.
 """
 
 from __future__ import annotations

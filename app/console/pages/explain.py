@@ -65,7 +65,7 @@ def _coverage(entity: str) -> dict[str, Any]:
     named = entity if entity in entities else entities[0]
     with services().pool.connection() as conn, tenant(conn, store.id):
         covered = list_covered(conn, store.id, named)
-    return {"entity": named, "covered": covered, "holes": holes(covered)}
+    return {"entity": named, "covered": covered, "gaps": holes(covered)}
 
 
 def _page(asked: dict[str, str], more: dict[str, Any]) -> str:

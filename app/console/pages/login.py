@@ -51,7 +51,7 @@ def try_login() -> AnyResponse:
     except ApiError as error:
         return _form(error)
     secret = sign_in(token) if token else None
-    if secret is None:
+    if secret is None:  # an empty token counts as a failure, too
         attempts.note_failure(request.remote_addr, token)
         message = "This token is unknown. It may be revoked, expired or incomplete." if token else "Enter a token."
         return _form(ApiError("UNAUTHORIZED", message))

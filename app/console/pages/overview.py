@@ -141,7 +141,7 @@ def _all_stores() -> dict[str, Any]:
     since = datetime.now(UTC) - timedelta(hours=FAILED_HOURS)
     with services().pool.connection() as conn:
         opened, (waiting, overdue) = count_open_of_all(conn), count_items_of_all(conn)
-        found = list_store_activity(conn, after, since, STORES_SHOWN + 1)
+        found = list_store_activity(conn, after, since, STORES_SHOWN + 1)  # one more tells whether there is a next page
         shown = [(store, row) for row in found[:STORES_SHOWN] if (store := _store_of(conn, row)) is not None]
     last = last_before_more(found, STORES_SHOWN)
     more = write_time_cursor(last.created_at, str(last.store_id)) if last else None

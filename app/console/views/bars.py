@@ -34,7 +34,7 @@ class Segment:
 def segments_of(log: LogView) -> list[Segment]:
     """The outcomes that occurred, from left to right. Open records are the empty rest on the right."""
     counts = [(kind, name, meaning, int(getattr(log, kind))) for kind, name, meaning in KINDS if getattr(log, kind)]
-    total = max(log.received, sum(count for *_, count in counts), 1)
+    total = max(log.received, sum(count for *_, count in counts), 1)  # never 0: an empty sync has an empty bar
     widths = _widths([count for *_, count in counts], total)
     segments, left = [], 0.0
     for (kind, name, meaning, count), width in zip(counts, widths, strict=True):

@@ -197,7 +197,7 @@ def _quantity(pieces: int) -> Decimal:
 
 def _item(line: Line) -> OrderItem:
     subtotal = storable(line.price * line.quantity, "line_items")
-    discount = line.total_discount  # of the line alone: allocations have the order's share, too
+    discount = line.total_discount  # of the line only: allocations include its share of the order's discount
     if line.discount_allocations:
         discount = sum((share.amount for share in line.discount_allocations), Decimal(0))
     return OrderItem(
