@@ -81,7 +81,7 @@ class _Found:
 def email_hasher(key: str | None) -> Hasher:
     """A function that hashes an address, trimmed and in lower case: SHA-256 in hexadecimal.
 
-    With a key: `KEY_ID:` and HMAC-SHA-256. The id is stored with the hash, so that hashes made with a former key are recognised.
+    With a key: `KEY_ID:` and HMAC-SHA-256. The id is stored with the hash, so hashes made with a former key are recognised.
     """
     prefix = f"{key_id(key)}:" if key is not None else ""
 
