@@ -16,6 +16,7 @@ from app.console.sign_in_attempts import SignInAttempts
 from app.console.views.formatting import FILTERS
 from app.http.errors import STATUSES, ApiError, error_response
 from app.http.services import EXTENSION, Services
+from schemas.platforms.registry import PLATFORMS
 
 MOST_FORM_BYTES = 64 * 1024
 POLICY = "; ".join(
@@ -73,10 +74,11 @@ def _limit_form() -> None:
 
 
 def _template_context() -> dict[str, object]:
-    signed_in = g.get("caller")
+    signed_in, store = g.get("caller"), g.get("store")
     return {
         "caller": signed_in,
-        "store": g.get("store"),
+        "store": store,
+        "platform": PLATFORMS[store.platform] if store else None,
         "is_admin": signed_in is not None and may_administer(),
         "scopes_held": frozenset(signed_in.scopes if signed_in else ()),
         "csrf": csrf_token(),

@@ -18,12 +18,14 @@ SKIPPED_SHOWN = 30
 
 
 def show_summary(console: Console, delivery: Delivery, tables: Tables) -> None:
-    _line(console, _headline(delivery))
-    _line(console, _speed(delivery))
+    records, synced, skipped = delivery.records, _total(delivery, "syncedCount"), _total(delivery, "skippedCount")
+    accepted, stored = records / delivery.accepted_seconds, records / delivery.total_seconds
+    _line(console, f"{records} records received = {synced} synced + {skipped} skipped, in {len(delivery.logs)} batches")
+    _line(console, f"{accepted:,.0f} records/s accepted, {stored:,.0f} records/s stored")
     for table in (_synced(delivery, tables), _skipped_by_reason(delivery), _by_status(tables), _by_month(tables)):
         console.print(table)
     console.print(_skipped(delivery))
-    _line(console, f"{_total(delivery, 'skippedCount')} skipped records in total. None of them affected its batch.")
+    _line(console, f"{skipped} skipped records in total. None of them affected its batch.")
     links = (f"{count} {link.replace('_', ' ')}" for link, count in asdict(tables.unresolved).items())
     _line(console, "Unresolved references: " + ", ".join(links))
 
@@ -47,16 +49,6 @@ def _line(console: Console, text: str) -> None:
 
 def _total(delivery: Delivery, count: str) -> int:
     return sum(int(log.job[count]) for log in delivery.logs)
-
-
-def _headline(delivery: Delivery) -> str:
-    synced, skipped = _total(delivery, "syncedCount"), _total(delivery, "skippedCount")
-    return f"{delivery.records} records received = {synced} synced + {skipped} skipped, in {len(delivery.logs)} batches"
-
-
-def _speed(delivery: Delivery) -> str:
-    accepted, stored = delivery.records / delivery.accepted_seconds, delivery.records / delivery.total_seconds
-    return f"{accepted:,.0f} records/s accepted, {stored:,.0f} records/s stored"
 
 
 def _table(title: str, left: Sequence[str], right: Sequence[str]) -> Table:
