@@ -1,4 +1,4 @@
-"""The console: pages for people, from the same doors as the API's, under a policy that runs nothing but our own files."""
+"""The console: HTML pages on the API's own use cases, with a policy that lets only our own files run."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from app.console.sign_in_attempts import SignInAttempts
 from app.console.views.formatting import FILTERS
 from app.http.errors import STATUSES, ApiError, error_response
 from app.http.services import EXTENSION, Services
+from schemas.platforms.registry import PLATFORMS
 
 MOST_FORM_BYTES = 64 * 1024
 POLICY = "; ".join(
@@ -38,7 +39,7 @@ HEADERS = {
     "Cross-Origin-Resource-Policy": "same-origin",
 }
 STATIC = Path(__file__).parent / "static"
-STATIC_SECONDS = 365 * 86400  # their addresses change with their content
+STATIC_SECONDS = 365 * 86400  # a changed file gets a new URL
 VERSION = hashlib.sha256(b"".join(path.read_bytes() for path in sorted(STATIC.rglob("*.*")))).hexdigest()[:12]
 TITLES = {
     "FORBIDDEN": "Not allowed",
@@ -46,7 +47,7 @@ TITLES = {
     "CONFLICT": "Not possible now",
     "RATE_LIMITED": "Too many requests",
     "VALIDATION_ERROR": "Something is missing or wrong",
-    "UNAVAILABLE": "Not available for the moment",
+    "UNAVAILABLE": "Temporarily unavailable",
 }
 
 
@@ -54,31 +55,32 @@ def make_blueprint() -> Blueprint:
     blueprint = Blueprint("console", __name__, url_prefix=PATH, static_folder="static", template_folder="templates")
     for group in (login, overview, history, starts, explaining, outbound, stores, audit, system):
         group.add_pages(blueprint)
-    blueprint.before_request(_bound_form)
-    blueprint.app_context_processor(_for_templates)
+    blueprint.before_request(_limit_form)
+    blueprint.app_context_processor(_template_context)
     blueprint.record_once(lambda state: state.app.jinja_env.filters.update(FILTERS))
     return blueprint
 
 
 def add_console(app: Flask) -> None:
-    """All pages, with their headers on every answer below /console, errors included."""
+    """Register all pages. Every response below /console gets the security headers, including errors."""
     found: Services = app.extensions[EXTENSION]
     app.register_blueprint(make_blueprint())
     app.extensions[ATTEMPTS] = SignInAttempts(found.wake_up)
-    app.after_request(_end_page)
+    app.after_request(_add_headers)
 
 
-def _bound_form() -> None:
+def _limit_form() -> None:
     request.max_content_length = MOST_FORM_BYTES
 
 
-def _for_templates() -> dict[str, object]:
-    who = g.get("caller")
+def _template_context() -> dict[str, object]:
+    signed_in, store = g.get("caller"), g.get("store")
     return {
-        "caller": who,
-        "store": g.get("store"),
-        "is_admin": who is not None and may_administer(),
-        "scopes_held": frozenset(who.scopes if who else ()),
+        "caller": signed_in,
+        "store": store,
+        "platform": PLATFORMS[store.platform] if store else None,
+        "is_admin": signed_in is not None and may_administer(),
+        "scopes_held": frozenset(signed_in.scopes if signed_in else ()),
         "csrf": csrf_token(),
         "notice": notice(),
         "asset": asset,
@@ -86,7 +88,7 @@ def _for_templates() -> dict[str, object]:
 
 
 def asset(name: str) -> str:
-    """The address of a file beside the pages."""
+    """The URL of a static file. It changes with the files' content."""
     return url_for("console.static", filename=name, v=VERSION)
 
 
@@ -95,12 +97,12 @@ def is_page() -> bool:
 
 
 def render_error(error: ApiError) -> Response:
-    """An error as whoever asked understands it: a page below /console, the API's envelope elsewhere."""
+    """An error as a page below /console, and in the API's envelope elsewhere."""
     if not is_page():
         return error_response(error)
     g.error_code = error.code  # for the log and the metrics
     if error.code == "UNAUTHORIZED":
-        return _to_login()
+        return _login_redirect()
     title = TITLES.get(error.code, "Something went wrong")
     page = render_template("console/error.html", title=title, error=error, request_id=g.get("request_id"))
     response = Response(page, status=STATUSES[error.code])
@@ -108,16 +110,15 @@ def render_error(error: ApiError) -> Response:
     return response
 
 
-def _to_login() -> Response:
-    """To the form and back; a page's live part takes the whole page along."""
-    if request.headers.get("HX-Request"):
+def _login_redirect() -> Response:
+    if request.headers.get("HX-Request"):  # a redirect would put the form into the live part of the page
         return Response(status=204, headers={"HX-Redirect": url_for("console.login")})
     back = request.full_path.rstrip("?") if request.method == "GET" else None
     answer = redirect(url_for("console.login", next=back))
     return Response(answer.get_data(), status=answer.status_code, headers=dict(answer.headers))
 
 
-def _end_page(response: Response) -> Response:
+def _add_headers(response: Response) -> Response:
     if is_page():
         response.headers.update(HEADERS)
         if request.endpoint == "console.static" and response.status_code == 200:

@@ -1,4 +1,4 @@
-"""What was done by the change before this page, said once: the address names it, and only what stands here can be said."""
+"""Messages about the change that led to this page. The URL names one of NOTICES, so a link can show no other text."""
 
 from __future__ import annotations
 
@@ -7,20 +7,17 @@ from flask import request
 from app.console.views.formatting import number
 
 NOTICES = {
-    "approved": "Approved: {count} items are on their way to the shop.",
-    "rejected": "Rejected: {count} items are given up, and the shop keeps what it has.",
-    "retried": "{count} items wait to be sent again.",
-    "revoked": "The token is revoked: nothing and nobody can use it any more.",
-    "credentials": "The credentials are kept, encrypted. They replace those from before and are never shown.",
+    "approved": "Approved: {count} items will be sent to the shop.",
+    "rejected": "Rejected: {count} items will not be sent. The shop keeps its values.",
+    "retried": "{count} items will be sent again.",
+    "revoked": "The token is revoked and can no longer be used.",
+    "credentials": "The credentials are saved and encrypted. They replace the previous ones and are never shown.",
     "scheduled": "The schedule is set.",
-    "unscheduled": "The schedule is removed. A run in progress goes on.",
+    "unscheduled": "The schedule is removed. A running sync continues.",
 }
 
 
 def notice() -> str | None:
-    text = NOTICES.get(request.args.get("done", ""))
-    return text.format(count=_count(request.args.get("count", ""))) if text else None
-
-
-def _count(value: str) -> str:
-    return number(int(value)) if value.isascii() and value.isdecimal() and len(value) < 10 else "The"
+    text, count = NOTICES.get(request.args.get("done", "")), request.args.get("count", "")
+    is_number = count.isascii() and count.isdecimal() and len(count) < 10
+    return text.format(count=number(int(count)) if is_number else "The") if text else None

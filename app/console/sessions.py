@@ -1,7 +1,7 @@
-"""Who is signed in: a random cookie that names a session, and a CSRF token that goes with it on every change.
+"""Sessions of the console: a random cookie, and a CSRF token that every change must send with it.
 
-The cookie holds no token of the API, and the database only the cookie's SHA-256. Each request asks anew whether the token
-that opened the session still holds, so that revoking it ends the session at once.
+The cookie contains no API token, and the database stores only the cookie's SHA-256. Each request checks that the token that
+opened the session is still valid, so revoking the token ends the session at once.
 """
 
 from __future__ import annotations
@@ -38,9 +38,10 @@ CSRF_FIELD = "csrf"
 
 
 def sign_in(token: str) -> str | None:
-    """Open a session with a token of the API; the cookie's value, or None for a token that opens no door."""
+    """Open a session with an API token. Returns the cookie's value, or None if the token is invalid."""
     secret = secrets.token_urlsafe(32)
     with services().pool.connection() as conn:
+        # Only hashes reach the database, so a copy of it opens no session.
         caller = open_session(conn, _sha256(secret), token_sha256(token), LIFETIME_SECONDS)
     if caller is None:
         return None
@@ -57,39 +58,39 @@ def signed_in() -> Caller | None:
     secret = cookie_of(COOKIE)
     if not secret:
         return None
-    return services().token_throttle.look_up(request.remote_addr, _sha256(secret), _ask_database)
+    return services().token_throttle.look_up(request.remote_addr, _sha256(secret), _find_session)
 
 
-def _ask_database(sha256: bytes) -> Caller | None:
+def _find_session(sha256: bytes) -> Caller | None:
     with services().pool.connection() as conn:
         return find_session(conn, sha256)
 
 
 def cookie_of(name: str) -> str | None:
-    """The value of a cookie that this host itself has set."""
-    return request.cookies.get(_place(name)[0])
+    """The value of a cookie that this host set, or None."""
+    return request.cookies.get(_name_and_path(name)[0])
 
 
 def set_cookie(response: Response, name: str, value: str, seconds: int) -> None:
-    """For this browser and this site alone, out of reach of scripts; over https never in clear."""
-    full_name, path = _place(name)
+    """Set a cookie for this site only, hidden from scripts. Over https it is never sent in clear."""
+    full_name, path = _name_and_path(name)
     response.set_cookie(
         full_name, value, max_age=seconds, path=path, httponly=True, samesite="Strict", secure=request.is_secure
     )
 
 
 def delete_cookie(response: Response, name: str) -> None:
-    full_name, path = _place(name)
+    full_name, path = _name_and_path(name)
     response.delete_cookie(full_name, path=path, httponly=True, samesite="Strict", secure=request.is_secure)
 
 
-def _place(name: str) -> tuple[str, str]:
-    """A cookie's full name and path. Browsers let no other host set one with this prefix, and ask for the root's path."""
+def _name_and_path(name: str) -> tuple[str, str]:
+    # Browsers accept the prefix only from this host, over https, and with the root's path.
     return (f"__Host-{name}", "/") if request.is_secure else (name, PATH)
 
 
 def csrf_token(cookie: str = COOKIE) -> str:
-    """What a form must send beside the cookie; it tells nothing about the cookie's value."""
+    """What a form must send with the cookie. It does not reveal the cookie's value."""
     return csrf_of(cookie_of(cookie) or "")
 
 
@@ -98,8 +99,9 @@ def csrf_of(secret: str) -> str:
 
 
 def check_csrf(cookie: str = COOKIE) -> None:
-    """Raises ApiError where the form was not made for this browser's session."""
+    """Raises ApiError if the form does not belong to this browser's session."""
     sent = request.form.get(CSRF_FIELD, "").encode("utf-8", "surrogateescape")
+    # Without the cookie, the token of an empty secret would pass.
     if not cookie_of(cookie) or not hmac.compare_digest(sent, csrf_token(cookie).encode()):
         raise ApiError("FORBIDDEN", "This form is out of date. Go back, reload the page, and send it again.")
 
@@ -109,7 +111,7 @@ def _sha256(secret: str) -> bytes:
 
 
 def session_required(view: Callable[P, T]) -> Callable[P, T]:
-    """Only for who is signed in; every change with its CSRF token."""
+    """A page for signed-in users. Every change needs its CSRF token."""
 
     @wraps(view)
     def guarded(*args: P.args, **kwargs: P.kwargs) -> T:
@@ -121,7 +123,7 @@ def session_required(view: Callable[P, T]) -> Callable[P, T]:
 
 
 def operator_page(view: Callable[P, T]) -> Callable[P, T]:
-    """For operators alone; to a store's token there is no such page."""
+    """A page for operators. A store's token gets 404."""
 
     @wraps(view)
     def guarded(*args: P.args, **kwargs: P.kwargs) -> T:
@@ -134,9 +136,9 @@ def operator_page(view: Callable[P, T]) -> Callable[P, T]:
 
 
 def store_page(*scopes: Scope) -> Callable[[Callable[..., T]], Callable[..., T]]:
-    """A page of one store, named in its address: of the caller's own, or of any to an operator. Else there is no such page.
+    """A page of the store that its URL names: the caller's own, or any store for an operator; otherwise 404.
 
-    It takes a session of a token with one of `scopes`, as the API's route for the same does.
+    The token that opened the session needs one of `scopes`, like the API's route for the same action.
     """
 
     def decorate(view: Callable[..., T]) -> Callable[..., T]:
@@ -158,13 +160,13 @@ def may_administer() -> bool:
 
 
 def caller() -> Caller:
-    """Who is signed in, within a page."""
+    """Who is signed in. Only for views of the decorators above."""
     found: Caller = g.caller
     return found
 
 
 def current_store() -> Store:
-    """The store whose page this is."""
+    """The store of the page. Only for views of `store_page`."""
     store: Store = g.store
     return store
 
@@ -173,7 +175,7 @@ def _enter() -> Caller:
     found = signed_in()
     if found is None:
         raise ApiError("UNAUTHORIZED", "Your session has ended. Sign in again.")
-    services().limiter.check(found.token_id)  # a budget beside the store's own: pages are watched while a plugin floods
+    services().limiter.check(found.token_id)  # not the store's own limit: pages must work while a plugin floods it
     g.caller = found
     structlog.contextvars.bind_contextvars(token_id=str(found.token_id), role=found.role)
     if request.method == "POST":
@@ -183,7 +185,7 @@ def _enter() -> Caller:
 
 def _enter_store(found: Caller, store_id: UUID) -> None:
     if found.store_id not in (None, store_id):
-        raise not_found()
+        raise not_found()  # not 403: nobody learns which stores exist
     with services().pool.connection() as conn, tenant(conn, store_id):
         store = get_store(conn, store_id)
     if store is None:

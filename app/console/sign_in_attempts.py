@@ -1,4 +1,4 @@
-"""How often signing in may fail, by token and by client: counted in Redis for all processes, here while Redis is away."""
+"""Limits failed sign-ins, by token and by client. Counted in Redis for all processes, and locally if Redis is down."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ from app.http.errors import ApiError
 from workers.core.queues import WakeUp
 
 WINDOW_SECONDS = 60
-MOST_FAILURES = 10  # with one token, told by its first characters
-MOST_FAILURES_OF_CLIENT = 100  # more than one person's, as a whole office may share an address
-TOLD_BY_CHARACTERS = 12
+MOST_FAILURES = 10  # with tokens that start alike
+MOST_FAILURES_OF_CLIENT = 100  # higher, because a whole office may share an address
+COMPARED_CHARACTERS = 12
 MOST_COUNTED = 10_000
 
 
 @dataclass(slots=True)
 class SignInAttempts:
-    """Failures within the running minute. Whoever shares an address with an attacker can still sign in with another token."""
+    """Failures in the current minute."""
 
     wake_up: WakeUp
     clock: Callable[[], float] = time.time
@@ -32,7 +32,7 @@ class SignInAttempts:
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def check(self, address: str | None, token: str) -> None:
-        """Raises ApiError 429 for a token, or a client, that has failed too often."""
+        """Raises ApiError 429 for a token or client with too many failures."""
         bounds = (MOST_FAILURES, MOST_FAILURES_OF_CLIENT)
         failures = self._failures(_subjects(address, token))
         if any(count >= most for count, most in zip(failures, bounds, strict=True)):
@@ -40,6 +40,7 @@ class SignInAttempts:
             message = f"Too many attempts to sign in. Wait {wait} seconds, then try again."
             raise ApiError("RATE_LIMITED", message, {"Retry-After": str(wait)})
 
+    # Also counted here when Redis is up, so that nothing is forgotten when it goes down.
     def note_failure(self, address: str | None, token: str) -> None:
         subjects = _subjects(address, token)
         with self._lock:
@@ -81,6 +82,6 @@ class SignInAttempts:
 
 
 def _subjects(address: str | None, token: str) -> tuple[str, str]:
-    """What failures are counted by. Hashed: what was pasted may be a part of a good token, or of anything."""
-    first = hashlib.sha256(token[:TOLD_BY_CHARACTERS].encode("utf-8", "surrogateescape")).hexdigest()[:16]
+    # Hashed, because the pasted text may be part of a valid token.
+    first = hashlib.sha256(token[:COMPARED_CHARACTERS].encode("utf-8", "surrogateescape")).hexdigest()[:16]
     return f"token:{first}", f"client:{client_of(address)}"

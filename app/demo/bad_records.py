@@ -1,4 +1,4 @@
-"""Records that no shop should send and some do: each is refused for one reason, and none may harm its neighbours."""
+"""Invalid records of the sample shop. Each is refused for one reason, and none may affect the others of its batch."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 Record = dict[str, Any]
 
 BEYOND_BIGINT = 2**63
-FIRST_SPOILED_ID = 900_001
+FIRST_BAD_ID = 900_001
 
 ORDER: Record = {
     "date_created": "2026-10-01T10:00:00Z",
@@ -19,16 +19,16 @@ ORDER: Record = {
     "items": [{"product_name": "Round pot", "quantity": 1, "subtotal": "19.90", "total": "19.90"}],
 }
 PRODUCT: Record = {"name": "Round pot", "sku": "RP", "price": "19.90", "updated_at": "2026-10-01T12:00:00Z"}
-CUSTOMER: Record = {"email": "spoiled@example.test", "display_name": "Sam Spoiled"}
-CATEGORY: Record = {"name": "Spoiled", "parent_id": None, "product_count": 0}
+CUSTOMER: Record = {"email": "bad@example.test", "display_name": "Bad Customer"}
+CATEGORY: Record = {"name": "Bad", "parent_id": None, "product_count": 0}
 
-GONE = object()  # stands for a field that is left out
+ABSENT = object()  # for a field that is left out
 NAMELESS_ITEM = {"quantity": 1, "total": "5.00"}
 
-# What is changed in a sound record, by entity. Not a dict: the record itself is replaced.
-SPOILS: dict[str, tuple[Any, ...]] = {
+# By entity, what makes a valid record invalid: a dict changes its fields, anything else replaces it.
+CHANGES: dict[str, tuple[Any, ...]] = {
     "orders": (
-        {"total": GONE},
+        {"total": ABSENT},
         {"total": "twelve"},
         {"total": True},
         {"total": "1e30"},
@@ -42,7 +42,7 @@ SPOILS: dict[str, tuple[Any, ...]] = {
         "not an order",
     ),
     "products": (
-        {"name": GONE},
+        {"name": ABSENT},
         {"name": "Pot\x00"},
         {"name": "Half \ud83d a heart"},
         {"price": "12,50"},
@@ -50,14 +50,14 @@ SPOILS: dict[str, tuple[Any, ...]] = {
         {"updated_at": "2099-06-01T00:00:00Z"},
     ),
     "customers": (
-        {"wc_customer_id": GONE},
+        {"wc_customer_id": ABSENT},
         {"order_count": -1},
         {"first_order_date": "yesterday"},
         ["not", "a", "customer"],
     ),
     "categories": ({"name": "  "}, {"wc_category_id": 12.5}, {"parent_id": -5}, {"product_count": "many"}),
 }
-SOUND = {
+VALID = {
     "orders": ("wc_order_id", ORDER),
     "products": ("wc_product_id", PRODUCT),
     "customers": ("wc_customer_id", CUSTOMER),
@@ -65,15 +65,13 @@ SOUND = {
 }
 
 
-def spoiled(entity: str) -> list[Any]:
-    """The entity's invalid records, each with an id that nothing else in the sample has."""
-    key, sound = SOUND[entity]
-    return [
-        _spoil({key: FIRST_SPOILED_ID + place, **sound}, spoil) if isinstance(spoil, dict) else spoil
-        for place, spoil in enumerate(SPOILS[entity])
-    ]
-
-
-def _spoil(sound: Record, spoil: Record) -> Record:
-    changed = {**sound, **spoil}
-    return {name: value for name, value in changed.items() if value is not GONE}
+def bad_records(entity: str) -> list[Any]:
+    """The entity's invalid records. Their ids are used nowhere else in the sample."""
+    key, valid = VALID[entity]
+    found: list[Any] = []
+    for index, change in enumerate(CHANGES[entity]):
+        if isinstance(change, dict):
+            changed = {key: FIRST_BAD_ID + index, **valid, **change}
+            change = {name: value for name, value in changed.items() if value is not ABSENT}
+        found.append(change)
+    return found

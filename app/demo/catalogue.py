@@ -1,9 +1,8 @@
-"""The sample shop's catalogue: 30 categories in a tree of three levels and 300 products, in WooCommerce's form."""
+"""The sample shop's catalogue in WooCommerce's form: 30 categories in three levels, and 300 products."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from datetime import datetime, timedelta
+from datetime import timedelta
 from html import escape
 from itertools import product
 from random import Random
@@ -17,7 +16,7 @@ FIRST_CATEGORY_ID = 1_001
 FIRST_PRODUCT_ID = 20_001
 PRODUCTS = 300
 
-# Department → aisle → shelves. Names with & and accents, because shops have them.
+# Department → aisle → shelves. Real shops have names with & and accents, too.
 TREE: dict[str, dict[str, tuple[str, ...]]] = {
     "Garden": {
         "Pots & planters": ("Terracotta", "Hanging baskets"),
@@ -32,7 +31,7 @@ TREE: dict[str, dict[str, tuple[str, ...]]] = {
     "Home": {"Lighting": ("Desk lamps", "Lanterns"), "Textiles": ("Throws", "Cushions"), "Candles": ()},
     "Outdoor": {"Camping": ("Tents", "Stoves"), "Picnic": ()},
 }
-# What each category that sells something sells, and the lowest price there in whole dollars.
+# By category: the lowest price in whole dollars, and the goods.
 GOODS: dict[str, tuple[int, tuple[str, ...]]] = {
     "Terracotta": (6, ("Round pot", "Strawberry planter", "Saucer")),
     "Hanging baskets": (14, ("Wire basket", "Woven basket", "Rail basket")),
@@ -58,7 +57,6 @@ FINISHES = ("small", "large", "black", "sage green", "ochre", "with gift box")
 
 
 def categories() -> list[Resource]:
-    """Departments, aisles and shelves in the order of the tree; ids follow each other."""
     found: list[Resource] = []
 
     def add(name: str, parent: int) -> int:
@@ -76,19 +74,17 @@ def categories() -> list[Resource]:
 
 
 def products(rng: Random, shelves: list[Resource]) -> list[Resource]:
-    """PRODUCTS products, each on one of `shelves`, whose `count` is raised; a few on sale, sold out, hidden."""
+    """PRODUCTS products, each in one of `shelves`, whose `count` is raised. Some are on sale, sold out or private."""
     by_name = {shelf["name"]: shelf for shelf in shelves}
-    offers = rng.sample(list(_offers()), PRODUCTS)
-    return [
-        _product(rng, FIRST_PRODUCT_ID + place, by_name[escape(shelf, quote=False)], name, lowest)
-        for place, (shelf, lowest, name) in enumerate(offers)
+    offers = [
+        (shelf, lowest, f"{good}, {finish}")
+        for shelf, (lowest, goods) in GOODS.items()
+        for good, finish in product(goods, FINISHES)
     ]
-
-
-def _offers() -> Iterator[tuple[str, int, str]]:
-    for shelf, (lowest, goods) in GOODS.items():
-        for good, finish in product(goods, FINISHES):
-            yield shelf, lowest, f"{good}, {finish}"
+    return [
+        _product(rng, FIRST_PRODUCT_ID + index, by_name[escape(shelf, quote=False)], name, lowest)
+        for index, (shelf, lowest, name) in enumerate(rng.sample(offers, PRODUCTS))
+    ]
 
 
 def _product(rng: Random, product_id: int, shelf: Resource, name: str, lowest: int) -> Resource:
@@ -111,10 +107,5 @@ def _product(rng: Random, product_id: int, shelf: Resource, name: str, lowest: i
         "status": status,
         "type": "variable" if rng.random() < 0.1 else "simple",
         "date_created_gmt": gmt(created),
-        "date_modified_gmt": gmt(_edited(rng, created)),
+        "date_modified_gmt": gmt(created + (NEWEST - created) * rng.random()),
     }
-
-
-def _edited(rng: Random, created: datetime) -> datetime:
-    """Some moment between the product's creation and the end of the story."""
-    return created + (NEWEST - created) * rng.random()

@@ -1,4 +1,4 @@
-"""Whether the demo's numbers add up: what was posted, what the jobs say, and what stands in the tables."""
+"""Checks that the demo's numbers add up: posted records, the counts of the jobs, and the rows in the tables."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ SKIPPED = ("invalid", "existing")
 
 @dataclass(frozen=True, slots=True)
 class Tables:
-    """What the tables hold for one store, read in one transaction."""
+    """Counts from one store's tables, read in one transaction."""
 
     counts: reports.RecordCounts
     unresolved: reports.UnresolvedLinks
@@ -38,7 +38,7 @@ def read_tables(conn: Connection, store_id: UUID) -> Tables:
 
 
 def complaints(delivery: Delivery, tables: Tables) -> list[str]:
-    """A line for each number that is not what it must be; empty if all is well."""
+    """One line for each wrong number; empty if all are right."""
     return [
         *(line for log in delivery.logs for line in _about_log(log)),
         *_about_rows(delivery, tables),
@@ -55,23 +55,23 @@ def _about_log(log: Log) -> Iterator[str]:
     if job["receivedCount"] != len(log.batch.records):
         yield f"{name} received {job['receivedCount']} of {len(log.batch.records)} records"
     if job["syncedCount"] != sum(counts[one] for one in SYNCED):
-        yield f"{name}: {job['syncedCount']} synced, but the parts sum up to {sum(counts[one] for one in SYNCED)}"
+        yield f"{name}: {job['syncedCount']} synced, but the counts add up to {sum(counts[one] for one in SYNCED)}"
     if job["skippedCount"] != sum(counts[one] for one in SKIPPED):
-        yield f"{name}: {job['skippedCount']} skipped, but the parts sum up to {sum(counts[one] for one in SKIPPED)}"
+        yield f"{name}: {job['skippedCount']} skipped, but the counts add up to {sum(counts[one] for one in SKIPPED)}"
     if job["receivedCount"] != job["syncedCount"] + job["skippedCount"]:
         yield f"{name}: received is not synced + skipped"
-    if {error["index"] for error in log.errors} != log.batch.spoiled:
-        yield f"{name}: the skipped records are not the invalid ones"
+    if {error["index"] for error in log.errors} != log.batch.bad:
+        yield f"{name}: the skipped records are not the bad ones"
 
 
 def _about_rows(delivery: Delivery, tables: Tables) -> Iterator[str]:
-    """Every sound record is one row, however often and in whichever order it was posted; and every link is resolved."""
+    # A record is one row, however often and in whatever order it was posted.
     expected: dict[str, set[int]] = defaultdict(set)
     for log in delivery.logs:
-        expected[log.batch.entity] |= log.batch.sound_ids()
+        expected[log.batch.entity] |= log.batch.valid_ids()
     for entity, count in asdict(tables.counts).items():
         if count != len(expected[entity]):
-            yield f"{entity}: {count} rows where {len(expected[entity])} were expected"
+            yield f"{entity}: {count} rows, but {len(expected[entity])} were expected"
     for link, count in asdict(tables.unresolved).items():
         if count:
             yield f"{count} references from {link.replace('_', ' ')} are unresolved"
@@ -80,6 +80,6 @@ def _about_rows(delivery: Delivery, tables: Tables) -> Iterator[str]:
 def _about_totals(tables: Tables) -> Iterator[str]:
     for name, rows in (("status", tables.by_status), ("month", tables.by_month)):
         if sum(row.orders for row in rows) != tables.counts.orders:
-            yield f"the orders by {name} are not all orders"
+            yield f"the orders by {name} do not add up to all orders"
     if sum(row.total for row in tables.by_status) != sum(row.total for row in tables.by_month):
         yield "the totals by status and by month differ"

@@ -1,4 +1,4 @@
-"""The plugin's side of the API: posts batches, polls their jobs, and waits when it is told to."""
+"""The plugin's side of the API: posts batches, polls their jobs, and obeys Retry-After."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from uuid import uuid4
 import httpx
 
 from app.demo.errors import DemoError
-from app.demo.sample_store import Batch
+from app.demo.sample_store import SampleBatch
 
 TIMEOUT_SECONDS = 30.0
-PATIENCE_SECONDS = 90.0  # how long one call may be put off
+PATIENCE_SECONDS = 90.0  # for one call with its retries
 LONGEST_WAIT_SECONDS = 30.0
 TRY_LATER = (429, 503)
 
@@ -22,7 +22,7 @@ Data = dict[str, Any]
 
 
 class PluginApi:
-    """One store's connection to the API. Close it, or use it as a context."""
+    """One store's connection to the API, as a context manager."""
 
     def __init__(self, base_url: str, token: str, transport: httpx.BaseTransport | None = None) -> None:
         headers = {"Authorization": f"Bearer {token}", "User-Agent": "sluice-demo", "Accept-Encoding": "identity"}
@@ -34,20 +34,19 @@ class PluginApi:
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
         self._http.close()
 
-    def post(self, batch: Batch) -> str:
-        """Post one batch; returns the id to poll. A repeated attempt carries the same key, so it is accepted once."""
-        # Escaped, because a lone surrogate has no UTF-8; WordPress's own encoder escapes too.
+    def post(self, batch: SampleBatch) -> str:
+        """Post one batch; returns the id to poll. Retries carry the same key, so the batch is accepted once."""
+        # Escaped, because a lone surrogate cannot be encoded as UTF-8.
         body = json.dumps({batch.entity: batch.records}, ensure_ascii=True).encode("ascii")
         headers = {"Content-Type": "application/json", "Idempotency-Key": str(uuid4())}
         request = self._http.build_request("POST", f"/api/sync/{batch.entity}", content=body, headers=headers)
         return str(self._data(request)["syncLogId"])
 
     def job(self, log_id: str) -> Data:
-        """The state of one accepted batch."""
         return self._data(self._http.build_request("GET", f"/api/sync/jobs/{log_id}"))
 
     def errors(self, log_id: str) -> list[Data]:
-        """Every skipped record of one batch, all pages."""
+        """All skipped records of one batch."""
         found: list[Data] = []
         cursor: str | None = None
         while True:
@@ -65,30 +64,28 @@ class PluginApi:
         except ValueError:
             answer = {}
         if not response.is_success or not isinstance(answer.get("data"), dict):
-            said = answer.get("error", {}).get("message", "no reason given")
-            raise DemoError(f"{request.method} {request.url.path} answered {response.status_code}: {said}")
+            reason = answer.get("error", {}).get("message", "no reason given")
+            raise DemoError(f"{request.method} {request.url.path} returned {response.status_code}: {reason}")
         return dict(answer["data"])
 
     def _send(self, request: httpx.Request) -> httpx.Response:
-        """Send until there is an answer other than "later", or patience ends."""
         deadline = time.monotonic() + PATIENCE_SECONDS
         while True:
-            answer = self._try(request)
+            try:
+                answer: httpx.Response | httpx.TransportError = self._http.send(request)
+            except httpx.TransportError as error:
+                answer = error
             if isinstance(answer, httpx.Response) and answer.status_code not in TRY_LATER:
                 return answer
             pause = wait_of(answer)
             if time.monotonic() + pause > deadline:
-                raise DemoError(f"{request.method} {request.url.path} got no answer in time; the last was {answer!r}")
+                raise DemoError(
+                    f"{request.method} {request.url.path} got no final response in time; the last was {answer!r}"
+                )
             time.sleep(pause)
-
-    def _try(self, request: httpx.Request) -> httpx.Response | httpx.TransportError:
-        try:
-            return self._http.send(request)
-        except httpx.TransportError as error:
-            return error
 
 
 def wait_of(answer: httpx.Response | httpx.TransportError) -> float:
-    """Seconds to wait before the next attempt: what Retry-After says, within reason, else one."""
-    said = answer.headers.get("Retry-After", "") if isinstance(answer, httpx.Response) else ""
-    return min(float(said), LONGEST_WAIT_SECONDS) if said.isdecimal() else 1.0
+    """Seconds to wait before the next attempt: Retry-After up to LONGEST_WAIT_SECONDS, or one."""
+    after = answer.headers.get("Retry-After", "") if isinstance(answer, httpx.Response) else ""
+    return min(float(after), LONGEST_WAIT_SECONDS) if after.isdecimal() else 1.0

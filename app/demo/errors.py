@@ -1,7 +1,7 @@
-"""What ends the demo early, told in one line."""
+"""The error that ends the demo."""
 
 from __future__ import annotations
 
 
 class DemoError(RuntimeError):
-    """The demo can't go on. The message is one line: what is wrong, and where there is a choice, what to do."""
+    """The demo cannot continue. The message is one line that says what is wrong and what to do."""

@@ -1,7 +1,4 @@
-"""What the WooCommerce plugin does before it posts a resource: WooCommerce's REST answer in, contract record out.
-
-The answers were recorded from WooCommerce 11.0.1; the contract is what `schemas/plugin/orders.py` and its neighbours take.
-"""
+"""Maps resources of WooCommerce's REST API (11.0.1) to contract records (`schemas/plugin/`), as the plugin does."""
 
 from __future__ import annotations
 
@@ -12,11 +9,11 @@ from typing import Any
 
 Resource = dict[str, Any]
 
-PAID = ("processing", "completed")  # what WooCommerce itself counts as money spent
+PAID = ("processing", "completed")  # the statuses that WooCommerce counts as money spent
 
 
 def plugin_order(woo: Resource) -> Resource:
-    """An order. Money stays the text that WooCommerce sent; `customer_id` 0 is a guest, as in WooCommerce."""
+    # Amounts stay the strings that WooCommerce sends, and `customer_id` 0 stays a guest.
     lines = woo["line_items"]
     return {
         "wc_order_id": woo["id"],
@@ -37,7 +34,7 @@ def plugin_order(woo: Resource) -> Resource:
 
 
 def plugin_item(line: Resource) -> Resource:
-    """A line of an order. A variation is counted to its parent; a product that is gone has the id 0."""
+    # A variation's line refers to its parent, and a deleted product has the id 0.
     return {
         "product_name": unescape(line["name"]),
         "sku": line["sku"],
@@ -49,10 +46,9 @@ def plugin_item(line: Resource) -> Resource:
 
 
 def plugin_product(woo: Resource) -> Resource:
-    """A product or variation with the first of its categories; a variation has none of its own.
+    """A product or variation with its first category. A scheduled product has no `updated_at`.
 
-    WordPress dates the last change of a scheduled product to the day it will be published, which nobody can know yet:
-    it is left out, and the time of acceptance takes its place.
+    WordPress dates its last change to the day it will be published, so the time of acceptance is used instead.
     """
     category = next(iter(woo.get("categories", ())), None)
     return {
@@ -74,7 +70,7 @@ def plugin_product(woo: Resource) -> Resource:
 
 
 def plugin_customer(woo: Resource, orders: Sequence[Resource] = ()) -> Resource:
-    """A customer with figures from the customer's own `orders`: WooCommerce's API has none since v3."""
+    """A customer with totals from `orders`, because WooCommerce's API has none since v3."""
     dates = sorted(utc(order["date_created_gmt"]) or "" for order in orders)
     spent = sum((Decimal(order["total"]) for order in orders if order["status"] in PAID), Decimal("0.00"))
     return {
@@ -90,7 +86,6 @@ def plugin_customer(woo: Resource, orders: Sequence[Resource] = ()) -> Resource:
 
 
 def plugin_category(woo: Resource) -> Resource:
-    """A category; its name arrives escaped, and a parent of 0 means that it stands at the top."""
     return {
         "wc_category_id": woo["id"],
         "name": unescape(woo["name"]),
@@ -100,5 +95,5 @@ def plugin_category(woo: Resource) -> Resource:
 
 
 def utc(gmt: str | None) -> str | None:
-    """A `*_gmt` time with the zone that WooCommerce leaves out; its twin without the suffix is shop-local."""
+    # The twin without the suffix is in the shop's local time, which is ambiguous.
     return f"{gmt}Z" if gmt else None

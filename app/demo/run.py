@@ -1,4 +1,4 @@
-"""The demo from the first post to the last table: deliver the sample shop, read it back, compare."""
+"""Runs the demo: posts the sample shop, reads it back, and compares."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ from app.demo.summary import show_complaints, show_next_steps, show_summary
 
 
 def run_demo(base_url: str, token: str, store_id: UUID, database_url: str, console: Console) -> int:
-    """Post the sample shop to the API as its plugin would; returns 0 if every number adds up, else 1.
+    """Post the sample shop to the API as a plugin would. Returns 0 if all numbers add up, else 1.
 
-    Progress goes to standard error, the summary to `console`. Raises DemoError if the API gives no usable answer.
+    Progress goes to standard error, the summary to `console`. Raises DemoError if the API returns an error.
     """
     sample = batches(days_back=days_ahead(datetime.now(UTC)))
     with PluginApi(base_url, token) as api:

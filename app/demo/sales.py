@@ -1,4 +1,4 @@
-"""Who bought what in the sample shop: customers and orders in WooCommerce's form. Amounts add up to the cent."""
+"""The sample shop's customers and orders in WooCommerce's form. Amounts add up to the cent."""
 
 from __future__ import annotations
 
@@ -39,9 +39,9 @@ FAMILY = (
 
 
 def customers(rng: Random) -> list[Resource]:
-    """CUSTOMERS made-up people; one in 25 registered with nothing but an address, which then is the user name too."""
+    """CUSTOMERS made-up people. One in 25 has no name, and the e-mail address as user name."""
     people = rng.sample(list(product(GIVEN, FAMILY)), CUSTOMERS)
-    return [_customer(rng, FIRST_CUSTOMER_ID + place, *person) for place, person in enumerate(people)]
+    return [_customer(rng, FIRST_CUSTOMER_ID + index, *person) for index, person in enumerate(people)]
 
 
 def _customer(rng: Random, customer_id: int, given: str, family: str) -> Resource:
@@ -58,27 +58,22 @@ def _customer(rng: Random, customer_id: int, given: str, family: str) -> Resourc
 
 
 def _ascii(name: str) -> str:
-    """Lower-case ASCII letters of a name, for addresses; letters that don't decompose are left out."""
     plain = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode().lower()
     return "".join(letter for letter in plain if letter.isalpha())
 
 
 def orders(rng: Random, people: list[Resource], goods: list[Resource]) -> list[Resource]:
-    """ORDERS orders, ids rising with time. A few people and products make most of the business, as in life."""
-    loyal = [1 / (place + 10) for place in range(len(people))]
-    liked = [1 / (place + 20) for place in range(len(goods))]
+    """ORDERS orders, with ids in order of time. A few people and products make most of the sales."""
+    loyal = [1 / (rank + 10) for rank in range(len(people))]
+    liked = [1 / (rank + 20) for rank in range(len(goods))]
     found = []
-    for place, moment in enumerate(moments(rng, ORDERS)):
+    for index, moment in enumerate(moments(rng, ORDERS)):
         buyer = 0 if rng.random() < GUESTS else rng.choices(people, loyal)[0]["id"]
-        lines = [_line(rng, good) for good in _basket(rng, goods, liked)]
-        found.append(_order(rng, FIRST_ORDER_ID + place, moment, buyer, lines))
+        size = rng.choices(range(1, 7), (44, 26, 14, 8, 5, 3))[0]
+        basket = {good["id"]: good for good in rng.choices(goods, liked, k=size)}
+        lines = [_line(rng, good) for good in basket.values()]
+        found.append(_order(rng, FIRST_ORDER_ID + index, moment, buyer, lines))
     return found
-
-
-def _basket(rng: Random, goods: list[Resource], liked: list[float]) -> list[Resource]:
-    size = rng.choices(range(1, 7), (44, 26, 14, 8, 5, 3))[0]
-    picked = {good["id"]: good for good in rng.choices(goods, liked, k=size)}
-    return list(picked.values())
 
 
 def _line(rng: Random, good: Resource) -> Resource:
@@ -96,12 +91,13 @@ def _line(rng: Random, good: Resource) -> Resource:
 
 def _order(rng: Random, order_id: int, moment: datetime, buyer: int, lines: list[Resource]) -> Resource:
     coupon = rng.choice(list(COUPONS)) if rng.random() < 0.12 else None
-    discount = _take_off(lines, COUPONS[coupon]) if coupon else 0
+    discount = _apply_discount(lines, COUPONS[coupon]) if coupon else 0
     goods = sum(in_cents(line["total"]) for line in lines)
+    statuses = FRESH if NEWEST - moment < FRESH_FOR else SETTLED
     tax, shipping = goods * TAX_PER_MILLE // 1000, rng.choice(SHIPPING_CENTS)
     return {
         "id": order_id,
-        "status": _status(rng, moment),
+        "status": rng.choices([status for status, _ in statuses], [weight for _, weight in statuses])[0],
         "currency": "USD",
         "date_created_gmt": gmt(moment),
         "date_modified_gmt": gmt(min(NEWEST, moment + timedelta(seconds=rng.randrange(6 * 86_400)))),
@@ -116,18 +112,11 @@ def _order(rng: Random, order_id: int, moment: datetime, buyer: int, lines: list
     }
 
 
-def _take_off(lines: list[Resource], percent: int) -> int:
-    """Take a coupon's percentage off each line, in whole cents; returns what came off altogether."""
-    taken = 0
+def _apply_discount(lines: list[Resource], percent: int) -> int:
+    total = 0
     for line in lines:
         cents = in_cents(line["subtotal"])
         off = cents * percent // 100
         line["total"] = money(cents - off)
-        taken += off
-    return taken
-
-
-def _status(rng: Random, moment: datetime) -> str:
-    """What is old is settled one way or another; only fresh orders still wait for somebody."""
-    choices = FRESH if NEWEST - moment < FRESH_FOR else SETTLED
-    return rng.choices([status for status, _ in choices], [weight for _, weight in choices])[0]
+        total += off
+    return total

@@ -1,7 +1,7 @@
-"""The sample shop as the batches that a plugin would post: real recorded resources, a story around them, and dirt.
+"""The sample shop as the batches that a plugin would post: recorded resources, made-up ones and bad records.
 
-The same seed gives the same batches. They come in the wrong order on purpose: orders before their customers, lines
-before their products, categories before their parents, and at last some orders' older versions after the newer ones.
+The same seed gives the same batches. Their order is wrong on purpose: orders before their customers, lines before their
+products, categories before their parents, and at the end older versions of some orders.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from random import Random
 from typing import Any, cast
 
 from app.demo import catalogue, sales
-from app.demo.bad_records import spoiled
+from app.demo.bad_records import bad_records
 from app.demo.errors import DemoError
 from app.demo.plugin import plugin_category, plugin_customer, plugin_order, plugin_product
 
@@ -35,41 +35,40 @@ MOMENTS = ("date_created", "date_modified", "created_at", "updated_at", "first_o
 
 
 @dataclass(frozen=True, slots=True)
-class Batch:
-    """What one request posts: contract records of one entity. Those at the places in `spoiled` can't be stored."""
+class SampleBatch:
+    """The records of one request. Those at the indexes in `bad` are invalid."""
 
     entity: str
     records: list[Any]
-    spoiled: frozenset[int] = frozenset()
+    bad: frozenset[int] = frozenset()
 
-    def sound_ids(self) -> set[int]:
-        """The ids of the records that can be stored."""
+    def valid_ids(self) -> set[int]:
         key = KEYS[self.entity]
-        return {record[key] for place, record in enumerate(self.records) if place not in self.spoiled}
+        return {record[key] for index, record in enumerate(self.records) if index not in self.bad}
 
 
-def batches(seed: int = SEED, days_back: int = 0) -> list[Batch]:
-    """The whole sample in the order in which it is posted. All its dates are moved back by `days_back` days."""
-    rng = Random(seed)  # noqa: S311 - a story, not a secret
-    posted: list[Batch] = []
-    twins: list[Resource] = []
+def batches(seed: int = SEED, days_back: int = 0) -> list[SampleBatch]:
+    """All batches in posting order. Dates are moved back by `days_back` days."""
+    rng = Random(seed)  # noqa: S311 - sample data, not a secret
+    posted: list[SampleBatch] = []
+    older: list[Resource] = []
     for entity, records in contract_records(rng).items():
-        sound = [moved_back(record, days_back) for record in records]
-        posted += _cut(rng, entity, sound)
+        valid = [moved_back(record, days_back) for record in records]
+        posted += _cut(rng, entity, valid)
         if entity == "orders":
-            twins = [older(record) for record in rng.sample(sound, STALE_ORDERS)]
-    return [*posted, Batch("orders", twins)]
+            older = [older_version(record) for record in rng.sample(valid, STALE_ORDERS)]
+    return [*posted, SampleBatch("orders", older)]
 
 
 def recorded(entity: str) -> list[Resource]:
-    """The recorded WooCommerce resources of one entity; a checkout has them, the production image does not."""
+    """The recorded WooCommerce resources of one entity. The production image does not contain them."""
     if not RECORDED.is_dir():
-        raise DemoError(f"the sample's recorded resources are not at {RECORDED}: run the demo from a checkout")
+        raise DemoError(f"the sample's recorded resources are missing at {RECORDED}: run the demo from a checkout")
     return cast(list[Resource], json.loads((RECORDED / f"{entity}.json").read_text(encoding="utf-8")))
 
 
 def contract_records(rng: Random) -> dict[str, list[Resource]]:
-    """Every sound record by entity, recorded and made up, in the contract's form; entities in the order of posting."""
+    """All valid records by entity, recorded and made up. Entities are in posting order."""
     tree = catalogue.categories()
     goods = catalogue.products(rng, tree)
     people = sales.customers(rng)
@@ -87,13 +86,11 @@ def contract_records(rng: Random) -> dict[str, list[Resource]]:
 
 
 def moved_back(record: Resource, days: int) -> Resource:
-    """The record as it would have been `days` days earlier."""
     earlier = {name: _earlier(record[name], timedelta(days=days)) for name in MOMENTS if record.get(name)}
     return record | earlier
 
 
-def older(order: Resource) -> Resource:
-    """The order as the shop had it an hour before its last change, when nobody had paid yet."""
+def older_version(order: Resource) -> Resource:
     return order | {"status": "pending", "date_modified": _earlier(order["date_modified"], timedelta(hours=1))}
 
 
@@ -101,15 +98,14 @@ def _earlier(moment: str, by: timedelta) -> str:
     return (datetime.fromisoformat(moment) - by).isoformat().replace("+00:00", "Z")
 
 
-def _cut(rng: Random, entity: str, sound: list[Resource]) -> list[Batch]:
-    """Shuffle the records, sound and spoiled, and cut them into batches; one record stands in its batch twice."""
-    records = [*((record, False) for record in sound), *((record, True) for record in spoiled(entity))]
+def _cut(rng: Random, entity: str, valid: list[Resource]) -> list[SampleBatch]:
+    records = [*((record, False) for record in valid), *((record, True) for record in bad_records(entity))]
     rng.shuffle(records)
-    if entity == "categories":  # a parent has the lower id, so this puts children first
+    if entity == "categories":  # children first, because parents have lower ids
         records.sort(key=lambda one: one[0]["wc_category_id"], reverse=True)
-    records.insert(0, next(one for one in records if not one[1]))
+    records.insert(0, next(one for one in records if not one[1]))  # one record twice in its batch
     pieces = [records[start : start + BATCH_RECORDS] for start in range(0, len(records), BATCH_RECORDS)]
     return [
-        Batch(entity, [record for record, _ in piece], frozenset(place for place, (_, bad) in enumerate(piece) if bad))
+        SampleBatch(entity, [record for record, _ in piece], frozenset(i for i, (_, bad) in enumerate(piece) if bad))
         for piece in pieces
     ]

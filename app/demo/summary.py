@@ -1,9 +1,9 @@
-"""The demo's last page: what was received, stored and skipped, what stands in the tables, and how to go on."""
+"""The demo's summary: records received, stored and skipped, totals from the tables, and the next steps."""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict
 from decimal import Decimal
 
@@ -18,18 +18,20 @@ SKIPPED_SHOWN = 30
 
 
 def show_summary(console: Console, delivery: Delivery, tables: Tables) -> None:
-    _line(console, _headline(delivery))
-    _line(console, _speed(delivery))
+    records, synced, skipped = delivery.records, _total(delivery, "syncedCount"), _total(delivery, "skippedCount")
+    accepted, stored = records / delivery.accepted_seconds, records / delivery.total_seconds
+    _line(console, f"{records} records received = {synced} synced + {skipped} skipped, in {len(delivery.logs)} batches")
+    _line(console, f"{accepted:,.0f} records/s accepted, {stored:,.0f} records/s stored")
     for table in (_synced(delivery, tables), _skipped_by_reason(delivery), _by_status(tables), _by_month(tables)):
         console.print(table)
     console.print(_skipped(delivery))
-    _line(console, f"{_skipped_count(delivery)} skipped records in all; none of them held up its batch.")
-    _line(console, "Unresolved references: " + ", ".join(_links(tables)))
+    _line(console, f"{skipped} skipped records in total. None of them affected its batch.")
+    links = (f"{count} {link.replace('_', ' ')}" for link, count in asdict(tables.unresolved).items())
+    _line(console, "Unresolved references: " + ", ".join(links))
 
 
 def show_next_steps(console: Console, base_url: str, token: str) -> None:
-    """How to look further. Token and curl line are printed whole, to be copied."""
-    _line(console, "\nThe sample shop stays in the database. `make run` keeps the API up; then:")
+    _line(console, "\nThe sample shop stays in the database. Start the API with `make run`, then:")
     _line(console, f"  console  {base_url}/console   (sign in with the token)")
     _line(console, f"  jobs     {base_url}/api/sync/jobs")
     _line(console, f"  token    {token}")
@@ -45,22 +47,8 @@ def _line(console: Console, text: str) -> None:
     console.print(text, markup=False, highlight=False, soft_wrap=True)
 
 
-def _headline(delivery: Delivery) -> str:
-    synced, skipped = (sum(log.job[name] for log in delivery.logs) for name in ("syncedCount", "skippedCount"))
-    return f"{delivery.records} records received = {synced} synced + {skipped} skipped, in {len(delivery.logs)} batches"
-
-
-def _speed(delivery: Delivery) -> str:
-    accepted, stored = delivery.records / delivery.accepted_seconds, delivery.records / delivery.total_seconds
-    return f"{accepted:,.0f} records/s accepted, {stored:,.0f} records/s from the first post to the last row"
-
-
-def _skipped_count(delivery: Delivery) -> int:
-    return sum(int(log.job["skippedCount"]) for log in delivery.logs)
-
-
-def _links(tables: Tables) -> Iterable[str]:
-    return (f"{count} {link.replace('_', ' ')}" for link, count in asdict(tables.unresolved).items())
+def _total(delivery: Delivery, count: str) -> int:
+    return sum(int(log.job[count]) for log in delivery.logs)
 
 
 def _table(title: str, left: Sequence[str], right: Sequence[str]) -> Table:
@@ -83,7 +71,7 @@ def _synced(delivery: Delivery, tables: Tables) -> Table:
 
 
 def _skipped_by_reason(delivery: Delivery) -> Table:
-    """By the first problem of each record, so that the numbers sum up to the skipped records."""
+    # Only the first problem of each record counts, so that the numbers add up to the skipped records.
     table = _table("Skipped, by reason", ("code", "reason"), ("records",))
     first = {(log.log_id, error["index"]): error for log in delivery.logs for error in reversed(log.errors)}
     found = Counter((error["code"], error["reason"]) for error in first.values())

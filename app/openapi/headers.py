@@ -65,7 +65,7 @@ ERROR_MAY_HAVE: dict[str, tuple[str, ...]] = {
 
 ERRORS: dict[str, str] = {
     "VALIDATION_ERROR": "orders must be an array",
-    "INVALID_JSON": "the JSON is broken at line 1, column 12",
+    "INVALID_JSON": "the JSON is invalid at line 1, column 12",
     "UNAUTHORIZED": "send a valid token: Authorization: Bearer …",
     "FORBIDDEN": "this takes a token with the scope erp",
     "NOT_FOUND": "there is no such thing here",

@@ -10,7 +10,7 @@ from psycopg import Connection
 from psycopg.rows import class_row
 
 from db.core.sql import queries
-from schemas.records.shop import ErpCategory
+from schemas.records.erp import ErpCategory
 
 SQL = queries(__file__)
 

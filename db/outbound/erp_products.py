@@ -11,7 +11,7 @@ from psycopg import Connection
 from psycopg.types.json import Jsonb
 
 from db.core.sql import queries
-from schemas.records.shop import ErpProduct
+from schemas.records.erp import ErpProduct
 
 SQL = queries(__file__)
 GroupHashes = Mapping[str, str]

@@ -1,4 +1,4 @@
-"""Why a record was skipped: the closed set of codes, each with the plain words that a shop's owner reads."""
+"""Why a record was skipped: all codes, each with the sentence that a shop's owner reads after the field's name."""
 
 from __future__ import annotations
 
@@ -16,23 +16,23 @@ REASONS = {
     "not_an_id": "must be a positive whole number within 64 bits",
     "not_a_date": "must be a date and time in ISO 8601, between the years 1000 and 9999",
     "not_a_uuid": "must be a UUID",
-    "not_a_sku": "must hold no comma and no <, and no blank at its begin or end",
+    "not_a_sku": "must not contain a comma or <, nor start or end with a blank",
     "not_a_flag": "must be true or false",
     "not_a_url": "must be an address that starts with http:// or https://",
-    "holds_an_address": "must hold no e-mail address",
+    "holds_an_address": "must not contain an e-mail address",
     "not_below_regular_price": "must be lower than the regular price",
-    "before_its_begin": "must not lie before the begin of the sale",
+    "before_its_begin": "must not be before the start of the sale",
     "too_long": "is longer than allowed",
     "too_many": "has more entries than allowed",
     "out_of_range": "is outside the range that can be stored",
     "bad_characters": "contains characters that cannot be stored (NUL or half of a surrogate pair)",
-    "too_far_ahead": "is more than 24 hours ahead of the time of acceptance",
+    "too_far_ahead": "is more than 24 hours after the batch was accepted",
     "refused_by_database": "could not be stored",
     "erased": "was erased on request",
-    "more_problems": "stands for further problems of this record that are not listed",
+    "more_problems": "has more problems that are not listed",
 }
 PROBLEMS_LISTED = 20
-# How many bad entries of a list are looked for beyond the first; 0 where a record's problems are only counted.
+# How many bad entries of a list are collected after the first. 0 where problems are only counted.
 further_entries: ContextVar[int] = ContextVar("further_entries", default=PROBLEMS_LISTED)
 
 
@@ -49,7 +49,7 @@ class Problem:
 
 
 def problems(messages: dict[Any, Any]) -> list[Problem]:
-    """Flatten marshmallow's messages, which are our codes, into at most PROBLEMS_LISTED problems and a closing one."""
+    """Flatten marshmallow's messages into at most PROBLEMS_LISTED problems; the last one may be `more_problems`."""
     found = list(_walk(messages, ""))
     if len(found) <= PROBLEMS_LISTED:
         return found
@@ -58,13 +58,9 @@ def problems(messages: dict[Any, Any]) -> list[Problem]:
 
 def _walk(node: Any, path: str) -> list[Problem]:
     if isinstance(node, dict):
-        return [problem for key, child in node.items() for problem in _walk(child, _join(path, key))]
+        found: list[Problem] = []
+        for key, child in node.items():
+            step = "" if key == "_schema" else f"[{key}]" if isinstance(key, int) else f".{key}" if path else str(key)
+            found += _walk(child, path + step)
+        return found
     return [Problem(path or "*", str(node[0]))]
-
-
-def _join(path: str, key: Any) -> str:
-    if key == "_schema":
-        return path
-    if isinstance(key, int):
-        return f"{path}[{key}]"
-    return f"{path}.{key}" if path else str(key)

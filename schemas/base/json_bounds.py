@@ -1,7 +1,7 @@
-"""What a JSON text may hold, checked before it is parsed: parsed, a text takes up to fifty times its bytes.
+"""Bounds of a JSON text, checked before it is parsed: once parsed, it may take fifty times its bytes of memory.
 
-The check counts bytes and looks inside no text, so it takes microseconds: `{`, `[` and `,` inside texts count too, and the
-bounds leave room for them.
+The check counts bytes and takes microseconds. It also counts `{`, `[` and `,` inside strings, and the bounds leave room for
+them.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ GZIP_INPUT_BYTES = 64 * 1024
 
 @dataclass(frozen=True, slots=True)
 class JsonBounds:
-    """`containers` counts `{` and `[`, `values` counts commas, `bytes` is the size once inflated."""
+    """`containers` counts `{` and `[`, `values` counts commas, `bytes` is the inflated size."""
 
     bytes: int
     containers: int
@@ -24,12 +24,12 @@ class JsonBounds:
 
 
 class TooMuch(ValueError):
-    """A text holds more than its bounds allow. The message is safe to show and names the bound."""
+    """A text exceeds its bounds. The message names the bound and is safe to show."""
 
 
 @dataclass(slots=True)
 class JsonTally:
-    """Counts what a text holds, piece by piece."""
+    """Counts a text, piece by piece."""
 
     bounds: JsonBounds
     size: int = 0
@@ -37,11 +37,11 @@ class JsonTally:
     values: int = 0
 
     def add(self, piece: bytes) -> None:
-        """Raises TooMuch at the first piece that is too much."""
+        """Count one more piece. Raises TooMuch at the first bound that is exceeded."""
         self.size += len(piece)
         if self.size > self.bounds.bytes:
             raise TooMuch(f"{self.bounds.bytes} bytes, inflated")
-        if self.size > self.bounds.containers:  # fewer bytes can't hold so many: a usual text costs no counting
+        if self.size > self.bounds.containers:  # fewer bytes can't hold so many: most texts are not counted
             self.containers += piece.count(b"{") + piece.count(b"[")
             self.values += piece.count(b",")
         if self.containers > self.bounds.containers:
@@ -51,15 +51,12 @@ class JsonTally:
 
 
 def inflated(inflater: zlib._Decompress, raw: bytes) -> Iterator[bytes]:
-    """Inflate in pieces of at most INFLATED_PIECE_BYTES. What follows the end of the gzip member is left
-    in `unused_data`.
-
-    The inflater copies the input it has not used with each piece, so it gets a little at a time.
-    """
-    for begin in range(0, len(raw), GZIP_INPUT_BYTES):
-        waiting = raw[begin : begin + GZIP_INPUT_BYTES]
+    """Inflate in pieces of at most INFLATED_PIECE_BYTES. Bytes after the gzip member end up in `unused_data`."""
+    # The inflater copies its unused input with each piece, so it gets a little at a time.
+    for start in range(0, len(raw), GZIP_INPUT_BYTES):
+        waiting = raw[start : start + GZIP_INPUT_BYTES]
         if inflater.eof:
-            inflater.decompress(waiting)  # yields nothing: it goes to unused_data
+            inflater.decompress(waiting)  # goes to unused_data
             return
         while waiting and not inflater.eof:
             if piece := inflater.decompress(waiting, INFLATED_PIECE_BYTES):

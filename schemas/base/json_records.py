@@ -1,6 +1,6 @@
-"""An object with an array of records, read a record at a time: the parsed values of one record are in memory, not of all.
+"""Reads an object with an array of records, one record at a time, so that only one record's parsed values are in memory.
 
-A batch of 16 MB may hold a million numbers or names, which take two hundred megabytes once parsed.
+The values of a 16 MB batch may take two hundred megabytes once parsed.
 """
 
 from __future__ import annotations
@@ -16,21 +16,21 @@ import msgspec
 from schemas.base.json_bounds import TooMuch
 from schemas.base.strict_json import NotJson, loads
 
-MOST_VALUES_A_RECORD = 64 * 1024  # commas; the largest record has 6,000 values, and prose holds commas
-MOST_VALUES_AT_ONCE = 256 * 1024  # of a body that must be parsed as a whole
+MOST_VALUES_A_RECORD = 64 * 1024  # commas; the largest record has 6,000 values, and texts contain commas, too
+MOST_VALUES_AT_ONCE = 256 * 1024  # commas of a body that must be parsed as a whole
 CHECKED_BYTES = 1024 * 1024
 
 
 class NoRecords(ValueError):
-    """The document is no object, or has no array under the name."""
+    """The document is not an object, or has no array of that name."""
 
 
 @dataclass(frozen=True, slots=True)
 class Records(Sequence[Any]):
-    """The records of a body, each parsed when it is asked for: that raises NotJson and TooMuch."""
+    """The records of a body. Each is parsed when it is accessed, which may raise NotJson or TooMuch."""
 
     raw: list[Any]
-    mode: Any  # the value of syncMode, None where there is none
+    mode: Any  # the value of syncMode, or None
     is_parsed: bool = False
 
     def __len__(self) -> int:
@@ -41,7 +41,7 @@ class Records(Sequence[Any]):
 
 
 class _Object(msgspec.Struct, gc=False):
-    """Any object; nothing of it is kept."""
+    """Any object. Its fields are skipped."""
 
 
 _objects = msgspec.json.Decoder(list[_Object])
@@ -59,31 +59,29 @@ def _envelopes(name: str) -> msgspec.json.Decoder[Any]:
 
 
 def read_records(body: bytes, name: str, most: int) -> Records:
-    """The records under `name`. Raises NotJson, NoRecords, and TooMuch where they are more than `most`."""
+    """The records under `name`. Raises NotJson, NoRecords, or TooMuch if there are more than `most`."""
     try:
         envelope = _envelopes(name).decode(body)
         array = b"" if envelope.records is msgspec.UNSET else envelope.records
         if bytes(memoryview(array)[:1]) != b"[":
             raise NoRecords
-        _check_count(memoryview(array), name, most)
+        _check_most(_count(memoryview(array)), name, most)  # before each record takes its place in a list
         raw = _raws.decode(array)
     except msgspec.ValidationError:
         raise NoRecords from None
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        return _read_whole(body, name, most)  # broken, or with half a surrogate pair, which msgspec refuses
+        return _read_whole(body, name, most)  # not JSON, or with a lone surrogate, which msgspec refuses
     _check_utf8(body)
     mode = None if envelope.mode is msgspec.UNSET else _parsed(envelope.mode)
     return Records(raw, mode)
 
 
-def _check_count(array: memoryview, name: str, most: int) -> None:
-    """Count the records before each takes its place in a list."""
+def _count(array: memoryview) -> int:
     try:
-        count = len(_objects.decode(array))
-    except msgspec.ValidationError:  # one of them is no object
+        return len(_objects.decode(array))
+    except msgspec.ValidationError:  # one of them is not an object
         _check_values(bytes(array), MOST_VALUES_AT_ONCE)
-        count = len(_raws.decode(array))
-    _check_most(count, name, most)
+        return len(_raws.decode(array))
 
 
 def _check_most(count: int, name: str, most: int) -> None:
@@ -93,7 +91,7 @@ def _check_most(count: int, name: str, most: int) -> None:
 
 def _check_values(text: bytes, most: int) -> None:
     if text.count(b",") > most:
-        raise TooMuch(f"a record, or a body with a fault in it, may hold {most} values")
+        raise TooMuch(f"a record, or a body with an error in it, may hold {most} values")
 
 
 def _parsed(raw: Any) -> Any:
@@ -104,13 +102,13 @@ def _parsed(raw: Any) -> Any:
 
 
 def _check_utf8(body: bytes) -> None:
-    """msgspec does not look inside what it skips. A piece at a time: decoded, a body takes up to four times its bytes."""
+    # msgspec does not check the encoding of what it skips. In pieces: decoded, a body takes up to four times its bytes.
     if body.isascii():
         return
     decoder = codecs.getincrementaldecoder("utf-8")()
     try:
-        for begin in range(0, len(body), CHECKED_BYTES):
-            decoder.decode(body[begin : begin + CHECKED_BYTES])
+        for start in range(0, len(body), CHECKED_BYTES):
+            decoder.decode(body[start : start + CHECKED_BYTES])
         decoder.decode(b"", final=True)
     except UnicodeDecodeError:
         raise NotJson("the body is not UTF-8") from None

@@ -1,4 +1,4 @@
-"""Names of keys: what is stored beside a value says under which key it was made, and tells nothing about the key."""
+"""Ids of secret keys: stored beside a value, an id says which key made it."""
 
 from __future__ import annotations
 
@@ -8,5 +8,5 @@ KEY_ID_BYTES = 4
 
 
 def key_id(key: str) -> str:
-    """Eight hexadecimal digits, the same for the same key. Nobody can guess a key of 32 characters or more by them."""
+    """Eight hexadecimal digits that depend on the key. They do not help to guess a key of 32 or more characters."""
     return hmac.digest(key.encode(), b"sluice key id", "sha256")[:KEY_ID_BYTES].hex()

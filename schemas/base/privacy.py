@@ -1,9 +1,9 @@
-"""No e-mail address in clear: hashes the field that is one, masks texts that hold one, and drops what no schema knows.
+"""Keeps e-mail addresses out of the database: hashes the field that is one, and masks texts that contain one.
 
-Everything here runs inside the request, before a byte of the batch leaves it (promise 8).
+Batches are cleaned inside their request, before anything is stored (promise 8). API, pulls, ERP and logs share this module.
 
-What counts as an address, here alone (API, pulls, ERP and logs share it): a local part, plain or in double quotes, then an at
-sign, then a domain with a dot, or one in square brackets. The at sign and every other character may be written as
+An address is a local part, plain or in double quotes, then an at sign, then a domain with a dot, or one in square brackets.
+The at sign and every other character may be written as
 
 - the character: @, and the fullwidth ＠ and small ﹫; a dot also as ．, 。, ｡ or ﹒;
 - an HTML reference: &#64; (also without its semicolon, with zeros in front), &#x40;, &commat;, also after &amp;;
@@ -11,7 +11,7 @@ sign, then a domain with a dot, or one in square brackets. The at sign and every
 - an escape of JSON or JavaScript in the text: \\u0040, \\x40.
 
 Not recognised: words for the sign, "john (at) example.com"; blanks around it; a domain without a dot, john@localhost, or of
-digits alone; comments, john(home)@example.com; and two kinds of escape inside one another.
+digits only; comments, john(home)@example.com; and nested escapes of two kinds.
 """
 
 from __future__ import annotations
@@ -27,11 +27,11 @@ from typing import Any
 
 from schemas.base.key_ids import KEY_ID_BYTES, key_id
 
-HASH_LENGTHS = (64, 64 + 2 * KEY_ID_BYTES + 1)  # without and with the id of a key
+HASH_LENGTHS = (64, 64 + 2 * KEY_ID_BYTES + 1)  # without and with a key's id
 Hasher = Callable[[str], str]
 
-# Each pattern starts at a character that it can't meet again in what it repeats, and never gives back what it took
-# (possessive): linear on hostile text.
+# Linear on hostile text: each pattern starts at a character that its repetitions exclude, and the repetitions are
+# possessive.
 _AMPERSAND = r"&(?:amp;|#0*+38;|#[xX]0*+26;)*+"
 _REFERENCE_TO_AT = (
     _AMPERSAND + r"(?:#0*+(?:64|65312|65131)(?![0-9])|#[xX]0*+(?:40|[fF][fF]20|[fF][eE]6[bB])(?![0-9A-Fa-f])|commat;)"
@@ -47,10 +47,10 @@ _ESCAPE = re.compile(
     + r"|(?<!\\)\\++(?:u(?P<unicode>[0-9A-Fa-f]{4})|x(?P<byte>[0-9A-Fa-f]{2}))"
 )
 _SAME = str.maketrans("＠﹫．。｡﹒", "@@....")
-_UNREADABLE = "\ufffd"  # stands for one byte of several: no delimiter, and no sign that matters here
+_UNREADABLE = "\ufffd"  # for one byte of a longer character: neither a delimiter nor a sign that matters here
 
-# In the bytes of a JSON document any character may be an escape as well: of those that forms are made of, one is enough.
-# A pattern with one first character finds it as fast as memchr does; `in` with more than one character is slower.
+# In a JSON document's bytes, any character may be escaped: one escape of a character that addresses need is enough.
+# A pattern with one first character is as fast as memchr; `in` with more than one character is slower.
 _BYTES_REFERENCE_TO_AT = re.compile(_REFERENCE_TO_AT.encode())
 _BYTES_PERCENT = re.compile(rb"%(?:40|25)")
 _BYTES_ESCAPE = re.compile(rb"\\(?:x40|u(?:00(?:2[356]|3[0-9bB]|[4-7])|[fF][fF]20|[fF][eE]6[bB]))")
@@ -61,26 +61,27 @@ _PART_OF_URL = re.compile(r"[/?&=#|]")
 _DOMAIN = re.compile(r"[^\s@\"<>()\[\],;:'{}/?&=#|]*+")
 _LITERAL = re.compile(r"\[[^\s@\"\[\]]++\]")
 _MORE_SIGNS = re.compile(r"(?:@[^\s@\"<>()\[\],;:'{}/?&=#|]*+)++")
-_ORNAMENTS = "'{}`*_~"  # may stand around an address in a text
+_ORNAMENTS = "'{}`*_~"  # may surround an address in a text
 _IMAGES = frozenset({"png", "jpg", "jpeg", "gif", "webp", "avif", "svg"})  # icon@2x.png is a picture for dense screens
 
 
 @dataclass(frozen=True, slots=True)
 class _Found:
-    """An address: where it begins, where its first letter ends, and where it ends itself.
+    """Positions of an address: its start, the end of its first letter, its end.
 
-    `quoted`: it begins with a double quote, and its first letter is the one behind that.
+    If `quoted`, it starts with a double quote, and its first letter is the one after the quote.
     """
 
-    begin: int
+    start: int
     first: int
     end: int
     quoted: bool
 
 
 def email_hasher(key: str | None) -> Hasher:
-    """SHA-256 of the trimmed, lower-case address in hexadecimal. Where a key is set, `KEY_ID:` and HMAC-SHA-256: the id goes
-    with the hash through batches and pages to the row, so that a hash made under a former key is known as one.
+    """A function that hashes an address, trimmed and in lower case: SHA-256 in hexadecimal.
+
+    With a key: `KEY_ID:` and HMAC-SHA-256. The id is stored with the hash, so hashes made with a former key are recognised.
     """
     prefix = f"{key_id(key)}:" if key is not None else ""
 
@@ -94,7 +95,7 @@ def email_hasher(key: str | None) -> Hasher:
 
 
 def may_hold_address(body: bytes) -> bool:
-    """Whether a JSON document may hold an address. False is certain; True may be a mistake, and costs a slower look."""
+    """Whether a JSON document may contain an address. False is certain; True may be wrong and only costs time."""
     return (
         b"@" in body
         or (b"%" in body and _BYTES_PERCENT.search(body) is not None)
@@ -105,34 +106,34 @@ def may_hold_address(body: bytes) -> bool:
 
 
 def mask_emails(text: str) -> str:
-    """The text with each address in it cut to its first letter; a text without one comes back as it is."""
+    """The text with each address cut to its first letter."""
     return _replaced(text, None)
 
 
 def redact_emails(text: str, instead: str) -> str:
-    """The text with other words in the place of each address."""
+    """The text with `instead` in the place of each address."""
     return _replaced(text, instead)
 
 
 def _replaced(text: str, instead: str | None) -> str:
     if text.isascii() and "@" not in text and "&" not in text and "%" not in text and "\\" not in text:
-        return text  # nearly all texts
+        return text  # the fast way out for nearly all texts
     if _AT.search(text) is None:
         return text
     plain, place_of = _without_escapes(text)
-    kept: list[str] = []
+    parts: list[str] = []
     end = 0
     for found in _addresses(plain):
-        begin = place_of(found.begin)
-        kept += [text[end:begin], instead if instead is not None else text[begin : place_of(found.first)]]
+        start = place_of(found.start)
+        parts += [text[end:start], instead if instead is not None else text[start : place_of(found.first)]]
         if instead is None and found.quoted:
-            kept.append(text[begin : place_of(found.begin + 1)])
+            parts.append(text[start : place_of(found.start + 1)])
         end = place_of(found.end)
-    return "".join((*kept, text[end:]))
+    return "".join((*parts, text[end:]))
 
 
 def _without_escapes(text: str) -> tuple[str, Callable[[int], int]]:
-    """The text with the character in the place of each escape, and where a place in it stands in the text."""
+    """The text with escapes replaced by their characters, and a function from its positions to those of `text`."""
     parts: list[str] = []
     here, there, length, end = [0], [0], 0, 0
     for escape in _ESCAPE.finditer(text):
@@ -155,12 +156,11 @@ def _without_escapes(text: str) -> tuple[str, Callable[[int], int]]:
 
 
 def _character(escape: re.Match[str]) -> str | None:
-    """What an escape stands for; None where that is nothing, or more than one character."""
     kind = escape.lastgroup or ""
     value = escape[kind]
     if kind == "name":
         named = html5.get(value, "")
-        return named if len(named) == 1 else None
+        return named if len(named) == 1 else None  # no entity of several characters contains a sign of an address
     number = int(value, 10 if kind == "decimal" else 16)
     if number > 0x10FFFF or (kind == "percent" and number > 0x7F):
         return _UNREADABLE
@@ -168,8 +168,7 @@ def _character(escape: re.Match[str]) -> str | None:
 
 
 def _addresses(text: str) -> Iterator[_Found]:
-    """Each address of a text without escapes. Every step looks at what no other step looked at."""
-    low = 0
+    low = 0  # each step looks at new text only, so the whole is linear
     while (sign := text.find("@", low)) >= 0:
         end = _domain_end(text, sign + 1)
         local = _local_part(text[low:sign]) if end is not None else None
@@ -178,23 +177,21 @@ def _addresses(text: str) -> Iterator[_Found]:
             continue
         more = _MORE_SIGNS.match(text, end)
         low = more.end() if more else end
-        begin, quoted = sign - len(local), local.startswith('"')
-        yield _Found(begin, begin + min(2, len(local) - 1) if quoted else begin + min(1, len(local)), low, quoted)
+        start, quoted = sign - len(local), local.startswith('"')
+        yield _Found(start, start + min(2, len(local) - 1) if quoted else start + min(1, len(local)), low, quoted)
 
 
-def _domain_end(text: str, begin: int) -> int | None:
-    """Where a domain ends that begins here."""
-    literal = _LITERAL.match(text, begin)
+def _domain_end(text: str, start: int) -> int | None:
+    literal = _LITERAL.match(text, start)
     if literal:
         return literal.end()
-    domain = _DOMAIN.match(text, begin)
+    domain = _DOMAIN.match(text, start)
     first, *others = (domain[0] if domain else "").split(".")
     is_domain = first and any(label and not label[0].isdigit() and label.lower() not in _IMAGES for label in others)
     return domain.end() if domain and is_domain else None
 
 
 def _local_part(before: str) -> str | None:
-    """What belongs to an address of the text before its sign; None where there is no address."""
     if before.endswith('"'):
         return before[_opening_quote(before) :]
     widest = _DELIMITER.split(before)[-1]
@@ -205,15 +202,14 @@ def _local_part(before: str) -> str | None:
 
 
 def _opening_quote(before: str) -> int:
-    """Where the quoted text begins that ends here; its end where it does not begin."""
     quote = before.rfind('"', 0, len(before) - 1)
     while quote > 0 and before[quote - 1] == "\\":
         quote = before.rfind('"', 0, quote - 1)
-    return quote if quote >= 0 else len(before)
+    return quote if quote >= 0 else len(before)  # without an opening quote the local part is empty
 
 
-def hidden(value: Any) -> Any:
-    """A scalar that may be stored: text is masked, and a container, which no scalar field takes, is emptied."""
+def mask_value(value: Any) -> Any:
+    """A scalar that may be stored: text is masked, and a container is emptied, because no scalar field accepts one."""
     if isinstance(value, str):
         return mask_emails(value)
     if isinstance(value, dict):
@@ -223,8 +219,8 @@ def hidden(value: Any) -> Any:
     return value
 
 
-def hidden_email(value: Any, hasher: Hasher) -> Any:
-    """The hash of an address; no address stays none, and what is no text at all becomes `false`, refused later."""
+def hash_email(value: Any, hasher: Hasher) -> Any:
+    """The hash of an address, or None for blank text. Anything but text becomes False, which validation refuses."""
     if value is None:
         return None
     if not isinstance(value, str):

@@ -1,7 +1,7 @@
-"""JSON in and out, strict and bounded: what one platform's parser would read otherwise than ours is refused.
+"""Strict JSON: documents that parsers may read in different ways are refused.
 
-Numbers keep their digits (Decimal). Duplicate names: the last one counts, as in PHP and JavaScript. A lone surrogate is
-kept for the validation of its record, so that it costs one record and not the batch.
+Numbers keep their digits (Decimal). Of duplicate names the last one counts, as in PHP and JavaScript. A lone surrogate is
+accepted here and refused by its record's validation, so that it costs one record and not the batch.
 """
 
 from __future__ import annotations
@@ -16,11 +16,10 @@ TOO_LARGE = Decimal("9E+9999")
 
 
 def _decimal(digits: str) -> Decimal:
-    """The number by its digits. An exponent beyond Decimal's own stands for a number that no field takes."""
     try:
         return Decimal(digits)
-    except InvalidOperation:
-        return TOO_LARGE
+    except InvalidOperation:  # an exponent beyond Decimal's own
+        return TOO_LARGE  # which no field accepts
 
 
 _decoder = msgspec.json.Decoder(float_hook=_decimal)
@@ -28,11 +27,11 @@ _encoder = msgspec.json.Encoder(decimal_format="number")
 
 
 class NotJson(ValueError):
-    """The text is not JSON as we accept it. The message is safe to show: it never quotes the text."""
+    """The text is not JSON, or not JSON that is accepted here. The message never quotes the text."""
 
 
 def loads(body: bytes) -> Any:
-    """Parse a whole document. Raises NotJson for broken UTF-8 or JSON, NaN, Infinity, huge integers and deep nesting."""
+    """Parse a document. Raises NotJson for invalid UTF-8 or JSON, NaN, Infinity, huge integers and deep nesting."""
     try:
         return _decoder.decode(body)
     except RecursionError:
@@ -44,7 +43,7 @@ def loads(body: bytes) -> Any:
 
 
 def _loads_slowly(body: bytes) -> Any:
-    """The standard library reads lone surrogates, which msgspec refuses; it is kept from reading what nobody should."""
+    # The standard library accepts lone surrogates, which msgspec refuses.
     try:
         return json.loads(body.decode("utf-8"), parse_float=_decimal, parse_constant=_refuse_constant)
     except UnicodeDecodeError:
@@ -52,9 +51,9 @@ def _loads_slowly(body: bytes) -> Any:
     except RecursionError:
         raise NotJson("the JSON is nested too deeply") from None
     except json.JSONDecodeError as error:
-        raise NotJson(f"the JSON is broken at line {error.lineno}, column {error.colno}") from None
+        raise NotJson(f"the JSON is invalid at line {error.lineno}, column {error.colno}") from None
     except ValueError:
-        raise NotJson("the JSON holds a number that is too long, or NaN or Infinity") from None
+        raise NotJson("the JSON contains a number that is too long, or NaN or Infinity") from None
 
 
 def _refuse_constant(_name: str) -> NoReturn:
@@ -62,7 +61,7 @@ def _refuse_constant(_name: str) -> NoReturn:
 
 
 def dumps(value: Any) -> bytes:
-    """Encode what `loads` returned; a lone surrogate goes out as its escape."""
+    """Encode what `loads` returned. Lone surrogates are written as escapes."""
     try:
         return _encoder.encode(value)
     except UnicodeEncodeError:
@@ -70,7 +69,7 @@ def dumps(value: Any) -> bytes:
 
 
 def _escaped(value: Any) -> Any:
-    """The same with each text in ASCII; names are ours, and numbers must stay numbers."""
+    # Names are ours, so only values can hold a surrogate.
     if isinstance(value, str):
         return msgspec.Raw(json.dumps(value).encode("ascii"))
     if isinstance(value, list):

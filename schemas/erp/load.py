@@ -1,4 +1,4 @@
-"""Reads one record of the ERP: the plain record, or what is wrong with it."""
+"""Validates records of the ERP: each becomes a plain record or a list of problems."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from marshmallow import ValidationError
 from schemas.base.error_codes import Problem, problems
 from schemas.base.fields import RecordSchema
 from schemas.erp.payloads import ErpCategorySchema, ErpProductSchema
-from schemas.records.shop import ErpCategory, ErpProduct
+from schemas.records.erp import ErpCategory, ErpProduct
 
 _PRODUCT, _CATEGORY = ErpProductSchema(), ErpCategorySchema()
 

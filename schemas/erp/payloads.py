@@ -1,7 +1,7 @@
-"""The ERP's products and categories as `PUT /api/v1/erp/…` and the import take them; snake_case, as specification 3 has it.
+"""The ERP's products and categories, as `PUT /api/v1/erp/…` and the import accept them (specification 3).
 
-Stricter than the plugin contract where WooCommerce would read a value otherwise than meant: a SKU without blanks around it or a
-comma (its list filter splits there), a sale below the regular price, stock in whole pieces.
+The rules are stricter than the plugin contract's where WooCommerce would silently change a value: a SKU has no comma and no
+blanks around it, a sale price is below the regular price, and stock is a whole number.
 """
 
 from __future__ import annotations
@@ -12,7 +12,9 @@ from uuid import UUID
 
 from marshmallow import EXCLUDE, ValidationError, fields, post_load
 
+from schemas.base.contract_field import ContractField, JsonSchema
 from schemas.base.fields import (
+    BLANK,
     Count,
     MaskedText,
     Money,
@@ -20,11 +22,13 @@ from schemas.base.fields import (
     StrictField,
     Text,
     Timestamp,
+    amount_schema,
+    number_schema,
     refuse,
     whole_number,
 )
 from schemas.base.privacy import mask_emails
-from schemas.records.shop import ErpCategory, ErpProduct
+from schemas.records.erp import ErpCategory, ErpProduct
 
 LONGEST_SKU = 100  # WooCommerce's lookup table holds no more
 LONGEST_DESCRIPTION = 200_000
@@ -46,9 +50,12 @@ class Id(StrictField):
         except ValueError:
             raise refuse("not_a_uuid") from None
 
+    def json_schema(self) -> JsonSchema:
+        return {"type": "string", "format": "uuid"}
+
 
 class Sku(MaskedText):
-    """A stock keeping unit that WooCommerce keeps as it is: it trims blanks, strips tags, and its filter splits at commas."""
+    """A stock keeping unit that WooCommerce stores unchanged. It trims blanks, strips tags, and splits its filter at commas."""
 
     def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> str:
         sku = super()._deserialize(value, attr, data, **kwargs)
@@ -56,9 +63,13 @@ class Sku(MaskedText):
             raise refuse("not_a_sku")
         return sku
 
+    def json_schema(self) -> JsonSchema:
+        pattern = rf"^[^,<{BLANK}]([^,<\u0000]*[^,<{BLANK}])?$"
+        return {"type": "string", "maxLength": self.longest, "pattern": pattern}
+
 
 class Price(Money):
-    """An amount that can be charged: not below zero."""
+    """An amount of zero or more."""
 
     def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> Any:
         amount = super()._deserialize(value, attr, data, **kwargs)
@@ -66,9 +77,12 @@ class Price(Money):
             raise refuse("out_of_range")
         return amount
 
+    def json_schema(self) -> JsonSchema:
+        return amount_schema(0, r"^[0-9]{1,13}(\.[0-9]{1,6})?$")
+
 
 class Pieces(StrictField):
-    """A whole number of pieces; below zero for what is sold but not there."""
+    """A whole number of pieces. It is below zero when more was sold than is in stock."""
 
     def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> int:
         number = whole_number(value, SIGNED)
@@ -78,9 +92,12 @@ class Pieces(StrictField):
             raise refuse("out_of_range")
         return number
 
+    def json_schema(self) -> JsonSchema:
+        return number_schema(-MOST_PIECES, MOST_PIECES, "^-?[0-9]{1,9}$")
+
 
 class Flag(StrictField):
-    """`true` or `false`, as JSON or as the words of a CSV file."""
+    """`true` or `false`, as JSON or as text in a CSV file."""
 
     def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> bool:
         word = value.strip().lower() if isinstance(value, str) else value
@@ -90,6 +107,9 @@ class Flag(StrictField):
             return False
         raise refuse("not_a_flag")
 
+    def json_schema(self) -> JsonSchema:
+        return {"type": "boolean"}
+
 
 class ImageUrl(Text):
     """An address from which the shop downloads a picture."""
@@ -98,12 +118,17 @@ class ImageUrl(Text):
         url = super()._deserialize(value, attr, data, **kwargs)
         if not WEB_ADDRESS.fullmatch(url):
             raise refuse("not_a_url")
-        if mask_emails(url) != url:  # cut short, it would lead nowhere
+        if mask_emails(url) != url:  # a masked URL would not work
             raise refuse("holds_an_address")
         return url
 
+    def json_schema(self) -> JsonSchema:
+        no_address = r"(?!.*(@|%(25)*40|&(#|amp;|commat)|\\[ux]))"
+        pattern = rf"^{no_address}https?://[A-Za-z0-9.-]+(:[0-9]{{1,5}})?(/[!-~]*)?$"
+        return {"type": "string", "format": "uri", "maxLength": self.longest, "pattern": pattern}
 
-class Several(fields.List[Any]):
+
+class Several(ContractField, fields.List[Any]):
     """A list of at most `most` plain values."""
 
     default_error_messages = {"required": "required", "null": "required", "invalid": "not_a_list"}  # noqa: RUF012 - marshmallow's own shape
@@ -117,9 +142,12 @@ class Several(fields.List[Any]):
             raise refuse("too_many")
         return super()._deserialize(value, attr, data, **kwargs)
 
+    def json_schema(self) -> JsonSchema:
+        return {"maxItems": self.most}
+
 
 class ErpProductSchema(RecordSchema):
-    """A product of the ERP. Required: product_id, sku, name. A left-out `manage_stock` follows from the quantity."""
+    """A product of the ERP. Without `manage_stock`, stock is managed if there is a quantity."""
 
     class Meta:
         unknown = EXCLUDE
@@ -141,7 +169,13 @@ class ErpProductSchema(RecordSchema):
 
     @post_load
     def make(self, data: dict[str, Any], **_kwargs: Any) -> ErpProduct:
-        _check_sale(data)
+        sale, regular = data["sale_price"], data["regular_price"]
+        # WooCommerce silently drops a sale price that is not below the regular one.
+        if sale is not None and (regular is None or sale >= regular):
+            raise ValidationError({"sale_price": ["not_below_regular_price"]})
+        begins, ends = data["sale_from"], data["sale_to"]
+        if begins is not None and ends is not None and ends < begins:
+            raise ValidationError({"sale_to": ["before_its_begin"]})
         data["image_urls"] = tuple(data["image_urls"] or ())
         data["category_ids"] = tuple(dict.fromkeys(data["category_ids"] or ()))
         if data["manage_stock"] is None:
@@ -150,7 +184,7 @@ class ErpProductSchema(RecordSchema):
 
 
 class ErpCategorySchema(RecordSchema):
-    """A category of the ERP. Required: category_id, name."""
+    """A category of the ERP."""
 
     class Meta:
         unknown = EXCLUDE
@@ -165,13 +199,3 @@ class ErpCategorySchema(RecordSchema):
         if data["parent_id"] == data["category_id"]:
             raise ValidationError({"parent_id": ["out_of_range"]})
         return ErpCategory(**data)
-
-
-def _check_sale(data: dict[str, Any]) -> None:
-    """WooCommerce drops a sale price that is not below the regular one, and says nothing."""
-    sale, regular = data["sale_price"], data["regular_price"]
-    if sale is not None and (regular is None or sale >= regular):
-        raise ValidationError({"sale_price": ["not_below_regular_price"]})
-    begins, ends = data["sale_from"], data["sale_to"]
-    if begins is not None and ends is not None and ends < begins:
-        raise ValidationError({"sale_to": ["before_its_begin"]})

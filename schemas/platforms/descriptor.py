@@ -1,4 +1,4 @@
-"""What Sluice knows of a platform in one place: names, credentials, what is pulled from it, and how."""
+"""Describes a platform: names, credentials, entities and pull modes."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from schemas.platforms.payload import PlatformPayload
 
 @dataclass(frozen=True, slots=True)
 class CredentialField:
-    """One of the credentials that connect a shop. `label` is what a form says."""
+    """One credential of a shop. `label` is shown in forms."""
 
     name: str
     label: str
@@ -19,10 +19,10 @@ class CredentialField:
 
 @dataclass(frozen=True, slots=True)
 class Platform:
-    """`name` is the platform's word in the API and the database, `title` what people read.
+    """`name` is used in the API and the database, `title` is shown to people.
 
-    `payloads` holds a reader for each entity that is pulled; `posted` names those that a plugin posts beside. `modes` are the
-    modes of a pull. With `takes_outbound` its shops can be kept in step with an ERP.
+    `payloads` has a reader for each entity that is pulled; `posted` names those that a plugin posts. `modes` are pull modes.
+    With `takes_outbound`, shops can be synced from an ERP.
     """
 
     name: str
@@ -35,10 +35,9 @@ class Platform:
 
     @property
     def pulled(self) -> tuple[str, ...]:
-        """The entities that are pulled."""
         return tuple(self.payloads)
 
     @property
     def entities(self) -> tuple[str, ...]:
-        """All entities that its stores have."""
+        """The entities of its stores, pulled or posted."""
         return (*self.pulled, *(entity for entity in self.posted if entity not in self.payloads))

@@ -11,7 +11,7 @@ from schemas.records.shop import Category
 
 
 class CategorySchema(RecordSchema):
-    """A category. Required are the two fields of FR10; a parent of null or 0 is none."""
+    """A category (FR10). A parent of null or 0 means none."""
 
     class Meta:
         unknown = EXCLUDE

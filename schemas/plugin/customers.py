@@ -11,7 +11,7 @@ from schemas.records.shop import Customer
 
 
 class CustomerSchema(RecordSchema):
-    """A customer. Required is the id alone (FR6); `email` arrives here as its hash (FR7)."""
+    """A customer (FR6). The envelope has replaced `email` by its hash (FR7)."""
 
     class Meta:
         unknown = EXCLUDE

@@ -1,4 +1,4 @@
-"""The four entities of the plugin contract, and what each is called where."""
+"""The four entities of the plugin contract: names, schemas, and the shapes that msgspec reads them with."""
 
 from __future__ import annotations
 
@@ -22,25 +22,24 @@ Scalar = str | int | float | bool | None
 
 @dataclass(frozen=True, slots=True)
 class Entity:
-    """One entity. `name` is the word of the envelope and the URL; `id_field` is the natural key's name in a record."""
+    """One entity. `name` is used in envelope and URL; `id_field` is the name of the external id in a record."""
 
     name: str
     id_field: str
     schema: RecordSchema
     known_fields: frozenset[str]
     fast_load: FastLoad
-    lists: dict[str, frozenset[str]]  # a list field's name, and the fields known inside its entries
-    shape: type[msgspec.Struct]  # the known fields and no others, unread: what msgspec drops the rest with
-    known_shape: type[msgspec.Struct]  # the known fields, each a scalar of any kind: refuses a record that holds others
+    lists: dict[str, frozenset[str]]  # by name of a list field, the known fields of its entries
+    shape: type[msgspec.Struct]  # the known fields, unread: msgspec drops all others
+    known_shape: type[msgspec.Struct]  # the known fields as scalars: msgspec refuses a record with other fields
 
 
 def _names(schema: Schema) -> tuple[str, ...]:
-    """In the contract's order, which is the order that msgspec expects: a name that comes next is found at once."""
+    # In the contract's order: msgspec looks for the next name first.
     return tuple(field.data_key or name for name, field in schema.fields.items())
 
 
 def _nested(schema: Schema) -> dict[str, Schema]:
-    """The list fields of a schema, and the schema of their entries."""
     return {
         field.data_key or name: field.inner.schema
         for name, field in schema.fields.items()
@@ -91,13 +90,13 @@ ENTITIES = {entity.name: entity for entity in (ORDERS, PRODUCTS, CUSTOMERS, CATE
 
 
 def load_record(entity: Entity, payload: Any) -> Record | list[Problem]:
-    """Validate one record of a batch: the plain record, or what is wrong with it. Never raises for bad input."""
-    usual: Record | None = entity.fast_load(payload)
-    return usual if usual is not None else load_strictly(entity, payload)
+    """Validate one record of a batch: the plain record, or its problems. Never raises for bad input."""
+    record: Record | None = entity.fast_load(payload)
+    return record if record is not None else load_strictly(entity, payload)
 
 
 def load_strictly(entity: Entity, payload: Any) -> Record | list[Problem]:
-    """Marshmallow's own verdict, which is the last word."""
+    """Validate with marshmallow alone, which names the problems."""
     try:
         record: Record = entity.schema.load(payload)
     except ValidationError as error:
@@ -106,15 +105,12 @@ def load_strictly(entity: Entity, payload: Any) -> Record | list[Problem]:
 
 
 def external_id(entity: Entity, payload: Any) -> str | None:
-    """The platform's id of a refused record, where it has one that may be shown."""
+    """The external id of a refused record, if it may be shown."""
     return plain_id(payload.get(entity.id_field)) if isinstance(payload, dict) else None
 
 
 def plain_id(value: Any) -> str | None:
-    """An id's digits where it is a plain number; other text may be anything, so it is not kept.
-
-    Zeros in front are dropped, so that an id is found by its number, however a client wrote it.
-    """
+    """The digits of a numeric id, without leading zeros; None for any other text, which may be personal data."""
     text = str(value).strip() if isinstance(value, int | str) and not isinstance(value, bool) else ""
     digits = text.removeprefix("-")
     return str(int(text)) if digits.isascii() and digits.isdecimal() and len(text) <= 30 else None

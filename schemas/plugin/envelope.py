@@ -1,7 +1,7 @@
-"""The envelope of a posted batch: checked, stripped of what may not be stored, and ready to be kept.
+"""Reads the envelope of a posted batch: checks it and removes what must not be stored.
 
-Three paths, one meaning: the two fast ones of `envelope_fast.py`, and the slow one here, which looks at each value and is the
-measure of the others.
+Two fast paths (`fast_envelope.py`) and a slow one give the same result. The slow path here looks at each value and defines
+what is right.
 """
 
 from __future__ import annotations
@@ -11,17 +11,17 @@ from typing import Any
 
 from schemas.base.json_bounds import TooMuch
 from schemas.base.json_records import NoRecords, read_records
-from schemas.base.privacy import Hasher, hidden, hidden_email
+from schemas.base.privacy import Hasher, hash_email, mask_value
 from schemas.base.strict_json import NotJson, dumps
 from schemas.plugin.entities import Entity
-from schemas.plugin.fast_envelope import read_as_it_came, read_dropping
+from schemas.plugin.fast_envelope import read_known_fields, read_unchanged
 
 MODES = ("upsert", "populate")
 BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 
 
 class EnvelopeError(ValueError):
-    """The batch is refused as a whole. `code` is one of the API's codes; the message is safe to show."""
+    """The whole batch is refused. `code` is one of the API's error codes; the message is safe to show."""
 
     def __init__(self, code: str, message: str) -> None:
         super().__init__(message)
@@ -31,7 +31,7 @@ class EnvelopeError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """An accepted envelope. `body` is a JSON array of the records, sanitised: known fields only, no e-mail address."""
+    """A valid envelope. `body` is a JSON array of the records with known fields only and without e-mail addresses."""
 
     received: int
     mode: str
@@ -44,32 +44,32 @@ def read_batch(entity: Entity, body: bytes, most_records: int, hasher: Hasher) -
     Raises EnvelopeError with INVALID_JSON, VALIDATION_ERROR or PAYLOAD_TOO_LARGE.
     """
     body = body.removeprefix(BYTE_ORDER_MARK)
-    return _read_unread(entity, body, most_records, hasher) or _read_each(entity, body, most_records, hasher)
+    return read_fast(entity, body, most_records, hasher) or read_each_value(entity, body, most_records, hasher)
 
 
-def _read_unread(entity: Entity, body: bytes, most_records: int, hasher: Hasher) -> Batch | None:
-    """The batch by a fast path, or None where none vouches for it."""
-    unread = read_as_it_came(entity, body) or read_dropping(entity, body, hasher)
-    if unread is None:
+def read_fast(entity: Entity, body: bytes, most_records: int, hasher: Hasher) -> Batch | None:
+    """The batch by a fast path, or None to leave it to the slow one. Raises EnvelopeError."""
+    batch = read_unchanged(entity, body) or read_known_fields(entity, body, hasher)
+    if batch is None:
         return None
-    _check_size(unread.received, most_records, entity)
-    mode = _mode(unread.mode)
-    return Batch(unread.received, mode, unread.kept)
+    if batch.received > most_records:
+        raise EnvelopeError("PAYLOAD_TOO_LARGE", f"{entity.name} may hold {most_records} records, not {batch.received}")
+    return Batch(batch.received, _mode(batch.mode), batch.records)
 
 
-def _read_each(entity: Entity, body: bytes, most_records: int, hasher: Hasher) -> Batch:
-    """The slow path: judge the envelope, parse one record after the other, look at each value."""
+def read_each_value(entity: Entity, body: bytes, most_records: int, hasher: Hasher) -> Batch:
+    """The slow path, which looks at each value. Raises EnvelopeError."""
     try:
         records = read_records(body, entity.name, most_records)
         mode = _mode(records.mode)
-        kept = b",".join(dumps(_sanitised(entity, record, hasher)) for record in records)
+        body = b",".join(dumps(_sanitised(entity, record, hasher)) for record in records)
     except NotJson as error:
         raise EnvelopeError("INVALID_JSON", f"{error}") from None
     except NoRecords:
         raise EnvelopeError("VALIDATION_ERROR", f"{entity.name} must be an array") from None
     except TooMuch as error:
         raise EnvelopeError("PAYLOAD_TOO_LARGE", f"{error}") from None
-    return Batch(len(records), mode, b"[" + kept + b"]")
+    return Batch(len(records), mode, b"[" + body + b"]")
 
 
 def _mode(value: Any) -> str:
@@ -80,33 +80,22 @@ def _mode(value: Any) -> str:
     return str(value)
 
 
-def _check_size(received: int, most_records: int, entity: Entity) -> None:
-    if received > most_records:
-        raise EnvelopeError("PAYLOAD_TOO_LARGE", f"{entity.name} may hold {most_records} records, not {received}")
-
-
 def _sanitised(entity: Entity, record: Any, hasher: Hasher) -> dict[str, Any] | None:
-    """The known fields of a record, each fit to be stored; None for what is no object."""
     if not isinstance(record, dict):
-        return None
-    kept: dict[str, Any] = {}
+        return None  # the worker counts it as a skipped record
+    clean: dict[str, Any] = {}
     for name in entity.known_fields & record.keys():
-        if name in entity.lists:
-            kept[name] = _sanitised_list(record[name], entity.lists[name])
+        value = record[name]
+        if name in entity.lists and isinstance(value, list):
+            clean[name] = [_sanitised_entry(entry, entity.lists[name]) for entry in value]
         elif name == "email":
-            kept[name] = hidden_email(record[name], hasher)
+            clean[name] = hash_email(value, hasher)
         else:
-            kept[name] = hidden(record[name])
-    return kept
-
-
-def _sanitised_list(value: Any, known: frozenset[str]) -> Any:
-    if not isinstance(value, list):
-        return hidden(value)
-    return [_sanitised_entry(entry, known) for entry in value]
+            clean[name] = mask_value(value)
+    return clean
 
 
 def _sanitised_entry(entry: Any, known: frozenset[str]) -> dict[str, Any] | None:
     if not isinstance(entry, dict):
         return None
-    return {name: hidden(entry[name]) for name in known & entry.keys()}
+    return {name: mask_value(entry[name]) for name in known & entry.keys()}

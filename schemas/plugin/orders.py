@@ -13,7 +13,7 @@ MOST_ITEMS = 1000
 
 
 class OrderItemSchema(RecordSchema):
-    """A line. Its name may be blank (WooCommerce keeps lines of products that are gone) but not missing."""
+    """A line. Its name may be blank, because WooCommerce keeps lines of deleted products."""
 
     class Meta:
         unknown = EXCLUDE
@@ -31,7 +31,7 @@ class OrderItemSchema(RecordSchema):
 
 
 class OrderSchema(RecordSchema):
-    """An order. Required are the four fields of FR2; items left out mean an order without lines."""
+    """An order (FR2). Without `items` it has no lines."""
 
     class Meta:
         unknown = EXCLUDE

@@ -11,7 +11,7 @@ from schemas.records.shop import Product
 
 
 class ProductSchema(RecordSchema):
-    """A product. Required are the two fields of FR2."""
+    """A product (FR2)."""
 
     class Meta:
         unknown = EXCLUDE

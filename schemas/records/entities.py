@@ -1,4 +1,4 @@
-"""What each entity is: its record and what it refers to. Tables, statements and lists of entities follow from here."""
+"""Describes each entity: its record and its references. Statements and lists of entities are built from here."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from schemas.records.shop import Category, Customer, Order, OrderItem, Product
 
 @dataclass(frozen=True, slots=True)
 class Reference:
-    """`field` of a record holds the platform's id of a record of `entity`; `column` of its row gets that row's id."""
+    """`field` of a record is the external id of a record of `entity`; `column` holds the id of that record's row."""
 
     entity: str
     field: str
@@ -19,7 +19,7 @@ class Reference:
 
 @dataclass(frozen=True, slots=True)
 class Lines:
-    """Rows that live and die with their record, which holds them in `field`. `owner` is the column of the record's row id."""
+    """Rows that belong to a record, which has them in `field`. The column `owner` holds the id of the record's row."""
 
     table: str
     field: str
@@ -30,7 +30,7 @@ class Lines:
 
 @dataclass(frozen=True, slots=True)
 class EntityRecord:
-    """One entity. `name` is its word in the API and its table."""
+    """One entity. `name` is its name in the API and its table."""
 
     name: str
     record: type[Any]
@@ -38,7 +38,7 @@ class EntityRecord:
     lines: Lines | None = None
 
 
-# In the order in which locks on entities are taken: what is referred to comes first.
+# In locking order: an entity comes after those that it refers to.
 ENTITY_RECORDS = {
     entity.name: entity
     for entity in (

@@ -1,9 +1,9 @@
-"""Plain records: what a validated payload becomes, and what the database layer takes.
+"""The records of a shop: a validated payload becomes one, and the database layer stores it.
 
-`external_id` is the id that the store's own platform gave the record; `<entity>_external_id` refers to another record.
-Each field is a column of the record's table. SHAPE is the number of the record's shape: raise it with each change of the
-fields, and stored rows are rewritten when their record is next sent. CHANGED and CREATED name the fields with the
-platform's own times. COLUMNS names the attribute of each column that is not a field.
+`external_id` is the platform's id of the record; `<entity>_external_id` refers to another record. Each field is a column of
+the table. SHAPE is the version of the record's fields: raise it when they change, and each stored row is rewritten when its
+record is next sent. CHANGED and CREATED name the fields with the platform's own times. COLUMNS maps columns that are not
+fields to attributes.
 """
 
 from __future__ import annotations
@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 from typing import ClassVar
-from uuid import UUID
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +28,7 @@ class OrderItem:
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """The whole state of an order; an optional field left out is None. Moments are UTC."""
+    """The whole state of an order. Optional fields without a value are None. Moments are in UTC."""
 
     SHAPE: ClassVar[int] = 1
     CHANGED: ClassVar[str | None] = "date_modified"
@@ -79,7 +78,7 @@ class Product:
 class Customer:
     """The whole state of a customer.
 
-    `email_hash` is the hash of the address, behind `KEY_ID:` if it was made under a key: another key makes it another state.
+    `email_hash` is the hash of the address, after `KEY_ID:` if it was made with a key. A new key changes the record's state.
     Hash and key id have a column each.
     """
 
@@ -121,46 +120,3 @@ class Category:
 
 
 Record = Order | Product | Customer | Category
-
-
-@dataclass(frozen=True, slots=True)
-class ErpProduct:
-    """A product as the ERP knows it; the ERP is always right. Amounts in the shop's currency, moments in UTC.
-
-    `stock_quantity` counts only with `manage_stock`. `sale_from` is inclusive, `sale_to` the last second of the sale.
-    `image_urls`: the first one is the main picture. `category_ids` name ErpCategory records. A higher `version` replaces a
-    lower one; None takes the place of whatever is there.
-    """
-
-    product_id: UUID
-    sku: str
-    name: str
-    description: str | None
-    regular_price: Decimal | None
-    sale_price: Decimal | None
-    sale_from: datetime | None
-    sale_to: datetime | None
-    manage_stock: bool
-    stock_quantity: int | None
-    image_urls: tuple[str, ...]
-    category_ids: tuple[UUID, ...]
-    allow_manual_woocommerce_offers: bool
-    version: int | None
-
-    @property
-    def key(self) -> UUID:
-        return self.product_id
-
-
-@dataclass(frozen=True, slots=True)
-class ErpCategory:
-    """A category as the ERP knows it. `parent_id` names another one, None stands at the top."""
-
-    category_id: UUID
-    name: str
-    parent_id: UUID | None
-    version: int | None
-
-    @property
-    def key(self) -> UUID:
-        return self.category_id

@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 from typing import Any, cast
 
-from schemas.base.fields import moment_of
+from schemas.base.contract_field import JsonSchema
+from schemas.base.fields import MOMENT_SCHEMA, moment_of
 from schemas.requests.fields import QueryWhole, RequestField, RequestSchema, Words
 from schemas.requests.lists import DEFAULT_PAGE, LARGEST_PAGE, Cursor
 
@@ -38,6 +39,9 @@ class PointInTime(RequestField):
         if moment is None:
             raise self.wrong()
         return moment
+
+    def json_schema(self) -> JsonSchema:
+        return MOMENT_SCHEMA
 
 
 # Made from a dictionary: `from` is no name that a class could give.

@@ -1,6 +1,6 @@
-"""The fields of requests, and how one is read as a whole: the first thing that is wrong is said in words, to whoever sent it.
+"""The fields of requests, and the reader of a whole request. An error names the first wrong field in plain words.
 
-A field's message follows its name ("days must be a whole number …"); one about the request as a whole stands alone.
+A field's message follows its name ("days must be a whole number …"). A message about the whole request has no name before it.
 """
 
 from __future__ import annotations
@@ -12,13 +12,14 @@ from uuid import UUID
 
 from marshmallow import EXCLUDE, RAISE, Schema, ValidationError, fields
 
+from schemas.base.contract_field import ContractField, JsonSchema
 from schemas.base.strict_json import NotJson, loads
 
-MOST_NAME = 50  # of a name that a client made up, as it is told back
+MOST_NAME = 50  # characters of an unknown field's name that an error repeats
 
 
 class WrongRequest(ValueError):
-    """The request can't be followed. `code` is one of the API's codes; the message is safe to show."""
+    """The request is refused. `code` is one of the API's error codes; the message is safe to show."""
 
     def __init__(self, code: str, message: str) -> None:
         super().__init__(message)
@@ -27,7 +28,7 @@ class WrongRequest(ValueError):
 
 
 class RequestSchema(Schema):
-    """A body or a query. `rules` says in JSON Schema what its own checks demand beyond the single fields."""
+    """A body or a query. `rules` is the JSON Schema of checks that involve several fields."""
 
     class Meta:
         unknown = EXCLUDE
@@ -36,7 +37,7 @@ class RequestSchema(Schema):
 
 
 class ClosedSchema(RequestSchema):
-    """A body with no other names than these: a misspelt mode must not become another one."""
+    """A body that refuses unknown fields, so that a misspelt option is not ignored."""
 
     class Meta:
         unknown = RAISE
@@ -46,8 +47,8 @@ class ClosedSchema(RequestSchema):
         self.error_messages["unknown"] = "is not known: the fields are " + ", ".join(self.fields)
 
 
-class RequestField(fields.Field[Any]):
-    """A field with one message for whatever is wrong with it."""
+class RequestField(ContractField, fields.Field[Any]):
+    """A field with one message for every error."""
 
     def __init__(self, words: str, **kwargs: Any) -> None:
         super().__init__(error_messages={"required": words, "null": words}, **kwargs)
@@ -58,7 +59,7 @@ class RequestField(fields.Field[Any]):
 
 
 class Choice(RequestField):
-    """One of a closed set of words."""
+    """One of `allowed`."""
 
     def __init__(self, allowed: Sequence[str], **kwargs: Any) -> None:
         super().__init__("must be one of " + ", ".join(allowed), **kwargs)
@@ -69,9 +70,12 @@ class Choice(RequestField):
             raise self.wrong()
         return value
 
+    def json_schema(self) -> JsonSchema:
+        return {"type": "string", "enum": list(self.allowed)}
+
 
 class Whole(RequestField):
-    """A whole number of JSON within bounds, `5.0` too: JSON Schema sees no difference, and PHP writes it so."""
+    """A whole number within bounds. `5.0` is one too: JSON Schema agrees, and PHP may write it that way."""
 
     def __init__(self, least: int, most: int, **kwargs: Any) -> None:
         super().__init__(f"must be a whole number from {least} to {most}", **kwargs)
@@ -82,9 +86,12 @@ class Whole(RequestField):
             raise self.wrong()
         return int(value)
 
+    def json_schema(self) -> JsonSchema:
+        return {"type": "integer", "minimum": self.least, "maximum": self.most}
+
 
 class QueryWhole(Whole):
-    """A whole number in a query: its digits and nothing else."""
+    """A whole number in a query, written in ASCII digits."""
 
     def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> int:
         if not (isinstance(value, str) and value.isascii() and value.isdecimal() and len(value) <= len(str(self.most))):
@@ -93,7 +100,7 @@ class QueryWhole(Whole):
 
 
 class Truth(RequestField):
-    """`true` or `false` of JSON."""
+    """JSON's `true` or `false`."""
 
     def __init__(self, **kwargs: Any) -> None:
         super().__init__("must be true or false", **kwargs)
@@ -103,9 +110,12 @@ class Truth(RequestField):
             raise self.wrong()
         return value
 
+    def json_schema(self) -> JsonSchema:
+        return {"type": "boolean"}
+
 
 class QueryTruth(Truth):
-    """`true` or `false` in a query, in any case, or 1 or 0."""
+    """`true`, `false`, `1` or `0` in a query, in any letter case."""
 
     def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> bool:
         word = value.lower() if isinstance(value, str) else value
@@ -115,7 +125,7 @@ class QueryTruth(Truth):
 
 
 class Words(RequestField):
-    """Text whose meaning is judged elsewhere; `pattern` describes what is understood there."""
+    """Text that is checked elsewhere. `pattern` describes in the contract what passes there."""
 
     def __init__(self, *, pattern: str | None = None, **kwargs: Any) -> None:
         super().__init__("must be text", **kwargs)
@@ -125,6 +135,9 @@ class Words(RequestField):
         if not isinstance(value, str):
             raise self.wrong()
         return value
+
+    def json_schema(self) -> JsonSchema:
+        return {"type": "string"} | ({"pattern": self.pattern} if self.pattern else {})
 
 
 class QueryUuid(RequestField):
@@ -139,13 +152,16 @@ class QueryUuid(RequestField):
         except ValueError:
             raise self.wrong() from None
 
+    def json_schema(self) -> JsonSchema:
+        return {"type": "string", "format": "uuid"}
+
 
 def wrong(message: str) -> WrongRequest:
     return WrongRequest("VALIDATION_ERROR", message)
 
 
 def read_object(body: bytes) -> dict[str, Any]:
-    """A JSON object. Raises WrongRequest."""
+    """Parse a JSON object. Raises WrongRequest."""
     try:
         document = loads(body)
     except NotJson as error:
@@ -156,14 +172,10 @@ def read_object(body: bytes) -> dict[str, Any]:
 
 
 def read_request(schema: RequestSchema, sent: Mapping[str, Any]) -> dict[str, Any]:
-    """A body or query by its schema; what is absent has the schema's default. Raises WrongRequest."""
+    """Load a body or query with its schema. Raises WrongRequest that names the first wrong field."""
     try:
         loaded: dict[str, Any] = schema.load(sent)
     except ValidationError as error:
-        raise wrong(_first(error.messages_dict)) from None
+        name, messages = next(iter(error.messages_dict.items()))
+        raise wrong(messages[0] if name == "_schema" else f"{name[:MOST_NAME]} {messages[0]}") from None
     return loaded
-
-
-def _first(messages: Mapping[str, Any]) -> str:
-    name, said = next(iter(messages.items()))
-    return str(said[0]) if name == "_schema" else f"{name[:MOST_NAME]} {said[0]}"

@@ -1,6 +1,6 @@
-"""The queries of what is listed: page size, cursor and filters.
+"""The queries of lists: page size, cursor and filters.
 
-A cursor is opaque to clients and a position in an index to us: the number of a row, and of record errors the field, too.
+A cursor is opaque to clients. It holds a position in an index: a row's number, and for record errors also a field's name.
 """
 
 from __future__ import annotations
@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
+from schemas.base.contract_field import JsonSchema
 from schemas.platforms.registry import PLATFORMS
 from schemas.plugin.entities import ENTITIES
 from schemas.plugin.envelope import MODES
@@ -23,7 +24,7 @@ ALL_MODES = (*MODES, "update", "incremental", "full", "fill")
 
 
 class Cursor(RequestField):
-    """The parts of a position; refused where we never made it."""
+    """A cursor that matches `pattern`, split at its first dot."""
 
     def __init__(self, pattern: str, **kwargs: Any) -> None:
         super().__init__("is not one of ours", **kwargs)
@@ -34,21 +35,24 @@ class Cursor(RequestField):
             raise self.wrong()
         return value.split(".", 1)
 
+    def json_schema(self) -> JsonSchema:
+        return {"type": "string", "pattern": f"^{self.pattern}$", "description": "`nextCursor` of the page before"}
+
 
 class PageQuery(RequestSchema):
-    """A page of whatever is listed."""
+    """A page of a list."""
 
     limit = QueryWhole(1, LARGEST_PAGE, load_default=DEFAULT_PAGE)
 
 
 class PlaceQuery(RequestSchema):
-    """A place in any list."""
+    """A position in any list."""
 
     cursor = Cursor(f"{ROW}|{ROW_AND_FIELD}", load_default=None)
 
 
 class RowsQuery(PageQuery):
-    """A page of rows that are listed by their number."""
+    """A page of rows, listed by number."""
 
     cursor = Cursor(ROW, load_default=None)
 
@@ -69,22 +73,22 @@ class RecordErrorsQuery(PageQuery):
 
 
 class ItemsQuery(PageQuery):
-    """A page of what has a UUID; the cursor is the last one's."""
+    """A page of items with UUIDs. The cursor is the last item's UUID."""
 
     cursor = QueryUuid(load_default=None)
 
 
 class MappingsQuery(ItemsQuery):
-    """A page of mappings, or of those that differ."""
+    """A page of mappings, all or only those out of sync."""
 
     out_of_sync = QueryTruth(load_default=False)
 
 
 class DryRunQuery(RequestSchema):
-    """Whether the differences are wanted, and nothing else."""
+    """Whether to compute the differences without sending them."""
 
     dry_run = QueryTruth(load_default=False)
 
 
 class DryRunPageQuery(ItemsQuery, DryRunQuery):
-    """Page and cursor belong to the dry run."""
+    """A dry run and the page of its result."""

@@ -1,4 +1,4 @@
-"""The modes of a pull: which options each takes, and which it needs. Requests, forms and the contract follow from here."""
+"""The modes of a pull, with the options that each takes. Requests, forms and the contract are built from here."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from typing import Any
 JsonSchema = dict[str, Any]
 
 NULL: JsonSchema = {"type": "null"}
-# Where null is not the only way to leave an option out.
+# For an option that may be left out in other ways than by null.
 ABSENT: dict[str, JsonSchema] = {"fullScan": {"enum": [False, None]}}
 
 
 @dataclass(frozen=True, slots=True)
 class PullMode:
-    """`takes` names the options that mean something in it, `needs` the one that it can't do without."""
+    """`takes` lists its options, `needs` is the required one."""
 
     name: str
     takes: tuple[str, ...] = ()
@@ -37,22 +37,20 @@ SCHEDULED_MODES = ("incremental", "update", "populate", "full")
 
 
 def misfit(mode: str, options: Mapping[str, Any]) -> str | None:
-    """Words for the first option that is missing from `mode`, or has no meaning in it; None where all fit."""
-    known = PULL_MODES[mode]
-    if known.needs is not None and options.get(known.needs, known) is None:
-        return f"{known.needs} is required for syncMode {mode}"
+    """A message about the first option that `mode` requires or does not take; None if all fit."""
+    pull_mode = PULL_MODES[mode]
+    needs = pull_mode.needs
+    if needs is not None and needs in options and options[needs] is None:
+        return f"{needs} is required for syncMode {mode}"
     for name, value in options.items():
-        if value not in (None, False) and name not in known.takes:
-            return f"{name} goes with syncMode {' or '.join(_modes_with(name))} alone"
+        if value not in (None, False) and name not in pull_mode.takes:
+            allowed = [other.name for other in PULL_MODES.values() if name in other.takes]
+            return f"{name} is allowed only with syncMode {' or '.join(allowed)}"
     return None
 
 
-def _modes_with(option: str) -> list[str]:
-    return [mode.name for mode in PULL_MODES.values() if option in mode.takes]
-
-
 def option_rules(modes: Collection[str], default: str, options: Collection[str]) -> list[JsonSchema]:
-    """What `misfit` says, as JSON Schema: one rule for each mode. `default` is the mode of a request that names none."""
+    """The rules of `misfit` as JSON Schema, one for each mode. `default` is the mode of a request without `syncMode`."""
     named = [mode for mode in modes if mode != default]
     is_named: JsonSchema = {"required": ["syncMode"], "properties": {"syncMode": {"enum": named}}}
     rules = [{"if": _is(mode), "then": _fits(PULL_MODES[mode], options)} for mode in named]

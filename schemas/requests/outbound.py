@@ -1,17 +1,18 @@
-"""What is asked of the outbound side: the bodies of its doors (specification 3)."""
+"""Request bodies of the outbound routes (specification 3)."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from schemas.base.fields import moment_of
+from schemas.base.contract_field import JsonSchema
+from schemas.base.fields import MOMENT_SCHEMA, moment_of
 from schemas.requests.fields import RequestField, RequestSchema, Truth
 
 MOST_EVENTS = 5000
 
 
 class Moment(RequestField):
-    """A date and time that has passed is wanted; whether it has is judged where the clock is."""
+    """A date and time. Whether it has passed is checked by the view, which has the clock."""
 
     def __init__(self, **kwargs: Any) -> None:
         super().__init__("must be a date and time in ISO 8601 that has passed", **kwargs)
@@ -22,9 +23,12 @@ class Moment(RequestField):
             raise self.wrong()
         return moment
 
+    def json_schema(self) -> JsonSchema:
+        return MOMENT_SCHEMA
+
 
 class Entries(RequestField):
-    """An array; each entry is judged by itself."""
+    """An array. Its entries are validated one by one elsewhere."""
 
     def __init__(self, **kwargs: Any) -> None:
         super().__init__("must be an array", **kwargs)
@@ -34,15 +38,18 @@ class Entries(RequestField):
             raise self.wrong()
         return value
 
+    def json_schema(self) -> JsonSchema:
+        return {"type": "array"}
+
 
 class RunSchema(RequestSchema):
-    """A run over everything: `force` sends also what the shop has already."""
+    """A run over all items. With `force`, items that the shop already has are sent too."""
 
     force = Truth(load_default=False)
 
 
 class PullOrdersSchema(RequestSchema):
-    """Orders that changed since then; since the last pull where nothing is said."""
+    """Orders changed since `since`, by default since the last pull."""
 
     since = Moment(load_default=None, allow_none=True)
 

@@ -1,17 +1,23 @@
-"""The form that starts a pull: its fields as text, each wrong one told by its name, so that a page can say it beside it."""
+"""The form that starts a pull."""
 
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
+from typing import Any
 
+from marshmallow import ValidationError, pre_load, validates_schema
+
+from schemas.requests.forms import FormChoice, FormNumber, FormSchema, read_form
 from schemas.requests.modes import PULL_MODES
 from schemas.requests.pulls import MOST_DAYS, MOST_MINUTES, MOST_RECORDS
+
+NUMBERS = {"days": "days", "stale_after_mins": "staleAfterMins", "max_records": "maxRecords"}  # as modes name them
 
 
 @dataclass(frozen=True, slots=True)
 class StartForm:
-    """What is asked for. Numbers are None where their field is empty, or does not belong to the mode."""
+    """A pull to start. A number is None if its field is empty or does not belong to the mode."""
 
     entity: str
     mode: str
@@ -20,45 +26,47 @@ class StartForm:
     max_records: int | None
 
 
-class WrongForm(ValueError):
-    """`problems`: field name → plain words."""
+class PullFormSchema(FormSchema):
+    """The fields of every form about a pull. `entities` and `modes` are those that the store's platform has."""
 
-    def __init__(self, problems: dict[str, str]) -> None:
-        super().__init__("the form has wrong fields")
-        self.problems = problems
+    entity = FormChoice("Choose what to sync.", required=True)
+    mode = FormChoice("Choose a mode.", required=True)
+    stale_after_mins = FormNumber(MOST_MINUTES)
+
+    def __init__(self, entities: Collection[str], modes: Collection[str]) -> None:
+        super().__init__()
+        self.modes = modes
+        for name, allowed in (("entity", entities), ("mode", modes)):
+            choice = self.fields[name]
+            assert isinstance(choice, FormChoice)
+            choice.allowed = allowed
+
+    @validates_schema(skip_on_field_errors=False)
+    def check_needed(self, data: dict[str, Any], **_kwargs: Any) -> None:
+        # A wrong value is not in `data` and has its own message.
+        is_empty = data.get("stale_after_mins", 0) is None
+        if is_empty and "mode" in data and PULL_MODES[data["mode"]].needs == "staleAfterMins":
+            raise ValidationError("Enter how many minutes to look back.", "stale_after_mins")
 
 
-NUMBERS = {"days": MOST_DAYS, "stale_after_mins": MOST_MINUTES, "max_records": MOST_RECORDS}
-OPTIONS = {"days": "days", "stale_after_mins": "staleAfterMins", "max_records": "maxRecords"}  # as modes name them
+class StartFormSchema(PullFormSchema):
+    """The form that starts a pull."""
+
+    days = FormNumber(MOST_DAYS)
+    max_records = FormNumber(MOST_RECORDS)
+
+    @pre_load
+    def drop_other_numbers(self, data: dict[str, Any], **_kwargs: Any) -> dict[str, Any]:
+        # The page hides the fields of other modes, but sends what was typed into them.
+        meant = numbers_of(data["mode"]) if data.get("mode") in self.modes else ()
+        return {name: value for name, value in data.items() if name not in NUMBERS or name in meant}
 
 
 def numbers_of(mode: str) -> tuple[str, ...]:
-    """The fields that mean something in a mode."""
-    return tuple(name for name, option in OPTIONS.items() if option in PULL_MODES[mode].takes)
+    """The number fields that `mode` uses."""
+    return tuple(name for name, option in NUMBERS.items() if option in PULL_MODES[mode].takes)
 
 
-def read_start_form(fields: Mapping[str, str], entities: Collection[str], modes: Collection[str]) -> StartForm:
-    """Numbers that mean nothing in the mode are ignored. Raises WrongForm."""
-    problems: dict[str, str] = {}
-    entity, mode = fields.get("entity", ""), fields.get("mode", "")
-    if entity not in entities:
-        problems["entity"] = "Choose what to sync."
-    if mode not in modes:
-        problems["mode"] = "Choose a mode."
-    numbers = {name: _number(name, fields, problems) for name in (numbers_of(mode) if mode in modes else ())}
-    for name, value in numbers.items():
-        if PULL_MODES[mode].needs == OPTIONS[name] and value is None and name not in problems:
-            problems[name] = "This mode needs to know how far back to look."
-    if problems:
-        raise WrongForm(problems)
-    return StartForm(entity, mode, numbers.get("days"), numbers.get("stale_after_mins"), numbers.get("max_records"))
-
-
-def _number(name: str, fields: Mapping[str, str], problems: dict[str, str]) -> int | None:
-    value = fields.get(name, "").strip()
-    if not value:
-        return None
-    if not (value.isascii() and value.isdecimal() and len(value) <= 12 and 1 <= int(value) <= NUMBERS[name]):
-        problems[name] = f"Write a whole number from 1 to {NUMBERS[name]:,}."
-        return None
-    return int(value)
+def read_start_form(sent: Mapping[str, str], entities: Collection[str], modes: Collection[str]) -> StartForm:
+    """Numbers that the mode does not use are ignored. Raises WrongForm."""
+    return StartForm(**read_form(StartFormSchema(entities, modes), sent))

@@ -68,7 +68,7 @@ def orders(count: int, first: int = 1) -> list[dict[str, Any]]:
     return [make_order(wc_order_id=number) for number in range(first, first + count)]
 
 
-def test_signing_in_takes_no_mouse(chromium: Browser, world: World) -> None:
+def test_signing_in_works_with_the_keyboard(chromium: Browser, world: World) -> None:
     with window(chromium, world.stack.url) as seen:
         seen.open("/login")
         expect(seen.page.get_by_label("API token")).to_be_focused()
@@ -87,26 +87,26 @@ def test_signing_in_takes_no_mouse(chromium: Browser, world: World) -> None:
         assert seen.page.evaluate("document.cookie") == "", "scripts see no cookie"
 
 
-def test_a_posted_batch_is_seen_to_run_and_to_end(chromium: Browser, world: World) -> None:
+def test_a_posted_batch_is_shown_live(chromium: Browser, world: World) -> None:
     with window(chromium, world.stack.url) as seen:
         seen.sign_in(world.posted.token)
         with world.stack.frozen("worker"):
             job = world.posted.accept("orders", [*orders(400), {"wc_order_id": 9999}])
             run = seen.page.locator(f"#run-{job}")
-            run.wait_for(timeout=SECONDS)  # by itself: nobody reloads the page
+            run.wait_for(timeout=SECONDS)  # without a reload
             bar = seen.page.get_by_role("progressbar", name="Progress of orders")
             assert bar.get_attribute("value") == "0.0"
             run.click()
             expect(seen.page.locator("#cancel")).to_be_visible()
         expect(seen.page.locator(".title .pill")).to_contain_text("completed", timeout=SECONDS)
-        expect(seen.page.locator("#said")).to_have_text("Orders: completed")  # read out to who can't see it
+        expect(seen.page.locator("#announcement")).to_have_text("Orders: completed")  # for screen readers
         expect(seen.page.get_by_text("401 received = 400 synced + 1 skipped")).to_be_visible()
         expect(seen.page.get_by_role("cell", name="9999").first).to_be_visible()
         assert seen.page.get_by_role("img", name=re.compile("400 new, 1 skipped of 401 received")).count() == 1
         seen.shoot("log")
 
 
-def test_a_batch_is_cancelled_after_a_second_look(chromium: Browser, world: World) -> None:
+def test_a_batch_is_cancelled_after_confirmation(chromium: Browser, world: World) -> None:
     with window(chromium, world.stack.url) as seen, world.stack.frozen("worker"):
         job = world.posted.accept("orders", orders(10, 6000))
         seen.sign_in(world.posted.token)
@@ -139,13 +139,13 @@ def test_a_pull_is_started_and_its_bar_moves(chromium: Browser, world: World) ->
         seen.page.get_by_role("link", name="Start a sync", exact=True).click()
         seen.page.get_by_role("radio", name=re.compile("Everything")).check()
         seen.page.get_by_label("Days since creation").fill("many")
-        seen.page.get_by_role("button", name="Look at it").click()
-        expect(seen.page.get_by_text("Write a whole number")).to_be_visible()
+        seen.page.get_by_role("button", name="Review before starting").click()
+        expect(seen.page.get_by_text("Enter a whole number")).to_be_visible()
         assert seen.page.get_by_label("Days since creation").input_value() == "many"
         seen.page.get_by_label("Days since creation").fill("")
-        seen.page.get_by_role("button", name="Look at it").click()
+        seen.page.get_by_role("button", name="Review before starting").click()
         expect(seen.page.get_by_text("Read all of the orders of this Shopify shop.")).to_be_visible()
-        seen.page.get_by_role("button", name="Start it").click()
+        seen.page.get_by_role("button", name="Start sync").click()
         values = watch(seen)
         assert len(values) >= 3 and values == sorted(values), values
         expect(seen.page.get_by_text("3,000 received = 3,000 synced + 0 skipped")).to_be_visible()
@@ -176,16 +176,16 @@ def test_a_held_run_is_approved(chromium: Browser, world: World) -> None:
         seen.sign_in(shop.token)
         seen.page.get_by_role("link", name="Outbound", exact=True).first.click()
         seen.shoot("outbound")
-        seen.page.get_by_role("link", name="Look at it").click()
+        seen.page.get_by_role("link", name="Review", exact=True).click()
         expect(seen.page.get_by_text("unusually large share of all prices")).to_be_visible()
         seen.shoot("hold")
         seen.page.get_by_role("button", name="Approve: send 12 changes").click()
-        expect(seen.page.get_by_text("Approved: 12 items are on their way")).to_be_visible()
+        expect(seen.page.get_by_text("Approved: 12 items will be sent")).to_be_visible()
         wait_until(lambda: items(world, "completed") == 32, 60, "the approved changes in the shop")
-        seen.page.get_by_role("link", name=re.compile("Look at 30")).click()
+        seen.page.get_by_role("link", name=re.compile("Review 30")).click()
         expect(seen.page.get_by_role("button", name="Send 30 again")).to_be_visible()
         seen.page.get_by_role("button", name="Send 30 again").click()
-        expect(seen.page.get_by_text("30 items wait to be sent again.")).to_be_visible()
+        expect(seen.page.get_by_text("30 items will be sent again.")).to_be_visible()
 
 
 def put(shop: Shop, products: list[dict[str, Any]]) -> None:
@@ -200,7 +200,7 @@ def items(world: World, status: str) -> int:
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("size", [PHONE, DESK], ids=["phone", "desk"])
-def test_every_page_fits_its_window_and_complains_of_nothing(
+def test_every_page_fits_its_window_without_errors(
     chromium: Browser, world: World, size: tuple[int, int], scheme: Scheme
 ) -> None:
     (job,) = [
@@ -232,7 +232,7 @@ def test_every_page_fits_its_window_and_complains_of_nothing(
             seen.shoot(f"{name}-{size[0]}-{scheme}")
 
 
-def test_plots_are_drawn_and_the_page_keeps_itself_up_to_date(chromium: Browser, world: World) -> None:
+def test_plots_are_drawn_and_the_page_polls(chromium: Browser, world: World) -> None:
     world.posted.wait_completed([world.posted.accept("orders", orders(5, 8000))])
     with window(chromium, world.stack.url) as seen:
         seen.sign_in(world.posted.token)
@@ -242,7 +242,7 @@ def test_plots_are_drawn_and_the_page_keeps_itself_up_to_date(chromium: Browser,
             pass
 
 
-def test_a_page_whose_session_ended_asks_to_sign_in(chromium: Browser, world: World) -> None:
+def test_an_expired_session_leads_to_sign_in(chromium: Browser, world: World) -> None:
     with window(chromium, world.stack.url) as seen:
         shop = world.stack.create_store(f"Short {new_id()}")
         seen.sign_in(shop.token)

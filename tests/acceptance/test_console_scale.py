@@ -1,4 +1,4 @@
-"""The console's queries beside 100,000 logs: each goes through an index, reads few rows, and stays far from a whole table."""
+"""The console's queries with 100,000 logs: each uses an index, reads few rows, and never scans a table."""
 
 from __future__ import annotations
 
@@ -77,7 +77,7 @@ def busy(database: Database) -> UUID:
 
 
 def read_by(listening: Listening, busy: UUID, ask: Ask) -> int:
-    """Rows looked at in tables by what `ask` sends: a count of work that no load can change. No table is read whole."""
+    """The rows that the query of `ask` reads from tables: a measure that load cannot change. Fails if it scans a table."""
     plans = explained(listening, busy, ask)
     assert plans
     assert [plan.query for plan in plans if plan.read_whole & BIG] == []
@@ -106,12 +106,12 @@ HISTORY = {
 
 
 @pytest.mark.parametrize("ask", HISTORY.values(), ids=HISTORY.keys())
-def test_the_history_reads_a_page_and_not_the_table(listening: Listening, busy: UUID, ask: Ask) -> None:
+def test_the_history_reads_one_page_of_rows(listening: Listening, busy: UUID, ask: Ask) -> None:
     assert read_by(listening, busy, ask) <= 4000
 
 
 @pytest.mark.parametrize(("hours", "step", "most"), [(1, 60, 300), (24, 900, 5000), (168, 7200, 30_000)])
-def test_plots_read_their_range_alone(listening: Listening, busy: UUID, hours: int, step: int, most: int) -> None:
+def test_plots_read_only_their_range(listening: Listening, busy: UUID, hours: int, step: int, most: int) -> None:
     since = NOW - timedelta(hours=hours)
     assert read_by(listening, busy, lambda conn, store: count_finished(conn, store, since, step)) <= most
 
@@ -130,8 +130,8 @@ READS: dict[str, tuple[Ask, int]] = {
 
 
 @pytest.mark.parametrize(("ask", "most"), READS.values(), ids=READS.keys())
-def test_what_is_open_is_read_from_the_short_lists(listening: Listening, busy: UUID, ask: Ask, most: int) -> None:
-    """And the outbound page looks at nothing that is done."""
+def test_open_syncs_are_read_from_partial_indexes(listening: Listening, busy: UUID, ask: Ask, most: int) -> None:
+    """The outbound page reads no finished items either."""
     assert read_by(listening, busy, ask) <= most
 
 
@@ -149,13 +149,13 @@ ASKED: dict[str, Ask] = {
 
 @pytest.mark.parametrize("ask", ASKED.values(), ids=ASKED.keys())
 def test_every_query_of_the_pages_touches_few_blocks(listening: Listening, busy: UUID, ask: Ask) -> None:
-    """Within functions that look across stores, too, where a plan shows nothing of what is read."""
+    """Includes SQL functions over all stores, whose plans do not show what they read."""
     plans = explained(listening, busy, ask)
     assert plans
     assert [(plan.blocks, plan.query) for plan in plans if plan.blocks > BLOCKS] == []
 
 
-def test_what_failed_lately_is_counted_from_an_index_of_its_own(listening: Listening, busy: UUID) -> None:
+def test_recent_failures_are_counted_from_their_index(listening: Listening, busy: UUID) -> None:
     with tenant(listening, busy):
         before = count_scans(listening, "sync_logs_failed")
         (activity,) = list_store_activity(listening, None, DAY_AGO, 26)

@@ -1,4 +1,4 @@
-"""`python -m app demo` on a machine where nothing runs: it starts everything, the numbers add up, and nothing stays."""
+"""`python -m app demo` on a fresh machine: it starts all services, its numbers add up, and no process is left."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ from app.stack.state import read_running
 from tests.support.paths import ROOT
 
 PATIENCE_SECONDS = 300.0
-MARK = "SLUICE_DEMO_TEST"  # an unknown variable, by which every descendant can be found
+MARK = "SLUICE_DEMO_TEST"  # an unused variable that marks all descendants
 
 
 class Demo:
-    """One DATA_DIR with a free port, and what runs on it."""
+    """Runs the demo with a DATA_DIR and a free port."""
 
     def __init__(self, data_dir: Path) -> None:
         self.data_dir = data_dir
@@ -57,19 +57,19 @@ class Demo:
         return subprocess.CompletedProcess(process.args, process.returncode, out, err)
 
     def left_behind(self) -> list[str]:
-        """The command lines of processes that the demo started, directly or not, and that still run."""
+        """The command lines of running processes that the demo started, directly or not."""
         return [command for command in processes() if self.mark in command or str(self.data_dir) in command]
 
 
 def processes() -> list[str]:
-    """Command line and environment of each process that we may look at; one that ends meanwhile is left out."""
+    """Command line and environment of each process that may be read."""
     if not Path("/proc/self/environ").exists():  # not Linux
         listing = subprocess.run(["ps", "-axEww", "-o", "command"], capture_output=True, text=True, check=True)
         return listing.stdout.splitlines()
-    return [told for entry in Path("/proc").iterdir() if entry.name.isdecimal() and (told := told_of(entry))]
+    return [command for entry in Path("/proc").iterdir() if entry.name.isdecimal() and (command := command_of(entry))]
 
 
-def told_of(entry: Path) -> str:
+def command_of(entry: Path) -> str:
     if int(entry.name) == os.getpid():
         return ""
     try:
@@ -79,7 +79,7 @@ def told_of(entry: Path) -> str:
 
 
 def configured_names() -> set[str]:
-    """The settings of this shell, which are not those of a fresh machine."""
+    """The settings that Sluice reads, to be removed from the environment."""
     source = (ROOT / "app" / "settings" / "environment.py").read_text(encoding="utf-8")
     return set(re.findall(r'\bread\(\s*"([A-Z_]+)"', source))
 
@@ -102,7 +102,7 @@ def wait_until_serving(demo: Demo, process: subprocess.Popen[str]) -> None:
 
 @pytest.fixture(scope="module")
 def demo() -> Iterator[Demo]:
-    """Not pytest's own directory: that is closed to the account which PostgreSQL runs as when we are root."""
+    """Not pytest's directory: as root, PostgreSQL runs under an account that cannot open it."""
     with tempfile.TemporaryDirectory(prefix="sluice-demo-") as made:
         Path(made).chmod(0o755)
         yield Demo(Path(made))
@@ -124,11 +124,11 @@ def test_every_record_is_synced_or_skipped(done: subprocess.CompletedProcess[str
     assert figures is not None, done.stdout + done.stderr
     received, synced, skipped, posted = (int(figure) for figure in figures.groups())
     assert (received, posted) == (sum(len(batch.records) for batch in sample), len(sample))
-    assert skipped == sum(len(batch.spoiled) for batch in sample)
+    assert skipped == sum(len(batch.bad) for batch in sample)
     assert received == synced + skipped
 
 
-def test_the_summary_shows_the_tables_and_the_way_on(demo: Demo, done: subprocess.CompletedProcess[str]) -> None:
+def test_the_summary_shows_tables_and_next_steps(demo: Demo, done: subprocess.CompletedProcess[str]) -> None:
     url = f"http://127.0.0.1:{demo.port}"
     places = (f"{url}/api/sync/jobs", f"{url}/console")
     shown = ("Orders by status", "completed", "Orders by month", "items[1].product_name", *places)
@@ -144,7 +144,7 @@ def test_no_address_of_a_customer_is_shown_or_logged(demo: Demo, done: subproces
     assert not any("example.test" in text for text in told)
 
 
-def test_nothing_stays_behind(demo: Demo, done: subprocess.CompletedProcess[str]) -> None:
+def test_no_process_is_left(demo: Demo, done: subprocess.CompletedProcess[str]) -> None:
     assert done.returncode == 0
     assert demo.left_behind() == []
     with socket.socket() as probe:
@@ -152,7 +152,7 @@ def test_nothing_stays_behind(demo: Demo, done: subprocess.CompletedProcess[str]
 
 
 @pytest.mark.slow
-def test_a_demo_that_is_told_to_stop_takes_everything_along(demo: Demo, done: subprocess.CompletedProcess[str]) -> None:
+def test_a_stopped_demo_leaves_no_process(demo: Demo, done: subprocess.CompletedProcess[str]) -> None:
     process = demo.start()
     wait_until_serving(demo, process)
     process.send_signal(signal.SIGTERM)
@@ -173,8 +173,8 @@ def test_a_taken_port_is_named(demo: Demo, done: subprocess.CompletedProcess[str
     assert demo.left_behind() == []
 
 
-def test_the_test_finds_what_it_looks_for(demo: Demo) -> None:
-    """A search that finds nothing because it looks wrong would prove nothing."""
+def test_the_search_for_processes_finds_one(demo: Demo) -> None:
+    """Guards the search itself: it must be able to find a process."""
     assert load_settings({"PORT": str(demo.port)}).port == demo.port
     with subprocess.Popen([sys.executable, "-c", "input()"], env=demo.env, stdin=subprocess.PIPE) as marked:
         assert len(demo.left_behind()) == 1

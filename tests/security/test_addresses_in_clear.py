@@ -24,14 +24,15 @@ from app.usecases.stores import create_store
 from db.core.migrate import read_migrations
 from schemas.base import privacy
 from schemas.base.fields import MaskedText, Records, Text
-from schemas.base.platform_fields import Part
+from schemas.base.platform_fields import NestedRecord
 from schemas.base.privacy import email_hasher, mask_emails
 from schemas.erp.load import load_erp_category, load_erp_product
 from schemas.erp.payloads import ErpCategorySchema, ErpProductSchema, ImageUrl
 from schemas.platforms.registry import PLATFORMS
 from schemas.plugin.entities import ENTITIES
 from schemas.plugin.envelope import read_batch
-from schemas.records.shop import ErpCategory, ErpProduct, Order
+from schemas.records.erp import ErpCategory, ErpProduct
+from schemas.records.shop import Order
 from tests.conftest import Database
 from tests.support.factories import MAKERS, make_item, make_order
 from tests.support.outbound import make_erp_product
@@ -186,8 +187,8 @@ def texts_of(schema: Schema, path: str = "") -> Iterator[tuple[str, fields.Field
     for name, field in schema.fields.items():
         if isinstance(field, Records):
             yield from texts_of(field.entry_schema, f"{path}{name}.")
-        elif isinstance(field, Part):
-            yield from texts_of(field.part_schema, f"{path}{name}.")
+        elif isinstance(field, NestedRecord):
+            yield from texts_of(field.nested_schema, f"{path}{name}.")
         elif isinstance(field, Text):
             yield f"{path}{name}", field
 

@@ -19,7 +19,7 @@ from psycopg import Connection
 from app.http.scopes import grant_of
 from app.settings.environment import Settings
 from app.usecases.stores import CreatedStore, Origin, add_token
-from schemas.records.shop import ErpCategory, ErpProduct
+from schemas.records.erp import ErpCategory, ErpProduct
 from tests.conftest import Database, Servers
 from tests.fakes.woocommerce import FakeWooCommerce
 from tests.support.application import application

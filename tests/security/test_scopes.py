@@ -166,11 +166,11 @@ def test_console_creates_a_token_with_chosen_scopes(world: World, conn: Connecti
 @pytest.mark.parametrize(
     ("form", "problem"),
     [
-        ({"role": CUSTOM}, "Choose one scope or more."),
-        ({"role": CUSTOM, "scopes": "everything"}, "Choose one scope or more."),
+        ({"role": CUSTOM}, "Choose at least one scope."),
+        ({"role": CUSTOM, "scopes": "everything"}, "Choose at least one scope."),
         ({"role": "operator"}, "Choose what the token is for."),
-        ({"role": "store", "days": "0"}, "Write a whole number"),
-        ({"role": "store", "label": "x" * 201}, "Write a label"),
+        ({"role": "store", "days": "0"}, "Enter a whole number"),
+        ({"role": "store", "label": "x" * 201}, "Enter a label"),
     ],
 )
 def test_console_refuses_a_wrong_token_form(world: World, form: dict[str, str], problem: str) -> None:

@@ -1,4 +1,4 @@
-"""The audit trail as a page: of one store for its admins, of all for operators."""
+"""The audit trail: of one store for its admins, of all stores for operators."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ KINDS = {
     "session": "a session of the console",
     "command": "the command line",
     "schedule": "a schedule",
-    "unknown": "nobody known",
+    "unknown": "unknown",
 }
 FILTERS = ("action", "actor", "from", "to")
 
@@ -33,12 +33,11 @@ def show_store() -> str:
 
 @operator_page
 def show_all() -> str:
-    """Of all stores and of none; one store's trail has its own page."""
     return render_template("console/audit.html", page="audit_of_all", **_trail(None))
 
 
 def _trail(store_id: UUID | None) -> dict[str, Any]:
-    """A field that was left empty is none."""
+    # The form sends empty fields, too.
     given = {name: value.strip() for name, value in request.args.items() if value.strip()}
     found = read_page(given, store_id)
     return {

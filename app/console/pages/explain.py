@@ -1,4 +1,4 @@
-"""Why is a record not here, or not as expected: one verdict, its evidence, and what has been read at all."""
+"""Explains why a record is missing or different: a verdict, its evidence, and the coverage of the entity."""
 
 from __future__ import annotations
 
@@ -17,23 +17,23 @@ from schemas.requests.pulls import WrongRequest, read_entity, read_external_id
 from workers.pulls.watermark import holes
 
 TITLES = {
-    "stored": "It is here.",
-    "stale": "It is here, in a newer version than the one that came last.",
-    "skipped": "It came, and was skipped.",
-    "not_reachable": "The platform does not show it.",
-    "outside_coverage": "It has not been met, and not everything has been read yet.",
-    "never_seen": "The platform never showed it.",
+    "stored": "The record is stored.",
+    "stale": "A newer version than the last one received is stored.",
+    "skipped": "The record was received and skipped.",
+    "not_reachable": "The platform does not give access to the record.",
+    "outside_coverage": "The record was not received, and not everything has been read yet.",
+    "never_seen": "The platform never returned the record.",
 }
 ADVICE = {
     "stored": "",
-    "stale": "Nothing needs to be done: an older version never replaces a newer one.",
-    "skipped": "Correct the field in the shop and sync again: the record comes along with its next change.",
-    "not_reachable": "Ask for the scope read_all_orders, then sync everything.",
-    "outside_coverage": "Start a sync that closes the holes, or one of everything.",
-    "never_seen": "Check the number, and whether the record belongs to this shop.",
+    "stale": "You need not do anything. An older version never replaces a newer one.",
+    "skipped": "Correct the field in the shop. The record is sent again with its next change, or with a new sync.",
+    "not_reachable": "Request the scope read_all_orders, then sync everything.",
+    "outside_coverage": "Start a sync that fills the gaps, or one of everything.",
+    "never_seen": "Check the number, and that the record belongs to this shop.",
 }
-NO_NUMBER = "Write the number that the shop gave the record, for example 1001."
-NO_KIND = "Choose what kind of record it is."
+NO_NUMBER = "Enter the record's number in the shop, for example 1001."
+NO_ENTITY = "Choose the type of record."
 
 
 def add_pages(blueprint: Blueprint) -> None:
@@ -42,7 +42,6 @@ def add_pages(blueprint: Blueprint) -> None:
 
 @store_page("read")
 def show_explanation() -> str | tuple[str, int]:
-    """The form alone, or with a verdict about what was asked."""
     asked = {name: request.args.get(name, "").strip() for name in ("entity", "id")}
     if not asked["id"]:
         return _page(asked, _coverage(asked["entity"]))
@@ -50,24 +49,23 @@ def show_explanation() -> str | tuple[str, int]:
     try:
         entity, external_id = read_entity(asked), read_external_id(asked)
     except WrongRequest as error:
-        return _page(asked, {"wrong": NO_NUMBER if error.message.startswith("id ") else NO_KIND}), 400
+        return _page(asked, {"wrong": NO_NUMBER if error.message.startswith("id ") else NO_ENTITY}), 400
     if entity not in PLATFORMS[store.platform].entities:
-        return _page(asked, {"wrong": NO_KIND}), 400
+        return _page(asked, {"wrong": NO_ENTITY}), 400
     with services().pool.connection() as conn, tenant(conn, store.id):
         answer = explain(read_known(conn, store, entity, external_id))
     verdict = answer["verdict"]
-    told = {"answer": answer, "title": TITLES[verdict], "advice": ADVICE[verdict]}
-    return _page(asked, told | _coverage(entity))
+    explanation = {"answer": answer, "title": TITLES[verdict], "advice": ADVICE[verdict]}
+    return _page(asked, explanation | _coverage(entity))
 
 
 def _coverage(entity: str) -> dict[str, Any]:
-    """What has been read of an entity, and what has not."""
     store = current_store()
     entities = PLATFORMS[store.platform].entities
     named = entity if entity in entities else entities[0]
     with services().pool.connection() as conn, tenant(conn, store.id):
         covered = list_covered(conn, store.id, named)
-    return {"entity": named, "covered": covered, "holes": holes(covered)}
+    return {"entity": named, "covered": covered, "gaps": holes(covered)}
 
 
 def _page(asked: dict[str, str], more: dict[str, Any]) -> str:

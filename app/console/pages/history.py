@@ -1,4 +1,4 @@
-"""The sync history and one log of it: filtered, paged, live, with whatever its state allows."""
+"""The sync history and the page of one sync, with its skipped records and actions."""
 
 from __future__ import annotations
 
@@ -67,10 +67,14 @@ def _history() -> dict[str, Any]:
     with services().pool.connection() as conn, tenant(conn, store_id):
         found = list_logs(conn, store_id, wanted, LOGS_SHOWN + 1)
         rows = read_rows(conn, found[:LOGS_SHOWN])
-    kept = {name: value for name, value in filters.items() if value}
     last = last_before_more(found, LOGS_SHOWN)
     more = write_cursor(str(last.accepted_seq)) if last else None
-    return {"rows": rows, "filters": kept, "more": more, "is_first": cursor is None}
+    return {
+        "rows": rows,
+        "filters": {name: value for name, value in filters.items() if value},
+        "more": more,
+        "is_first": cursor is None,
+    }
 
 
 def _choice(name: str, allowed: tuple[str, ...]) -> str | None:
@@ -82,8 +86,8 @@ def _choice(name: str, allowed: tuple[str, ...]) -> str | None:
 
 @store_page("read")
 def show_log(log_id: UUID) -> str:
-    """The log, and its skipped records from the cursor on."""
-    after = _after(read_cursor(request.args))
+    cursor = read_cursor(request.args)
+    after = (int(cursor[0]), cursor[1]) if cursor and len(cursor) == 2 else FROM_THE_START
     return render_template("console/log.html", page="history", is_first=after == FROM_THE_START, **_log(log_id, after))
 
 
@@ -113,10 +117,6 @@ def _row(store_id: UUID, log_id: UUID) -> LogRow:
         return read_rows(conn, [existing(get_log(conn, store_id, log_id))])[0]
 
 
-def _after(cursor: list[str] | None) -> tuple[int, str]:
-    return (int(cursor[0]), cursor[1]) if cursor and len(cursor) == 2 else FROM_THE_START
-
-
 @store_page("read")
 def download_skipped(log_id: UUID) -> Response:
     store_id = current_store().id
@@ -126,9 +126,8 @@ def download_skipped(log_id: UUID) -> Response:
 
 @store_page("ingest", "pull")
 def act_on_log(log_id: UUID, action: str) -> AnyResponse:
-    """Retry, cancel, pause or resume; where the state forbids it by now, the page says so."""
     store_id = current_store().id
-    if action in OF_PULLS:
+    if action in OF_PULLS:  # a plugin's token may only retry and cancel
         check_scopes(caller(), ("pull",))
     ACTIONS[action](store_id, log_id)
     return redirect(url_for("console.log", store_id=store_id, log_id=log_id))

@@ -42,7 +42,7 @@ def show_login() -> AnyResponse:
 
 
 def try_login() -> AnyResponse:
-    """A wrong token, a stale form or too many attempts show the form again, with the reason."""
+    """Show the form again, with the reason, for a wrong token, a stale form or too many attempts."""
     token = request.form.get("token", "").strip()
     attempts: SignInAttempts = current_app.extensions[ATTEMPTS]
     try:
@@ -51,23 +51,18 @@ def try_login() -> AnyResponse:
     except ApiError as error:
         return _form(error)
     secret = sign_in(token) if token else None
-    if secret is None:
+    if secret is None:  # an empty token counts as a failure, too
         attempts.note_failure(request.remote_addr, token)
-        return _form(ApiError("UNAUTHORIZED", _why(token)))
+        message = "This token is unknown. It may be revoked, expired or incomplete." if token else "Enter a token."
+        return _form(ApiError("UNAUTHORIZED", message))
     response = redirect(_destination(request.form.get("next", "")))
     set_cookie(response, COOKIE, secret, LIFETIME_SECONDS)
     delete_cookie(response, LOGIN_COOKIE)
     return response
 
 
-def _why(token: str) -> str:
-    if not token:
-        return "Paste a token to sign in."
-    return "This token is not known here. It may have been revoked, have expired, or be cut short."
-
-
 def _form(error: ApiError | None = None) -> Response:
-    """The form's CSRF token goes with a cookie of its own: there is no session yet."""
+    # There is no session yet, so the form's CSRF token has a cookie of its own.
     secret = cookie_of(LOGIN_COOKIE) or secrets.token_urlsafe(32)
     page = render_template(
         "console/login.html",
@@ -82,7 +77,7 @@ def _form(error: ApiError | None = None) -> Response:
 
 
 def _destination(asked: str) -> str:
-    """Only a page of the console; anything else, another site above all, leads to its first page."""
+    # An open redirect would help phishing: only pages of the console are allowed.
     is_ours = asked.startswith(PATH + "/") and not any(mark in asked for mark in ("\\", "//", "\r", "\n"))
     return asked if is_ours else url_for("console.home")
 

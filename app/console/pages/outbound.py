@@ -1,4 +1,4 @@
-"""The way out to a WooCommerce shop: what waits against its deadline, what failed and may be tried again, what is held."""
+"""Outbound changes to a WooCommerce shop: waiting items and their deadlines, failed items to retry, and held changes."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from psycopg import Connection
 from werkzeug.wrappers import Response as AnyResponse
 
 from app.console.sessions import current_store, store_page
-from app.console.views.time_cursor import read_place, write_place, wrong_place
+from app.console.views.time_cursor import read_time_cursor, write_time_cursor, wrong_cursor
 from app.http.errors import ApiError, not_found
 from app.http.paging import last_before_more
 from app.http.services import services
@@ -61,7 +61,7 @@ def show_live() -> str:
 
 
 def _outbound() -> dict[str, Any]:
-    after = _after(read_place(request.args))
+    after = _after(read_time_cursor(request.args))
     store_id = current_store().id
     with services().pool.connection() as conn, tenant(conn, store_id):
         hold_id = get_open_hold(conn, store_id)
@@ -74,24 +74,22 @@ def _outbound() -> dict[str, Any]:
             "runs": list_batches(conn, store_id, RUNS_SHOWN),
         }
     last = last_before_more(found, WAITING_SHOWN)
-    more = write_place(last.created_at, f"{last.priority}{SEPARATOR}{last.id}") if last else None
+    more = write_time_cursor(last.created_at, f"{last.priority}{SEPARATOR}{last.id}") if last else None
     return facts | {"waiting": found[:WAITING_SHOWN], "more": more, "is_first": after is None, "sla": SLA_SECONDS}
 
 
-def _after(place: tuple[datetime, str] | None) -> Place | None:
-    """The priority and the id stand behind the moment."""
-    if place is None:
+def _after(cursor: tuple[datetime, str] | None) -> Place | None:
+    if cursor is None:
         return None
-    priority, _, item_id = place[1].partition(SEPARATOR)
+    priority, _, item_id = cursor[1].partition(SEPARATOR)
     try:
-        return PRIORITY_OF[priority], place[0], UUID(item_id)
+        return PRIORITY_OF[priority], cursor[0], UUID(item_id)
     except (KeyError, ValueError):
-        raise wrong_place() from None
+        raise wrong_cursor() from None
 
 
 @store_page("admin")
 def show_group(sync_type: str, code: str) -> str:
-    """How many would be tried again, and the newest of them, before anything happens."""
     store_id = current_store().id
     with services().pool.connection() as conn, tenant(conn, store_id):
         groups = list_failed_groups(conn, store_id, GROUPS_SHOWN)
@@ -113,7 +111,6 @@ def retry_failed_group(sync_type: str, code: str) -> AnyResponse:
 
 @store_page("read")
 def show_hold(hold_id: UUID) -> str:
-    """What brakes stopped and why, before anybody lets it go."""
     store_id = current_store().id
     with services().pool.connection() as conn, tenant(conn, store_id):
         hold = get_batch(conn, store_id, hold_id)
@@ -136,14 +133,17 @@ def reject_hold(hold_id: UUID) -> AnyResponse:
 
 
 def _decide(decision: Callable[[Connection, UUID, UUID], int | None], hold_id: UUID) -> int:
-    """What is held meanwhile joins the hold, and nobody looked at it: as many changes as the page showed, or none."""
     store_id = current_store().id
     with services().pool.connection() as conn, tenant(conn, store_id):
         lock_items(conn, store_id)
         hold = get_batch(conn, store_id, hold_id)
+        # New changes may have joined the hold since the page was shown: nobody has reviewed them.
         if hold is not None and hold.status == "needs_approval" and str(hold.total_items) != request.form.get("items"):
-            raise ApiError("CONFLICT", "Other changes were held meanwhile. Look at all of them before you decide.")
+            raise ApiError("CONFLICT", "More changes were held in the meantime. Review all of them before you decide.")
         items = decision(conn, store_id, hold_id)
     if items is None:
-        raise ApiError("CONFLICT", "Nothing waits for approval here any more: it was let go, or taken back, meanwhile.")
+        raise ApiError(
+            "CONFLICT",
+            "Nothing is waiting for approval any more. The changes were released or withdrawn in the meantime.",
+        )
     return items

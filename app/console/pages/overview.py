@@ -1,4 +1,4 @@
-"""The first pages: how a store does, and, for operators, how all of them do together."""
+"""The overview of a store, and for operators of all stores."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from werkzeug.wrappers import Response as AnyResponse
 
 from app.console.sessions import caller, current_store, operator_page, session_required, store_page
 from app.console.views.logs import read_rows
-from app.console.views.plots import DEFAULT_RANGE, RANGES, Range, begin_of, figures_of, series_of, totals_of
-from app.console.views.time_cursor import read_place, write_place, wrong_place
+from app.console.views.plots import DEFAULT_RANGE, RANGES, Range, figures_of, series_of, start_of, totals_of
+from app.console.views.time_cursor import read_time_cursor, write_time_cursor, wrong_cursor
 from app.http.errors import ApiError
 from app.http.paging import last_before_more
 from app.http.services import services
@@ -53,7 +53,6 @@ def add_pages(blueprint: Blueprint) -> None:
 
 @session_required
 def home() -> AnyResponse:
-    """A store's token leads to its store, an operator's to all."""
     store_id = caller().store_id
     return redirect(url_for("console.overview", store_id=store_id) if store_id else url_for("console.all_stores"))
 
@@ -74,7 +73,7 @@ def show_plots() -> str:
 
 
 def _live() -> dict[str, Any]:
-    """What moves from second to second."""
+    # The part that the page reloads every other second.
     store = current_store()
     with services().pool.connection() as conn, tenant(conn, store.id):
         opened = count_open(conn, store.id)
@@ -95,14 +94,14 @@ def _live() -> dict[str, Any]:
 
 def _plots() -> dict[str, Any]:
     store, range_ = current_store(), _range()
-    begin = begin_of(range_, datetime.now(UTC))
+    start = start_of(range_, datetime.now(UTC))
     with services().pool.connection() as conn, tenant(conn, store.id):
-        found = count_finished(conn, store.id, begin, range_.step)
-    return _figures(range_, begin, found)
+        found = count_finished(conn, store.id, start, range_.step)
+    return _figures(range_, start, found)
 
 
-def _figures(range_: Range, begin: datetime, found: Any) -> dict[str, Any]:
-    series = series_of(found, range_, begin)
+def _figures(range_: Range, start: datetime, found: Any) -> dict[str, Any]:
+    series = series_of(found, range_, start)
     return {
         "range": range_,
         "ranges": list(RANGES.values()),
@@ -121,7 +120,6 @@ def _range() -> Range:
 
 @operator_page
 def show_all() -> str:
-    """Totals over all stores, and the stores themselves, a page at a time."""
     return render_template("console/all_stores.html", page="all", **_all_stores(), **_all_plots())
 
 
@@ -132,34 +130,33 @@ def show_all_live() -> str:
 
 def _all_plots() -> dict[str, Any]:
     range_ = _range()
-    begin = begin_of(range_, datetime.now(UTC))
+    start = start_of(range_, datetime.now(UTC))
     with services().pool.connection() as conn:
-        found = count_finished_of_all(conn, begin, range_.step)
-    return _figures(range_, begin, found)
+        found = count_finished_of_all(conn, start, range_.step)
+    return _figures(range_, start, found)
 
 
 def _all_stores() -> dict[str, Any]:
-    """What moves from second to second: what waits over all stores, and a page of them."""
-    after = _after(read_place(request.args))
+    after = _after(read_time_cursor(request.args))
     since = datetime.now(UTC) - timedelta(hours=FAILED_HOURS)
     with services().pool.connection() as conn:
         opened, (waiting, overdue) = count_open_of_all(conn), count_items_of_all(conn)
-        found = list_store_activity(conn, after, since, STORES_SHOWN + 1)
+        found = list_store_activity(conn, after, since, STORES_SHOWN + 1)  # one more tells whether there is a next page
         shown = [(store, row) for row in found[:STORES_SHOWN] if (store := _store_of(conn, row)) is not None]
     last = last_before_more(found, STORES_SHOWN)
-    more = write_place(last.created_at, str(last.store_id)) if last else None
+    more = write_time_cursor(last.created_at, str(last.store_id)) if last else None
     page = {"stores": shown, "more": more, "is_first": after is None, "failed_hours": FAILED_HOURS}
     return page | {"opened": opened, "waiting": waiting, "overdue": overdue}
 
 
 def _store_of(conn: Connection, row: StoreActivity) -> Store | None:
-    """Each read inside its own wall: what looks across stores returns ids and counts alone."""
+    # Queries over all stores return ids and counts only. Names are read within each store's row-level security.
     with tenant(conn, row.store_id):
         return get_store(conn, row.store_id)
 
 
-def _after(place: tuple[datetime, str] | None) -> tuple[datetime, UUID] | None:
+def _after(cursor: tuple[datetime, str] | None) -> tuple[datetime, UUID] | None:
     try:
-        return (place[0], UUID(place[1])) if place else None
+        return (cursor[0], UUID(cursor[1])) if cursor else None
     except ValueError:
-        raise wrong_place() from None
+        raise wrong_cursor() from None

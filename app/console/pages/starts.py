@@ -1,4 +1,4 @@
-"""Starting a sync: choose, read once more what it will do, confirm."""
+"""Starting a sync: the form, a confirmation that says what it will do, and the start."""
 
 from __future__ import annotations
 
@@ -16,7 +16,8 @@ from db.core.tenancy import tenant
 from db.pulls.schedules import list_schedules
 from db.sync.metadata import list_metadata
 from schemas.platforms.registry import PLATFORMS
-from schemas.requests.start_form import StartForm, WrongForm, read_start_form
+from schemas.requests.forms import WrongForm
+from schemas.requests.start_form import StartForm, read_start_form
 from workers.pulls.start import Wanted
 
 
@@ -33,7 +34,6 @@ def show_form() -> str:
 
 @store_page("pull")
 def confirm() -> AnyResponse | str | tuple[str, int]:
-    """What will happen, in one sentence; or the form again, as it was filled in, with what is wrong."""
     try:
         form = _read()
     except WrongForm as error:
@@ -44,7 +44,6 @@ def confirm() -> AnyResponse | str | tuple[str, int]:
 
 @store_page("pull")
 def start() -> AnyResponse | tuple[str, int]:
-    """Start it; where one runs already, the form says so and leads there."""
     try:
         form = _read()
     except WrongForm as error:

@@ -1,4 +1,4 @@
-"""One store: its tokens, shown once; its credentials, never shown; its schedules. And, for operators, a new store."""
+"""The page of a store with its tokens, credentials and schedules, and the page for a new store."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ from db.core.tenancy import tenant
 from db.pulls.schedules import delete_schedule, list_schedules, put_schedule
 from db.stores.tokens import list_tokens, revoke_token
 from schemas.platforms.registry import PLATFORMS
+from schemas.requests.forms import WrongForm
 from schemas.requests.modes import SCHEDULED_MODES
-from schemas.requests.start_form import WrongForm
 from schemas.requests.store_forms import (
     read_credentials_form,
     read_schedule_form,
@@ -57,7 +57,7 @@ def show_store() -> str:
 
 
 def _page(**more: Any) -> str:
-    """All of the store's parts; `problems` of the form named by `form`, with its `values`."""
+    # `form` names the form that `problems` and `values` belong to.
     store = current_store()
     with services().pool.connection() as conn, tenant(conn, store.id):
         tokens = list_tokens(conn, store.id, TOKENS_SHOWN) if may_administer() else []
@@ -81,7 +81,7 @@ def _page(**more: Any) -> str:
 
 @store_page("admin")
 def create_token() -> Page:
-    """The token is on the answer and nowhere else: a page that is read again shows it no more."""
+    # No redirect: the token is shown in this response only.
     try:
         asked = read_token_form(request.form, request.form.getlist("scopes"), PRESETS, CUSTOM, SCOPES)
     except WrongForm as error:
@@ -102,10 +102,12 @@ def _creator() -> str:
 
 @store_page("admin")
 def rotate() -> Page:
-    """A new token; the newest one before it lives on for the grace that was chosen, all older ones end."""
-    role, grace = _role(), request.form.get("grace_hours", "")
+    role, grace = request.form.get("role", ""), request.form.get("grace_hours", "")
+    if role not in PRESETS:
+        raise ApiError("VALIDATION_ERROR", "Choose what the token is for: " + " or ".join(PRESETS) + ".")
+    note(role=role)
     if grace not in {str(hours) for hours in GRACE_HOURS}:
-        raise ApiError("VALIDATION_ERROR", "Choose how long the token before may live on.")
+        raise ApiError("VALIDATION_ERROR", "Choose how long the old token stays valid.")
     with services().pool.connection() as conn:
         grace_time = timedelta(hours=int(grace))
         token = rotate_token(conn, current_store().id, role, grace_time, created_by=_creator())
@@ -114,29 +116,20 @@ def rotate() -> Page:
     return _page(new_token=token, new_role=role)
 
 
-def _role() -> str:
-    role = request.form.get("role", "")
-    if role not in PRESETS:
-        raise ApiError("VALIDATION_ERROR", "Choose what the token is for: " + " or ".join(PRESETS) + ".")
-    note(role=role)
-    return role
-
-
 @store_page("admin")
 def revoke(token_id: UUID) -> AnyResponse:
     store_id = current_store().id
     with services().pool.connection() as conn, tenant(conn, store_id):
         if not revoke_token(conn, store_id, token_id):
-            raise ApiError("CONFLICT", "This token has ended already, or is none of this store's.")
+            raise ApiError("CONFLICT", "This token is already revoked or expired, or belongs to another store.")
     return _back("revoked")
 
 
 @store_page("admin")
 def put_credentials() -> Page:
-    """What is wrong is told; what was typed is not repeated."""
     store, secret_key = current_store(), services().settings.secret_key
     if secret_key is None:
-        raise ApiError("CONFLICT", "Credentials can't be kept: SECRET_KEY is not set.")
+        raise ApiError("CONFLICT", "Credentials can't be stored: SECRET_KEY is not set.")
     try:
         credentials = read_credentials_form(request.form, store.platform)
     except WrongForm as error:
@@ -185,7 +178,6 @@ def show_new_store() -> str:
 
 @operator_page
 def create_new_store() -> Page:
-    """The store with its first token, shown this once."""
     try:
         asked = read_store_form(request.form)
     except WrongForm as error:

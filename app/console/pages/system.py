@@ -1,4 +1,4 @@
-"""For operators: versions, keys, and the settings that decide how safe the installation is. No secret is on the page."""
+"""Versions, keys and security settings, for operators. The page shows no secrets."""
 
 from __future__ import annotations
 
@@ -46,14 +46,13 @@ def _redis_version() -> str:
     try:
         return str(services().wake_up.redis.info("server")["redis_version"])
     except (RedisError, KeyError):
-        return "not reachable now"
+        return "not reachable"
 
 
 def _keys(settings: Settings) -> Facts:
-    """Keys by their ids, which tell nothing about them."""
     former = ", ".join(map(key_id, settings.secret_key_old)) or "none"
     return [
-        ("SECRET_KEY", key_id(settings.secret_key) if settings.secret_key else "not set: no credentials can be kept"),
+        ("SECRET_KEY", key_id(settings.secret_key) if settings.secret_key else "not set: credentials cannot be stored"),
         ("SECRET_KEY_OLD", former),
         ("EMAIL_HASH_KEY", key_id(settings.email_hash_key) if settings.email_hash_key else "not set"),
     ]
@@ -63,7 +62,7 @@ def _settings(settings: Settings) -> Facts:
     return [
         ("TRUSTED_PROXIES", f"{settings.trusted_proxies}"),
         ("ALLOW_HTTP_SHOPS", "true" if settings.allow_http_shops else "false"),
-        ("METRICS_TOKEN", "set" if settings.metrics_token else "not set: only this machine may read /metrics"),
+        ("METRICS_TOKEN", "set" if settings.metrics_token else "not set: only this machine can read /metrics"),
         ("RETENTION_DAYS", f"{settings.retention_days}"),
         ("RATE_LIMIT_PER_MINUTE", f"{settings.rate_limit_per_minute}"),
         ("MAX_BODY_BYTES", f"{settings.max_body_bytes:,}"),

@@ -4,7 +4,7 @@
 (() => {
   const MINUTE = 60, HOUR = 3600, DAY = 86400;
   const plots = new Map();
-  let lastSaid = null;
+  let lastAnnounced = null;
   let keepOpen = false; // the table of a plot's figures stays open while the plot is replaced
 
   function color(name) {
@@ -93,17 +93,17 @@
     }
   }
 
-  function say(words) {
+  function showConnection(words) {
     const place = document.getElementById("connection");
     place.hidden = !words;
     place.textContent = words;
   }
 
-  // A part that is replaced is no live region that is read out, so what changed is said in one that stays.
+  // Screen readers ignore a live region that is replaced, so changes are announced in one that stays.
   function announce() {
-    const words = document.querySelector("[data-say]")?.dataset.say ?? "";
-    if (lastSaid !== null && words !== lastSaid) document.getElementById("said").textContent = words;
-    lastSaid = words;
+    const words = document.querySelector("[data-announce]")?.dataset.announce ?? "";
+    if (lastAnnounced !== null && words !== lastAnnounced) document.getElementById("announcement").textContent = words;
+    lastAnnounced = words;
   }
 
   document.addEventListener("htmx:beforeRequest", (event) => {
@@ -115,14 +115,14 @@
     keepOpen = event.detail.target?.querySelector?.("#plot-figures")?.open ?? false;
   });
   document.addEventListener("htmx:afterSettle", () => {
-    say("");
+    showConnection("");
     announce();
     const details = document.getElementById("plot-figures");
     if (details && keepOpen) details.open = true;
     for (const place of document.querySelectorAll("[data-plot]")) if (!place.firstChild) draw(place);
   });
-  document.addEventListener("htmx:responseError", () => say("This page could not be brought up to date. It will be tried again."));
-  document.addEventListener("htmx:sendError", () => say("The server can't be reached. It will be tried again."));
+  document.addEventListener("htmx:responseError", () => showConnection("This page could not be updated. Trying again."));
+  document.addEventListener("htmx:sendError", () => showConnection("The server can't be reached. Trying again."));
 
   document.addEventListener("focusin", (event) => {
     if (event.target.matches("[data-select]")) event.target.select();

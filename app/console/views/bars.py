@@ -1,4 +1,4 @@
-"""A log's counts as a bar: pure arithmetic, so that what is drawn always adds up to what was received."""
+"""A sync's counts as a bar whose segments add up to the records received."""
 
 from __future__ import annotations
 
@@ -10,18 +10,18 @@ from db.sync.logs import LogView
 KINDS = (
     ("inserted", "new", "stored for the first time"),
     ("updated", "changed", "replaced an older version"),
-    ("unchanged", "unchanged", "stored already, exactly so"),
-    ("stale", "stale", "older than what is stored, and not applied"),
-    ("invalid", "skipped", "could not be used: the reasons are listed below"),
-    ("existing", "passed over", "stored already; this mode leaves them alone"),
+    ("unchanged", "unchanged", "identical to the stored version"),
+    ("stale", "stale", "older than the stored version, not applied"),
+    ("invalid", "skipped", "invalid: the reasons are listed below"),
+    ("existing", "already stored", "not changed in this mode"),
 )
 WIDTH = 1000.0  # of the drawing, in its own units
 LEAST_WIDTH = 6.0  # a single record stays visible among a million
 
 
 @dataclass(frozen=True, slots=True)
-class Part:
-    """One kind of record in the bar; `left` and `width` in units of WIDTH."""
+class Segment:
+    """One segment of the bar. `left` and `width` are in units of WIDTH."""
 
     kind: str
     name: str
@@ -31,20 +31,20 @@ class Part:
     width: float
 
 
-def parts_of(log: LogView) -> list[Part]:
-    """Kinds that occur, left to right; what is still open stays empty at the right."""
+def segments_of(log: LogView) -> list[Segment]:
+    """The outcomes that occurred, from left to right. Open records are the empty rest on the right."""
     counts = [(kind, name, meaning, int(getattr(log, kind))) for kind, name, meaning in KINDS if getattr(log, kind)]
-    total = max(log.received, sum(count for *_, count in counts), 1)
+    total = max(log.received, sum(count for *_, count in counts), 1)  # never 0: an empty sync has an empty bar
     widths = _widths([count for *_, count in counts], total)
-    parts, left = [], 0.0
+    segments, left = [], 0.0
     for (kind, name, meaning, count), width in zip(counts, widths, strict=True):
-        parts.append(Part(kind, name, meaning, count, round(left, 2), round(width, 2)))
+        segments.append(Segment(kind, name, meaning, count, round(left, 2), round(width, 2)))
         left += width
-    return parts
+    return segments
 
 
 def _widths(counts: list[int], total: int) -> list[float]:
-    """In proportion, but none below LEAST_WIDTH: the wide ones give what the narrow ones lack."""
+    # In proportion, but at least LEAST_WIDTH each: wide segments give room to narrow ones.
     room = WIDTH * sum(counts) / total
     plain = [WIDTH * count / total for count in counts]
     lacking = sum(max(LEAST_WIDTH - width, 0.0) for width in plain)
@@ -58,7 +58,7 @@ def _widths(counts: list[int], total: int) -> list[float]:
 
 
 def percent_of(log: LogView, answer: dict[str, Any]) -> float | None:
-    """How far a log has come, 0 to 100; None where nobody knows how much there is."""
+    """Progress from 0 to 100; None if the total is unknown."""
     if log.status == "completed":
         return 100.0
     progress = answer.get("progress")

@@ -1,4 +1,4 @@
-"""How figures, times and names read on a page: plain words, UTC, and thousands set apart."""
+"""Formats numbers, times and names for the pages. Times are in UTC."""
 
 from __future__ import annotations
 
@@ -27,16 +27,16 @@ MARKS = {
     "rejected": "–",
     "superseded": "–",
 }
-WORDS = {"needs_approval": "needs approval", "fill": "fill holes"}
+LABELS = {"needs_approval": "needs approval", "fill": "fill gaps"}
 
 
 def number(value: int | float | None) -> str:
-    """1234567 as 1,234,567; a dash for what is not known."""
+    """1234567 as 1,234,567; None as a dash."""
     return "–" if value is None else f"{value:,}"
 
 
 def duration(seconds: float | None) -> str:
-    """The two largest units: 40 ms, 42 s, 3 min 5 s, 2 h 10 min, 4 d 3 h."""
+    """At most two units: 40 ms, 42 s, 3 min 5 s, 2 h 10 min, 4 d 3 h."""
     if seconds is None:
         return "–"
     if seconds < 0.1:
@@ -54,7 +54,7 @@ def duration(seconds: float | None) -> str:
 
 
 def ago(then: datetime, now: datetime) -> str:
-    """One unit is enough: 12 seconds ago, 3 hours ago, in 2 days."""
+    """In one unit: 12 seconds ago, 3 hours ago, in 2 days."""
     seconds = (now - then).total_seconds()
     size = abs(seconds)
     if size < 1:
@@ -63,8 +63,8 @@ def ago(then: datetime, now: datetime) -> str:
         (unit, name) for unit, name in ((DAY, "day"), (HOUR, "hour"), (MINUTE, "minute"), (0, "second")) if size >= unit
     )
     count = int(size // unit) if unit else int(size)
-    words = f"{count} {name}{'' if count == 1 else 's'}"
-    return f"{words} ago" if seconds > 0 else f"in {words}"
+    span = f"{count} {name}{'' if count == 1 else 's'}"
+    return f"{span} ago" if seconds > 0 else f"in {span}"
 
 
 def utc(then: datetime | None) -> str:
@@ -72,21 +72,20 @@ def utc(then: datetime | None) -> str:
 
 
 def stamp(seconds: int) -> str:
-    """Seconds since 1970 as a minute in UTC."""
+    """Seconds since 1970, as a minute in UTC."""
     return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%d %H:%M}"
 
 
 def when(then: datetime | None) -> Markup:
-    """A relative time that keeps itself right, with the moment in UTC on it."""
+    """A relative time that the page keeps up to date. Its tooltip is the time in UTC."""
     if then is None:
         return Markup("<span class='nothing'>–</span>")
     stamp = then.astimezone(UTC).isoformat()
-    words = ago(then, datetime.now(UTC))
-    return Markup("<time datetime='{}' title='{}' data-relative>{}</time>").format(stamp, utc(then), words)
+    relative = ago(then, datetime.now(UTC))
+    return Markup("<time datetime='{}' title='{}' data-relative>{}</time>").format(stamp, utc(then), relative)
 
 
 def moment(then: datetime | None) -> Markup:
-    """The moment in UTC first, then how long ago."""
     return Markup("{} <span class='aside'>{}</span>").format(utc(then), when(then)) if then else when(then)
 
 
@@ -94,16 +93,16 @@ def span(value: timedelta | None) -> str:
     return duration(value.total_seconds()) if value is not None else "–"
 
 
-def words(name: str | None) -> str:
-    """A name of ours as a person writes it."""
-    return WORDS.get(name or "", (name or "–").replace("_", " "))
+def label(name: str | None) -> str:
+    """A status, mode or entity as people write it."""
+    return LABELS.get(name or "", (name or "–").replace("_", " "))
 
 
 def pill(status: str) -> Markup:
-    """A status by sign and word; its colour says the same once more."""
+    # Sign and word say all: colour is not the only difference between states.
     sign = MARKS.get(status, "·")
     return Markup("<span class='pill {}'><span aria-hidden='true'>{}</span> {}</span>").format(
-        escape(status), sign, words(status)
+        escape(status), sign, label(status)
     )
 
 
@@ -116,7 +115,7 @@ FILTERS: dict[str, Callable[..., Any]] = {
     "when": when,
     "moment": moment,
     "span": span,
-    "words": words,
+    "label": label,
     "pill": pill,
     "source_name": lambda name: SOURCES.get(name, name),
     "platform_name": lambda name: TITLES.get(name, name),

@@ -1,4 +1,4 @@
-"""A log as the pages show it: how far it is, what happens to it now, and what may be done about it. Pure but for one read."""
+"""A sync log as the pages show it: progress, state, and the actions that its state allows."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 
 from psycopg import Connection
 
-from app.console.views.bars import Part, parts_of, percent_of
+from app.console.views.bars import Segment, percent_of, segments_of
 from app.console.views.formatting import ago, duration, number
 from app.usecases.pulls import job_answers
 from db.sync.logs import LogView
@@ -16,7 +16,7 @@ from db.sync.logs import LogView
 
 @dataclass(frozen=True, slots=True)
 class LogRow:
-    """`percent` None: nobody knows how much there is. `took` in seconds, until now where it has not ended."""
+    """`percent` is None if the total is unknown. `took` is in seconds, up to now if the sync has not ended."""
 
     log: LogView
     progress: dict[str, Any] | None
@@ -24,7 +24,7 @@ class LogRow:
     percent: float | None
     note: str
     took: float | None
-    parts: list[Part]
+    segments: list[Segment]
 
     @property
     def is_open(self) -> bool:
@@ -36,7 +36,6 @@ class LogRow:
 
     @property
     def actions(self) -> list[str]:
-        """What its state allows."""
         if self.log.status == "running":
             return ["pause", "cancel"] if self.is_pull else ["cancel"]
         return {"paused": ["resume", "cancel"], "failed": ["retry"]}.get(self.log.status, [])
@@ -44,7 +43,7 @@ class LogRow:
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One moment in a log's life."""
+    """One entry of the timeline."""
 
     at: datetime | None
     title: str
@@ -65,28 +64,22 @@ def row_of(log: LogView, answer: dict[str, Any]) -> LogRow:
         options=answer.get("options") or {},
         percent=percent_of(log, answer),
         note=_note(log, progress, now),
-        took=_took(log, now),
-        parts=parts_of(log),
+        took=((log.finished_at or now) - log.started_at).total_seconds() if log.started_at else None,
+        segments=segments_of(log),
     )
-
-
-def _took(log: LogView, now: datetime) -> float | None:
-    if log.started_at is None:
-        return None
-    return ((log.finished_at or now) - log.started_at).total_seconds()
 
 
 def _note(log: LogView, progress: dict[str, Any] | None, now: datetime) -> str:
     if log.status == "paused":
-        return "stands still until it is resumed"
+        return "paused until somebody resumes it"
     if log.status != "running":
         return log.error_message or ""
     if log.phase == "retrying":
         why = f": {log.error_message}" if log.error_message else ""
-        return f"attempt {log.attempts} came to nothing, the next is due {ago(log.next_attempt_at, now)}{why}"
+        return f"attempt {log.attempts} failed, the next is due {ago(log.next_attempt_at, now)}{why}"
     if log.phase == "queued":
-        return f"waits for a worker since {ago(log.accepted_at, now).removesuffix(' ago')}"
-    return _progress_note(progress) if progress else "is being applied, all records at once"
+        return f"has waited for a worker for {ago(log.accepted_at, now).removesuffix(' ago')}"
+    return _progress_note(progress) if progress else "applying all records at once"
 
 
 def _progress_note(progress: dict[str, Any]) -> str:
@@ -104,30 +97,24 @@ def _records(progress: dict[str, Any]) -> str:
 
 
 def timeline_of(row: LogRow) -> list[Step]:
-    """From acceptance to the end, or to what comes next."""
+    """The steps from acceptance to the end, or to the next step."""
     log = row.log
     began = f"request {log.request_id}" if log.request_id else ""
-    steps = [Step(log.accepted_at, "Started by a person or schedule" if row.is_pull else "Accepted, durable", began)]
+    steps = [Step(log.accepted_at, "Started by a person or schedule" if row.is_pull else "Accepted and stored", began)]
     if log.started_at:
         attempts = f"attempt {log.attempts}" if log.attempts > 1 else ""
-        steps.append(Step(log.started_at, "A worker took it", attempts))
+        steps.append(Step(log.started_at, "Started by a worker", attempts))
     if row.progress and row.progress["pages"]:
         steps.append(Step(None, f"{number(row.progress['pages'])} pages read", _records(row.progress)))
     if log.status == "running":
-        steps.append(Step(_next_at(log), _now_title(log), row.note, "now"))
+        next_at = log.next_attempt_at if log.phase == "retrying" else None
+        title = {"queued": "Waiting", "retrying": "Waiting to retry"}.get(log.phase or "", "In progress")
+        steps.append(Step(next_at, title, row.note, "now"))
     elif log.status == "paused":
         steps.append(Step(None, "Paused", row.note, "now"))
     else:
         steps.append(Step(log.finished_at, log.status.capitalize(), _end(row), log.status))
     return steps
-
-
-def _next_at(log: LogView) -> datetime | None:
-    return log.next_attempt_at if log.phase == "retrying" else None
-
-
-def _now_title(log: LogView) -> str:
-    return {"queued": "Waiting", "retrying": "Will be tried again"}.get(log.phase or "", "In progress")
 
 
 def _end(row: LogRow) -> str:

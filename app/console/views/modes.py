@@ -1,4 +1,4 @@
-"""What each mode of a pull does, in the words of the page on which it is chosen."""
+"""Describes the modes of a pull for the page on which one is chosen."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from schemas.requests.start_form import StartForm, numbers_of
 
 @dataclass(frozen=True, slots=True)
 class Mode:
-    """A mode as the page offers it. `numbers`: the fields that go with it."""
+    """One mode. `numbers` are the form fields that it uses."""
 
     name: str
     label: str
@@ -27,35 +27,35 @@ MODES = {
     for mode in (
         Mode(
             "incremental",
-            "What is new",
-            "Reads what changed since the last sync, with an overlap for what arrives late. The usual choice; what has not"
-            " changed is not written again.",
+            "New and changed records",
+            "Reads records that changed since the last sync, with an overlap for late ones. The usual choice: records"
+            " that have not changed are not written again.",
         ),
         Mode(
             "update",
             "Recent changes",
-            "Reads what changed within the minutes that you name, whether it was read before or not.",
+            "Reads records that changed in the last minutes, even if they were read before.",
         ),
         Mode(
             "populate",
-            "Fill in what is missing",
-            "Reads records that are not stored yet and leaves all others alone. Goes on where the last such run ended.",
+            "Missing records",
+            "Reads records that are not stored yet and leaves all others unchanged. Continues where its last run ended.",
         ),
         Mode(
             "upsert",
             "Everything",
-            "Reads every record and applies it: new ones are stored, changed ones replaced. Takes longest. Days limit it to"
-            " what was created since.",
+            "Reads every record, stores new ones and updates changed ones. Takes longest. You can limit it to records"
+            " created in the last days.",
         ),
         Mode(
             "full",
-            "Everything, anew",
-            "Reads every record as if nothing had been read before, and sets the watermark anew. Takes longest.",
+            "Full reload",
+            "Reads every record as if nothing had been read before, and resets the watermark. Takes longest.",
         ),
         Mode(
             "fill",
-            "Close the holes",
-            "Reads the stretches of time that earlier runs did not cover: see the coverage under Explain.",
+            "Fill the gaps",
+            "Reads the periods that earlier syncs did not cover. See the coverage under Explain.",
         ),
     )
 }
@@ -66,15 +66,15 @@ def modes_of(platform: str) -> list[Mode]:
 
 
 def summary_of(platform: str, form: StartForm) -> str:
-    """One sentence that says what is about to happen."""
+    """One sentence that says what the pull will do."""
     what = f"the {form.entity} of this {PLATFORMS[platform].title} shop"
     sentence = {
         "incremental": f"Read {what} that changed since the last sync",
         "update": f"Read {what} that changed within the last {number(form.stale_after_mins)} minutes",
         "populate": f"Read {what} that are not stored yet",
         "upsert": f"Read all of {what}",
-        "full": f"Read all of {what} anew",
-        "fill": f"Read {what} that fall into the holes of the coverage",
+        "full": f"Read all of {what} again from the start",
+        "fill": f"Read {what} in the gaps of the coverage",
     }[form.mode]
     if form.days is not None:
         sentence += f", created within the last {number(form.days)} days"

@@ -1,4 +1,4 @@
-"""Figures over time, step by step, as the plots draw them: pure, from what the database counted."""
+"""Turns the database's counts into the series that the plots draw."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from db.insight.overview import Finished
 
 @dataclass(frozen=True, slots=True)
 class Range:
-    """How far back, in steps of how many seconds."""
+    """A time range of `seconds`, divided into steps of `step` seconds."""
 
     name: str
     label: str
@@ -34,7 +34,7 @@ DEFAULT_RANGE = "24h"
 
 @dataclass(frozen=True, slots=True)
 class Totals:
-    """Over the whole range."""
+    """Sums over a whole range."""
 
     completed: int
     failed: int
@@ -43,13 +43,13 @@ class Totals:
 
     @property
     def skipped_share(self) -> float | None:
-        """Percent of the records that were received."""
+        """In percent of the records received."""
         received = self.synced + self.skipped
         return 100.0 * self.skipped / received if received else None
 
 
-def begin_of(range_: Range, now: datetime) -> datetime:
-    """A whole step, so that steps stand still while time goes on; the running step is the last one."""
+def start_of(range_: Range, now: datetime) -> datetime:
+    """The start of a range, rounded to whole steps. The current step is the last one."""
     seconds = int(now.timestamp()) // range_.step * range_.step
     return datetime.fromtimestamp(seconds, UTC) - timedelta(seconds=range_.seconds - range_.step)
 
@@ -64,22 +64,22 @@ def totals_of(found: Iterable[Finished]) -> Totals:
     )
 
 
-def series_of(found: Iterable[Finished], range_: Range, begin: datetime) -> dict[str, Any]:
-    """Columns of equal length: `at` in seconds since 1970, then a figure for each step; 0 where nothing ended."""
+def series_of(found: Iterable[Finished], range_: Range, start: datetime) -> dict[str, Any]:
+    """Columns of equal length: `at` in seconds since 1970, then one figure for each step."""
     steps = range_.seconds // range_.step
-    first = int(begin.timestamp())
+    first = int(start.timestamp())
     columns: dict[str, Any] = {name: [0] * steps for name in ("synced", "skipped", "completed", "failed", "cancelled")}
     for row in found:
-        place = (int(row.began_at.timestamp()) - first) // range_.step
-        if 0 <= place < steps:
-            columns["synced"][place] += row.synced
-            columns["skipped"][place] += row.skipped
+        index = (int(row.began_at.timestamp()) - first) // range_.step
+        if 0 <= index < steps:
+            columns["synced"][index] += row.synced
+            columns["skipped"][index] += row.skipped
             if row.status in columns:
-                columns[row.status][place] += row.logs
+                columns[row.status][index] += row.logs
     return {"at": [first + number * range_.step for number in range(steps)], "step": range_.step, **columns}
 
 
 def figures_of(series: dict[str, Any]) -> list[tuple[int, ...]]:
-    """The same as lines of a table (at, synced, skipped, completed, failed), without the steps in which nothing ended."""
+    """The rows of the table (at, synced, skipped, completed, failed), without empty steps."""
     lines = zip(*(series[name] for name in ("at", "synced", "skipped", "completed", "failed")), strict=True)
     return [line for line in lines if any(line[1:])]

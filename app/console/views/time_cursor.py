@@ -1,4 +1,4 @@
-"""Places in lists that go by time: a moment to the microsecond, and what tells apart whatever happened in it."""
+"""Cursors of lists in order of time: a moment in microseconds, and a key for entries of the same moment."""
 
 from __future__ import annotations
 
@@ -12,20 +12,20 @@ EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 MICROSECOND = timedelta(microseconds=1)
 
 
-def write_place(at: datetime, rest: str) -> str:
+def write_time_cursor(at: datetime, rest: str) -> str:
     return write_cursor(str((at - EPOCH) // MICROSECOND), rest)
 
 
-def read_place(args: Mapping[str, str]) -> tuple[datetime, str] | None:
-    """None where the list begins. Raises ApiError for a place that no page of ours names."""
+def read_time_cursor(args: Mapping[str, str]) -> tuple[datetime, str] | None:
+    """None for the first page. Raises ApiError for an invalid cursor."""
     cursor = read_cursor(args)
     if cursor is None:
         return None
     try:
         return EPOCH + int(cursor[0]) * MICROSECOND, cursor[1]
     except (IndexError, OverflowError):
-        raise wrong_place() from None
+        raise wrong_cursor() from None
 
 
-def wrong_place() -> ApiError:
-    return ApiError("VALIDATION_ERROR", "The address of this page is not right. Start from the first page.")
+def wrong_cursor() -> ApiError:
+    return ApiError("VALIDATION_ERROR", "The address of this page is invalid. Start from the first page.")

@@ -1,6 +1,6 @@
-"""Products and customers as Shopify's REST Admin API writes them, and what each becomes here.
+"""Products and customers of Shopify's REST Admin API, and their plain records.
 
-A product's price is its cheapest variant's, its stock the sum over the variants that Shopify counts.
+A product has the price of its cheapest variant. Its stock is the sum over the variants whose inventory Shopify tracks.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ MOST_VARIANTS = 2500
 
 @dataclass(frozen=True, slots=True)
 class Variant:
-    """A form in which a product is sold; `inventory_management` is null where nobody counts."""
+    """A variant. `inventory_management` is null if its inventory is not tracked."""
 
     sku: str | None
     price: Decimal | None
@@ -40,7 +40,7 @@ class VariantSchema(NativeSchema):
 
 @dataclass(frozen=True, slots=True)
 class ShopifyProduct:
-    """What is read of a product."""
+    """The fields of a product that are read."""
 
     id: int
     title: str
@@ -63,11 +63,14 @@ class ShopifyProductSchema(NativeSchema):
 
 
 def to_product(native: ShopifyProduct) -> Product:
-    """The plain record. Raises ValidationError where the stock can't be stored."""
+    """Raises ValidationError if the stock is out of range."""
     variants = tuple(native.variants or ())
-    cheapest = min((each for each in variants if each.price is not None), key=_price, default=None)
+    cheapest = min(
+        (each for each in variants if each.price is not None), key=lambda each: each.price or 0, default=None
+    )
     price = cheapest.price if cheapest else None
     before = cheapest.compare_at_price if cheapest else None
+    tracked = [each.inventory_quantity or Decimal(0) for each in variants if each.inventory_management]
     on_sale = price is not None and before is not None and before > price
     return Product(
         external_id=native.id,
@@ -78,7 +81,7 @@ def to_product(native: ShopifyProduct) -> Product:
         sale_price=price if on_sale else None,
         category_external_id=None,
         category_name=native.product_type or None,
-        stock_quantity=_stock(variants),
+        stock_quantity=storable(sum(tracked, Decimal(0)).quantize(MICRO), "variants") if tracked else None,
         stock_status="instock" if any(map(_is_sold, variants)) else "outofstock",
         status=native.status,
         type="variable" if len(variants) > 1 else "simple",
@@ -87,16 +90,8 @@ def to_product(native: ShopifyProduct) -> Product:
     )
 
 
-def _price(variant: Variant) -> Decimal:
-    return variant.price or Decimal(0)
-
-
-def _stock(variants: tuple[Variant, ...]) -> Decimal | None:
-    counted = [each.inventory_quantity or Decimal(0) for each in variants if each.inventory_management]
-    return storable(sum(counted, Decimal(0)).quantize(MICRO), "variants") if counted else None
-
-
 def _is_sold(variant: Variant) -> bool:
+    # With the policy "continue" a variant sells below zero stock.
     if not variant.inventory_management or variant.inventory_policy == "continue":
         return True
     return (variant.inventory_quantity or 0) > 0
@@ -104,7 +99,7 @@ def _is_sold(variant: Variant) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class ShopifyCustomer:
-    """What is read of a customer; the address is a hash before it gets here."""
+    """The fields of a customer that are read. `email` is already a hash."""
 
     id: int
     email: str | None
@@ -127,7 +122,7 @@ class ShopifyCustomerSchema(NativeSchema):
 
 
 def to_customer(native: ShopifyCustomer) -> Customer:
-    """The plain record; Shopify does not say when the first and last order were."""
+    """Shopify has no dates of the first and last order."""
     return Customer(
         external_id=native.id,
         email_hash=native.email,

@@ -1,10 +1,9 @@
-"""Orders as Shopify's REST Admin API writes them, and what each becomes here.
+"""Orders of Shopify's REST Admin API, and their plain records.
 
-Meanings that are not plain from the names:
-- An order's amounts are those of the sale (`total_price`, …), as in WooCommerce: refunds do not lower them. `subtotal_price` is
-  what remains after discounts, before shipping and tax.
-- A line's subtotal is price times quantity, its total what remains after all discounts allocated to it.
-Everything about the buyer may be absent: Shopify withholds it from apps that are not approved for it.
+- Amounts are those of the sale (`total_price`, …), as in WooCommerce: refunds do not lower them. `subtotal_price` is after
+  discounts, before shipping and tax.
+- A line's subtotal is price times quantity. Its total is what remains after all discounts allocated to it.
+- All data about the buyer may be missing: Shopify withholds it from apps that are not approved for it.
 """
 
 from __future__ import annotations
@@ -15,7 +14,7 @@ from datetime import datetime
 from decimal import Decimal
 
 from schemas.base.fields import MICRO, Count, ExternalId, MaskedText, Money, Records, Reference, Timestamp
-from schemas.base.platform_fields import OPTIONAL, SEVERAL, MaskedTexts, NativeSchema, Part, storable
+from schemas.base.platform_fields import OPTIONAL, SEVERAL, MaskedTexts, NativeSchema, NestedRecord, storable
 from schemas.records.shop import Order, OrderItem
 
 MOST_LINES = 1000
@@ -39,7 +38,7 @@ class AllocationSchema(NativeSchema):
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """A line of an order; its product may be gone."""
+    """A line of an order. Its product may be deleted."""
 
     product_id: int | None
     sku: str | None
@@ -87,19 +86,19 @@ class ShopMoneySchema(NativeSchema):
 
 @dataclass(frozen=True, slots=True)
 class MoneySet:
-    """An amount in the shop's and in the buyer's currency; the shop's counts."""
+    """An amount in the shop's and in the buyer's currency. Only the shop's is read."""
 
     shop_money: ShopMoney | None
 
 
 class MoneySetSchema(NativeSchema):
     record = MoneySet
-    shop_money = Part(ShopMoneySchema, ShopMoney, **OPTIONAL)
+    shop_money = NestedRecord(ShopMoneySchema, ShopMoney, **OPTIONAL)
 
 
 @dataclass(frozen=True, slots=True)
 class DiscountCode:
-    """A code that the buyer typed."""
+    """A code that the buyer entered."""
 
     code: str | None
 
@@ -111,7 +110,7 @@ class DiscountCodeSchema(NativeSchema):
 
 @dataclass(frozen=True, slots=True)
 class ShopifyOrder:
-    """What is read of an order; its fields are those that the client asks for."""
+    """The fields of an order that are requested and read."""
 
     id: int
     created_at: datetime
@@ -144,19 +143,19 @@ class ShopifyOrderSchema(NativeSchema):
     subtotal_price = Money(**OPTIONAL)
     total_tax = Money(**OPTIONAL)
     total_discounts = Money(**OPTIONAL)
-    total_shipping_price_set = Part(MoneySetSchema, MoneySet, **OPTIONAL)
-    customer = Part(BuyerSchema, Buyer, **OPTIONAL)
+    total_shipping_price_set = NestedRecord(MoneySetSchema, MoneySet, **OPTIONAL)
+    customer = NestedRecord(BuyerSchema, Buyer, **OPTIONAL)
     payment_gateway_names = MaskedTexts(**OPTIONAL)
     discount_codes = Records(DiscountCodeSchema, DiscountCode, most=MOST_LINES, **SEVERAL)
     line_items = Records(LineSchema, Line, most=MOST_LINES, **SEVERAL)
 
 
 def order_status(order: ShopifyOrder) -> str:
-    """One word for Shopify's three, in the words that WooCommerce's orders have.
+    """One WooCommerce status for Shopify's three.
 
     cancelled: cancelled, voided, expired or restocked. refunded: in full. pending: not or only partly paid. on-hold: the
-    payment is authorised, not captured. completed: paid and fulfilled. processing: paid, not (all) fulfilled; a partial
-    refund changes neither. A payment status that is not known here is kept as it is.
+    payment is authorised, not captured. completed: paid and fulfilled. processing: paid, not fully fulfilled. A partial
+    refund changes neither. An unknown payment status is returned as it is.
     """
     if order.cancelled_at is not None or order.fulfillment_status == "restocked":
         return "cancelled"
@@ -167,7 +166,7 @@ def order_status(order: ShopifyOrder) -> str:
 
 
 def to_order(native: ShopifyOrder) -> Order:
-    """The plain record. Raises ValidationError where a computed amount can't be stored."""
+    """Raises ValidationError if a computed amount is out of range."""
     shipping = native.total_shipping_price_set
     return Order(
         external_id=native.id,
@@ -187,18 +186,18 @@ def to_order(native: ShopifyOrder) -> Order:
     )
 
 
-def _joined(words: tuple[str, ...]) -> str | None:
-    return ", ".join(words) or None
+def _joined(names: tuple[str, ...]) -> str | None:
+    return ", ".join(names) or None
 
 
-@functools.lru_cache(maxsize=1024)
+@functools.lru_cache(maxsize=1024)  # nearly all lines have a small quantity
 def _quantity(pieces: int) -> Decimal:
     return storable(Decimal(pieces), "line_items").quantize(MICRO)
 
 
 def _item(line: Line) -> OrderItem:
     subtotal = storable(line.price * line.quantity, "line_items")
-    discount = line.total_discount
+    discount = line.total_discount  # of the line only: allocations include its share of the order's discount
     if line.discount_allocations:
         discount = sum((share.amount for share in line.discount_allocations), Decimal(0))
     return OrderItem(

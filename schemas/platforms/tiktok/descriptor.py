@@ -23,6 +23,6 @@ TIKTOK = Platform(
         CredentialField("access_token_expire_in", "Access token expires at (seconds since 1970)"),
         CredentialField("refresh_token_expire_in", "Refresh token expires at (seconds since 1970)"),
         CredentialField("shop_cipher", "Shop cipher"),
-        CredentialField("auth_url", "Address of the authorisation server, where it is not TikTok's", is_required=False),
+        CredentialField("auth_url", "URL of the authorisation server, if it is not TikTok's", is_required=False),
     ),
 )

@@ -1,8 +1,8 @@
-"""Orders as TikTok Shop's Partner API writes them, and what each becomes here.
+"""Orders of TikTok Shop's Partner API, and their plain records.
 
-Ids are texts of 19 digits, beyond what a float holds; moments are whole seconds; amounts are texts. A line item is one unit:
-units of the same SKU at the same price make one line here. `sub_total` is what remains after discounts, before shipping and
-tax. An order's status stays TikTok's own word.
+Ids are strings of 19 digits, too long for a float. Moments are whole seconds, amounts are strings. A line item is one unit:
+units of the same SKU at the same price become one line. `sub_total` is after discounts, before shipping and tax. The status
+is TikTok's own.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from decimal import Decimal
 from typing import Any
 
 from schemas.base.fields import MICRO, ExternalId, MaskedText, Money, Records, Reference
-from schemas.base.platform_fields import OPTIONAL, SEVERAL, NativeSchema, Part, UnixSeconds, storable_sum
+from schemas.base.platform_fields import OPTIONAL, SEVERAL, NativeSchema, NestedRecord, UnixSeconds, storable_sum
 from schemas.records.shop import Order, OrderItem
 
 MOST_UNITS = 10_000
@@ -68,7 +68,7 @@ class PaymentSchema(NativeSchema):
 
 @dataclass(frozen=True, slots=True)
 class TiktokOrder:
-    """What is read of an order; `user_id` is the buyer's lasting key."""
+    """The fields of an order that are read. `user_id` identifies the buyer across orders."""
 
     id: int
     status: str
@@ -88,12 +88,12 @@ class TiktokOrderSchema(NativeSchema):
     update_time = UnixSeconds(**OPTIONAL)
     user_id = Reference(**OPTIONAL)
     payment_method_name = MaskedText(**OPTIONAL)
-    payment = Part(PaymentSchema, Payment, required=True)
+    payment = NestedRecord(PaymentSchema, Payment, required=True)
     line_items = Records(UnitSchema, Unit, most=MOST_UNITS, **SEVERAL)
 
 
 def to_order(native: TiktokOrder) -> Order:
-    """The plain record. Raises ValidationError where a computed amount can't be stored."""
+    """Raises ValidationError if a computed amount is out of range."""
     payment = native.payment
     return Order(
         external_id=native.id,
@@ -114,11 +114,10 @@ def to_order(native: TiktokOrder) -> Order:
 
 
 def _by_sku(units: Iterable[Unit]) -> list[list[Unit]]:
-    """Units of the same SKU and price together, in the order of their first appearance."""
     groups: dict[tuple[Any, ...], list[Unit]] = {}
     for unit in units:
-        known = unit.sku_id or (unit.product_id, unit.seller_sku, unit.product_name)
-        groups.setdefault((known, unit.sale_price), []).append(unit)
+        sku = unit.sku_id or (unit.product_id, unit.seller_sku, unit.product_name)  # a deleted SKU has no id
+        groups.setdefault((sku, unit.sale_price), []).append(unit)
     return list(groups.values())
 
 

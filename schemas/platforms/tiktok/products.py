@@ -1,4 +1,4 @@
-"""Products as TikTok Shop's Partner API lists them: the cheapest SKU's price, the stock of all warehouses."""
+"""Products of TikTok Shop's Partner API: with the price of the cheapest SKU and the stock of all warehouses."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from datetime import datetime
 from decimal import Decimal
 
 from schemas.base.fields import ExternalId, MaskedText, Money, Records
-from schemas.base.platform_fields import OPTIONAL, SEVERAL, NativeSchema, Part, UnixSeconds, storable_sum
+from schemas.base.platform_fields import OPTIONAL, SEVERAL, NativeSchema, NestedRecord, UnixSeconds, storable_sum
 from schemas.records.shop import Product
 
 MOST_SKUS = 1000
@@ -15,7 +15,7 @@ MOST_SKUS = 1000
 
 @dataclass(frozen=True, slots=True)
 class SkuPrice:
-    """A SKU's price; `sale_price` includes tax and is given in some regions alone."""
+    """A SKU's price. `sale_price` includes tax and exists only in some regions."""
 
     tax_exclusive_price: Decimal | None
     sale_price: Decimal | None
@@ -29,7 +29,7 @@ class SkuPriceSchema(NativeSchema):
 
 @dataclass(frozen=True, slots=True)
 class Stock:
-    """What one warehouse holds of a SKU."""
+    """The stock of a SKU in one warehouse."""
 
     quantity: Decimal | None
 
@@ -41,7 +41,7 @@ class StockSchema(NativeSchema):
 
 @dataclass(frozen=True, slots=True)
 class Sku:
-    """A form in which a product is sold."""
+    """A variant of a product."""
 
     seller_sku: str | None
     price: SkuPrice | None
@@ -51,13 +51,13 @@ class Sku:
 class SkuSchema(NativeSchema):
     record = Sku
     seller_sku = MaskedText(**OPTIONAL)
-    price = Part(SkuPriceSchema, SkuPrice, **OPTIONAL)
+    price = NestedRecord(SkuPriceSchema, SkuPrice, **OPTIONAL)
     inventory = Records(StockSchema, Stock, most=MOST_SKUS, **SEVERAL)
 
 
 @dataclass(frozen=True, slots=True)
 class TiktokProduct:
-    """What is read of a product."""
+    """The fields of a product that are read."""
 
     id: int
     title: str
@@ -78,10 +78,10 @@ class TiktokProductSchema(NativeSchema):
 
 
 def to_product(native: TiktokProduct) -> Product:
-    """The plain record: the cheapest SKU's price, the stock of all warehouses. Raises ValidationError for too large a sum."""
+    """Raises ValidationError if the stock is out of range."""
     skus = tuple(native.skus or ())
     prices = [price for price in map(_price, skus) if price is not None]
-    stock = storable_sum("skus", (place.quantity for sku in skus for place in sku.inventory or ()))
+    stock = storable_sum("skus", (stock.quantity for sku in skus for stock in sku.inventory or ()))
     return Product(
         external_id=native.id,
         name=native.title,

@@ -1,4 +1,4 @@
-"""WooCommerce: its plugin posts, its orders are also pulled, and its shops can be kept in step with an ERP."""
+"""WooCommerce: a plugin posts, orders can also be pulled, and shops can be synced from an ERP."""
 
 from __future__ import annotations
 

@@ -1,11 +1,10 @@
-"""Orders as WooCommerce's REST API v3 writes them, and what each becomes here.
+"""Orders of WooCommerce's REST API v3, and their plain records.
 
-Meanings that are not plain from the names:
-- Only the `_gmt` dates are moments: their twins are the shop's wall clock, which shows an hour twice a year.
-- An order's amounts are those of the sale: refunds stand beside them and lower none. WooCommerce has no subtotal of an order:
-  it is the sum over its lines, before coupons.
-- A line whose product was deleted has the id 0 and may have a blank name.
-The buyer's name, address and e-mail are not among the fields, so they are never fetched.
+- Only the `_gmt` dates are read. The others are the shop's local time, which is ambiguous for one hour a year.
+- Amounts are those of the sale: refunds are listed separately. WooCommerce has no subtotal of an order, so it is computed:
+  the sum over the lines, before coupons.
+- A line of a deleted product has the product id 0 and may have a blank name.
+- The buyer's name, address and e-mail are not among the fields, so they are never fetched.
 """
 
 from __future__ import annotations
@@ -26,7 +25,7 @@ MOST_LINES = 1000
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """A line of an order. `total` is what remains of `subtotal` after coupons."""
+    """A line of an order. `total` is `subtotal` less coupons."""
 
     product_id: int | None
     name: str | None
@@ -59,10 +58,12 @@ class CouponLineSchema(NativeSchema):
 
 
 class RefundTotal(Money):
-    """What was given back, below zero. A refund made without an amount has the total "-"."""
+    """The refunded amount, below zero. WooCommerce writes "-" for a refund without an amount."""
 
     def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> Decimal:
         return super()._deserialize("0" if value == "-" else value, attr, data, **kwargs)
+
+    fast_check = Money.fast_check  # it leaves "-" to marshmallow
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +80,7 @@ class RefundSchema(NativeSchema):
 
 @dataclass(frozen=True, slots=True)
 class WooOrder:
-    """What is read of an order; its fields are those that the client asks for."""
+    """The fields of an order that are requested and read."""
 
     id: int
     number: str | None
@@ -118,7 +119,7 @@ class WooOrderSchema(NativeSchema):
 
 
 def read_order(payload: Any) -> WooOrder | None:
-    """An order of the shop's; None for one that can't be read."""
+    """Load an order; None if it is invalid."""
     try:
         order: WooOrder = WooOrderSchema().load(payload)
     except ValidationError:
@@ -127,7 +128,7 @@ def read_order(payload: Any) -> WooOrder | None:
 
 
 def to_order(native: WooOrder) -> Order:
-    """The plain record. Raises ValidationError where a computed amount can't be stored."""
+    """Raises ValidationError if a computed amount is out of range."""
     coupons = [line.code for line in native.coupon_lines or () if line.code]
     return Order(
         external_id=native.id,
@@ -148,7 +149,7 @@ def to_order(native: WooOrder) -> Order:
 
 
 def refunded_total(native: WooOrder) -> Decimal:
-    """How much of an order was given back so far, as a positive amount."""
+    """The amount refunded so far, as a positive number."""
     return -sum((refund.total for refund in native.refunds or () if refund.total is not None), Decimal(0))
 
 

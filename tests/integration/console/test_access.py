@@ -1,4 +1,4 @@
-"""Who gets into the console, how long, and whose data it is then; no change without its form."""
+"""Access to the console: signing in, sessions, stores, and CSRF tokens."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from workers.core.ids import new_id
 # Getting in
 
 
-def test_without_a_session_every_page_leads_to_the_form_and_back(world: World) -> None:
+def test_sign_in_returns_to_the_requested_page(world: World) -> None:
     answer = visitor(world.app).get(place(world.full.store_id, "/history?status=failed"))
     assert answer.status_code == 302
     assert answer.location.startswith("/console/login?next=/console/")
@@ -39,19 +39,19 @@ def next_of(answer: TestResponse) -> str:
     return html.unescape(found[1])
 
 
-def test_a_live_part_without_a_session_takes_the_whole_page_to_the_form(world: World) -> None:
+def test_a_live_part_without_a_session_redirects_the_page(world: World) -> None:
     answer = visitor(world.app).client.get(f"/console/{world.full.store_id}/live", headers={"HX-Request": "true"})
     assert answer.headers["HX-Redirect"] == "/console/login"
 
 
 @pytest.mark.parametrize("asked", ["https://evil.example/", "//evil.example/", "/console/\\evil", "/api/sync/jobs"])
-def test_nobody_is_led_elsewhere_after_signing_in(world: World, asked: str) -> None:
+def test_sign_in_never_redirects_to_another_site(world: World, asked: str) -> None:
     answer = visitor(world.app).post("/login", "/login", token=world.full.token, next=asked)
     assert answer.location == "/console/"
 
 
 @pytest.mark.parametrize("token", ["", "slc_wrong", "slc_\x00", "ü" * 50])
-def test_a_wrong_token_is_told_and_opens_nothing(world: World, token: str) -> None:
+def test_a_wrong_token_opens_no_session(world: World, token: str) -> None:
     stranger = visitor(world.app)
     answer = stranger.sign_in(token)
     assert answer.status_code == 401
@@ -59,7 +59,7 @@ def test_a_wrong_token_is_told_and_opens_nothing(world: World, token: str) -> No
     assert stranger.get("/").status_code == 302
 
 
-def test_the_cookie_is_for_this_site_alone_and_holds_no_token(world: World, root_conn: Connection) -> None:
+def test_the_cookie_is_restricted_and_holds_no_token(world: World, root_conn: Connection) -> None:
     answer = visitor(world.app).sign_in(world.full.token)
     (cookie,) = [line for line in answer.headers.getlist("Set-Cookie") if line.startswith("sluice_console=")]
     assert {"HttpOnly", "Path=/console", "SameSite=Strict"} <= set(cookie.split("; "))
@@ -70,7 +70,7 @@ def test_the_cookie_is_for_this_site_alone_and_holds_no_token(world: World, root
     assert secret.encode() not in b"".join(row[0] for row in kept)
 
 
-def test_over_https_the_cookie_never_goes_in_clear(world: World) -> None:
+def test_over_https_the_cookie_is_secure(world: World) -> None:
     page = world.app.test_client()
     form = page.get("/console/login", base_url="https://localhost")
     sent = {"csrf": csrf_of(form), "token": world.full.token}
@@ -79,9 +79,7 @@ def test_over_https_the_cookie_never_goes_in_clear(world: World) -> None:
     assert answer.status_code == 302
 
 
-def test_only_a_trusted_proxy_says_whose_call_it_is_and_whether_in_clear(
-    servers: Servers, database: Database, world: World
-) -> None:
+def test_only_a_trusted_proxy_sets_address_and_scheme(servers: Servers, database: Database, world: World) -> None:
     settings = replace(load_settings({"TRUSTED_PROXIES": "1"}), data_dir=servers.root)
     said = {"X-Forwarded-For": "203.0.113.9", "X-Forwarded-Proto": "https"}
     with console_app(settings, database.url, servers.redis.url) as behind_proxy:
@@ -89,7 +87,7 @@ def test_only_a_trusted_proxy_says_whose_call_it_is_and_whether_in_clear(
     assert ["Secure" in answer.headers["Set-Cookie"] for answer in (behind, straight)] == [True, False]
 
 
-def test_signing_out_ends_the_session_for_whoever_has_the_cookie(world: World, admin: Visitor) -> None:
+def test_signing_out_ends_the_session_everywhere(world: World, admin: Visitor) -> None:
     cookie = admin.client.get_cookie("sluice_console", path="/console")
     assert cookie is not None
     assert admin.post("/logout", place(world.full.store_id)).location == "/console/login"
@@ -106,13 +104,13 @@ def test_a_revoked_token_ends_its_sessions_at_once(world: World, conn: Connectio
     assert guest.get(place(made.store_id)).status_code == 302
 
 
-def test_a_session_ends_by_itself(world: World, root_conn: Connection) -> None:
+def test_a_session_expires(world: World, root_conn: Connection) -> None:
     guest = visitor(world.app, world.empty.token)
     root_conn.execute("UPDATE console_sessions SET expires_at = now()")
     assert guest.get(place(world.empty.store_id)).status_code == 302
 
 
-def test_too_many_wrong_tokens_are_refused_for_a_while(world: World) -> None:
+def test_too_many_wrong_tokens_are_refused(world: World) -> None:
     stranger = visitor(world.app)
     stranger.client.environ_base["REMOTE_ADDR"] = "203.0.113.7"
     answers = [stranger.sign_in("slc_too-often") for _ in range(MOST_FAILURES + 1)]
@@ -134,7 +132,7 @@ def theirs(world: World) -> list[str]:
     return [*STORE_PAGES, *ids, "/outbound/failed/price/REJECTED"]
 
 
-def test_another_stores_pages_and_ids_are_not_there(world: World) -> None:
+def test_another_stores_pages_and_ids_answer_404(world: World) -> None:
     guest = visitor(world.app, world.empty.token)
     for page in theirs(world):
         answers = [guest.get(place(world.full.store_id, page)), guest.get(place(new_id(), page))]
@@ -160,7 +158,7 @@ def test_nobody_changes_another_store(world: World, path: str) -> None:
     assert answer.status_code == 404
 
 
-def test_operators_pages_are_not_there_for_a_store(world: World, admin: Visitor) -> None:
+def test_operators_pages_answer_404_to_a_store(world: World, admin: Visitor) -> None:
     assert [admin.get(path).status_code for path in ("/stores", "/stores/live", "/stores/new")] == [404] * 3
 
 
@@ -182,7 +180,7 @@ CHANGES = (
 
 
 @pytest.mark.parametrize("token", [None, "", "0" * 64])
-def test_no_change_without_its_csrf_token(
+def test_a_change_without_a_csrf_token_is_refused(
     world: World, admin: Visitor, root_conn: Connection, token: str | None
 ) -> None:
     before = root_conn.execute("SELECT count(*) FROM api_tokens").fetchone()
@@ -194,8 +192,8 @@ def test_no_change_without_its_csrf_token(
     assert root_conn.execute("SELECT count(*) FROM api_tokens").fetchone() == before
 
 
-def test_every_change_stands_in_the_list_of_those_that_need_a_token(world: World) -> None:
-    """Retry and cancel are one rule; not in the list are signing in and out, a new store, and ending one token."""
+def test_the_list_of_changes_is_complete(world: World) -> None:
+    """Retry and cancel share a rule. Four routes are not in the list: sign in, sign out, new store, revoke token."""
     rules = {
         rule.rule
         for rule in world.app.url_map.iter_rules()

@@ -1,4 +1,4 @@
-"""The console's page of the audit trail: a store's for its admins, all for operators."""
+"""The audit trail's page: one store's for its admins, all stores' for operators."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ def test_admin_sees_what_was_changed_in_the_store(world: World, admin: Visitor) 
     assert "token.create ok a session of the console" in page and "role store" in page
     assert "console.sign_in" in page and "127.0.0.1" in page
     assert "token.create ok" not in admin.read(f"{own}?action=store.create")
-    assert "No event fits these filters" in admin.read(f"{own}?from=2999-01-01")
+    assert "No event matches these filters" in admin.read(f"{own}?from=2999-01-01")
     assert "token.create ok" in admin.read(f"{own}?action=token.create&actor=&from=2020-01-01&to="), (
         "empty fields are none"
     )
 
 
 @pytest.mark.parametrize("query", ["from=soon", "cursor=1", "actor=a b"])
-def test_wrong_filter_is_told(world: World, admin: Visitor, query: str) -> None:
+def test_a_wrong_filter_is_refused(world: World, admin: Visitor, query: str) -> None:
     assert admin.get(place(world.full.store_id, f"/audit?{query}")).status_code == 400
 
 
@@ -51,7 +51,7 @@ def test_operator_sees_all_stores_or_one(world: World, conn: Connection) -> None
     assert "brakes.set" in one and str(world.full.store_id) not in one
 
 
-def test_pages_of_the_trail_lead_on(world: World, admin: Visitor, conn: Connection) -> None:
+def test_the_audit_trail_is_paged(world: World, admin: Visitor, conn: Connection) -> None:
     with tenant(conn, world.full.store_id):
         for number in range(120):
             insert_event(conn, AuditEvent("erp.write", "ok", "token", f"n{number}", world.full.store_id))

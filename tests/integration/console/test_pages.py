@@ -1,4 +1,4 @@
-"""The console's pages: what each shows with data and without, what it changes, and what it says of bad input."""
+"""The console's pages: with and without data, their changes, and their answers to bad input."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ VENDOR = Path(blueprint.__file__).parent / "static" / "vendor"
 # Every page
 
 
-def test_every_answer_carries_the_policy_and_no_page_has_inline_script_or_style(world: World) -> None:
+def test_pages_carry_the_policy_and_no_inline_code(world: World) -> None:
     boss = visitor(world.app, world.operator)
     paths = [place(world.full.store_id, page) for page in STORE_PAGES]
     for path in [*paths, "/login", "/stores", "/nowhere", place(world.full.store_id, f"/logs/{world.done}")]:
@@ -61,7 +61,7 @@ def test_every_answer_carries_the_policy_and_no_page_has_inline_script_or_style(
         ), path
 
 
-def test_what_pages_load_is_our_own_and_stays_in_the_browser(world: World) -> None:
+def test_static_files_are_our_own_and_cached(world: World) -> None:
     page = visitor(world.app).get("/login").text
     files = re.findall(r'(?:src|href)="(/console/static/[^"]+)"', page)
     assert len(files) >= 6
@@ -72,7 +72,7 @@ def test_what_pages_load_is_our_own_and_stays_in_the_browser(world: World) -> No
     assert all((VENDOR / name).stat().st_size > 300 for name in ("htmx-LICENSE.txt", "uplot-LICENSE.txt"))
 
 
-def test_pages_with_data_show_it(world: World, admin: Visitor) -> None:
+def test_pages_show_a_stores_data(world: World, admin: Visitor) -> None:
     overview = admin.read(place(world.full.store_id))
     assert "Lamps <&> more" in overview
     assert "Syncs failed 1" in overview and "Records skipped 1" in overview
@@ -83,24 +83,24 @@ def test_pages_with_data_show_it(world: World, admin: Visitor) -> None:
     assert "77" in log and "is missing or empty" in log
     assert "every attempt was interrupted" in admin.read(place(world.full.store_id, f"/logs/{world.failed}"))
     outbound = admin.read(place(world.full.store_id, "/outbound"))
-    assert "1 changes of 1 products wait for approval" in outbound and "the shop refused it" in outbound
+    assert "1 changes to 1 products are waiting for approval" in outbound and "the shop refused it" in outbound
     assert "LAMP-1" in admin.read(place(world.full.store_id, f"/outbound/holds/{world.hold}"))
     csv = admin.get(place(world.full.store_id, f"/logs/{world.done}/skipped.csv"))
     assert csv.text.splitlines()[0] == "index,id,field,code,reason" and ",77," in csv.text
 
 
-def test_pages_without_data_say_what_to_do_next(world: World) -> None:
+def test_pages_without_data_say_what_to_do(world: World) -> None:
     guest = visitor(world.app, world.empty.token)
     said = {page: guest.read(place(world.empty.store_id, page)) for page in STORE_PAGES}
     assert "No sync is running" in said["/"]
     assert "Post a first batch with the plugin" in said["/history"]
     assert "The shop is not connected yet" in said["/start"]
-    assert "Write the number that the shop gave the record" in said["/explain"]
-    assert "Nothing waits, nothing failed" in said["/outbound"]
-    assert "Nothing is pulled by schedule" in said["/store"]
+    assert "Enter the record's number in the shop" in said["/explain"]
+    assert "Nothing is waiting and nothing has failed" in said["/outbound"]
+    assert "There is no schedule" in said["/store"]
 
 
-def test_an_operator_sees_all_stores_one_at_a_time_and_totals(world: World) -> None:
+def test_an_operator_sees_all_stores_and_totals(world: World) -> None:
     boss = visitor(world.app, world.operator)
     assert boss.get("/").location == "/console/stores"
     everything = boss.read("/stores")
@@ -114,9 +114,7 @@ def test_an_operator_sees_all_stores_one_at_a_time_and_totals(world: World) -> N
 # Changes
 
 
-def test_a_failed_log_is_retried_and_then_the_state_forbids_it(
-    world: World, admin: Visitor, root_conn: Connection
-) -> None:
+def test_a_failed_sync_can_be_retried_once(world: World, admin: Visitor, root_conn: Connection) -> None:
     path = place(world.full.store_id, f"/logs/{world.failed}")
     assert admin.post(f"{path}/retry", path).status_code == 302
     assert "Waiting" in admin.read(path)
@@ -126,12 +124,12 @@ def test_a_failed_log_is_retried_and_then_the_state_forbids_it(
     root_conn.execute(FAIL, ("every attempt was interrupted", world.failed))
 
 
-def test_a_start_is_confirmed_once_and_leads_to_its_log(world: World) -> None:
+def test_a_confirmed_start_leads_to_its_sync(world: World) -> None:
     guest, own = visitor(world.app, world.pulled.token), world.pulled.store_id
     asked = {"entity": "orders", "mode": "update", "stale_after_mins": "soon"}
     wrong = guest.post(place(own, "/start/confirm"), place(own, "/start"), **asked)
     assert wrong.status_code == 400
-    assert "Write a whole number from 1 to 5,256,000." in words_of(wrong)
+    assert "Enter a whole number from 1 to 5,256,000." in words_of(wrong)
     assert 'value="soon"' in wrong.text and re.search(r'value="update"[^>]* checked', wrong.text), (
         "nothing typed is lost"
     )
@@ -149,32 +147,30 @@ def test_a_start_is_confirmed_once_and_leads_to_its_log(world: World) -> None:
         assert status in guest.read(log)
 
 
-def test_explain_tells_why(world: World, admin: Visitor) -> None:
+def test_explain_shows_the_verdict(world: World, admin: Visitor) -> None:
     own = world.full.store_id
-    assert "It came, and was skipped." in admin.read(place(own, "/explain?entity=orders&id=77"))
-    assert "It is here." in admin.read(place(own, "/explain?entity=orders&id=1001"))
+    assert "The record was received and skipped." in admin.read(place(own, "/explain?entity=orders&id=77"))
+    assert "The record is stored." in admin.read(place(own, "/explain?entity=orders&id=1001"))
     for wrong in ("abc", "-1", "9" * 30):
         answer = admin.get(place(own, f"/explain?entity=orders&id={wrong}"))
-        assert answer.status_code == 400 and "Write the number" in words_of(answer)
+        assert answer.status_code == 400 and "Enter the record's number" in words_of(answer)
     assert admin.get(place(own, "/explain?entity=moons&id=1")).status_code == 400
 
 
-def test_explain_asks_for_what_the_platform_has_alone(world: World, conn: Connection) -> None:
+def test_explain_offers_only_the_platforms_entities(world: World, conn: Connection) -> None:
     made = create_store(conn, "Short videos", "tiktok")
     answer = visitor(world.app, made.token).get(place(made.store_id, "/explain?entity=customers&id=5"))
     delete_store(conn, made.store_id)
-    assert answer.status_code == 400 and "Choose what kind" in words_of(answer)
+    assert answer.status_code == 400 and "Choose the type" in words_of(answer)
     assert re.findall(r'<option value="(\w+)"', answer.text) == ["orders", "products"]
 
 
-def test_failed_items_are_counted_before_they_are_tried_again(
-    world: World, admin: Visitor, root_conn: Connection
-) -> None:
+def test_failed_items_are_counted_before_a_retry(world: World, admin: Visitor, root_conn: Connection) -> None:
     own = world.full.store_id
     group = place(own, "/outbound/failed/price/REJECTED")
     assert "Try 1 failed price item again?" in admin.read(group)
     answer = admin.post(group, group)
-    assert "1 items wait to be sent again." in words_of(admin.client.get(answer.location))
+    assert "1 items will be sent again." in words_of(admin.client.get(answer.location))
     assert admin.get(group).status_code == 404
     root_conn.execute(FAILED_ITEM, (own, new_id(), new_id()))
 
@@ -182,11 +178,11 @@ def test_failed_items_are_counted_before_they_are_tried_again(
 @pytest.mark.parametrize(
     ("decision", "button", "said"),
     [
-        ("approve", "Approve: send 1 changes", "Approved: 1 items are on their way"),
-        ("reject", "Reject: the shop keeps what it has", "Rejected: 1 items are given up"),
+        ("approve", "Approve: send 1 changes", "Approved: 1 items will be sent"),
+        ("reject", "Reject: the shop keeps its values", "Rejected: 1 items will not be sent"),
     ],
 )
-def test_a_hold_is_looked_at_decided_once_and_then_gone(
+def test_a_hold_is_reviewed_and_decided_once(
     world: World, admin: Visitor, root_conn: Connection, decision: str, button: str, said: str
 ) -> None:
     own = world.full.store_id
@@ -194,16 +190,16 @@ def test_a_hold_is_looked_at_decided_once_and_then_gone(
     assert button in admin.read(page)
     assert '<input type="hidden" name="items" value="1">' in admin.get(page).text
     for unseen in ({"items": 0}, {}):
-        assert "Other changes were held meanwhile" in words_of(admin.post(f"{page}/{decision}", page, **unseen))
+        assert "More changes were held in the meantime" in words_of(admin.post(f"{page}/{decision}", page, **unseen))
     answer = admin.post(f"{page}/{decision}", page, items=1)
     assert said in words_of(admin.client.get(answer.location))
     again = admin.post(f"{page}/{decision}", place(own), items=1)
-    assert again.status_code == 409 and "Nothing waits for approval" in words_of(again)
+    assert again.status_code == 409 and "Nothing is waiting for approval" in words_of(again)
     root_conn.execute(HOLD_AGAIN, (world.hold,))
     root_conn.execute(HELD_ITEM, (own, new_id(), new_id(), world.hold))
 
 
-def test_a_token_is_shown_once_works_and_is_revoked(world: World, admin: Visitor) -> None:
+def test_a_token_is_shown_once_and_can_be_revoked(world: World, admin: Visitor) -> None:
     own = world.full.store_id
     made = admin.post(place(own, "/store/tokens"), place(own, "/store"), role="store")
     token = re.search(r'value="(slc_[^"]+)"', made.text)
@@ -223,11 +219,11 @@ def test_a_token_is_shown_once_works_and_is_revoked(world: World, admin: Visitor
 
 
 def is_newest(page: str, address: str) -> bool:
-    """Tokens stand newest first."""
+    """Tokens are listed newest first."""
     return page.index(address) == min(page.index(one) for one in re.findall(r'/console/[^"]+/revoke', page))
 
 
-def test_rotating_leaves_the_token_before_for_its_grace(world: World, conn: Connection) -> None:
+def test_a_rotated_token_stays_valid_for_its_grace(world: World, conn: Connection) -> None:
     made = create_store(conn, "Rotating shop", "woocommerce", None, "admin")
     guest, page = visitor(world.app, made.token), place(made.store_id, "/store")
     answer = guest.post(f"{page}/tokens/rotate", page, role="admin", grace_hours=24)
@@ -238,11 +234,11 @@ def test_rotating_leaves_the_token_before_for_its_grace(world: World, conn: Conn
     assert guest.get(page).status_code == 302
 
 
-def test_credentials_are_kept_encrypted_and_never_shown(world: World, admin: Visitor, root_conn: Connection) -> None:
+def test_credentials_are_encrypted_and_never_shown(world: World, admin: Visitor, root_conn: Connection) -> None:
     page = place(world.full.store_id, "/store")
     half = admin.post(f"{page}/credentials", page, consumer_key="ck_secret")
     assert half.status_code == 400
-    assert "This is needed." in words_of(half) and "ck_secret" not in half.text
+    assert "This field is required." in words_of(half) and "ck_secret" not in half.text
     done = admin.post(f"{page}/credentials", page, consumer_key="ck_secret", consumer_secret="cs_secret")
     shown = admin.client.get(done.location)
     assert "never shown" in words_of(shown) and "_secret&" not in shown.text and "ck_secret" not in shown.text
@@ -262,10 +258,10 @@ def test_a_schedule_is_set_and_removed(world: World, admin: Visitor) -> None:
     done = admin.post(f"{page}/schedules", page, entity="orders", mode="incremental", every_minutes=15)
     assert "every 15 min" in words_of(admin.client.get(done.location))
     admin.post(f"{page}/schedules/orders/remove", page)
-    assert "Nothing is pulled by schedule" in admin.read(page)
+    assert "There is no schedule" in admin.read(page)
 
 
-def test_an_operator_makes_a_store_and_sees_its_token_once(world: World, conn: Connection) -> None:
+def test_an_operator_creates_a_store(world: World, conn: Connection) -> None:
     boss = visitor(world.app, world.operator)
     wrong = boss.post("/stores/new", "/stores/new", name="A shop", platform="shopify", url="javascript:alert(1)")
     assert wrong.status_code == 400 and "whole address" in words_of(wrong) and 'value="A shop"' in wrong.text
@@ -282,13 +278,13 @@ def test_an_operator_makes_a_store_and_sees_its_token_once(world: World, conn: C
     "rest", ["/history?status=odd", "/history?cursor=x", "/history?cursor=%00", "/outbound?cursor=MQ", "/?range=9y",
              "/outbound/live?cursor=MQo5OjE"]
 )  # fmt: skip
-def test_a_bad_address_is_told_in_plain_words(world: World, admin: Visitor, rest: str) -> None:
+def test_a_bad_query_shows_a_plain_error(world: World, admin: Visitor, rest: str) -> None:
     answer = admin.get(place(world.full.store_id, rest))
     assert answer.status_code == 400
     assert "Something is missing or wrong" in words_of(answer)
 
 
-def test_what_is_too_much_or_not_there_is_a_page_too(world: World, admin: Visitor) -> None:
+def test_errors_are_pages_too(world: World, admin: Visitor) -> None:
     huge = admin.client.post("/console/login", data={"token": "x" * 100_000})
     assert huge.status_code == 413 and "<h1>" in huge.text
     assert admin.client.put("/console/login").status_code == 405
@@ -297,7 +293,7 @@ def test_what_is_too_much_or_not_there_is_a_page_too(world: World, admin: Visito
     assert visitor(world.app).client.get("/nowhere").json is not None, "elsewhere errors keep the envelope"
 
 
-def test_pages_of_a_list_follow_each_other(world: World, root_conn: Connection) -> None:
+def test_the_history_is_paged(world: World, root_conn: Connection) -> None:
     """Newest first, each log once, over three pages."""
     root_conn.execute(MANY_LOGS, (world.empty.store_id,))
     guest = visitor(world.app, world.empty.token)
@@ -306,11 +302,11 @@ def test_pages_of_a_list_follow_each_other(world: World, root_conn: Connection) 
     assert len(seen) == len(set(seen)) == 120
 
 
-def test_skipped_records_of_a_log_are_paged_in_their_order(world: World, root_conn: Connection) -> None:
+def test_skipped_records_are_paged_in_order(world: World, root_conn: Connection) -> None:
     store_id = world.full.store_id
     root_conn.execute(MANY_ERRORS, (store_id, world.failed))
     admin = visitor(world.app, world.full.token)
-    places = listed(admin, place(store_id, f"/logs/{world.failed}"), r'data-label="Place">(\d+)<')
+    places = listed(admin, place(store_id, f"/logs/{world.failed}"), r'data-label="Index">(\d+)<')
     root_conn.execute("DELETE FROM sync_record_errors WHERE log_id = %s", (world.failed,))
     assert places == [str(index) for index in range(120)]
 
@@ -324,7 +320,7 @@ def test_an_operator_pages_through_all_stores(world: World, conn: Connection) ->
     assert {str(store_id) for store_id in made} <= set(seen)
 
 
-def test_waiting_items_are_paged_in_the_order_in_which_they_go_out(world: World, root_conn: Connection) -> None:
+def test_waiting_items_are_paged_in_sending_order(world: World, root_conn: Connection) -> None:
     root_conn.execute(MANY_ITEMS, (world.empty.store_id,))
     guest = visitor(world.app, world.empty.token)
     seen = listed(guest, place(world.empty.store_id, "/outbound"), r'<code title="([0-9a-f-]+)">product')
@@ -334,12 +330,12 @@ def test_waiting_items_are_paged_in_the_order_in_which_they_go_out(world: World,
 
 
 @pytest.mark.slow
-def test_while_the_database_is_away_a_page_says_so(servers: Servers) -> None:
-    """Two seconds: as long as a request waits for a connection."""
+def test_a_page_says_that_the_database_is_down(servers: Servers) -> None:
+    """Takes two seconds: a request waits that long for a connection."""
     settings = replace(load_settings({}), data_dir=servers.root)
     with console_app(settings, "postgresql://sluice_app@127.0.0.1:1/away", servers.redis.url) as app:
         guest = visitor(app)
         guest.client.set_cookie("sluice_console", "anything", path="/console")
         answer = guest.get("/stores")
         assert answer.status_code == 503 and int(answer.headers["Retry-After"]) > 0
-        assert "Not available for the moment" in words_of(answer)
+        assert "Temporarily unavailable" in words_of(answer)

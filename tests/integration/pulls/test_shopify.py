@@ -104,11 +104,11 @@ def test_populate_with_more_days_reads_the_older_part(
         ({"jobType": "orders", "syncMode": "update", "staleAfterMins": True}, "staleAfterMins must be a whole number"),
         (
             {"jobType": "orders", "syncMode": "update", "staleAfterMins": 5, "days": 3},
-            "days goes with syncMode populate or upsert alone",
+            "days is allowed only with syncMode populate or upsert",
         ),
-        ({"jobType": "orders", "syncMode": "populate", "staleAfterMins": 5}, "goes with syncMode update alone"),
+        ({"jobType": "orders", "syncMode": "populate", "staleAfterMins": 5}, "is allowed only with syncMode update"),
         ({"jobType": "orders", "days": -1}, "days must be a whole number"),
-        ({"jobType": "orders", "fullScan": True}, "fullScan goes with syncMode populate alone"),
+        ({"jobType": "orders", "fullScan": True}, "fullScan is allowed only with syncMode populate"),
     ],
 )
 def test_fields_of_another_mode_are_refused(keeper: Shopkeeper, body: dict[str, Any], words: str) -> None:

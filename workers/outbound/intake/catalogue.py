@@ -25,7 +25,7 @@ from db.outbound.erp_products import (
 from db.outbound.items import Origin, lock_items
 from schemas.base.error_codes import Problem
 from schemas.erp.load import load_erp_category, load_erp_product
-from schemas.records.shop import ErpCategory, ErpProduct
+from schemas.records.erp import ErpCategory, ErpProduct
 from workers.outbound.planning.field_groups import changed_groups, hash_category, hash_groups
 from workers.outbound.requests import ProductChange, request_categories, request_products
 

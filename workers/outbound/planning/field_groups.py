@@ -8,7 +8,7 @@ from typing import Any
 
 import msgspec
 
-from schemas.records.shop import ErpCategory, ErpProduct
+from schemas.records.erp import ErpCategory, ErpProduct
 from workers.outbound.planning.sanitize import clean_description, clean_name
 
 # In the order of their priority. An item of type "product" asks for all of them.

@@ -16,7 +16,7 @@ from typing import Any, TypedDict
 from uuid import UUID
 
 from schemas.platforms.woocommerce.orders import WooOrder, refunded_total
-from schemas.records.shop import ErpProduct
+from schemas.records.erp import ErpProduct
 from workers.outbound.planning.sanitize import clean_description, clean_name
 
 Payload = dict[str, Any]

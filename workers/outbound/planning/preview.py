@@ -16,7 +16,7 @@ from db.outbound.erp_products import StoredProduct, get_products
 from db.outbound.mappings import Sent, get_mappings
 from db.sync.metadata import get_metadata
 from schemas.platforms.woocommerce.orders import read_order
-from schemas.records.shop import ErpProduct
+from schemas.records.erp import ErpProduct
 from workers.outbound.planning.field_groups import requested_groups
 from workers.outbound.planning.mapper import (
     Difference,

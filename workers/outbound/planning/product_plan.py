@@ -13,7 +13,7 @@ from uuid import UUID
 from db.outbound.erp_products import StoredProduct
 from db.outbound.item_claims import ClaimedItem
 from db.outbound.mappings import Sent
-from schemas.records.shop import ErpProduct
+from schemas.records.erp import ErpProduct
 from workers.outbound.planning.field_groups import FIELD_GROUPS, changed_groups, requested_groups
 from workers.outbound.planning.mapper import Payload, keep_manual_offer, number_of, to_woocommerce_groups
 from workers.outbound.planning.results import Adopted, Done, Refused, Result

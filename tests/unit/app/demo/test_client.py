@@ -1,4 +1,4 @@
-"""The demo's client obeys the API, and its checks notice each number that is wrong."""
+"""The demo's client obeys the API, and its checks find each wrong number."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from app.demo.checks import Tables, complaints
 from app.demo.client import PluginApi, wait_of
 from app.demo.delivery import Delivery, Log, follow
 from app.demo.errors import DemoError
-from app.demo.sample_store import Batch
+from app.demo.sample_store import SampleBatch
 from db.insight.reports import MonthTotal, RecordCounts, StatusTotal, UnresolvedLinks
 
 
-def test_a_batch_put_off_is_posted_again_under_the_same_key(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_deferred_batch_is_posted_again_with_its_key(monkeypatch: pytest.MonkeyPatch) -> None:
     seen: list[httpx.Request] = []
     pauses: list[float] = []
 
@@ -34,14 +34,14 @@ def test_a_batch_put_off_is_posted_again_under_the_same_key(monkeypatch: pytest.
 
     monkeypatch.setattr("app.demo.client.time.sleep", pauses.append)
     with PluginApi("http://api.example.test", "secret", httpx.MockTransport(answer)) as api:
-        assert api.post(Batch("orders", [{"name": "\ud83d"}])) == "one"
+        assert api.post(SampleBatch("orders", [{"name": "\ud83d"}])) == "one"
     assert pauses == [7.0, 1.0]
     assert len({request.headers["Idempotency-Key"] for request in seen}) == 1
     assert seen[2].headers["Authorization"] == "Bearer secret"
     assert json.loads(seen[2].content) == {"orders": [{"name": "\ud83d"}]}
 
 
-def test_a_refusal_ends_the_demo_with_the_apis_own_words() -> None:
+def test_a_refusal_ends_the_demo_with_the_apis_message() -> None:
     refusal = {"success": False, "error": {"code": "UNAUTHORIZED", "message": "the token is unknown"}}
     transport = httpx.MockTransport(lambda _request: httpx.Response(401, json=refusal))
     with (
@@ -69,8 +69,8 @@ def test_retry_after_is_obeyed_within_reason(said: str, seconds: float) -> None:
 def test_jobs_are_followed_to_their_end(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("app.demo.delivery.time.sleep", lambda _seconds: None)
     states = {"a": iter(["running", "running", "completed"]), "b": iter(["failed"])}
-    waiting = {"a": Batch("orders", [1]), "b": Batch("orders", [2])}
-    seen: list[Batch] = []
+    waiting = {"a": SampleBatch("orders", [1]), "b": SampleBatch("orders", [2])}
+    seen: list[SampleBatch] = []
     ended = follow(lambda log_id: {"status": next(states[log_id])}, waiting, seen.append)
     assert {log_id: job["status"] for log_id, job in ended.items()} == {"a": "completed", "b": "failed"}
     assert seen == [waiting["a"], waiting["b"]]
@@ -79,12 +79,12 @@ def test_jobs_are_followed_to_their_end(monkeypatch: pytest.MonkeyPatch) -> None
 def test_a_job_that_never_ends_ends_the_demo(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("app.demo.delivery.PATIENCE_SECONDS", -1.0)
     with pytest.raises(DemoError, match="still running"):
-        follow(lambda _log_id: {"status": "running"}, {"a": Batch("orders", [1])}, lambda _batch: None)
+        follow(lambda _log_id: {"status": "running"}, {"a": SampleBatch("orders", [1])}, lambda _batch: None)
 
 
 COUNTS = {"inserted": 1, "updated": 0, "unchanged": 0, "stale": 0, "invalid": 1, "existing": 0}
 JOB = {"status": "completed", "receivedCount": 2, "syncedCount": 1, "skippedCount": 1, "counts": COUNTS}
-LOG = Log(Batch("orders", [{"wc_order_id": 7}, {}], frozenset({1})), "one", JOB, [{"index": 1}])
+LOG = Log(SampleBatch("orders", [{"wc_order_id": 7}, {}], frozenset({1})), "one", JOB, [{"index": 1}])
 TABLES = Tables(
     counts=RecordCounts(orders=1, products=0, customers=0, categories=0),
     unresolved=UnresolvedLinks(0, 0, 0, 0),
@@ -97,7 +97,7 @@ def complaints_about(log: Log, tables: Tables = TABLES) -> list[str]:
     return complaints(Delivery([log], 1.0, 2.0), tables)
 
 
-def test_numbers_that_add_up_are_no_reason_to_complain() -> None:
+def test_numbers_that_add_up_give_no_complaint() -> None:
     assert complaints_about(LOG) == []
 
 
@@ -116,7 +116,7 @@ def test_a_wrong_number_of_a_job_is_noticed(change: dict[str, Any]) -> None:
     assert complaints_about(replace(LOG, job=JOB | change))
 
 
-def test_a_sound_record_that_was_skipped_is_noticed() -> None:
+def test_a_skipped_valid_record_is_noticed() -> None:
     assert complaints_about(replace(LOG, errors=[{"index": 0}]))
 
 

@@ -1,4 +1,4 @@
-"""The compiled checkers: never more lenient than marshmallow, and never with another record."""
+"""Compiled schemas never accept more than marshmallow, and load the same records."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from marshmallow import Schema, fields
 
 from schemas.base.fast_validators import compile_schema
+from schemas.base.fields import Count, RecordSchema
 from schemas.base.strict_json import dumps, loads
 from schemas.plugin.entities import ENTITIES, Entity, load_record, load_strictly
 from tests.support.examples import examples
@@ -42,7 +43,7 @@ HOSTILE = st.one_of(
 
 
 def plain(entity: Entity) -> dict[str, Any]:
-    """A valid record as it comes out of a stored payload."""
+    """A valid record as it is stored."""
     record = MAKERS[entity.name]()
     if "email" in record:
         record["email"] = HASH
@@ -51,12 +52,12 @@ def plain(entity: Entity) -> dict[str, Any]:
 
 
 def strictly(entity: Entity, payload: Any) -> Any:
-    """The verdict of marshmallow alone: a schema that was not compiled takes no entry of a list the fast way."""
+    """Validate with marshmallow alone: in a schema that was not compiled, list entries have no fast check either."""
     return load_strictly(replace(entity, schema=type(entity.schema)()), payload)
 
 
 @pytest.mark.parametrize("name", ENTITIES)
-def test_the_usual_record_takes_the_fast_way(name: str) -> None:
+def test_a_valid_record_passes_the_fast_check(name: str) -> None:
     entity = ENTITIES[name]
     assert entity.fast_load(plain(entity)) == strictly(entity, plain(entity))
 
@@ -64,7 +65,7 @@ def test_the_usual_record_takes_the_fast_way(name: str) -> None:
 @pytest.mark.parametrize("name", ENTITIES)
 @given(data=st.data())
 @settings(max_examples=examples(150))
-def test_what_the_fast_way_accepts_marshmallow_accepts_alike(name: str, data: st.DataObject) -> None:
+def test_the_fast_check_agrees_with_marshmallow(name: str, data: st.DataObject) -> None:
     entity = ENTITIES[name]
     record = plain(entity)
     for field in data.draw(st.lists(st.sampled_from(sorted(entity.known_fields)), max_size=3)):
@@ -80,7 +81,7 @@ def test_what_the_fast_way_accepts_marshmallow_accepts_alike(name: str, data: st
 
 @given(st.lists(st.dictionaries(st.sampled_from(sorted(ENTITIES["orders"].lists["items"])), HOSTILE), max_size=3))
 @settings(max_examples=examples(150))
-def test_items_are_judged_alike(items: list[dict[str, Any]]) -> None:
+def test_the_fast_check_of_items_agrees_with_marshmallow(items: list[dict[str, Any]]) -> None:
     entity = ENTITIES["orders"]
     record = plain(entity) | {"items": items}
     fast = entity.fast_load(record)
@@ -88,24 +89,35 @@ def test_items_are_judged_alike(items: list[dict[str, Any]]) -> None:
 
 
 @pytest.mark.parametrize("payload", [None, 7, "text", [], {}])
-def test_no_record_is_left_to_marshmallow(payload: Any) -> None:
+def test_values_that_are_no_record_are_refused(payload: Any) -> None:
     assert all(isinstance(load_record(entity, payload), list) for entity in ENTITIES.values())
 
 
-def test_a_field_of_unknown_kind_declines_every_record() -> None:
+def test_a_foreign_field_declines_every_record() -> None:
     class Odd(Schema):
         name = fields.String(required=True)
 
     assert compile_schema(Odd(), Point)({"name": "x"}) is None
 
 
+def test_a_subclass_with_its_own_check_declines() -> None:
+    class Percentage(Count):
+        def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> int:
+            raise AssertionError(f"{value} should reach no check here")
+
+    class Growth(RecordSchema):
+        percent = Percentage(required=True)
+
+    assert compile_schema(Growth(), Point)({"percent": 5}) is None
+
+
 class Point:
-    """A record type that nothing makes."""
+    """A record type that is never made."""
 
     __dataclass_fields__: dict[str, Any] = {}  # noqa: RUF012 - what dataclasses.fields reads
 
 
-def test_moments_and_amounts_are_those_of_the_fields() -> None:
+def test_fast_moments_and_amounts_equal_the_fields() -> None:
     order = ENTITIES["orders"].fast_load(
         plain(ENTITIES["orders"]) | {"total": "5", "date_created": "2026-01-15T10:30:00Z"}
     )

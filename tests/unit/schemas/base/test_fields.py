@@ -1,4 +1,4 @@
-"""Each shared field: what it takes, what it makes of it, and with which code it refuses the rest."""
+"""Each shared field: what it accepts, what it loads, and its codes for what it refuses."""
 
 from __future__ import annotations
 
@@ -164,12 +164,12 @@ def test_refuses(field: fields.Field[Any], value: Any, code: str) -> None:
     assert code_of(caught.value) == code
 
 
-def test_money_keeps_six_decimals_rounded_as_postgres_rounds() -> None:
+def test_money_is_rounded_like_postgres_numeric() -> None:
     assert MONEY.deserialize("0.0000015") == Decimal("0.000002")
     assert MONEY.deserialize("-0.0000015") == Decimal("-0.000002")
 
 
-def test_a_refused_entry_of_a_list_is_named_by_its_place() -> None:
+def test_a_refused_list_entry_is_named_by_index() -> None:
     with pytest.raises(ValidationError) as caught:
         LIST.deserialize([{"quantity": 1}, {"quantity": "x"}])
     assert caught.value.messages == {1: {"quantity": ["not_a_number"]}}
@@ -213,7 +213,7 @@ def test_money_that_is_accepted_fits_the_column(number: Decimal) -> None:
 
 
 @given(st.datetimes(min_value=datetime(1001, 1, 1), timezones=st.timezones()))
-def test_a_moment_keeps_its_place_in_time(moment: datetime) -> None:
+def test_a_moment_keeps_its_instant(moment: datetime) -> None:
     offset = moment.utcoffset()
     if offset is None or offset.seconds % 60 or moment > datetime(9999, 12, 30, tzinfo=UTC):
         return  # ISO 8601 has no seconds in an offset

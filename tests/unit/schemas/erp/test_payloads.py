@@ -1,4 +1,4 @@
-"""The ERP's records: what is taken, and what is refused with which code."""
+"""The ERP's records: what is accepted, and the codes for what is refused."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def refusals(**fields: Any) -> list[tuple[str, str]]:
     return [(problem.field, problem.code) for problem in problems(caught.value.messages)]
 
 
-def test_a_product_with_the_least() -> None:
+def test_a_product_with_required_fields_only() -> None:
     product = ErpProductSchema().load(PLAIN)
     assert (product.key, product.sku, product.manage_stock, product.image_urls) == (
         UUID(ID),
@@ -34,7 +34,7 @@ def test_a_product_with_the_least() -> None:
     assert (product.regular_price, product.version, product.allow_manual_woocommerce_offers) == (None, None, False)
 
 
-def test_a_whole_product() -> None:
+def test_a_product_with_all_fields() -> None:
     product = ErpProductSchema().load(
         PLAIN
         | {
@@ -80,12 +80,12 @@ def test_a_whole_product() -> None:
         ({"version": -1}, ("version", "out_of_range")),
     ],
 )
-def test_what_the_shop_would_misread_is_refused(fields: dict[str, Any], refused: tuple[str, str]) -> None:
+def test_values_that_the_shop_would_change_are_refused(fields: dict[str, Any], refused: tuple[str, str]) -> None:
     assert refusals(**fields) == [refused]
     assert refused[1] in REASONS
 
 
-def test_a_category_and_one_that_is_its_own_parent() -> None:
+def test_a_category_cannot_be_its_own_parent() -> None:
     category = ErpCategorySchema().load({"category_id": ID, "name": "Garden"})
     assert (category.key, category.name, category.parent_id) == (UUID(ID), "Garden", None)
     with pytest.raises(ValidationError) as caught:

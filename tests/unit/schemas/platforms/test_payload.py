@@ -1,4 +1,4 @@
-"""The compiled readers of native payloads: never more lenient than marshmallow, and never with another record."""
+"""Compiled schemas of platforms never accept more than marshmallow, and load the same records."""
 
 from __future__ import annotations
 
@@ -24,13 +24,13 @@ MOMENTS = (1_700_000_000, 1_700_000_060)
 
 
 def woocommerce_order() -> dict[str, Any]:
-    """An order as the fake shop shows it, with a coupon and a refund."""
+    """An order of the fake shop with a coupon and a refund."""
     shop = ShopState(Settings(home="http://shop.test"), {})
     extra: dict[str, Any] = {"coupon_lines": [{"code": "spring10"}], "refunds": [{"total": "-1.00"}], "customer_id": 7}
     return orders.add(shop, datetime(2026, 11, 20, 23, 50, 18, tzinfo=UTC), **extra)
 
 
-USUAL: dict[tuple[str, str], Any] = {
+VALID: dict[tuple[str, str], Any] = {
     ("shopify", "orders"): shopify_records.order(12, *MOMENTS) | {"payment_gateway_names": ["a", "b"]},
     ("shopify", "products"): shopify_records.product(12, *MOMENTS),
     ("shopify", "customers"): shopify_records.customer(12, *MOMENTS) | {"email": HASH},
@@ -53,7 +53,7 @@ HOSTILE = st.one_of(
 
 
 def converted(native: PlatformPayload, load: Any, payload: Any) -> str | None:
-    """The record in full, or None where it is refused. `1.5` equals `1.500000`, but is not stored alike."""
+    """The record as text, or None if it is refused: `1.5` equals `1.500000`, but is stored differently."""
     try:
         found = load(payload)
         return None if found is None else repr(native.convert(found))
@@ -73,22 +73,22 @@ def copied(node: Any) -> Any:
     return [copied(child) for child in node] if isinstance(node, list) else node
 
 
-@pytest.mark.parametrize("name", USUAL, ids="-".join)
-def test_the_usual_payload_takes_the_fast_way(name: tuple[str, str]) -> None:
+@pytest.mark.parametrize("name", VALID, ids="-".join)
+def test_a_valid_payload_passes_the_fast_check(name: tuple[str, str]) -> None:
     native = PLATFORMS[name[0]].payloads[name[1]]
-    fast = converted(native, native.fast_load, USUAL[name])
+    fast = converted(native, native.fast_load, VALID[name])
     assert fast is not None
-    assert fast == converted(native, type(native.schema)().load, USUAL[name])
+    assert fast == converted(native, type(native.schema)().load, VALID[name])
 
 
-@pytest.mark.parametrize("name", USUAL, ids="-".join)
+@pytest.mark.parametrize("name", VALID, ids="-".join)
 @given(data=st.data())
 @settings(max_examples=examples(100))
-def test_what_the_fast_way_accepts_marshmallow_accepts_alike(name: tuple[str, str], data: st.DataObject) -> None:
+def test_the_fast_check_agrees_with_marshmallow(name: tuple[str, str], data: st.DataObject) -> None:
     native = PLATFORMS[name[0]].payloads[name[1]]
-    payload = copied(USUAL[name])
+    payload = copied(VALID[name])
     for _ in range(data.draw(st.integers(1, 3))):
         node, key = data.draw(st.sampled_from(places(payload)))
-        node[key] = copied(data.draw(HOSTILE))  # it may be hurt itself
+        node[key] = copied(data.draw(HOSTILE))  # it may be changed itself
     fast = converted(native, native.fast_load, payload)
     assert fast is None or fast == converted(native, type(native.schema)().load, payload)

@@ -1,4 +1,4 @@
-"""What Shopify's own payloads become, and which of them are refused, and why."""
+"""Shopify's payloads: their records, and the codes for what is refused."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def test_an_order_is_read_as_shopify_documents_it() -> None:
     assert found.date_created == found.date_modified == datetime(2008, 1, 10, 16, tzinfo=UTC)
 
 
-def test_the_lines_of_an_order_share_its_discount() -> None:
+def test_an_orders_discount_is_shared_by_its_lines() -> None:
     found = read("orders", fixture("orders")["orders"][0])
     lines = [(line.sku, line.quantity, line.subtotal, line.total, line.product_external_id) for line in found.items]
     assert lines == [
@@ -90,11 +90,11 @@ def test_every_documented_order_is_read() -> None:
         ("brand_new_word", None, "brand_new_word"),
     ],
 )
-def test_three_statuses_become_one_word(financial: str | None, fulfillment: str | None, status: str) -> None:
+def test_shopify_statuses_become_one_status(financial: str | None, fulfillment: str | None, status: str) -> None:
     assert read("orders", order(financial_status=financial, fulfillment_status=fulfillment)).status == status
 
 
-def test_what_shopify_withholds_may_be_absent() -> None:
+def test_fields_that_shopify_withholds_may_be_absent() -> None:
     bare = {"id": 5, "created_at": "2026-01-01T00:00:00Z", "total_price": "9.99"}
     found = read("orders", bare)
     assert (found.status, found.items, found.customer_external_id) == ("pending", (), None)
@@ -118,23 +118,23 @@ def test_what_shopify_withholds_may_be_absent() -> None:
         ({"payment_gateway_names": [1]}, Problem("payment_gateway_names", "not_text")),
     ],
 )
-def test_a_bad_order_says_what_is_wrong(changes: Row, problem: Problem) -> None:
+def test_a_bad_order_gives_its_problem(changes: Row, problem: Problem) -> None:
     assert read("orders", order(**changes)) == [problem]
 
 
 @pytest.mark.parametrize("payload", [None, [], "order", 5])
-def test_what_is_no_object_is_no_order(payload: Any) -> None:
+def test_values_that_are_no_object_are_refused(payload: Any) -> None:
     assert read("orders", payload) == [Problem("*", "not_an_object")]
     assert platform_id(payload) is None
 
 
-def test_a_refused_record_is_named_by_its_number_alone() -> None:
+def test_a_refused_record_is_named_by_its_number() -> None:
     assert platform_id({"id": 7}) == "7"
     assert platform_id({"id": "5764614130387857521"}) == "5764614130387857521"
     assert platform_id({"id": "bob@example.com"}) is None
 
 
-def test_no_address_survives_wherever_it_stands() -> None:
+def test_no_address_is_left_in_any_field() -> None:
     planted = "canary.buyer@example.com"
     whole = order(
         currency="EUR",
@@ -151,7 +151,7 @@ def test_no_address_survives_wherever_it_stands() -> None:
     assert found[1].email_hash == HASHED(planted)
 
 
-def test_a_hash_is_keyed_where_a_key_is_set() -> None:
+def test_a_hash_uses_the_key_if_one_is_set() -> None:
     keyed = PLATFORMS["shopify"].payloads["customers"].read({"id": 3, "email": "a@b.test"}, email_hasher("k" * 32))
     assert isinstance(keyed, Customer)
     assert keyed.email_hash not in (None, HASHED("a@b.test"))
@@ -183,7 +183,7 @@ def test_a_product_is_read() -> None:
     assert found.sale_price is None
 
 
-def test_the_cheapest_variant_makes_the_price() -> None:
+def test_the_price_is_the_cheapest_variants() -> None:
     found = read("products", product(variant("30"), variant("20", compare_at_price="25"), variant("40")))
     assert (found.price, found.regular_price, found.sale_price) == (20, 25, 20)
     assert (found.stock_quantity, found.stock_status) == (9, "instock")
@@ -198,7 +198,7 @@ def test_the_cheapest_variant_makes_the_price() -> None:
         ({"inventory_management": None}, None, "instock"),
     ],
 )
-def test_stock_counts_where_shopify_counts_it(changes: Row, stock: int | None, status: str) -> None:
+def test_stock_is_the_sum_of_tracked_variants(changes: Row, stock: int | None, status: str) -> None:
     found = read("products", product(variant("1", **changes)))
     assert (found.stock_quantity, found.stock_status, found.sku, found.type) == (stock, status, "C-1", "simple")
 

@@ -1,4 +1,4 @@
-"""What TikTok Shop's own payloads become, and which of them are refused, and why."""
+"""TikTok Shop's payloads: their records, and the codes for what is refused."""
 
 from __future__ import annotations
 
@@ -55,21 +55,21 @@ def test_units_of_one_sku_make_a_line() -> None:
     assert (line.subtotal, line.total, line.product_external_id) == (30, Decimal("25.5"), 1729592969712207008)
 
 
-def test_another_price_makes_another_line_and_order_is_kept() -> None:
+def test_units_at_another_price_make_another_line() -> None:
     units = [unit("2", "9.00"), unit("1", "5.00"), unit("2", "9.00"), unit("2", "8.00")]
     lines = read("orders", order(line_items=units)).items
     assert [(line.quantity, line.total) for line in lines] == [(2, 18), (1, 5), (1, 8)]
 
 
 @given(st.lists(st.tuples(st.sampled_from("123"), st.sampled_from(["5.00", "0.01", "7.10"])), max_size=30))
-def test_no_unit_and_no_cent_is_lost_in_grouping(units: list[tuple[str, str]]) -> None:
+def test_grouping_loses_no_unit_and_no_cent(units: list[tuple[str, str]]) -> None:
     lines = read("orders", order(line_items=[unit(sku, price) for sku, price in units])).items
     assert sum(line.quantity for line in lines) == len(units)
     assert sum(line.total for line in lines) == sum(Decimal(price) for _, price in units)
     assert len(lines) == len(set(units))
 
 
-def test_units_without_a_sku_are_told_apart_by_their_names() -> None:
+def test_units_without_a_sku_are_grouped_by_name() -> None:
     units = [unit("", "5", product_name="A"), unit("", "5", product_name="B"), unit("", "5", product_name="A")]
     lines = read("orders", order(line_items=units)).items
     assert [(line.product_name, line.quantity) for line in lines] == [("A", 2), ("B", 1)]
@@ -100,7 +100,7 @@ def test_an_id_keeps_each_of_its_19_digits(key: int) -> None:
         ({"line_items": [{"sale_price": "x"}]}, Problem("line_items[0].sale_price", "not_a_number")),
     ],
 )
-def test_a_bad_order_says_what_is_wrong(changes: Row, problem: Problem) -> None:
+def test_a_bad_order_gives_its_problem(changes: Row, problem: Problem) -> None:
     assert read("orders", order(**changes)) == [problem]
 
 
@@ -109,7 +109,7 @@ def test_an_unpaid_order_has_no_address_and_no_payment_method() -> None:
     assert (found.date_modified, found.items, found.discount_total, found.total) == (None, (), None, 5000)
 
 
-def test_no_address_survives_wherever_it_stands() -> None:
+def test_no_address_is_left_in_any_field() -> None:
     planted = "canary.buyer@example.com"
     units = [unit("1", "5", product_name=f"for {planted}", seller_sku=planted)]
     whole = order(buyer_email=planted, buyer_message=planted, payment_method_name=planted, line_items=units)

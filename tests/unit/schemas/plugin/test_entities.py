@@ -1,4 +1,4 @@
-"""Each entity's schema: the contract's whole record, its shortest one, and what a bad one is told."""
+"""Each entity's schema: the contract's longest record, its shortest one, and the problems of bad ones."""
 
 from __future__ import annotations
 
@@ -30,11 +30,11 @@ HASH = "b" * 64
 
 
 def load(entity: str, record: Any) -> Any:
-    """The verdict on a record as it comes out of JSON."""
+    """Validate a record after a round trip through JSON."""
     return load_record(ENTITIES[entity], loads(json.dumps(record).encode()))
 
 
-def test_an_order_is_read_whole() -> None:
+def test_an_order_with_all_fields_is_read() -> None:
     item = OrderItem("Blue Widget", "BW-001", Decimal(2), Decimal("44.99"), Decimal("49.99"), 501)
     order = load("orders", make_order())
     assert isinstance(order, Order)
@@ -43,27 +43,27 @@ def test_an_order_is_read_whole() -> None:
     assert order.date_modified == datetime(2026, 1, 15, 10, 30, tzinfo=UTC)
 
 
-def test_a_product_is_read_whole() -> None:
+def test_a_product_with_all_fields_is_read() -> None:
     product = load("products", make_product())
     assert isinstance(product, Product)
     assert (product.external_id, product.category_external_id, product.price) == (501, 10, Decimal("24.99"))
     assert product.updated_at == datetime(2026, 1, 15, 10, 30, tzinfo=UTC)
 
 
-def test_a_customer_is_read_whole() -> None:
+def test_a_customer_with_all_fields_is_read() -> None:
     customer = load("customers", MAKERS["customers"](email=HASH))
     assert isinstance(customer, Customer)
     assert (customer.external_id, customer.email_hash, customer.order_count) == (42, HASH, 5)
     assert customer.CHANGED is None
 
 
-def test_a_category_is_read_whole() -> None:
+def test_a_category_with_all_fields_is_read() -> None:
     category = load("categories", make_category(parent_id=9))
     assert category == Category(10, "Widgets", 9, 25)
 
 
 @pytest.mark.parametrize("entity", ENTITIES)
-def test_optional_fields_left_out_are_nothing(entity: str) -> None:
+def test_absent_optional_fields_are_none(entity: str) -> None:
     record = asdict(load(entity, SHORTEST[entity]))
     unset = {name for name, value in record.items() if value in (None, ())}
     assert len(unset) == len(record) - len(SHORTEST[entity])
@@ -83,22 +83,22 @@ def test_unknown_fields_are_ignored(entity: str) -> None:
 
 @pytest.mark.parametrize("entity", ENTITIES)
 @pytest.mark.parametrize("value", [None, 5, "x", [], True])
-def test_what_is_no_object_is_said_so(entity: str, value: Any) -> None:
+def test_a_record_that_is_no_object_is_refused(entity: str, value: Any) -> None:
     assert load(entity, value) == [Problem("*", "not_an_object")]
 
 
 @pytest.mark.parametrize("entity", ENTITIES)
-def test_every_known_field_is_known_by_its_name_in_the_contract(entity: str) -> None:
+def test_known_fields_have_their_contract_names(entity: str) -> None:
     assert ENTITIES[entity].known_fields == MAKERS[entity]().keys()
     assert ENTITIES[entity].id_field == ID_FIELDS[entity]
 
 
-def test_an_items_problem_is_named_by_its_path() -> None:
+def test_an_items_problem_has_its_path() -> None:
     order = make_order(items=[make_item(), make_item(quantity=None)])
     assert load("orders", order) == [Problem("items[1].quantity", "required")]
 
 
-def test_all_problems_of_a_record_are_told_at_once() -> None:
+def test_all_problems_of_a_record_are_listed() -> None:
     found = load("orders", make_order(total="x", wc_order_id=-1))
     assert sorted((problem.field, problem.code) for problem in found) == [
         ("total", "not_a_number"),
@@ -106,7 +106,7 @@ def test_all_problems_of_a_record_are_told_at_once() -> None:
     ]
 
 
-def test_of_a_flood_of_problems_twenty_are_told() -> None:
+def test_at_most_twenty_problems_are_listed() -> None:
     found = load("orders", make_order(items=[{}] * 1000))
     assert len(found) == 20
     assert found[-1] == Problem("*", "more_problems")
@@ -117,22 +117,22 @@ def test_an_order_with_1001_items_is_refused() -> None:
     assert isinstance(load("orders", make_order(items=[make_item()] * 1000)), Order)
 
 
-def test_null_items_are_no_items() -> None:
+def test_null_items_mean_an_empty_list() -> None:
     assert load("orders", make_order(items=None)).items == ()
 
 
-def test_every_code_has_its_words() -> None:
+def test_every_code_has_a_reason() -> None:
     assert all(Problem("x", code).reason == words for code, words in REASONS.items())
     assert problems({"_schema": ["not_an_object"]}) == [Problem("*", "not_an_object")]
 
 
 @pytest.mark.parametrize(("value", "kept"), [(7, "7"), (-7, "-7"), (" 7 ", "7"), (2**70, str(2**70))])
-def test_a_numeric_id_of_a_refused_record_is_kept(value: Any, kept: str) -> None:
+def test_a_refused_records_numeric_id_is_shown(value: Any, kept: str) -> None:
     assert external_id(ENTITIES["orders"], {"wc_order_id": value}) == kept
 
 
 @pytest.mark.parametrize("value", [True, None, "john@example.com", 1.5, [], "٤٢", "9" * 31, "-"])
-def test_any_other_id_of_a_refused_record_is_not_kept(value: Any) -> None:
+def test_a_refused_records_other_id_is_hidden(value: Any) -> None:
     assert external_id(ENTITIES["orders"], {"wc_order_id": value}) is None
     assert external_id(ENTITIES["orders"], value) is None
 
@@ -172,6 +172,6 @@ def test_the_compiled_check_agrees_with_the_schema(entity: str, data: st.DataObj
 
 
 @pytest.mark.parametrize("entity", ENTITIES)
-def test_the_usual_record_takes_the_compiled_check(entity: str) -> None:
+def test_a_valid_record_passes_the_compiled_check(entity: str) -> None:
     record = loads(json.dumps(MAKERS[entity](**({"email": HASH} if entity == "customers" else {}))).encode())
     assert ENTITIES[entity].fast_load(record) == load_strictly(ENTITIES[entity], record)

@@ -1,4 +1,4 @@
-"""The envelope: what is refused as a whole, what is stripped, and that its fast path means what its slow path means."""
+"""The envelope: refusals, removed fields, and the agreement of its fast paths with the slow one."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from schemas.base.privacy import email_hasher
 from schemas.base.strict_json import loads
 from schemas.plugin.entities import ENTITIES
-from schemas.plugin.envelope import BYTE_ORDER_MARK, Batch, EnvelopeError, _read_each, _read_unread, read_batch
+from schemas.plugin.envelope import BYTE_ORDER_MARK, Batch, EnvelopeError, read_batch, read_each_value, read_fast
 from tests.support.examples import examples
 from tests.support.factories import MAKERS, make_item, make_order
 
@@ -30,20 +30,20 @@ def refusal(entity: str, body: bytes, most: int = 5000) -> tuple[str, str]:
 
 
 def meaning(batch: Batch) -> tuple[int, str, Any]:
-    """What the workers will read; equal for two batches exactly if they mean the same."""
+    """What the workers read of a batch."""
     return batch.received, batch.mode, loads(bytes(batch.body))
 
 
 def assert_paths_agree(entity: str, body: bytes) -> Batch | None:
-    """Whatever the fast path vouches for is what the slow path makes of it; it never refuses what the other takes."""
+    """The fast paths give the slow path's result, or None. They never refuse what the slow path accepts."""
     try:
-        fast: Batch | EnvelopeError | None = _read_unread(ENTITIES[entity], body, 5, HASHER)
+        fast: Batch | EnvelopeError | None = read_fast(ENTITIES[entity], body, 5, HASHER)
     except EnvelopeError as error:
         fast = error
     if fast is None:
         return None
     try:
-        slow = _read_each(ENTITIES[entity], body, 5, HASHER)
+        slow = read_each_value(ENTITIES[entity], body, 5, HASHER)
     except EnvelopeError as error:
         assert isinstance(fast, EnvelopeError) and (fast.code, fast.message) == (error.code, error.message)
         return None
@@ -53,7 +53,7 @@ def assert_paths_agree(entity: str, body: bytes) -> Batch | None:
 
 
 @pytest.mark.parametrize("entity", ENTITIES)
-def test_a_usual_batch_takes_the_fast_path(entity: str) -> None:
+def test_a_valid_batch_takes_the_fast_path(entity: str) -> None:
     record = MAKERS[entity](**({"email": "john@example.com"} if entity == "customers" else {}), extra={"a": [1]})
     assert assert_paths_agree(entity, json.dumps({entity: [record] * 3}).encode()) is not None
 
@@ -62,7 +62,7 @@ def test_a_usual_batch_takes_the_fast_path(entity: str) -> None:
 @pytest.mark.parametrize(
     "envelope", ['{{"{}":{}}}', ' {{ "{}" : {} ,"syncMode":"populate"}} ', '{{"{}":{},"syncMode":null}}\n']
 )
-def test_a_batch_of_known_fields_is_kept_as_it_came(entity: str, envelope: str) -> None:
+def test_a_batch_of_known_fields_is_stored_unchanged(entity: str, envelope: str) -> None:
     records = json.dumps([MAKERS[entity](), MAKERS[entity](name="Caf\u00e9 /")], ensure_ascii=True)
     records = records.replace('"name"', '"name" ') if entity != "orders" else json.dumps([make_order()] * 2)
     batch = assert_paths_agree(entity, envelope.format(entity, records).encode())
@@ -77,17 +77,17 @@ def test_records_must_be_an_array(entity: str, value: Any) -> None:
 
 
 @pytest.mark.parametrize("body", [b"{}", b"[]", b"null", b"5", b'"orders"', b'{"products":[]}'])
-def test_records_must_be_there(body: bytes) -> None:
+def test_records_are_required(body: bytes) -> None:
     assert refusal("orders", body) == ("VALIDATION_ERROR", "orders must be an array")
 
 
 @pytest.mark.parametrize("body", [b"", b"{", b'{"orders":[NaN]}', b'{"orders":[]} x', "{'é'}".encode("latin-1")])
-def test_what_is_not_json_is_refused(body: bytes) -> None:
+def test_invalid_json_is_refused(body: bytes) -> None:
     assert refusal("orders", body)[0] == "INVALID_JSON"
 
 
 @pytest.mark.parametrize("field", ["zz", "status"])
-def test_nesting_a_hundred_thousand_deep_is_refused(field: str) -> None:
+def test_nesting_100000_deep_is_refused(field: str) -> None:
     body = b'{"orders":[{"' + field.encode() + b'":' + b"[" * 100_000 + b"]" * 100_000 + b"}]}"
     assert refusal("orders", body) == ("INVALID_JSON", "the JSON is nested too deeply")
 
@@ -95,12 +95,12 @@ def test_nesting_a_hundred_thousand_deep_is_refused(field: str) -> None:
 @pytest.mark.parametrize(
     ("entity", "field"), [("orders", "status"), ("customers", "email"), ("customers", "total_spent")]
 )
-def test_an_integer_of_5000_digits_in_a_known_field_is_refused(entity: str, field: str) -> None:
+def test_a_huge_integer_in_a_known_field_is_refused(entity: str, field: str) -> None:
     body = f'{{"{entity}":[{{"{field}":{"9" * 5000}}}]}}'.encode()
     assert refusal(entity, body)[0] == "INVALID_JSON"
 
 
-def test_an_integer_of_5000_digits_in_an_unknown_field_is_dropped_unread() -> None:
+def test_a_huge_integer_in_an_unknown_field_is_dropped() -> None:
     assert read("orders", b'{"orders":[{"zz":' + b"9" * 5000 + b"}]}").body == b"[{}]"
 
 
@@ -122,16 +122,16 @@ def test_an_unknown_mode_is_refused(value: Any, records: list[Any]) -> None:
     assert refusal("orders", body) == ("VALIDATION_ERROR", "syncMode must be one of upsert, populate")
 
 
-def test_a_byte_order_mark_is_forgiven() -> None:
+def test_a_byte_order_mark_is_ignored() -> None:
     assert read("orders", BYTE_ORDER_MARK + b'{"orders":[{}]}').received == 1
 
 
 @pytest.mark.parametrize("records", [b'[{"status":"a"}]', b'[{"status":"{"}]'])
-def test_of_two_arrays_the_last_counts(records: bytes) -> None:
+def test_the_last_of_two_arrays_counts(records: bytes) -> None:
     assert read("orders", b'{"orders":[],"orders":' + records + b"}").received == 1
 
 
-def test_a_container_in_a_scalars_place_is_emptied_and_left_for_validation() -> None:
+def test_a_container_in_a_scalars_place_is_emptied() -> None:
     record = {"status": {"a": "b"}, "total": [1], "items": {"a": "b"}}
     assert json.loads(bytes(read("orders", json.dumps({"orders": [record]}).encode()).body)) == [
         {"status": {}, "total": [], "items": {}}
@@ -139,7 +139,7 @@ def test_a_container_in_a_scalars_place_is_emptied_and_left_for_validation() -> 
 
 
 @pytest.mark.parametrize("record", [None, 5, "x", [], True])
-def test_what_is_no_record_keeps_its_place(record: Any) -> None:
+def test_an_entry_that_is_no_record_becomes_null(record: Any) -> None:
     body = json.dumps({"orders": [{"status": "a"}, record, {"status": "b"}]}).encode()
     assert json.loads(bytes(read("orders", body).body)) == [{"status": "a"}, None, {"status": "b"}]
 
@@ -160,7 +160,7 @@ VALUES = st.recursive(
 
 @st.composite
 def mutated(draw: st.DrawFn, entity: str) -> Any:
-    """A record of the contract, some of whose fields hold anything, with fields that nobody knows."""
+    """A record of the contract with some wrong values and some unknown fields."""
     record = MAKERS[entity]()
     known = st.sampled_from(sorted(record))
     record |= draw(st.dictionaries(known, VALUES, max_size=3))
@@ -176,7 +176,7 @@ def mutated(draw: st.DrawFn, entity: str) -> Any:
 @pytest.mark.parametrize("entity", ENTITIES)
 @settings(max_examples=examples(60))
 @given(data=st.data())
-def test_both_paths_mean_the_same(entity: str, data: st.DataObject) -> None:
+def test_both_paths_agree_on_any_batch(entity: str, data: st.DataObject) -> None:
     records = data.draw(st.lists(mutated(entity) | VALUES, max_size=6) | VALUES)
     envelope: dict[str, Any] = {entity: records} | data.draw(
         st.dictionaries(st.just("syncMode") | st.text(max_size=3), VALUES, max_size=2)
@@ -195,7 +195,7 @@ HOSTILE_TOKENS = st.sampled_from([*(bytes([byte]) for byte in HOSTILE_BYTES), *H
 @settings(max_examples=examples(150))
 @given(st.data())
 @example(None)
-def test_both_paths_mean_the_same_of_broken_envelopes(data: st.DataObject | None) -> None:
+def test_both_paths_agree_on_broken_envelopes(data: st.DataObject | None) -> None:
     body = json.dumps({"orders": [make_order(), make_order(items=[])], "syncMode": "upsert"}).encode()
     for _ in range(0 if data is None else data.draw(st.integers(1, 3))):
         assert data is not None
@@ -220,7 +220,7 @@ VALUE_TEXTS = [
 
 @pytest.mark.parametrize("value", VALUE_TEXTS, ids=lambda value: repr(value[:20]))
 @pytest.mark.parametrize("field", ["status", "total", "zz"])
-def test_both_paths_mean_the_same_of_odd_values(field: str, value: bytes) -> None:
+def test_both_paths_agree_on_odd_values(field: str, value: bytes) -> None:
     body = b'{"orders":[{"' + field.encode() + b'":' + value + b"}]}"
     if field == "zz" and value in (b"9" * 5000,):
         return  # the fast path drops it unread
@@ -228,7 +228,7 @@ def test_both_paths_mean_the_same_of_odd_values(field: str, value: bytes) -> Non
 
 
 @pytest.mark.parametrize("value", VALUE_TEXTS, ids=lambda value: repr(value[:20]))
-def test_an_odd_email_is_refused_or_kept_as_no_text(value: bytes) -> None:
+def test_an_odd_email_is_refused_or_becomes_false(value: bytes) -> None:
     try:
         kept = json.loads(bytes(read("customers", b'{"customers":[{"email":' + value + b"}]}").body))
     except EnvelopeError as error:
@@ -239,7 +239,7 @@ def test_an_odd_email_is_refused_or_kept_as_no_text(value: bytes) -> None:
 
 @settings(max_examples=examples(100))
 @given(st.data())
-def test_no_envelope_raises_anything_but_its_refusal(data: st.DataObject) -> None:
+def test_an_envelope_raises_only_envelope_errors(data: st.DataObject) -> None:
     entity = data.draw(st.sampled_from(sorted(ENTITIES)))
     body = (
         json.dumps({entity: data.draw(VALUES)}).encode()

@@ -1,4 +1,4 @@
-"""Requests are read by their schemas: whole numbers in either spelling, and one sentence about what is wrong first."""
+"""Requests are read by their schemas; the first error is returned as one message."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from schemas.requests.pulls import RecordQuery, ShopifyStartSchema, TiktokQuery
 
 
 @pytest.mark.parametrize("days", [30, Decimal("30.0"), Decimal("3E+1")])
-def test_a_whole_number_may_be_written_with_a_point(days: Any) -> None:
+def test_a_whole_number_may_have_a_decimal_point(days: Any) -> None:
     """JSON Schema calls 30.0 an integer, and PHP writes a float so."""
     asked = read_request(ShopifyStartSchema(), {"jobType": "orders", "days": days})
     assert (asked["days"], type(asked["days"])) == (30, int)
@@ -51,13 +51,13 @@ WRONG: list[tuple[RequestSchema, dict[str, Any], str]] = [
 
 
 @pytest.mark.parametrize(("schema", "sent", "words"), WRONG)
-def test_what_is_wrong_is_said_in_one_sentence(schema: RequestSchema, sent: dict[str, Any], words: str) -> None:
+def test_a_wrong_request_gives_one_message(schema: RequestSchema, sent: dict[str, Any], words: str) -> None:
     with pytest.raises(WrongRequest) as caught:
         read_request(schema, sent)
     assert (caught.value.code, caught.value.message) == ("VALIDATION_ERROR", words)
 
 
-def test_a_body_is_an_object() -> None:
+def test_a_body_must_be_an_object() -> None:
     for body, code in ((b"[]", "VALIDATION_ERROR"), (b"{", "INVALID_JSON"), (b'{"a": NaN}', "INVALID_JSON")):
         with pytest.raises(WrongRequest) as caught:
             read_object(body)

@@ -1,4 +1,4 @@
-"""What is asked of a pull and of a schedule: what makes no sense is refused, with words for whoever sent it."""
+"""Requests to start and schedule pulls: wrong options are refused with a message."""
 
 from __future__ import annotations
 
@@ -26,12 +26,15 @@ from workers.core.timing import Timing, WrongSchedule, check_timing
         ({"jobType": "orders", "syncMode": "populate", "days": 0}, "days must be a whole number"),
         ({"jobType": "orders", "syncMode": "populate", "days": 10**9}, "days must be a whole number"),
         ({"jobType": "orders", "syncMode": "populate", "days": "7"}, "days must be a whole number"),
-        ({"jobType": "orders", "staleAfterMins": 5}, "goes with syncMode update alone"),
+        ({"jobType": "orders", "staleAfterMins": 5}, "is allowed only with syncMode update"),
         ({"jobType": "orders", "syncMode": "populate", "fullScan": "yes"}, "fullScan must be true or false"),
-        ({"jobType": "orders", "syncMode": "update", "staleAfterMins": 5, "fullScan": True}, "fullScan goes with"),
+        (
+            {"jobType": "orders", "syncMode": "update", "staleAfterMins": 5, "fullScan": True},
+            "fullScan is allowed only with",
+        ),
     ],
 )
-def test_a_start_that_makes_no_sense_is_refused(body: dict[str, Any], words: str) -> None:
+def test_a_start_with_wrong_options_is_refused(body: dict[str, Any], words: str) -> None:
     with pytest.raises(WrongRequest) as caught:
         read_shopify_start(json.dumps(body).encode())
     assert (caught.value.code, words in caught.value.message) == ("VALIDATION_ERROR", True), caught.value.message
@@ -39,7 +42,7 @@ def test_a_start_that_makes_no_sense_is_refused(body: dict[str, Any], words: str
 
 @pytest.mark.parametrize("days", [1, 36_500])
 @pytest.mark.parametrize("mode", [{}, {"syncMode": "populate"}, {"syncMode": None, "fullScan": None}])
-def test_the_widest_and_the_narrowest_look_are_taken(mode: dict[str, Any], days: int) -> None:
+def test_the_smallest_and_largest_days_are_accepted(mode: dict[str, Any], days: int) -> None:
     asked = read_shopify_start(json.dumps({"jobType": "orders", "days": days, **mode}).encode())
     assert (asked.days, asked.full_scan) == (days, False)
 
@@ -70,7 +73,7 @@ def test_the_widest_and_the_narrowest_look_are_taken(mode: dict[str, Any], days:
         ),
     ],
 )
-def test_a_cron_expression_that_names_no_moment_is_refused(cron: str) -> None:
+def test_an_invalid_cron_expression_is_refused(cron: str) -> None:
     with pytest.raises(WrongSchedule):
         check_timing(Timing(cron, None))
 
@@ -78,7 +81,7 @@ def test_a_cron_expression_that_names_no_moment_is_refused(cron: str) -> None:
 @pytest.mark.parametrize(
     "cron", ["*/5 * * * *", "0 3 * * MON-fri", "15,45 0-6/2 1 jan,Jul *", "0 0 L * *", " 0  3 * * 0 "]
 )
-def test_a_usual_cron_expression_is_taken(cron: str) -> None:
+def test_a_valid_cron_expression_is_accepted(cron: str) -> None:
     assert check_timing(Timing(cron, None)).cron == " ".join(cron.split())
 
 
@@ -90,12 +93,12 @@ def test_a_usual_cron_expression_is_taken(cron: str) -> None:
         {"everySeconds": 60, "syncMode": "update", "staleAfterMins": 0},
     ],
 )
-def test_a_schedule_that_makes_no_sense_is_refused(body: dict[str, Any]) -> None:
+def test_a_schedule_with_wrong_options_is_refused(body: dict[str, Any]) -> None:
     with pytest.raises(WrongRequest):
         read_schedule(json.dumps(body).encode())
 
 
 @pytest.mark.parametrize("every", [1, 29, None])
-def test_an_interval_that_is_too_short_or_none_is_refused(every: int | None) -> None:
+def test_a_missing_or_too_short_interval_is_refused(every: int | None) -> None:
     with pytest.raises(WrongSchedule):
         check_timing(Timing(None, every))

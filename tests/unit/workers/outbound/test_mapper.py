@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from schemas.records.shop import ErpProduct
+from schemas.records.erp import ErpProduct
 from tests.support.recorded import recording
 from workers.outbound.planning.mapper import (
     Difference,

@@ -14,7 +14,7 @@ import pytest
 from db.outbound.erp_products import StoredProduct
 from db.outbound.item_claims import ClaimedItem, Spent
 from db.outbound.mappings import Sent
-from schemas.records.shop import ErpProduct
+from schemas.records.erp import ErpProduct
 from workers.outbound.planning.field_groups import FIELD_GROUPS, hash_groups
 from workers.outbound.planning.product_plan import ProductPlan, ProductTask, ShopState, build_tasks, plan_products
 from workers.outbound.planning.results import Adopted, ClaimResult, Done, Refused, Requeued, Result

@@ -1,0 +1,51 @@
+"""The ERP's records. Where ERP and shop differ, the ERP is right."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from uuid import UUID
+
+
+@dataclass(frozen=True, slots=True)
+class ErpProduct:
+    """A product. Amounts are in the shop's currency, moments in UTC.
+
+    `stock_quantity` counts only with `manage_stock`. `sale_from` is inclusive, `sale_to` the last second of the sale.
+    The first of `image_urls` is the main picture. `category_ids` refer to ErpCategory records. A higher `version` replaces
+    a lower one; None replaces any.
+    """
+
+    product_id: UUID
+    sku: str
+    name: str
+    description: str | None
+    regular_price: Decimal | None
+    sale_price: Decimal | None
+    sale_from: datetime | None
+    sale_to: datetime | None
+    manage_stock: bool
+    stock_quantity: int | None
+    image_urls: tuple[str, ...]
+    category_ids: tuple[UUID, ...]
+    allow_manual_woocommerce_offers: bool
+    version: int | None
+
+    @property
+    def key(self) -> UUID:
+        return self.product_id
+
+
+@dataclass(frozen=True, slots=True)
+class ErpCategory:
+    """A category. One with `parent_id` None is at the top."""
+
+    category_id: UUID
+    name: str
+    parent_id: UUID | None
+    version: int | None
+
+    @property
+    def key(self) -> UUID:
+        return self.category_id
