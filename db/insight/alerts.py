@@ -85,7 +85,7 @@ class Notice:
     threshold: float
     raised_at: datetime
     recovered_at: datetime | None
-    raise_told: bool
+    raise_notified: bool
     tries: int
     is_logged: bool
 
@@ -164,12 +164,12 @@ def claim_notices(conn: Connection, hold: float, most: int) -> list[Notice]:
         return cursor.execute(SQL["claim_notices"], {"hold": hold, "most": most}).fetchall()
 
 
-def note_raise_told(conn: Connection, store_id: UUID, alert_id: UUID) -> None:
-    conn.execute(SQL["note_raise_told"], {"store_id": store_id, "id": alert_id})
+def note_raise_notified(conn: Connection, store_id: UUID, alert_id: UUID) -> None:
+    conn.execute(SQL["note_raise_notified"], {"store_id": store_id, "id": alert_id})
 
 
-def note_recovery_told(conn: Connection, store_id: UUID, alert_id: UUID) -> None:
-    conn.execute(SQL["note_recovery_told"], {"store_id": store_id, "id": alert_id})
+def note_recovery_notified(conn: Connection, store_id: UUID, alert_id: UUID) -> None:
+    conn.execute(SQL["note_recovery_notified"], {"store_id": store_id, "id": alert_id})
 
 
 def postpone_notice(conn: Connection, store_id: UUID, alert_id: UUID, seconds: float) -> None:

@@ -46,23 +46,23 @@ SELECT s.id, %(id)s, %(kind)s, %(entity)s, %(source)s, %(log_id)s, %(measured)s,
 -- Ends an open episode. The notice of it is due at once, or as soon as the other one is out of the way.
 UPDATE alerts
    SET recovered_at = clock_timestamp(),
-       next_notice_at = CASE WHEN raise_told_at IS NULL THEN next_notice_at ELSE clock_timestamp() END
+       next_notice_at = CASE WHEN raise_notified_at IS NULL THEN next_notice_at ELSE clock_timestamp() END
  WHERE store_id = %(store_id)s AND id = %(id)s AND recovered_at IS NULL
 
 -- name: claim_notices
 -- No two dispatchers get the same one before `hold` is over.
-SELECT store_id, id, kind, entity, source, log_id, measured, threshold, raised_at, recovered_at, raise_told, tries,
+SELECT store_id, id, kind, entity, source, log_id, measured, threshold, raised_at, recovered_at, raise_notified, tries,
        is_logged
   FROM claim_notices(make_interval(secs => %(hold)s), %(most)s)
 
--- name: note_raise_told
+-- name: note_raise_notified
 -- From here on only the recovery is left to tell: at once where it came meanwhile.
-UPDATE alerts SET raise_told_at = clock_timestamp(), next_notice_at = clock_timestamp(), tries = 0, is_logged = false
+UPDATE alerts SET raise_notified_at = clock_timestamp(), next_notice_at = clock_timestamp(), tries = 0, is_logged = false
  WHERE store_id = %(store_id)s AND id = %(id)s
 
--- name: note_recovery_told
+-- name: note_recovery_notified
 -- Nothing is left to tell.
-UPDATE alerts SET recovery_told_at = clock_timestamp(), tries = 0 WHERE store_id = %(store_id)s AND id = %(id)s
+UPDATE alerts SET recovery_notified_at = clock_timestamp(), tries = 0 WHERE store_id = %(store_id)s AND id = %(id)s
 
 -- name: postpone_notice
 -- Tries again after so many seconds; the log has it.

@@ -24,7 +24,7 @@ SELECT sync_type, breach, items FROM measure_breaches(make_interval(secs => %(se
 
 -- name: measure_alerts
 -- Counts by kind.
-SELECT kind, opened, untold FROM measure_alerts()
+SELECT kind, opened, waiting FROM measure_alerts()
 
 -- name: measure_marks
 -- At most two rows; seconds since each mark, NULL where there was none yet.

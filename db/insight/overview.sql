@@ -42,7 +42,7 @@ SELECT open_logs, oldest_accepted_at FROM count_open_logs()
 
 -- name: count_items_of_all
 -- How many outbound items wait over all stores, and how many of them past their deadline.
-SELECT coalesce(sum(waiting), 0)::bigint, coalesce(sum(overdue), 0)::bigint FROM count_push_backlog()
+SELECT coalesce(sum(waiting), 0)::bigint, coalesce(sum(overdue), 0)::bigint FROM count_outbound_backlog()
 
 -- name: list_store_activity
 -- A page of stores, oldest first: ids and counts alone, their facts are read one by one.

@@ -4,4 +4,4 @@ SELECT measure_storage(%(most_blocks)s, %(pause)s)
 
 -- name: list_full_stores
 -- Ids of stores above the quota, and nothing else of them.
-SELECT full_stores(%(most_bytes)s)
+SELECT list_stores_above(%(most_bytes)s)

@@ -13,7 +13,7 @@ SELECT store_id, log_id FROM dispatch_give_up(%(most_attempts)s, %(error_code)s,
 
 -- name: prune_logs
 -- Never a running log; a failed one goes with its payload.
-SELECT dispatch_prune(make_interval(days => %(days)s), %(most)s)
+SELECT dispatch_prune_logs(make_interval(days => %(days)s), %(most)s)
 
 -- name: merge_coverage
 -- What is covered stays the same.
@@ -21,4 +21,4 @@ SELECT dispatch_merge_coverage(make_interval(days => %(days)s), %(most)s)
 
 -- name: mend_times
 -- Changes nothing but times that are still to come, which only a clock that was set back can make.
-SELECT dispatch_mend_times()
+SELECT dispatch_reset_future_times()

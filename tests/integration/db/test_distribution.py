@@ -34,7 +34,7 @@ REFERENCES = """SELECT k.conrelid::regclass::text, k.conname, k.confrelid::regcl
 # What is looked up for all stores at once, by age or by what is due: by the dispatcher, for metrics and for operators.
 ACROSS_STORES = {
     *("sync_logs_by_age", "wc_sync_items_by_age", "schedules_due"),
-    *("alerts_untold", "wc_sync_items_late", "stores_by_age"),
+    *("alerts_to_notify", "wc_sync_items_late", "stores_by_age"),
 }
 
 

@@ -170,5 +170,5 @@ def test_a_log_with_an_unknown_word_cannot_be_stored(
 ) -> None:
     log_id = accept_batch(runtime, store_id, "orders", [make_order()])
     change = sql.SQL("UPDATE sync_logs SET {} = 'unheard' WHERE id = %s").format(sql.Identifier(column))
-    with pytest.raises(psycopg.errors.CheckViolation, match="known_words"):
+    with pytest.raises(psycopg.errors.CheckViolation, match="known_values"):
         root_conn.execute(change, (log_id,))
