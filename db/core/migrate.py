@@ -115,14 +115,13 @@ def pending(database_url: str, folder: Path = FOLDER) -> list[str]:
     with psycopg.connect(database_url, autocommit=True) as conn:
         applied = _applied(conn) if _table_exists(conn, "schema_migrations") else {}
         functions = _applied_functions(conn) if _table_exists(conn, "schema_functions") else {}
-    old = OLD_FIRST in applied
+    old = OLD_FIRST in applied  # then the baseline is recorded at the end
     migrations = to_apply([*(schema.takeover if old else []), *schema.migrations], {} if old else applied)
     names = [migration.name for migration in migrations if migration.name not in applied]
     return names + [file.name for file in schema.functions.values() if functions.get(file.name) != file.checksum]
 
 
 def newest_migration(conn: psycopg.Connection) -> str | None:
-    """The name of what was applied last."""
     row = conn.execute(SQL["newest_migration"]).fetchone()
     return str(row[0]) if row else None
 
@@ -173,6 +172,7 @@ def _take_over(conn: psycopg.Connection, schema: Schema, applied: dict[str, str]
     for step in schema.takeover:
         if step.name not in applied:
             _apply(conn, step, schema, changes)
+    # From here on the database counts as made from the baseline.
     with conn.transaction():
         conn.execute(SQL["delete_schema_migrations"], {"names": list(_applied(conn))})
         _record(conn, next(migration for migration in schema.migrations if migration.name == BASELINE))
@@ -183,7 +183,7 @@ def _apply(conn: psycopg.Connection, migration: File, schema: Schema, changes: C
     created: list[str] = []
     try:
         with conn.transaction():
-            conn.execute(SQL["defer_body_checks"])
+            conn.execute(SQL["defer_body_checks"])  # a trigger function names tables that come after it
             texts = NEEDS.split(migration.text)
             conn.execute(texts[0].encode())
             for names, text in zip(texts[1::2], texts[2::2], strict=True):

@@ -40,7 +40,7 @@ class Reopened:
 
 
 def reopen_items(conn: Connection, store_id: UUID, ids: Sequence[UUID], approved: bool) -> list[Reopened]:
-    """Let failed or held items wait again with all attempts; needs `lock_items`."""
+    """Let failed or held items wait again with all attempts. Needs `lock_items`."""
     parameters = {"store_id": store_id, "ids": list(ids), "approved": approved}
     return [Reopened(*row) for row in conn.execute(SQL["reopen_items"], parameters).fetchall()]
 
