@@ -44,26 +44,26 @@ def spread(root_conn: Connection) -> set[str]:
     return {row[0] for row in root_conn.execute(TENANT_TABLES).fetchall()} - EVERYWHERE
 
 
-def test_there_are_tables_to_spread(spread: set[str]) -> None:
+def test_tenant_tables_are_found(spread: set[str]) -> None:
     assert {"orders", "order_items", "sync_logs", "sync_payloads", "wc_sync_items"} <= spread
     assert len(spread) > 20
 
 
-def test_the_guide_spreads_every_table(spread: set[str]) -> None:
+def test_scaling_guide_spreads_every_table(spread: set[str]) -> None:
     """A new tenant's table needs its place in docs/scaling.md, behind those that it refers to."""
     guide = (ROOT / "docs" / "scaling.md").read_text(encoding="utf-8")
     (listed,) = re.findall(r"FROM unnest\(ARRAY\[(.*?)\]\)", guide, re.DOTALL)
     assert set(re.findall(r"'(\w+)'", listed)) == spread
 
 
-def test_every_unique_key_begins_with_the_store(root_conn: Connection, spread: set[str]) -> None:
+def test_unique_keys_begin_with_the_store(root_conn: Connection, spread: set[str]) -> None:
     found = root_conn.execute(UNIQUE_KEYS).fetchall()
     assert {table for table, _, _ in found} >= spread
     assert [index for table, index, first in found if table in spread and first != "store_id"] == []
     assert [first for table, _, first in found if table == ROOT_TABLE] == ["id"]
 
 
-def test_every_reference_begins_with_the_store_on_both_sides(root_conn: Connection, spread: set[str]) -> None:
+def test_references_begin_with_the_store_on_both_sides(root_conn: Connection, spread: set[str]) -> None:
     found = [row for row in root_conn.execute(REFERENCES).fetchall() if row[0] in spread]
     assert {row[0] for row in found} == spread
     wrong = [
@@ -79,7 +79,7 @@ def test_every_reference_begins_with_the_store_on_both_sides(root_conn: Connecti
     assert wrong == []
 
 
-def test_every_other_index_begins_with_the_store_too(root_conn: Connection, spread: set[str]) -> None:
+def test_other_indexes_begin_with_the_store(root_conn: Connection, spread: set[str]) -> None:
     found = root_conn.execute(PLAIN_KEYS).fetchall()
     tenants = [(index, first) for table, index, first in found if table in {*spread, ROOT_TABLE}]
     assert {index for index, first in tenants if first != "store_id"} == ACROSS_STORES

@@ -53,12 +53,12 @@ def answer(database: Database, query: str) -> object:
         return row[0] if row else None
 
 
-def test_every_function_has_its_file_and_back(root_conn: Connection) -> None:
+def test_functions_and_files_match_both_ways(root_conn: Connection) -> None:
     query = "SELECT proname FROM pg_proc WHERE pronamespace = 'public'::regnamespace ORDER BY proname"
     assert [row[0] for row in root_conn.execute(query)] == [path.stem for path in FILES]
 
 
-def test_catalogue_holds_what_the_files_say(root_conn: Connection, owner_conn: Connection) -> None:
+def test_catalogue_equals_the_files(root_conn: Connection, owner_conn: Connection) -> None:
     """Applying every file again changes nothing: not the source, not the owner, not a privilege."""
     query = """SELECT pg_get_functiondef(oid), proowner, proacl::text FROM pg_proc
                 WHERE pronamespace = 'public'::regnamespace ORDER BY oid"""
@@ -89,7 +89,7 @@ def test_needed_function_without_a_file_is_refused(folder: Path) -> None:
         read_schema(folder.parent)
 
 
-def test_changed_file_is_applied_again_and_alone(empty: Database, folder: Path) -> None:
+def test_changed_file_alone_is_applied_again(empty: Database, folder: Path) -> None:
     (folder / "one.sql").write_text(ONE)
     (folder / "a_two.sql").write_text(TWO)
     migrate(empty.owner_url, folder.parent)
@@ -131,7 +131,7 @@ def test_function_without_a_file_is_dropped(empty: Database, folder: Path) -> No
     assert not migrate(empty.owner_url, folder.parent)
 
 
-def test_function_that_a_migration_dropped_comes_back(empty: Database, folder: Path) -> None:
+def test_function_dropped_by_a_migration_comes_back(empty: Database, folder: Path) -> None:
     """A column that a function reads is dropped only after the function; its file need not change."""
     (folder / "one.sql").write_text(ONE)
     migrate(empty.owner_url, folder.parent)
@@ -141,7 +141,7 @@ def test_function_that_a_migration_dropped_comes_back(empty: Database, folder: P
     assert (changes.migrations, changes.functions) == (["0001_drop"], ["one"])
 
 
-def test_bad_function_leaves_all_as_they_were(empty: Database, folder: Path) -> None:
+def test_bad_function_leaves_the_others_unchanged(empty: Database, folder: Path) -> None:
     (folder / "one.sql").write_text(ONE)
     (folder / "two.sql").write_text(ONE.replace("one", "two").replace("RETURN 1", "RETURN no_such_function()"))
     with pytest.raises(psycopg.errors.UndefinedFunction):
@@ -150,7 +150,7 @@ def test_bad_function_leaves_all_as_they_were(empty: Database, folder: Path) -> 
     assert pending(empty.url, folder.parent) == ["one", "two"]
 
 
-def test_files_are_found_wherever_they_are_copied(tmp_path: Path) -> None:
+def test_schema_is_read_from_any_folder(tmp_path: Path) -> None:
     for name in ("migrations", "takeover", "functions"):
         shutil.copytree(FOLDER / name, tmp_path / name)
     assert read_schema(tmp_path) == read_schema()

@@ -46,7 +46,7 @@ def start(url: str, folder: Path) -> subprocess.Popen[str]:
     return subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True)
 
 
-def test_all_are_applied_once(servers: Servers, empty: str) -> None:
+def test_migrations_and_functions_are_applied_once(servers: Servers, empty: str) -> None:
     url = servers.postgres.owner_url(empty)
     assert pending(servers.postgres.app_url(empty)) == MIGRATIONS + FUNCTIONS
     changes = migrate(url)
@@ -55,14 +55,14 @@ def test_all_are_applied_once(servers: Servers, empty: str) -> None:
     assert pending(servers.postgres.app_url(empty)) == []
 
 
-def test_three_at_once_apply_each_file_once(servers: Servers, empty: str) -> None:
+def test_three_processes_apply_each_file_once(servers: Servers, empty: str) -> None:
     started = [start(servers.postgres.owner_url(empty), FOLDER) for _ in range(3)]
     answers = sorted(process.communicate(timeout=60)[0].strip() for process in started)
     assert [process.returncode for process in started] == [0, 0, 0]
     assert answers == sorted([f"{MIGRATIONS} {len(FUNCTIONS)}", "[] 0", "[] 0"])
 
 
-def test_a_kill_in_the_middle_leaves_a_file_wholly_or_not(servers: Servers, empty: str, folder: Path) -> None:
+def test_killed_migration_leaves_nothing(servers: Servers, empty: str, folder: Path) -> None:
     (folder / "0001_half.sql").write_text("CREATE TABLE half (); SELECT pg_sleep(3);")
     url = servers.postgres.owner_url(empty)
     process = start(url, folder.parent)
@@ -75,7 +75,7 @@ def test_a_kill_in_the_middle_leaves_a_file_wholly_or_not(servers: Servers, empt
     assert migrate(url, folder.parent).migrations == ["0001_half"]
 
 
-def test_a_file_changed_after_it_was_applied_is_refused(servers: Servers, empty: str, folder: Path) -> None:
+def test_file_changed_after_it_was_applied_is_refused(servers: Servers, empty: str, folder: Path) -> None:
     file = folder / "0001_one.sql"
     file.write_text("CREATE TABLE one ();")
     url = servers.postgres.owner_url(empty)
@@ -85,13 +85,13 @@ def test_a_file_changed_after_it_was_applied_is_refused(servers: Servers, empty:
         migrate(url, folder.parent)
 
 
-def test_a_file_with_another_name_is_refused(folder: Path) -> None:
+def test_file_without_a_number_is_refused(folder: Path) -> None:
     (folder / "first.sql").write_text("SELECT 1")
     with pytest.raises(MigrationError, match=r"first\.sql"):
         read_schema(folder.parent)
 
 
-def test_an_error_in_a_file_leaves_nothing_of_it(servers: Servers, empty: str, folder: Path) -> None:
+def test_failed_migration_leaves_nothing(servers: Servers, empty: str, folder: Path) -> None:
     (folder / "0001_bad.sql").write_text("CREATE TABLE half (); SELECT no_such_function();")
     with pytest.raises(psycopg.errors.UndefinedFunction):
         migrate(servers.postgres.owner_url(empty), folder.parent)

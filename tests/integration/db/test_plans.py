@@ -127,7 +127,7 @@ ACROSS: dict[str, Ask] = {
 
 
 @pytest.mark.parametrize("wanted", LISTS.values(), ids=LISTS.keys())
-def test_a_list_reads_little_more_than_it_returns(listening: Listening, busy: UUID, wanted: LogFilter) -> None:
+def test_list_reads_little_more_than_it_returns(listening: Listening, busy: UUID, wanted: LogFilter) -> None:
     (plan,) = explained(listening, busy, lambda conn, store: list_logs(conn, store, wanted, PAGE))
     assert plan.read_whole & BIG == set()
     assert plan.indexes & {"sync_logs_newest", "sync_logs_ended_by_kind"}
@@ -135,20 +135,20 @@ def test_a_list_reads_little_more_than_it_returns(listening: Listening, busy: UU
 
 
 @pytest.mark.parametrize("ask", LOOKS.values(), ids=LOOKS.keys())
-def test_a_look_reads_a_few_pages(listening: Listening, busy: UUID, ask: Ask) -> None:
+def test_lookup_reads_a_few_pages(listening: Listening, busy: UUID, ask: Ask) -> None:
     plans = explained(listening, busy, ask)
     assert plans
     assert [plan.query for plan in plans if plan.read_whole & BIG or plan.blocks >= MOST_BLOCKS] == []
 
 
 @pytest.mark.parametrize("ask", ACROSS.values(), ids=ACROSS.keys())
-def test_what_the_dispatcher_asks_across_stores_reads_a_few_pages(listening: Listening, busy: UUID, ask: Ask) -> None:
+def test_dispatcher_query_reads_a_few_pages(listening: Listening, busy: UUID, ask: Ask) -> None:
     plans = explained(listening, busy, ask)
     assert plans
     assert [plan.query for plan in plans if plan.blocks >= MOST_BLOCKS] == []
 
 
-def test_a_filtered_list_is_the_list_filtered(listening: Listening, busy: UUID) -> None:
+def test_filtered_list_equals_the_filtered_whole(listening: Listening, busy: UUID) -> None:
     """Page by page, merged from the kinds, against what the unfiltered list shows."""
     with tenant(listening, busy):
         everything = list_logs(listening, busy, LogFilter(), WAITING + 300)

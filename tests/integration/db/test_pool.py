@@ -36,7 +36,7 @@ def planned_on_a_small_table(conn: SluiceConnection, tenant: UUID) -> None:
     conn.execute("INSERT INTO found SELECT %s, n FROM generate_series(1, %s) n", (tenant, ROWS))
 
 
-def test_a_plan_made_on_a_small_table_is_forgotten(pool: Pool) -> None:
+def test_plan_made_on_a_small_table_is_discarded(pool: Pool) -> None:
     tenant = uuid4()
     with pool.connection() as conn:
         planned_on_a_small_table(conn, tenant)
@@ -46,7 +46,7 @@ def test_a_plan_made_on_a_small_table_is_forgotten(pool: Pool) -> None:
         assert "Index" in plan_of(conn, tenant)
 
 
-def test_plans_are_kept_for_a_while(pool: Pool) -> None:
+def test_plans_are_kept_for_seconds(pool: Pool) -> None:
     tenant = uuid4()
     with pool.connection() as conn:
         planned_on_a_small_table(conn, tenant)

@@ -152,7 +152,7 @@ def test_filled_database_gets_the_same_schema(taken_over: Connection, fresh: Con
 
 
 @pytest.mark.parametrize("table", ROWS)
-def test_rows_are_kept(filled: Filled, table: str) -> None:
+def test_rows_of_each_table_are_kept(filled: Filled, table: str) -> None:
     before, after = filled.before[table], filled.after[table]
     if table in ("pull_runs", "sync_metadata"):
         after = [without_pages(row) for row in after]
@@ -176,7 +176,7 @@ PAGES = """SELECT l.entity, p.body FROM pull_runs r JOIN sync_logs l ON l.store_
             UNION ALL SELECT sync_type, rest_page FROM sync_metadata WHERE rest_page IS NOT NULL"""
 
 
-def test_kept_pages_are_read(taken_over: Connection) -> None:
+def test_waiting_pages_can_be_decoded(taken_over: Connection) -> None:
     pages: dict[str, list[Any]] = {}
     for entity, body in taken_over.execute(PAGES).fetchall():
         pages.setdefault(entity, []).append(decode_page(entity, bytes(body)).records)
@@ -190,7 +190,7 @@ def test_kept_pages_are_read(taken_over: Connection) -> None:
     assert isinstance(customer, Customer) and customer.external_id == 61
 
 
-def test_orders_of_acceptance_go_on(taken_over: Connection) -> None:
+def test_sequence_of_acceptance_continues(taken_over: Connection) -> None:
     row = taken_over.execute("SELECT nextval(pg_get_serial_sequence('sync_logs', 'accepted_seq'))").fetchone()
     assert row == (7,)
 
