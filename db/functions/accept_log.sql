@@ -15,22 +15,25 @@ DECLARE
     setting text;
     is_empty boolean := record_count = 0;
 BEGIN
-    setting := set_config('app.store_id', of_store::text, true); -- PERFORM would run a query for it
+    setting := set_config('app.store_id', of_store::text, true); -- PERFORM would run a query
     IF NOT is_empty THEN
-        -- They are no more than a window, and a LIMIT that is a parameter would have this planned anew with every call.
+        -- No LIMIT: there are at most as many as the window has room for, and a LIMIT that is a parameter would be planned with
+        -- every call.
         SELECT count(*) INTO admitted
           FROM sync_logs s
          WHERE s.store_id = of_store AND s.status = 'running' AND s.enqueued_at IS NOT NULL AND s.queue = 'ingest';
         has_room := admitted < window_size;
     END IF;
-    -- A replayed key is answered even where the store is full: nothing new is accepted by it.
+    -- A replayed key is answered even if the store is full, because it adds nothing.
     IF NOT is_empty AND admitted >= least(window_size, most_open) THEN
+        -- Waiting logs are counted only if that may matter, so that an accept costs the same behind ten and behind thousands:
+        -- from the oldest waiting log to the newest log there are no more logs than numbers.
         SELECT 1 + newest.accepted_seq - oldest.accepted_seq INTO waiting_at_most
           FROM (SELECT s.accepted_seq FROM sync_logs s WHERE s.store_id = of_store ORDER BY s.accepted_seq DESC LIMIT 1) newest,
                (SELECT s.accepted_seq FROM sync_logs s
                  WHERE s.store_id = of_store AND s.status = 'running' AND s.enqueued_at IS NULL
                  ORDER BY s.accepted_seq LIMIT 1) oldest;
-        IF most_open <= admitted + coalesce(waiting_at_most, 0) THEN -- and only then count
+        IF most_open <= admitted + coalesce(waiting_at_most, 0) THEN -- only then count
             IF NOT EXISTS (SELECT FROM sync_logs s WHERE s.store_id = of_store AND s.idempotency_key = idem_key)
                AND most_open <= admitted + (SELECT count(*)
                                               FROM (SELECT FROM sync_logs s

@@ -1,12 +1,12 @@
 -- Enqueues running logs again that are due, admitted, not waiting in Redis and not locked by a worker.
--- Each enqueue that led to no attempt doubles the pause before the next (2, 4, 8 s), so that a sweep never amplifies. Rows are picked in a
--- materialized step, because a join may run a subquery with LIMIT and SKIP LOCKED again and would then pick others.
+-- Each enqueue that led to no attempt doubles the pause before the next (2, 4, 8 s), so that a sweep never amplifies. Rows are
+-- picked in a materialized step, because a join may run a subquery with LIMIT and SKIP LOCKED again and would then pick others.
 SET LOCAL ROLE sluice_system;
 CREATE OR REPLACE FUNCTION dispatch_stranded(waiting uuid[], most_attempts integer, most integer)
     RETURNS TABLE (store_id uuid, log_id uuid, enqueue_no integer, entity text, received integer, queue text)
     LANGUAGE sql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, public, pg_temp
     BEGIN ATOMIC
-        -- A pull that is being worked on is not due: its worker moves next_attempt_at ahead while it lives.
+        -- A pull that has a worker is not due: the worker moves next_attempt_at ahead while it lives.
         WITH stranded AS MATERIALIZED (
                 SELECT s.store_id, s.id
                   FROM sync_logs s

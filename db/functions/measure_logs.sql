@@ -1,7 +1,8 @@
 -- Logs that are running, paused or failed, counted by entity, source, queue, status and phase.
 SET LOCAL ROLE sluice_system;
 CREATE OR REPLACE FUNCTION measure_logs()
-    RETURNS TABLE (entity text, source text, queue text, status text, phase text, logs bigint, oldest_seconds float8, most_attempts integer)
+    RETURNS TABLE (entity text, source text, queue text, status text, phase text, logs bigint,
+                   oldest_seconds float8, most_attempts integer)
     LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, public, pg_temp
     BEGIN ATOMIC
         SELECT o.entity, o.source, o.queue, o.status, o.phase, count(*),

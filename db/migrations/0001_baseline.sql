@@ -569,7 +569,7 @@ CREATE TABLE erp_products (
     category_ids      uuid[] NOT NULL,      -- of erp_categories, which may arrive later
     allow_manual_woocommerce_offers boolean NOT NULL,
     version           bigint,               -- the ERP's own, where it has one
-    part_hashes       jsonb NOT NULL,       -- by field group, which can be sent alone: price, stock, product, category, image
+    group_hashes      jsonb NOT NULL,       -- by field group, which can be sent alone: price, stock, product, category, image
     create_begun_at   timestamptz,          -- a call that may have created it in the shop was begun
     created_at        timestamptz NOT NULL DEFAULT now(),
     updated_at        timestamptz NOT NULL DEFAULT now(),

@@ -56,7 +56,7 @@ def upsert_erp_products(conn: Connection, store_id: UUID, rows: Sequence[tuple[E
 
 def _parameters(store_id: UUID, product: ErpProduct, hashes: GroupHashes) -> dict[str, object]:
     lists = {"image_urls": list(product.image_urls), "category_ids": list(product.category_ids)}
-    return {**asdict(product), **lists, "store_id": store_id, "part_hashes": Jsonb(dict(hashes))}
+    return {**asdict(product), **lists, "store_id": store_id, "group_hashes": Jsonb(dict(hashes))}
 
 
 def get_products(conn: Connection, store_id: UUID, product_ids: Sequence[UUID]) -> dict[UUID, StoredProduct]:

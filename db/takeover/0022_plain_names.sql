@@ -3,6 +3,7 @@
 ALTER TABLE wc_sync_items RENAME COLUMN weighed TO checked_by_brakes;
 ALTER INDEX wc_sync_items_unweighed RENAME TO wc_sync_items_unchecked;
 ALTER INDEX wc_sync_items_in_hand RENAME TO wc_sync_items_syncing;
+ALTER TABLE erp_products RENAME COLUMN part_hashes TO group_hashes;
 ALTER TABLE alerts RENAME COLUMN raise_told_at TO raise_notified_at;
 ALTER TABLE alerts RENAME COLUMN recovery_told_at TO recovery_notified_at;
 ALTER INDEX alerts_untold RENAME TO alerts_to_notify;
@@ -36,6 +37,7 @@ BEGIN
     IF current_setting('server_version_num')::integer >= 180000 THEN
         ALTER TABLE categories RENAME CONSTRAINT categories_wc_category_id_not_null TO categories_external_id_not_null;
         ALTER TABLE wc_sync_items RENAME CONSTRAINT wc_sync_items_weighed_not_null TO wc_sync_items_checked_by_brakes_not_null;
+        ALTER TABLE erp_products RENAME CONSTRAINT erp_products_part_hashes_not_null TO erp_products_group_hashes_not_null;
     END IF;
 END
 $$;

@@ -63,6 +63,7 @@ CHANGES: dict[str, list[Callable[[Row], Row]]] = {
     "sync_record_errors": [lambda row: row | {"external_id": {"007": "7"}.get(row["external_id"], row["external_id"])}],
     "api_tokens": [lambda row: row | {"scopes": SCOPES[row["role"]], "label": None, "created_by": None}],
     "wc_sync_items": [renamed(weighed="checked_by_brakes")],
+    "erp_products": [renamed(part_hashes="group_hashes")],
     "alerts": [renamed(raise_told_at="raise_notified_at", recovery_told_at="recovery_notified_at")],
     "pull_runs": [without_pages],
     "sync_metadata": [without_pages],
