@@ -13,7 +13,7 @@ import hashlib
 import re
 import time
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from graphlib import TopologicalSorter
 from pathlib import Path
 from typing import LiteralString
@@ -62,14 +62,14 @@ class Schema:
     functions: dict[str, File]
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class Changes:
     """What a run of `migrate` did; false if nothing. `taken_over`: the database was made before the baseline."""
 
-    migrations: list[str] = field(default_factory=list)
-    functions: list[str] = field(default_factory=list)
-    dropped: list[str] = field(default_factory=list)
-    taken_over: bool = False
+    taken_over: bool
+    migrations: list[str]
+    functions: list[str]
+    dropped: list[str]
 
     def __bool__(self) -> bool:
         return bool(self.migrations or self.functions or self.dropped or self.taken_over)
@@ -99,14 +99,16 @@ def migrate(database_url: str, folder: Path = FOLDER) -> Changes:
         _lock(conn)
         conn.execute(SQL["create_schema_migrations"])
         conn.execute(SQL["create_schema_functions"])
-        changes = Changes()
-        applied = _applied(conn)
-        if OLD_FIRST in applied:
-            _take_over(conn, schema, applied, changes)
+        old = OLD_FIRST in (applied := _applied(conn))
+        migrations = _take_over(conn, schema, applied) if old else []
+        functions: list[str] = []
         for migration in to_apply(schema.migrations, _applied(conn)):
-            _apply(conn, migration, schema, changes)
-        _apply_functions(conn, schema, changes)
-        return changes
+            functions += _apply(conn, migration, schema)
+            migrations.append(migration.name)
+        with conn.transaction():
+            functions += _put_changed(conn, schema.functions.values())
+            dropped = _drop_others(conn, schema)
+        return Changes(old, migrations, functions, dropped)
 
 
 def pending(database_url: str, folder: Path = FOLDER) -> list[str]:
@@ -166,20 +168,20 @@ def _lock(conn: psycopg.Connection) -> None:
         time.sleep(LOCK_POLL_SECONDS)
 
 
-def _take_over(conn: psycopg.Connection, schema: Schema, applied: dict[str, str], changes: Changes) -> None:
+def _take_over(conn: psycopg.Connection, schema: Schema, applied: dict[str, str]) -> list[str]:
     if OLD_LAST not in applied:
         raise MigrationError(f"this database is older than {OLD_LAST}: migrate it with the version that made it first")
-    for step in schema.takeover:
-        if step.name not in applied:
-            _apply(conn, step, schema, changes)
+    steps = [step for step in schema.takeover if step.name not in applied]
+    for step in steps:
+        _apply(conn, step, schema)
     # From here on the database counts as made from the baseline.
     with conn.transaction():
         conn.execute(SQL["delete_schema_migrations"], {"names": list(_applied(conn))})
         _record(conn, next(migration for migration in schema.migrations if migration.name == BASELINE))
-    changes.taken_over = True
+    return [step.name for step in steps]
 
 
-def _apply(conn: psycopg.Connection, migration: File, schema: Schema, changes: Changes) -> None:
+def _apply(conn: psycopg.Connection, migration: File, schema: Schema) -> list[str]:
     created: list[str] = []
     try:
         with conn.transaction():
@@ -194,21 +196,19 @@ def _apply(conn: psycopg.Connection, migration: File, schema: Schema, changes: C
         if "role" in (error.diag.message_primary or ""):
             raise MigrationError("the roles are missing: run db/bootstrap.sql as a superuser first") from None
         raise
-    changes.migrations.append(migration.name)
-    changes.functions += created
+    return created
 
 
 def _record(conn: psycopg.Connection, migration: File) -> None:
     conn.execute(SQL["insert_schema_migration"], {"name": migration.name, "checksum": migration.checksum})
 
 
-def _apply_functions(conn: psycopg.Connection, schema: Schema, changes: Changes) -> None:
-    with conn.transaction():
-        changes.functions += _put_changed(conn, schema.functions.values())
-        for name in sorted(_applied_functions(conn).keys() - schema.functions.keys()):
-            _drop(conn, _signatures(conn, name))
-            conn.execute(SQL["delete_schema_function"], {"name": name})
-            changes.dropped.append(name)
+def _drop_others(conn: psycopg.Connection, schema: Schema) -> list[str]:
+    others = sorted(_applied_functions(conn).keys() - schema.functions.keys())
+    for name in others:
+        _drop(conn, _signatures(conn, name))
+        conn.execute(SQL["delete_schema_function"], {"name": name})
+    return others
 
 
 def _put_changed(conn: psycopg.Connection, functions: Iterable[File]) -> list[str]:

@@ -1,4 +1,4 @@
-"""Tables of tenants can be spread over servers by store_id: the catalogue says that every key and reference begins with it."""
+"""Tables can be spread over servers by store_id: every key and reference begins with it."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from psycopg import Connection
 
 from tests.support.paths import ROOT
 
-# Looked up before a store is known, or kept beyond it: whole on one server.
+# Read before a store is known, or kept after it is deleted: not spread.
 EVERYWHERE = {"api_tokens", "audit_events"}
 LISTS = {"platforms", "entities"}  # small and the same for all: references to them go by name
 ROOT_TABLE = "stores"  # spread by its own id, which is what store_id refers to
@@ -31,7 +31,7 @@ REFERENCES = """SELECT k.conrelid::regclass::text, k.conname, k.confrelid::regcl
                           JOIN pg_attribute a ON a.attrelid = k.confrelid AND a.attnum = n.number)
                   FROM pg_constraint k
                  WHERE k.contype = 'f' AND k.connamespace = 'public'::regnamespace"""
-# What is looked up for all stores at once, by age or by what is due: by the dispatcher, for metrics and for operators.
+# Read across stores, by age or due time: by the dispatcher, metrics and operators.
 ACROSS_STORES = {
     *("sync_logs_by_age", "wc_sync_items_by_age", "schedules_due"),
     *("alerts_to_notify", "wc_sync_items_late", "stores_by_age"),
@@ -50,7 +50,7 @@ def test_tenant_tables_are_found(spread: set[str]) -> None:
 
 
 def test_scaling_guide_spreads_every_table(spread: set[str]) -> None:
-    """A new tenant's table needs its place in docs/scaling.md, behind those that it refers to."""
+    """A new table needs its place in docs/scaling.md, after those that it refers to."""
     guide = (ROOT / "docs" / "scaling.md").read_text(encoding="utf-8")
     (listed,) = re.findall(r"FROM unnest\(ARRAY\[(.*?)\]\)", guide, re.DOTALL)
     assert set(re.findall(r"'(\w+)'", listed)) == spread

@@ -1,4 +1,4 @@
-"""Migrations: once each, in order, by however many processes, and whole after a kill."""
+"""Migrations are applied once, in order, by any number of processes, and wholly or not at all."""
 
 from __future__ import annotations
 

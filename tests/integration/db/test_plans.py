@@ -1,4 +1,4 @@
-"""With 100,000 logs in a store, whatever lists, polls or looks around reads a few pages: proven by plans, not by a clock."""
+"""With 100,000 logs in a store, every list, poll and lookup reads a few pages: read from plans, not from a clock."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ def busy(database: Database) -> UUID:
         create_store(conn, "Small shop", "woocommerce")
         store_id = create_store(conn, "Busy shop", "shopify").store_id
     with psycopg.connect(database.superuser_url, autocommit=True) as conn:
-        # Foreign keys are not what is looked at, and take the longest.
+        # Foreign keys are not tested here, and checking them takes longest.
         conn.execute("SET session_replication_role = replica")
         for statement in FILL:
             conn.execute(statement, {"store": store_id, "logs": LOGS, "waiting": WAITING})
@@ -149,7 +149,7 @@ def test_dispatcher_query_reads_a_few_pages(listening: Listening, busy: UUID, as
 
 
 def test_filtered_list_equals_the_filtered_whole(listening: Listening, busy: UUID) -> None:
-    """Page by page, merged from the kinds, against what the unfiltered list shows."""
+    """Compares the pages that are merged from kinds with the unfiltered list."""
     with tenant(listening, busy):
         everything = list_logs(listening, busy, LogFilter(), WAITING + 300)
         for wanted in (

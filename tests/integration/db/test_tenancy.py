@@ -1,4 +1,4 @@
-"""Tenants are walls: in PostgreSQL itself, in every route, and for a connection's next user."""
+"""Isolation of stores: in PostgreSQL, in every route, and for the next user of a pooled connection."""
 
 from __future__ import annotations
 
@@ -46,7 +46,6 @@ SESSIONS = ("session", "operator session")
 
 
 def tenant_tables(root_conn: Connection) -> list[str]:
-    """Every table with a store_id, and the stores themselves."""
     query = """SELECT c.relname FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid AND a.attname = 'store_id'
                 WHERE c.relnamespace = 'public'::regnamespace AND c.relkind IN ('r', 'p')"""
     return ["stores", *sorted(row[0] for row in root_conn.execute(query))]
@@ -69,7 +68,7 @@ def filled(runtime: Runtime, store: CreatedStore) -> CreatedStore:
 
 
 def fill_outbound(runtime: Runtime, store_id: UUID) -> None:
-    """Rows in the tables of the outbound side."""
+    """Rows in the tables of outbound."""
     product = make_erp_product()
     put_products(runtime, store_id, [product])
     sync(runtime, store_id, "orders", [make_order(wc_order_id=1002, status="processing")])
@@ -84,7 +83,7 @@ def fill_outbound(runtime: Runtime, store_id: UUID) -> None:
 
 
 def pull_once(runtime: Runtime, store_id: UUID) -> None:
-    """Rows in the tables of the pulls: an order that came older than it stood, a schedule, a lease."""
+    """Rows in the tables of pulls: an outdated order, a schedule, a lease."""
     shop = MemoryShop()
     shop.change(1)
     run(runtime, store_id, shop)
@@ -111,7 +110,7 @@ def test_tenant_unique_keys_begin_with_the_store(root_conn: Connection) -> None:
                  JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum = i.indkey[0]
                 WHERE i.indisunique AND a.attname <> 'store_id' AND c.relname = ANY (%s)"""
     found = {row[0] for row in root_conn.execute(query, (tenant_tables(root_conn),))}
-    # The two tables that are looked up before the store is known, and the trail, whose events may have none.
+    # Two tables are looked up before the store is known; events of the audit trail may have no store.
     assert found == {
         *("stores.stores_pkey", "api_tokens.api_tokens_pkey", "api_tokens.api_tokens_token_sha256_key"),
         "audit_events.audit_events_pkey",

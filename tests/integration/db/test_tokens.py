@@ -1,4 +1,4 @@
-"""Tokens: who gets in, until when, and what is noted."""
+"""API tokens: which are accepted, until when, and what is stored."""
 
 from __future__ import annotations
 
