@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterator
 
 import click
 import psycopg
@@ -12,21 +13,32 @@ from app.commands.terminal.exits import DONE
 from app.settings.environment import Settings
 from app.stack.command_errors import Away, CommandError
 from app.stack.endpoints import resolve
-from db.core.migrate import MigrationError
-from db.core.migrate import migrate as apply_migrations
+from db.core.migrate import Changes, MigrationError
+from db.core.migrate import migrate as bring_up_to_date
 
 
 @click.command("migrate", cls=Command, changes="schema.migrate")
 def migrate(settings: Settings) -> int:
-    """Apply the missing migrations, as MIGRATION_DATABASE_URL."""
+    """Bring tables and SQL functions up to date, as MIGRATION_DATABASE_URL."""
     url = settings.migration_database_url or resolve(settings).migration_database_url
     if url is None:
         raise CommandError("MIGRATION_DATABASE_URL must be set: migrations run as the tables' owner")
     try:
-        applied = apply_migrations(url)
+        changes = bring_up_to_date(url)
     except MigrationError as error:
         raise CommandError(str(error)) from None
     except psycopg.OperationalError:
         raise Away("MIGRATION_DATABASE_URL can't be reached: is PostgreSQL running, and the password right?") from None
-    sys.stdout.write("".join(f"applied {name}\n" for name in applied) or "nothing to apply\n")
+    sys.stdout.writelines(f"{line}\n" for line in _report(changes))
     return DONE
+
+
+def _report(changes: Changes) -> Iterator[str]:
+    if changes.taken_over:
+        yield "took over a database from before 0001_baseline with its data"
+    yield from (f"applied {name}" for name in changes.migrations)
+    for done, names in (("applied", changes.functions), ("dropped", changes.dropped)):
+        if names:
+            yield f"{done} {len(names)} functions: {', '.join(names)}"
+    if not changes:
+        yield "nothing to apply"

@@ -151,8 +151,11 @@ def prepare_schema(endpoints: Endpoints) -> None:
             refuse_pending(pending(endpoints.database_url))
         else:
             check_database("MIGRATION_DATABASE_URL", endpoints.migration_database_url)
-            for name in migrate(endpoints.migration_database_url):
+            changes = migrate(endpoints.migration_database_url)
+            for name in changes.migrations:
                 log.info("migration_applied", migration=name)
+            if changes.functions or changes.dropped:
+                log.info("functions_applied", applied=len(changes.functions), dropped=len(changes.dropped))
     except psycopg.Error as error:
         log.exception("migration_failed")
         raise CommandError(f"the database could not be migrated: {first_line(error)}") from error
@@ -161,7 +164,7 @@ def prepare_schema(endpoints: Endpoints) -> None:
 def refuse_pending(missing: Sequence[str]) -> None:
     if missing:
         raise CommandError(
-            f"the database lacks {len(missing)} migrations (first: {missing[0]}): "
+            f"the database lacks {len(missing)} migrations and functions (first: {missing[0]}): "
             "set MIGRATION_DATABASE_URL to the owner's URL, or run `python -m app migrate` with it"
         )
 

@@ -1,4 +1,4 @@
-"""Under which keys the addresses of customers were hashed."""
+"""The keys under which customers' addresses were hashed."""
 
 from __future__ import annotations
 
@@ -12,5 +12,4 @@ SQL = queries(__file__)
 
 
 def count_email_keys(conn: Connection, store_id: UUID) -> dict[str | None, int]:
-    """Customers with an address, by the id of the key that it was hashed under."""
     return dict(conn.execute(SQL["count_email_keys"], {"store_id": store_id}).fetchall())

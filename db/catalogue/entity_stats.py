@@ -1,4 +1,4 @@
-"""How many rows of each entity a store has and how fresh they are, kept beside the rows instead of counted."""
+"""How many rows of each entity a store has and how fresh they are, stored instead of counted."""
 
 from __future__ import annotations
 
@@ -29,12 +29,11 @@ class EntityStats:
 def add_to_stats(
     conn: Connection, store_id: UUID, entity: str, inserted: int, synced: int, newest: datetime | None
 ) -> None:
-    """Note a log's success, in its transaction. `newest` is the latest source time among the records it applied."""
+    """Belongs to the log's transaction. `newest` is the latest source time that it applied."""
     parameters = {"store_id": store_id, "entity": entity, "inserted": inserted, "synced": synced, "newest": newest}
     conn.execute(SQL["add_to_stats"], parameters)
 
 
 def list_stats(conn: Connection, store_id: UUID) -> dict[str, EntityStats]:
-    """By entity; an entity that was never synced is not there."""
     with conn.cursor(row_factory=class_row(EntityStats)) as cursor:
         return {row.entity: row for row in cursor.execute(SQL["list_stats"], {"store_id": store_id})}

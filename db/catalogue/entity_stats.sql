@@ -1,5 +1,5 @@
 -- name: add_to_stats
--- Adds to the count whatever else adds to it at the same time.
+-- Safe beside other transactions that add to the same count.
 INSERT INTO entity_stats AS stats (store_id, entity, record_count, last_sync_time, last_record_time, records_synced)
 VALUES (%(store_id)s, %(entity)s, %(inserted)s, now(), %(newest)s, %(synced)s)
     ON CONFLICT (store_id, entity) DO UPDATE SET

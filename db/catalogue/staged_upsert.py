@@ -1,4 +1,4 @@
-"""Writes records set-wise: COPY into a stage, one upsert, links completed from either side.
+"""Writes records as a set: COPY into a temporary table, one upsert, then links from both sides.
 
 Every function takes the entity's descriptor; its statements come from `statements_of`.
 """
@@ -27,7 +27,7 @@ Ids = Mapping[int | None, UUID]
 
 @dataclass(frozen=True, slots=True)
 class StoredVersion:
-    """What is known of a stored row before a batch is written."""
+    """The version of a stored row before a batch is written."""
 
     id: UUID
     source_updated_at: datetime
@@ -47,7 +47,7 @@ class Versioned(Generic[R]):
 
 @dataclass(frozen=True, slots=True)
 class Write(Generic[R]):
-    """A record to be written, under the id it has or will have."""
+    """A record to write, under its present or new id."""
 
     id: UUID
     is_new: bool
@@ -55,13 +55,12 @@ class Write(Generic[R]):
 
 
 class ConcurrentChange(Exception):
-    """Another transaction changed a row between the plan and the write: roll back and plan again."""
+    """Another transaction changed a row between plan and write: roll back and plan again."""
 
 
 def get_versions(
     conn: Connection, store_id: UUID, entity: EntityRecord, keys: Sequence[int]
 ) -> dict[int, StoredVersion]:
-    """The stored versions by external id."""
     with conn.cursor(binary=True) as cursor:
         rows = cursor.execute(statements_of(entity).get_versions, {"store_id": store_id, "keys": list(keys)}).fetchall()
     return {row[0]: StoredVersion(*row[1:]) for row in rows}
@@ -70,7 +69,7 @@ def get_versions(
 def touch(
     conn: Connection, store_id: UUID, entity: EntityRecord, accepted_seq: int, rows: Sequence[tuple[int, datetime]]
 ) -> None:
-    """Raise the version of unchanged rows, given as (external id, source_updated_at), never lower it."""
+    """Raise the version of unchanged rows, given as (external id, source_updated_at); never lowers one."""
     parameters = {
         "store_id": store_id,
         "accepted_seq": accepted_seq,
@@ -85,7 +84,7 @@ def upsert(
 ) -> None:
     """Write records with their lines, and complete the references that waited for the new ones.
 
-    Raises ConcurrentChange where a row was not written under the id that was planned.
+    Raises ConcurrentChange if a row was not written under the planned id.
     """
     table = statements_of(entity)
     new = [write for write in writes if write.is_new]
@@ -109,11 +108,8 @@ def upsert(
 
 
 def _lock(conn: Connection, store_id: UUID, entity: EntityRecord, *, adds_rows: bool) -> None:
-    """Keep references complete between transactions that can't see each other.
-
-    A transaction that adds rows of an entity excludes those that refer to it: they have committed and are linked, or wait and
-    see the new rows. All transactions take the locks in the order of ENTITY_RECORDS, so they can't deadlock.
-    """
+    # A transaction that adds rows of an entity excludes those that refer to it: they have committed and are linked, or wait and
+    # see the new rows. All transactions take the locks in the order of ENTITY_RECORDS, so they can't deadlock.
     references = (*entity.references, *(entity.lines.references if entity.lines else ()))
     referred = {reference.entity for reference in references}
     for name in ENTITY_RECORDS:
@@ -124,7 +120,6 @@ def _lock(conn: Connection, store_id: UUID, entity: EntityRecord, *, adds_rows: 
 
 
 def _get_ids(conn: Connection, store_id: UUID, reference: Reference, records: Iterable[Any]) -> Ids:
-    """The row ids of those referred to that are stored; asks nothing where there is nothing to ask."""
     wanted = sorted({key for record in records if (key := getattr(record, reference.field)) is not None})
     if not wanted:
         return {}
@@ -145,9 +140,9 @@ def _rows(
 
 
 def _resolved(references: Sequence[Reference], ids: Sequence[Ids], records: Sequence[Any]) -> Iterable[Row]:
-    """For each record the row ids of what it refers to. Column by column, as this runs for each line of each order."""
     if not references:
         return repeat((), len(records))
+    # Column by column: a loop over each line of each order would be slower.
     columns = [
         map(known.get, map(attrgetter(reference.field), records))
         for reference, known in zip(references, ids, strict=True)
@@ -165,7 +160,6 @@ def _copy(conn: Connection, stage: Stage, rows: Iterable[Row]) -> None:
 def _replace_lines(
     conn: Connection, store_id: UUID, table: TableStatements, lines: Lines, writes: Sequence[Write[Any]]
 ) -> None:
-    """A record's lines are replaced as a whole; a line's place is its key."""
     if table.lines is None or table.delete_lines is None:
         raise TypeError(f"{lines.table} has no statements")
     known = [write.id for write in writes if not write.is_new]

@@ -1,4 +1,4 @@
-"""The statements of each entity's table, made from the fields of its record, so that a new field needs no change here."""
+"""The statements of each entity's table, built from the fields of its record: a new field needs no change here."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ Row = tuple[Any, ...]
 
 @dataclass(frozen=True, slots=True)
 class Stage:
-    """How records get into one table: the statements, and the values of a record in the order of its columns."""
+    """How records get into one table: the statements, and a record's values in the order of its columns."""
 
     create: LiteralString
     copy: LiteralString
@@ -34,7 +34,7 @@ class Stage:
 
 @dataclass(frozen=True, slots=True)
 class TableStatements:
-    """The statements of one entity. `links` belong to those who refer to it."""
+    """The statements of one entity. `links` update the tables that refer to it."""
 
     get_versions: LiteralString
     get_ids: LiteralString
@@ -76,7 +76,6 @@ def _stage(
     references: tuple[Reference, ...],
     last: dict[str, str],
 ) -> Stage:
-    """Columns: `first`, the record's own, those of its references' row ids, `last`."""
     own = _columns(record)
     attributes = [_renamed(record).get(name, name) for name in own]
     columns = {**first, **own, **{reference.column: "uuid" for reference in references}, **last}
@@ -94,7 +93,6 @@ def _stage(
 
 
 def _columns(record: type[Any]) -> dict[str, str]:
-    """The record's columns with their types; a list of lines is none."""
     hints = get_type_hints(record)
     kinds = {field.name: _sql_type(hints[field.name]) for field in fields(record)} | dict.fromkeys(
         _renamed(record), "text"
@@ -103,18 +101,16 @@ def _columns(record: type[Any]) -> dict[str, str]:
 
 
 def _renamed(record: type[Any]) -> dict[str, str]:
-    """The texts of a record that are no field of it: column to attribute."""
     return getattr(record, "COLUMNS", {})
 
 
 def _sql_type(hint: Any) -> str | None:
-    """`int | None` is a nullable bigint; a tuple of lines has no column."""
+    # `int | None` is a nullable bigint; a tuple of lines has no column.
     plain = next((kind for kind in get_args(hint) if kind is not type(None)), hint)
     return SQL_TYPES.get(plain)
 
 
 def _referrers(name: str) -> list[tuple[str, Reference]]:
-    """Every table that refers to an entity, with the reference."""
     found = [(entity.name, reference) for entity in ENTITY_RECORDS.values() for reference in entity.references]
     for entity in ENTITY_RECORDS.values():
         if entity.lines:

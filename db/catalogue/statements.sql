@@ -9,11 +9,11 @@ SELECT external_id, id, source_updated_at, accepted_seq, content_hash
 SELECT external_id, id FROM {table} WHERE store_id = %(store_id)s AND external_id = ANY (%(keys)s::bigint[])
 
 -- name: create_stage
--- Once per session; it empties itself when the transaction ends, so a pooled connection carries nothing over.
+-- Once per session. Empty again after each transaction, so that a pooled connection carries nothing over.
 CREATE TEMPORARY TABLE IF NOT EXISTS {stage} ({definitions}) ON COMMIT DELETE ROWS
 
 -- name: copy_stage
--- A temporary table has no row-level security, under which COPY is not allowed.
+-- Into a temporary table, because row-level security does not allow COPY.
 COPY {stage} ({columns}) FROM STDIN
 
 -- name: upsert
@@ -40,15 +40,15 @@ UPDATE {table} stored
    AND (newer.source_updated_at, %(accepted_seq)s) > (stored.source_updated_at, stored.accepted_seq)
 
 -- name: delete_lines
--- All lines of the records that are about to get new ones: lines are replaced as a whole.
+-- All lines of the records, which are replaced as a whole.
 DELETE FROM {table} WHERE store_id = %(store_id)s AND {owner} = ANY (%(owners)s)
 
 -- name: insert_lines
--- The staged lines; their records are stored already.
+-- After their records were stored.
 INSERT INTO {table} (store_id, {columns}) SELECT %(store_id)s, {columns} FROM {stage}
 
 -- name: link
--- Completes the references that waited for these records; touches nothing else.
+-- Completes references that waited for these records.
 UPDATE {table} waiting
    SET {column} = arrived.id
   FROM unnest(%(keys)s::bigint[], %(ids)s::uuid[]) arrived (key, id)

@@ -1,4 +1,4 @@
-"""What a backup has to know of a database: its tables with their rows in one snapshot, and who may do what with it."""
+"""What a backup needs to know of a database: tables and rows in one snapshot, and privileges on the database."""
 
 from __future__ import annotations
 
@@ -29,14 +29,13 @@ class Table:
 
 @dataclass(frozen=True, slots=True)
 class Grant:
-    """One privilege on the database as a whole. An empty `role` is PUBLIC."""
+    """One privilege on the whole database. An empty `role` is PUBLIC."""
 
     role: str
     privilege: str
 
 
 def may_see_all_rows(conn: Connection) -> bool:
-    """Whether row-level security hides nothing from this role."""
     return bool(_value(conn, SQL["may_see_all_rows"]))
 
 
@@ -46,7 +45,7 @@ def is_superuser(conn: Connection) -> bool:
 
 @contextmanager
 def snapshot(conn: Connection) -> Iterator[str]:
-    """A read-only transaction whose view of the database others can import by the name that is given."""
+    """A read-only transaction; yields the name under which others import its snapshot."""
     conn.isolation_level, conn.read_only = IsolationLevel.REPEATABLE_READ, True
     with conn.transaction():
         conn.execute(SQL["lift_timeouts"])
@@ -58,7 +57,7 @@ def list_tables(conn: Connection) -> list[Table]:
 
 
 def count_rows(conn: Connection, on_table: Callable[[str], None] = lambda _name: None) -> dict[str, int]:
-    """Rows by table; `on_table` hears of each table before it is counted."""
+    """Rows by table. Calls `on_table` with each table's name before counting it."""
     counted = {}
     for table in list_tables(conn):
         on_table(table.name)
@@ -71,12 +70,12 @@ def list_database_grants(conn: Connection) -> list[Grant]:
 
 
 def set_database_grants(conn: Connection, name: str, grants: Sequence[Grant]) -> None:
-    """Let PUBLIC and our roles do what `grants` says with a database, and no more. Grants to unknown roles are left out."""
+    """Give PUBLIC and our roles exactly the privileges in `grants`. Grants to unknown roles are left out."""
     database = Identifier(name)
     ours = ["", *existing_roles(conn, [OWNER, APP, SYSTEM, *(grant.role for grant in grants if grant.role)])]
     with conn.transaction():
         for role in ours:
-            if role != OWNER:
+            if role != OWNER:  # its privileges come with ownership
                 conn.execute(_filled(SQL["revoke_database"], database=database, role=_role(role)))
         for grant in grants:
             if grant.role in ours:
@@ -99,9 +98,9 @@ def count_sessions(conn: Connection, name: str) -> int:
 
 
 def swap_databases(conn: Connection, name: str, new: str, old: str) -> None:
-    """Put database `new` in the place of `name`, which is called `old` from then on. Ends the sessions on it.
+    """Rename `name` to `old` and `new` to `name`, in one transaction. Ends the sessions on `name`.
 
-    In one transaction: either both have their new names or neither. Needs a superuser on another database.
+    Needs a superuser that is connected to another database.
     """
     _allow_connections(conn, name, Text("false"))
     now_called = name

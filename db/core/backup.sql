@@ -1,5 +1,5 @@
 -- name: may_see_all_rows
--- True for a superuser and for a role with BYPASSRLS: anybody else would be shown no row, or a part.
+-- True for a superuser and for a role with BYPASSRLS; others would see no row or only some.
 SELECT rolsuper OR rolbypassrls FROM pg_roles WHERE rolname = current_user
 
 -- name: is_superuser
@@ -7,15 +7,15 @@ SELECT rolsuper OR rolbypassrls FROM pg_roles WHERE rolname = current_user
 SELECT rolsuper FROM pg_roles WHERE rolname = current_user
 
 -- name: lift_timeouts
--- For this transaction alone: it stays open and idle for as long as pg_dump reads.
+-- For this transaction: it stays idle while pg_dump reads.
 SELECT set_config('statement_timeout', '0', true), set_config('idle_in_transaction_session_timeout', '0', true)
 
 -- name: export_snapshot
--- What others import to see exactly what this transaction sees, while it lasts.
+-- Others import the snapshot while this transaction lasts.
 SELECT pg_export_snapshot()
 
 -- name: list_tables
--- Every lasting table outside of the system's schemas, whoever owns it; the third column is its name as pg_dump writes it.
+-- Every permanent table outside of the system's schemas; the third column is its name as pg_dump writes it.
 SELECT n.nspname, c.relname, quote_ident(n.nspname) || '.' || quote_ident(c.relname)
   FROM pg_class c
   JOIN pg_namespace n ON n.oid = c.relnamespace
@@ -28,7 +28,7 @@ SELECT n.nspname, c.relname, quote_ident(n.nspname) || '.' || quote_ident(c.reln
 SELECT count(*) FROM {table}
 
 -- name: list_database_grants
--- What roles may do with this database as a whole, defaults written out; an empty name is PUBLIC. pg_dump leaves this out.
+-- Privileges on this database, defaults included; an empty name is PUBLIC. pg_dump leaves them out.
 SELECT coalesce(r.rolname, ''), a.privilege_type
   FROM pg_database d, aclexplode(coalesce(d.datacl, acldefault('d', d.datdba))) a
   LEFT JOIN pg_roles r ON r.oid = a.grantee
@@ -36,15 +36,15 @@ SELECT coalesce(r.rolname, ''), a.privilege_type
  ORDER BY 1, 2
 
 -- name: revoke_database
--- Takes what a role may do with a database as a whole.
+-- All privileges of a role on the database.
 REVOKE ALL ON DATABASE {database} FROM {role}
 
 -- name: grant_database
--- Gives it back.
+-- One privilege.
 GRANT {privilege} ON DATABASE {database} TO {role}
 
 -- name: list_roles
--- Those of these roles that exist on this server.
+-- Those that exist on this server.
 SELECT rolname FROM pg_roles WHERE rolname = ANY (%(names)s)
 
 -- name: count_sessions
@@ -52,15 +52,15 @@ SELECT rolname FROM pg_roles WHERE rolname = ANY (%(names)s)
 SELECT count(*) FROM pg_stat_activity WHERE datname = %(name)s AND pid <> pg_backend_pid()
 
 -- name: allow_connections
--- Only for sessions to come: those that are open stay.
+-- Affects new sessions only.
 ALTER DATABASE {database} ALLOW_CONNECTIONS {allowed}
 
 -- name: end_sessions
--- Ends what others do in a database; what they had not committed is rolled back.
+-- Ends all other sessions on a database; what they had not committed is rolled back.
 SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %(name)s AND pid <> pg_backend_pid()
 
 -- name: rename_database
--- Waits five seconds for sessions that are about to end, and fails while one lasts.
+-- Waits five seconds for sessions to end, then fails.
 ALTER DATABASE {database} RENAME TO {name}
 
 -- name: drop_database

@@ -1,6 +1,6 @@
-"""PostgreSQL's errors as verdicts: what to try again, and what never will succeed.
+"""Classifies PostgreSQL's errors: what to retry, and what can never succeed.
 
-Nothing of an exception's text leaves this module: it carries row values (`DETAIL: Failing row contains …`).
+The text of an exception never leaves this module: it contains row values (`DETAIL: Failing row contains …`).
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ RECORD_ERRORS = (DataError, CheckViolation, ForeignKeyViolation, NotNullViolatio
 
 
 def is_retryable(error: BaseException) -> bool:
-    """Whether the same work may succeed later without anybody's help."""
+    """Whether the same work may succeed later without a change."""
     if isinstance(error, PoolTimeout | PoolClosed | InterfaceError):
         return True
     if not isinstance(error, Error):
@@ -34,18 +34,18 @@ def is_retryable(error: BaseException) -> bool:
 
 
 def is_contended(error: Error) -> bool:
-    """Whether others stood in this statement's way, or it took too long: the server is there, for other work at once."""
+    """Whether a lock or a timeout stopped the statement, so that the server is free for other work."""
     state = error.sqlstate or ""
     return state[:2] == CONTENTION_CLASS or state in (LOCK_NOT_AVAILABLE, QUERY_CANCELED)
 
 
 def is_about_records(error: BaseException) -> bool:
-    """Whether some record's values caused it, so that leaving that record out would help."""
+    """Whether a record's values caused the error, so that leaving the record out would help."""
     return isinstance(error, RECORD_ERRORS)
 
 
 def safe_facts(error: BaseException) -> dict[str, str | None]:
-    """What may be logged of an error: its type, SQLSTATE and the constraint's name."""
+    """What may be logged of an error: its type, SQLSTATE and constraint."""
     diag = error.diag if isinstance(error, Error) else None
     return {
         "error": type(error).__name__,

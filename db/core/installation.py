@@ -1,4 +1,4 @@
-"""Prepares a database server for Sluice: the roles, and the database that the owner's role owns. Safe to run again."""
+"""Prepares a database server: the roles, and the database of the owner's role. Safe to run again."""
 
 from __future__ import annotations
 
@@ -19,20 +19,19 @@ SYSTEM = "sluice_system"
 
 
 def create_roles(conn: Connection, owner_password: str, app_password: str) -> None:
-    """Create the roles, or only set the passwords where they exist. Needs a superuser."""
+    """Create the roles, or only set the passwords if they exist. Needs a superuser."""
     conn.execute(SQL["set_passwords"], {"owner_password": owner_password, "app_password": app_password})
-    conn.execute(ROLES)
+    conn.execute(ROLES)  # reads the passwords from the settings of this session
 
 
 def create_database(conn: Connection, name: str) -> None:
-    """Create an empty UTF-8 database for the owner's role unless it exists. Needs autocommit and a superuser."""
+    """Create an empty UTF-8 database of the owner's role unless it exists. Needs autocommit and a superuser."""
     if not database_exists(conn, name):
         statement = Text("CREATE DATABASE {} OWNER {} TEMPLATE template0 ENCODING 'UTF8'")
         conn.execute(statement.format(Identifier(name), Identifier(OWNER)))
 
 
 def own_schema(conn: Connection) -> None:
-    """Give the connection's database to the owner's role down to its schema. Needs a superuser."""
     conn.execute(SQL["own_schema"])
 
 
@@ -42,5 +41,4 @@ def database_exists(conn: Connection, name: str) -> bool:
 
 
 def ping(conn: Connection) -> None:
-    """Raise psycopg.Error unless the server answers."""
     conn.execute(SQL["ping"])

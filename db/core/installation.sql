@@ -8,7 +8,7 @@ SELECT set_config('sluice.owner_password', %(owner_password)s, false),
 SELECT EXISTS (SELECT FROM pg_database WHERE datname = %(name)s)
 
 -- name: ping
--- Touches no table: says only that the server answers this role in this database.
+-- Reads no table.
 SELECT 1
 
 -- name: own_schema

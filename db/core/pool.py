@@ -1,4 +1,4 @@
-"""Connections to PostgreSQL: a pool per process, opened after any fork, that hands out live connections only."""
+"""Connections to PostgreSQL: one pool per process, opened after any fork, that hands out live connections only."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ KEEPALIVES: dict[str, Any] = {
     "keepalives_idle": 30,
     "keepalives_interval": 10,
     "keepalives_count": 3,
-    "tcp_user_timeout": 30_000,
+    "tcp_user_timeout": 30_000,  # milliseconds
 }
 ACQUIRE_TIMEOUT_SECONDS = 2.0  # the API answers 503 within this time
 
@@ -26,16 +26,15 @@ PLANS_SECONDS = 5.0
 
 
 class SluiceConnection(Connection[tuple[Any, ...]]):
-    """Knows when it was last seen alive, and since when it has kept its plans."""
+    """Knows when it was last seen alive, and how long it has kept its plans."""
 
     seen_alive: float = float("-inf")
     plans_since: float = float("-inf")
 
 
 def check_if_idle(conn: SluiceConnection) -> None:
-    """A round trip to see whether the server is there, at most once a second: a busy connection tells by itself."""
     now = time.monotonic()
-    if now - conn.seen_alive > FRESH_SECONDS:
+    if now - conn.seen_alive > FRESH_SECONDS:  # a busy connection shows by itself that the server is there
         ConnectionPool.check_connection(conn)
         conn.seen_alive = now
     if now - conn.plans_since > PLANS_SECONDS:
@@ -43,8 +42,8 @@ def check_if_idle(conn: SluiceConnection) -> None:
 
 
 def forget_plans(conn: SluiceConnection, now: float) -> None:
-    """A plan made while a table was nearly empty reads all rows of the store for each one it looks for, and is kept until
-    the table is analysed: minutes in which the first sync of a new installation would get slower with every batch."""
+    # A plan made while a table was nearly empty scans all rows of the store for each lookup, and lasts until the table is
+    # analysed: for minutes the first sync of a new installation would slow down with every batch.
     discard_plans(conn)
     conn.plans_since = now
 
@@ -53,16 +52,15 @@ Pool = ConnectionPool[SluiceConnection]
 
 
 def check(conn: SluiceConnection, pool: Pool) -> None:
-    """Refuse a dead connection, and with it all others that died: a restarted server kills every one of them at once."""
     try:
         check_if_idle(conn)
     except Error:
-        pool.check()
+        pool.check()  # a restarted server kills all connections at once: drop the other dead ones, too
         raise
 
 
 def connect_briefly(database_url: str, name: str) -> Connection:
-    """One connection outside of any pool, given up on after two seconds. Raises psycopg.Error; the caller closes it."""
+    """One connection outside of any pool, with two seconds to connect. Raises psycopg.Error; the caller closes it."""
     quick = {**KEEPALIVES, "connect_timeout": 2}
     return Connection.connect(database_url, application_name=f"sluice {name}", autocommit=True, **quick)
 
@@ -76,9 +74,8 @@ def open_pool(
 ) -> Pool:
     """A pool of at most `size` connections as the application's role. It connects lazily: no server is needed yet.
 
-    A statement is prepared after `prepare_threshold` uses; None: never.
-
-    `.connection()` raises psycopg_pool.PoolTimeout where none is to be had within `acquire_timeout` seconds.
+    A statement is prepared after `prepare_threshold` uses; None: never. `.connection()` raises psycopg_pool.PoolTimeout if no
+    connection is free within `acquire_timeout` seconds.
     """
     pool: Pool = ConnectionPool(
         database_url,

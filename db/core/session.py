@@ -1,4 +1,4 @@
-"""What concerns a session or one transaction, not a table."""
+"""Settings of a session or one transaction."""
 
 from __future__ import annotations
 
@@ -10,20 +10,20 @@ SQL = queries(__file__)
 
 
 def set_asynchronous_commit(conn: Connection) -> None:
-    """Let this transaction's commit return before it is on disk: for facts that may be lost with a crash."""
+    """Let this transaction commit without waiting for the disk: for facts that may be lost in a crash."""
     conn.execute(SQL["set_asynchronous_commit"])
 
 
 def limit_statements(conn: Connection, seconds: float) -> None:
-    """End every statement of this transaction that takes longer, with QueryCanceled."""
+    """Statements of this transaction that take longer raise QueryCanceled."""
     conn.execute(SQL["limit_statements"], {"milliseconds": f"{seconds * 1000:.0f}"})
 
 
 def discard_plans(conn: Connection) -> None:
-    """Have every statement planned anew at its next use, the checks of foreign keys too; they stay prepared."""
+    """Plan every statement again at its next use, foreign key checks included. They stay prepared."""
     conn.execute(SQL["discard_plans"])
 
 
 def prefer_index_order(conn: Connection) -> None:
-    """Have what this transaction plans read in the order of an index rather than read all and sort."""
+    """Let plans of this transaction read an index in order instead of sorting all rows."""
     conn.execute(SQL["prefer_index_order"])

@@ -11,5 +11,5 @@ SELECT set_config('statement_timeout', %(milliseconds)s, true)
 DISCARD PLANS
 
 -- name: prefer_index_order
--- Local to the transaction, like the plans that are made in it where they are needed at once; changes no result.
+-- Local to the transaction, like plans that are made in it; changes no result.
 SET LOCAL enable_sort = off

@@ -1,4 +1,4 @@
-"""Loads the named queries that stand beside a module, once, when the module is imported."""
+"""Loads the named queries of the `.sql` file beside a module, when the module is imported."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The wall between tenants: every statement on tenant data runs inside `tenant(conn, store_id)`."""
+"""Isolation of stores: every statement on a store's data runs inside `tenant(conn, store_id)`."""
 
 from __future__ import annotations
 

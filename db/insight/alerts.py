@@ -1,4 +1,4 @@
-"""Episodes of what is wrong with a store: what they are found by, when they began and ended, and who was told."""
+"""Alerts: what they are found by, when they began and ended, and which notices were sent."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ SQL = queries(__file__)
 
 @dataclass(frozen=True, slots=True)
 class Failures:
-    """Failed logs of a store, entity and source that no later run made good; `log_id` is the last of them."""
+    """Failed logs of a store, entity and source without a completed run after them; `log_id` is the last of them."""
 
     store_id: UUID
     entity: str
@@ -27,7 +27,7 @@ class Failures:
 
 @dataclass(frozen=True, slots=True)
 class LongRunning:
-    """What has run for longest in a store and queue."""
+    """The longest running log of a store and queue."""
 
     store_id: UUID
     queue: str
@@ -37,7 +37,7 @@ class LongRunning:
 
 @dataclass(frozen=True, slots=True)
 class RecentRuns:
-    """The last completed runs of a store, entity and source: the newest `zero_runs` had no record, an older one may have."""
+    """The last completed runs of a store, entity and source. The newest `zero_runs` had no record, an older one may have."""
 
     store_id: UUID
     entity: str
@@ -52,7 +52,7 @@ class RecentRuns:
 
 @dataclass(frozen=True, slots=True)
 class OldWatermark:
-    """A scheduled pull that does not keep up with its own step."""
+    """A scheduled pull that lags behind its schedule."""
 
     store_id: UUID
     entity: str
@@ -62,7 +62,7 @@ class OldWatermark:
 
 @dataclass(frozen=True, slots=True)
 class OpenAlert:
-    """An episode that has not ended."""
+    """An alert that has not recovered."""
 
     store_id: UUID
     id: UUID
@@ -73,7 +73,7 @@ class OpenAlert:
 
 @dataclass(frozen=True, slots=True)
 class Notice:
-    """What somebody has to be told: that an episode began, or, once that is told, that it ended."""
+    """A message to send: that an alert was raised or, after that was sent, that it recovered."""
 
     store_id: UUID
     id: UUID
@@ -85,41 +85,37 @@ class Notice:
     threshold: float
     raised_at: datetime
     recovered_at: datetime | None
-    raise_told: bool
+    raise_notified: bool
     tries: int
     is_logged: bool
 
 
 def mark_tick(conn: Connection, seconds: float) -> None:
-    """Say that a dispatcher lives, and how long its tick took."""
     conn.execute(SQL["mark_tick"], {"seconds": seconds})
 
 
 def claim_watch(conn: Connection, pause: float) -> bool:
-    """Whether the caller is the one to look now; nobody else is until its transaction ends and `pause` seconds are over."""
+    """Whether the caller checks for alerts now. No other dispatcher does until `pause` seconds have passed."""
     return conn.execute(SQL["claim_watch"], {"pause": pause}).fetchone() is not None
 
 
 def watch_failures(conn: Connection, quiet: float) -> list[Failures]:
-    """What failed within `quiet` seconds, or has not completed since."""
     with conn.cursor(row_factory=class_row(Failures)) as cursor:
         return cursor.execute(SQL["watch_failures"], {"quiet": quiet}).fetchall()
 
 
 def watch_running(conn: Connection, longest: float) -> list[LongRunning]:
-    """What runs for more than `longest` seconds."""
     with conn.cursor(row_factory=class_row(LongRunning)) as cursor:
         return cursor.execute(SQL["watch_running"], {"longest": longest}).fetchall()
 
 
 def watch_runs(conn: Connection, recent: int) -> list[RecentRuns]:
-    """Of the last `recent` completed runs of each store, entity and source: where one was empty or a record invalid."""
     with conn.cursor(row_factory=class_row(RecentRuns)) as cursor:
         return cursor.execute(SQL["watch_runs"], {"recent": recent}).fetchall()
 
 
 def watch_watermarks(conn: Connection, longest: float) -> list[OldWatermark]:
-    """What lags by more than its schedule's step and `longest` seconds."""
+    """Pulls that lag by more than their schedule's step plus `longest` seconds."""
     with conn.cursor(row_factory=class_row(OldWatermark)) as cursor:
         return cursor.execute(SQL["watch_watermarks"], {"longest": longest}).fetchall()
 
@@ -138,7 +134,7 @@ def insert_alert(
     measured: float,
     threshold: float,
 ) -> None:
-    """Open an episode. `about`: kind, entity, source."""
+    """`about`: kind, entity, source."""
     kind, entity, source = about
     parameters = {
         "store_id": store_id,
@@ -154,30 +150,27 @@ def insert_alert(
 
 
 def recover_alert(conn: Connection, store_id: UUID, alert_id: UUID) -> None:
-    """End an episode."""
     conn.execute(SQL["recover_alert"], {"store_id": store_id, "id": alert_id})
 
 
 def claim_notices(conn: Connection, hold: float, most: int) -> list[Notice]:
-    """Have at most `most` notices for `hold` seconds; what is neither noted as told nor postponed by then is due again."""
+    """Take at most `most` notices for `hold` seconds. Those that are neither noted nor postponed by then are due again."""
     with conn.cursor(row_factory=class_row(Notice)) as cursor:
         return cursor.execute(SQL["claim_notices"], {"hold": hold, "most": most}).fetchall()
 
 
-def note_raise_told(conn: Connection, store_id: UUID, alert_id: UUID) -> None:
-    conn.execute(SQL["note_raise_told"], {"store_id": store_id, "id": alert_id})
+def note_raise_notified(conn: Connection, store_id: UUID, alert_id: UUID) -> None:
+    conn.execute(SQL["note_raise_notified"], {"store_id": store_id, "id": alert_id})
 
 
-def note_recovery_told(conn: Connection, store_id: UUID, alert_id: UUID) -> None:
-    conn.execute(SQL["note_recovery_told"], {"store_id": store_id, "id": alert_id})
+def note_recovery_notified(conn: Connection, store_id: UUID, alert_id: UUID) -> None:
+    conn.execute(SQL["note_recovery_notified"], {"store_id": store_id, "id": alert_id})
 
 
 def postpone_notice(conn: Connection, store_id: UUID, alert_id: UUID, seconds: float) -> None:
-    """Nobody took it: it is due again after so many seconds."""
     conn.execute(SQL["postpone_notice"], {"store_id": store_id, "id": alert_id, "seconds": seconds})
 
 
 def prune_alerts(conn: Connection, days: int) -> int:
-    """Delete episodes that ended more than `days` days ago; returns how many."""
     row = conn.execute(SQL["prune_alerts"], {"days": days}).fetchone()
     return int(row[0]) if row else 0

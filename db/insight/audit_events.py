@@ -1,4 +1,4 @@
-"""The audit trail: appended to and read by the application, changed by nobody, pruned by age."""
+"""The audit trail. The application appends and reads; nobody changes an event, and old ones are pruned."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ Result = Literal["ok", "refused", "failed"]
 
 @dataclass(frozen=True, slots=True)
 class AuditEvent:
-    """What is written. `actor` is a token's id, a user of the operating system or a schedule's entity; never a secret."""
+    """An event to write. `actor`: a token's id, an operating system's user or a schedule's entity; never a secret."""
 
     action: str
     result: Result
@@ -36,7 +36,7 @@ class AuditEvent:
 
 @dataclass(frozen=True, slots=True)
 class AuditEventView:
-    """What is read."""
+    """An event as it is read."""
 
     id: int
     store_id: UUID | None
@@ -53,7 +53,7 @@ class AuditEventView:
 
 @dataclass(frozen=True, slots=True)
 class AuditFilter:
-    """`actor` is an actor or a kind of actor; `before` the position of the last event of the page before."""
+    """`actor` is an actor or a kind of actor; `before` the position of the last event of the previous page."""
 
     action: str | None = None
     actor: str | None = None
@@ -63,7 +63,7 @@ class AuditFilter:
 
 
 def insert_event(conn: Connection, event: AuditEvent) -> None:
-    """Append. An event of a store is written inside its wall."""
+    """Needs `tenant(conn, store_id)` if the event is about a store."""
     parameters = {
         "store_id": event.store_id,
         "actor_kind": event.actor_kind,
@@ -79,13 +79,12 @@ def insert_event(conn: Connection, event: AuditEvent) -> None:
 
 
 def list_events(conn: Connection, store_id: UUID, wanted: AuditFilter, most: int) -> list[AuditEventView]:
-    """A store's events, newest first."""
     with conn.cursor(row_factory=class_row(AuditEventView)) as cursor:
         return cursor.execute(SQL["list_events"], {"store_id": store_id, **_parameters(wanted, most)}).fetchall()
 
 
 def list_events_of_all(conn: Connection, wanted: AuditFilter, most: int) -> list[AuditEventView]:
-    """The events of all stores and of none. For operators: the caller checks that it is one."""
+    """Events of all stores and of none. The caller checks that it serves an operator."""
     with conn.cursor(row_factory=class_row(AuditEventView)) as cursor:
         return cursor.execute(SQL["list_events_of_all"], _parameters(wanted, most)).fetchall()
 
@@ -103,6 +102,5 @@ def _parameters(wanted: AuditFilter, most: int) -> dict[str, Any]:
 
 
 def prune_events(conn: Connection, days: int, most: int) -> int:
-    """Delete at most `most` events older than `days`; returns how many."""
     row = conn.execute(SQL["prune_events"], {"days": days, "most": most}).fetchone()
     return int(row[0]) if row else 0

@@ -1,5 +1,5 @@
 -- name: insert_event
--- Row-level security refuses an event of another tenant; the id and the time are the database's.
+-- Row-level security refuses an event of another store. The database sets id and time.
 INSERT INTO audit_events (store_id, actor_kind, actor, address, action, result, code, request_id, details)
 VALUES (%(store_id)s, %(actor_kind)s, %(actor)s, %(address)s, %(action)s, %(result)s, %(code)s, %(request_id)s, %(details)s)
 
@@ -16,12 +16,12 @@ SELECT id, store_id, happened_at, actor_kind, actor, address, action, result, co
  LIMIT %(most)s
 
 -- name: list_events_of_all
--- The same over all stores and none, for operators alone.
+-- Like list_events, over all stores and none; for operators only.
 SELECT id, store_id, happened_at, actor_kind, actor, address, action, result, code, request_id, details
   FROM list_audit_events_of_all(%(action)s, %(actor)s, coalesce(%(since)s::timestamptz, '-infinity'),
                                 coalesce(%(until)s::timestamptz, 'infinity'), coalesce(%(before_at)s::timestamptz, 'infinity'),
                                 coalesce(%(before_id)s::bigint, 0), %(most)s)
 
 -- name: prune_events
--- The oldest first, and none younger than 30 days.
+-- The oldest first, none younger than 30 days.
 SELECT dispatch_prune_audit(make_interval(days => %(days)s), %(most)s)

@@ -1,4 +1,4 @@
-"""What is known of one record by its platform's id: the row, the log that wrote it, the log that skipped it."""
+"""Facts about one record, found by its external id: the row, the log that wrote it, the log that skipped it."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ SQL = queries(__file__)
 
 @dataclass(frozen=True, slots=True)
 class StoredRecord:
-    """The version that stands, and when it was written; `created_at` is the platform's."""
+    """The stored version, and when it was written; `created_at` is the platform's."""
 
     source_updated_at: datetime
     accepted_seq: int
@@ -44,7 +44,6 @@ def get_stored_record(conn: Connection, store_id: UUID, entity: str, external_id
 
 
 def get_log_of_seq(conn: Connection, store_id: UUID, accepted_seq: int) -> UUID | None:
-    """The log that wrote a version; None once it has been pruned."""
     row = conn.execute(SQL["get_log_of_seq"], {"store_id": store_id, "accepted_seq": accepted_seq}).fetchone()
     return row[0] if row else None
 

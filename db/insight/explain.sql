@@ -1,17 +1,17 @@
 -- name: get_stored_record
--- The row behind a platform's id.
+-- The row with this external id.
 SELECT source_updated_at, accepted_seq, synced_at, {created} AS created_at
   FROM {table} WHERE store_id = %(store_id)s AND external_id = %(external_id)s
 
 -- name: get_log_of_seq
--- The log that wrote a version: a batch by its own place, a pull by the place of its page. No row once the log is pruned.
+-- The log that wrote a version: a batch by its accepted_seq, a pull by that of its page. No row after it was pruned.
 SELECT id FROM sync_logs WHERE store_id = %(store_id)s AND accepted_seq = %(accepted_seq)s
  UNION ALL
 SELECT log_id FROM pull_pages WHERE store_id = %(store_id)s AND accepted_seq = %(accepted_seq)s
  LIMIT 1
 
 -- name: get_last_skip
--- Why the last log that met this record skipped it.
+-- From the last log that skipped this record.
 SELECT e.log_id, e.field, e.code, e.reason, coalesce(l.finished_at, l.started_at, l.accepted_at) AS skipped_at
   FROM sync_record_errors e
   JOIN sync_logs l ON l.store_id = e.store_id AND l.id = e.log_id

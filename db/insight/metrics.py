@@ -1,4 +1,4 @@
-"""Facts about all stores together, as counts and ages: what `/metrics` shows of PostgreSQL."""
+"""Counts and ages over all stores: what `/metrics` shows of PostgreSQL."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ SQL = queries(__file__)
 
 @dataclass(frozen=True, slots=True)
 class LogGroup:
-    """Logs that are running, paused or failed; `oldest_seconds` since the first of them was accepted."""
+    """Logs that are running, paused or failed. `oldest_seconds`: since the first of them was accepted."""
 
     entity: str
     source: str
@@ -28,7 +28,7 @@ class LogGroup:
 
 @dataclass(frozen=True, slots=True)
 class Totals:
-    """Since the installation began: logs by how they ended, their attempts, and records by outcome."""
+    """Since the installation: logs by result, their attempts, and records by outcome."""
 
     entity: str
     source: str
@@ -46,7 +46,7 @@ class Totals:
 
 @dataclass(frozen=True, slots=True)
 class Watermarks:
-    """Of the scheduled pulls of one platform and entity; None where nothing was measured yet."""
+    """The scheduled pulls of one platform and entity; None if nothing was measured yet."""
 
     platform: str
     entity: str
@@ -57,7 +57,7 @@ class Watermarks:
 
 @dataclass(frozen=True, slots=True)
 class ItemGroup:
-    """Outbound items that have not ended well yet; `overdue` of them are past their deadline."""
+    """Outbound items that are open; `overdue` of them are past their deadline."""
 
     sync_type: str
     status: str
@@ -87,21 +87,20 @@ def measure_outbound(conn: Connection) -> list[ItemGroup]:
 
 
 def measure_breaches(conn: Connection, seconds: float) -> list[tuple[str, str, int]]:
-    """(type, cause, items) of what ended past its deadline within the last `seconds`."""
+    """(type, cause, items) that ended past their deadline within the last `seconds`."""
     rows = conn.execute(SQL["measure_breaches"], {"seconds": seconds}).fetchall()
     return [(row[0], row[1], row[2]) for row in rows]
 
 
 def measure_alerts(conn: Connection) -> list[tuple[str, int, int]]:
-    """(kind, open episodes, notices nobody was told of yet)."""
+    """(kind, open alerts, notices to send)."""
     return [(row[0], row[1], row[2]) for row in conn.execute(SQL["measure_alerts"]).fetchall()]
 
 
 def measure_marks(conn: Connection) -> dict[str, tuple[float | None, float]]:
-    """By name: seconds since the dispatchers' last `tick` and `watch` (None: never), and how long each took."""
+    """By name: seconds since the last `tick` and `watch` (None: never), and how long it took."""
     return {row[0]: (row[1], row[2]) for row in conn.execute(SQL["measure_marks"]).fetchall()}
 
 
 def count_connections(conn: Connection) -> list[tuple[str, str, int]]:
-    """(process, state, connections): our own, by who opened them."""
     return [(row[0], row[1], row[2]) for row in conn.execute(SQL["count_connections"]).fetchall()]

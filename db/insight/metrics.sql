@@ -1,21 +1,21 @@
 -- name: measure_logs
--- Costs what is open or failed, however many logs have completed.
+-- The cost depends on open and failed logs, not on completed ones.
 SELECT entity, source, queue, status, phase, logs, oldest_seconds, most_attempts FROM measure_logs()
 
 -- name: measure_totals
--- Figures that only ever grow.
+-- Totals that only grow.
 SELECT entity, source, completed, failed, cancelled, attempts, inserted, updated, unchanged, stale, invalid, existing
   FROM measure_totals()
 
 -- name: measure_watermarks
--- By platform and entity, over scheduled pulls alone: the oldest watermark, and the latest arrival behind one.
+-- By platform and entity, of scheduled pulls: the oldest watermark and the latest arrival behind one.
 SELECT platform, entity, max(age_seconds) AS age_seconds, max(lateness_seconds) AS lateness_seconds,
        max(overlap_seconds) AS overlap_seconds
   FROM measure_watermarks()
  GROUP BY platform, entity
 
 -- name: measure_outbound
--- Costs what is open or failed, however many items have completed.
+-- The cost depends on open and failed items, not on completed ones.
 SELECT sync_type, status, items, overdue, oldest_seconds FROM measure_outbound()
 
 -- name: measure_breaches
@@ -24,15 +24,15 @@ SELECT sync_type, breach, items FROM measure_breaches(make_interval(secs => %(se
 
 -- name: measure_alerts
 -- Counts by kind.
-SELECT kind, opened, untold FROM measure_alerts()
+SELECT kind, opened, waiting FROM measure_alerts()
 
 -- name: measure_marks
--- At most two rows; seconds since each mark, NULL where there was none yet.
+-- At most two rows; seconds since each mark, NULL if there was none.
 SELECT name, CASE WHEN marked_at > '-infinity' THEN extract(epoch FROM clock_timestamp() - marked_at)::float8 END, seconds
   FROM dispatcher_marks
 
 -- name: count_connections
--- Of our own role alone; our processes name themselves `sluice …`.
+-- Of our own role; our processes name themselves `sluice …`.
 SELECT substr(application_name, 8), coalesce(state, 'unknown'), count(*)
   FROM pg_stat_activity
  WHERE usename = current_user AND application_name LIKE 'sluice %%'

@@ -1,4 +1,4 @@
-"""What the console's first pages show: what ended when, what is open, and how each store does."""
+"""Data of the console's first pages: logs that ended, open logs, and the activity of stores."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ SQL = queries(__file__)
 
 @dataclass(frozen=True, slots=True)
 class Finished:
-    """Logs of one status that ended in the step that began at `began_at`, and their records."""
+    """Logs of one status that ended in the time step from `began_at`, and their records."""
 
     began_at: datetime
     status: str
@@ -44,7 +44,7 @@ class StoreActivity:
 
 
 def count_finished(conn: Connection, store_id: UUID, since: datetime, step: float) -> list[Finished]:
-    """Steps of `step` seconds from `since` on; one in which nothing ended is not there."""
+    """Time steps of `step` seconds from `since`; a step in which nothing ended is missing."""
     parameters = {"store_id": store_id, "since": since, "step": step}
     with conn.cursor(row_factory=class_row(Finished)) as cursor:
         return cursor.execute(SQL["count_finished"], parameters).fetchall()
@@ -56,7 +56,6 @@ def count_finished_of_all(conn: Connection, since: datetime, step: float) -> lis
 
 
 def list_open_logs(conn: Connection, store_id: UUID, most: int) -> list[LogView]:
-    """At most `most`, oldest first."""
     with conn.cursor(row_factory=class_row(LogView)) as cursor:
         return cursor.execute(SQL["list_open_logs"], {"store_id": store_id, "most": most}).fetchall()
 
@@ -72,7 +71,6 @@ def count_open_of_all(conn: Connection) -> Open:
 
 
 def count_items_of_all(conn: Connection) -> tuple[int, int]:
-    """(waiting, overdue)."""
     row = conn.execute(SQL["count_items_of_all"]).fetchone()
     return (int(row[0]), int(row[1])) if row else (0, 0)
 
@@ -80,7 +78,6 @@ def count_items_of_all(conn: Connection) -> tuple[int, int]:
 def list_store_activity(
     conn: Connection, after: tuple[datetime, UUID] | None, failed_since: datetime, most: int
 ) -> list[StoreActivity]:
-    """`after`: when the last store of the page before was created, and its id."""
     parameters = {
         "after_created": after[0] if after else None,
         "after_id": after[1] if after else None,

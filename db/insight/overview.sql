@@ -1,5 +1,5 @@
 -- name: count_finished
--- What ended since then, in steps of time, by status: from the index on the end alone.
+-- Logs that ended since then, by time step and status. Reads one index.
 SELECT date_bin(make_interval(secs => %(step)s), finished_at, %(since)s) AS began_at, status, count(*) AS logs,
        sum(records_synced) AS synced, sum(records_skipped) AS skipped
   FROM sync_logs
@@ -7,11 +7,11 @@ SELECT date_bin(make_interval(secs => %(step)s), finished_at, %(since)s) AS bega
  GROUP BY 1, 2
 
 -- name: count_finished_of_all
--- The same over all stores together: counts alone.
+-- The same over all stores.
 SELECT began_at, status, logs, synced, skipped FROM count_finished_of_all(%(since)s, make_interval(secs => %(step)s))
 
 -- name: list_open_logs
--- What is in a worker's hands or on its way there, pulls that are paused, and the oldest of what waits behind them.
+-- Admitted and paused logs, and the oldest of the waiting ones.
 SELECT id, accepted_seq, entity, source, mode, status, phase, received, inserted, updated, unchanged, stale, invalid,
        existing, records_synced, records_skipped, attempts, next_attempt_at, accepted_at, started_at, finished_at,
        error_code, error_message, request_id
@@ -28,7 +28,7 @@ SELECT id, accepted_seq, entity, source, mode, status, phase, received, inserted
  LIMIT %(most)s
 
 -- name: count_open
--- How many logs run or wait to, and since when the oldest: from the two partial indexes of running logs.
+-- How many logs are running or waiting, and the oldest. Reads the two partial indexes of running logs.
 SELECT count(*), min(accepted_at)
   FROM (SELECT accepted_at FROM sync_logs
          WHERE store_id = %(store_id)s AND status = 'running' AND enqueued_at IS NOT NULL
@@ -37,14 +37,14 @@ SELECT count(*), min(accepted_at)
          WHERE store_id = %(store_id)s AND status = 'running' AND enqueued_at IS NULL) open
 
 -- name: count_open_of_all
--- The same over all stores together: counts alone.
+-- The same over all stores.
 SELECT open_logs, oldest_accepted_at FROM count_open_logs()
 
 -- name: count_items_of_all
--- How many outbound items wait over all stores, and how many of them past their deadline.
-SELECT coalesce(sum(waiting), 0)::bigint, coalesce(sum(overdue), 0)::bigint FROM count_push_backlog()
+-- How many outbound items of all stores wait, and how many of them are past their deadline.
+SELECT coalesce(sum(waiting), 0)::bigint, coalesce(sum(overdue), 0)::bigint FROM count_outbound_backlog()
 
 -- name: list_store_activity
--- A page of stores, oldest first: ids and counts alone, their facts are read one by one.
+-- A page of stores, oldest first: ids and counts only.
 SELECT store_id, created_at, running, oldest_accepted_at, failed
   FROM list_store_activity(%(after_created)s, %(after_id)s, %(failed_since)s, %(most)s)

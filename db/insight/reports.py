@@ -1,4 +1,4 @@
-"""Figures about one store, read from the tables. Each runs inside `tenant(conn, store_id)`."""
+"""Figures about one store, read from the tables. Each needs `tenant(conn, store_id)`."""
 
 from __future__ import annotations
 

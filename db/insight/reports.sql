@@ -15,14 +15,14 @@ SELECT date_trunc('month', date_created AT TIME ZONE 'UTC')::date AS month, curr
  ORDER BY 1, currency
 
 -- name: count_records
--- One row: how many rows of each entity this store has, counted in the tables themselves.
+-- One row: the rows of each entity of this store, counted in the tables.
 SELECT (SELECT count(*) FROM orders WHERE store_id = %(store_id)s) AS orders,
        (SELECT count(*) FROM products WHERE store_id = %(store_id)s) AS products,
        (SELECT count(*) FROM customers WHERE store_id = %(store_id)s) AS customers,
        (SELECT count(*) FROM categories WHERE store_id = %(store_id)s) AS categories
 
 -- name: unresolved_links
--- One row: how many of this store's references name a record that has not arrived; a reference to nothing doesn't count.
+-- One row: how many references of this store name a record that has not arrived.
 SELECT (SELECT count(*) FROM orders
          WHERE store_id = %(store_id)s AND customer_id IS NULL AND customer_external_id IS NOT NULL) AS orders_to_customers,
        (SELECT count(*) FROM order_items

@@ -1,4 +1,4 @@
-"""How much each store takes, measured by samples; which stores take more than they may."""
+"""The storage that each store takes, measured from samples."""
 
 from __future__ import annotations
 
@@ -13,14 +13,10 @@ SQL = queries(__file__)
 
 
 def measure_storage(conn: Connection, most_blocks: int, pause: timedelta) -> int | None:
-    """Measure all stores, reading at most `most_blocks` of each table; how many there are.
-
-    None where it was done within `pause`, or another dispatcher does it now.
-    """
+    """Measure all stores; returns how many, or None if it was done within `pause` or runs now."""
     row = conn.execute(SQL["measure_storage"], {"most_blocks": most_blocks, "pause": pause}).fetchone()
     return None if row is None or row[0] is None else int(row[0])
 
 
 def list_full_stores(conn: Connection, most_bytes: int) -> list[UUID]:
-    """The stores that took more than `most_bytes` when they were measured last."""
     return [row[0] for row in conn.execute(SQL["list_full_stores"], {"most_bytes": most_bytes}).fetchall()]

@@ -1,7 +1,7 @@
 -- name: measure_storage
--- Bytes of each store; one dispatcher at a time, and none within the pause.
+-- One dispatcher at a time, and none within the pause.
 SELECT measure_storage(%(most_blocks)s, %(pause)s)
 
 -- name: list_full_stores
--- Ids of stores above the quota, and nothing else of them.
-SELECT full_stores(%(most_bytes)s)
+-- Ids of stores above the quota.
+SELECT list_stores_above(%(most_bytes)s)

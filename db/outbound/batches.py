@@ -42,12 +42,10 @@ def insert_batch(conn: Connection, store_id: UUID, batch_id: UUID, kind: str, ba
 
 
 def size_batch(conn: Connection, store_id: UUID, batch_id: UUID) -> None:
-    """Save the number of items of a run, once all are requested."""
     conn.execute(SQL["size_batch"], {"store_id": store_id, "batch_id": batch_id})
 
 
 def count_batch_results(conn: Connection, store_id: UUID, results: Mapping[UUID, tuple[int, int]]) -> None:
-    """Add (succeeded, failed) to each run; negative if ended items are open again."""
     if not results:
         return
     parameters = {
@@ -81,7 +79,6 @@ def count_hold(conn: Connection, store_id: UUID, batch_id: UUID) -> None:
 
 
 def close_hold(conn: Connection, store_id: UUID, batch_id: UUID, status: str) -> bool:
-    """`status`: approved, rejected or released. False if the hold is not open."""
     parameters = {"store_id": store_id, "batch_id": batch_id, "status": status}
     return conn.execute(SQL["close_hold"], parameters).rowcount == 1
 

@@ -51,7 +51,6 @@ def list_changes(conn: Connection, store_id: UUID) -> list[OpenChange]:
 
 
 def get_brakes(conn: Connection, store_id: UUID) -> Any:
-    """The store's own limits as stored; None if it has none."""
     row = conn.execute(SQL["get_brakes"], {"store_id": store_id}).fetchone()
     return row[0] if row else None
 

@@ -30,13 +30,11 @@ class StoredCategory:
 def get_category_states(
     conn: Connection, store_id: UUID, category_ids: Sequence[UUID]
 ) -> dict[UUID, tuple[int | None, str]]:
-    """Version and content hash of those that are stored."""
     parameters = {"store_id": store_id, "category_ids": list(category_ids)}
     return {row[0]: (row[1], row[2]) for row in conn.execute(SQL["get_category_states"], parameters).fetchall()}
 
 
 def upsert_erp_categories(conn: Connection, store_id: UUID, rows: Sequence[tuple[ErpCategory, str]]) -> None:
-    """Write categories, each with its content hash, in the order of their ids."""
     parameters = [
         {
             "store_id": store_id,
@@ -61,7 +59,6 @@ def list_erp_categories(conn: Connection, store_id: UUID) -> dict[UUID, StoredCa
 def save_sent_category(
     conn: Connection, store_id: UUID, category_id: UUID, wc_category_id: int, sent_hash: str | None
 ) -> None:
-    """Save WooCommerce's id, and the hash of what the shop has; None if that is unknown."""
     parameters = {
         "store_id": store_id,
         "category_id": category_id,

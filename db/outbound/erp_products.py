@@ -56,11 +56,10 @@ def upsert_erp_products(conn: Connection, store_id: UUID, rows: Sequence[tuple[E
 
 def _parameters(store_id: UUID, product: ErpProduct, hashes: GroupHashes) -> dict[str, object]:
     lists = {"image_urls": list(product.image_urls), "category_ids": list(product.category_ids)}
-    return {**asdict(product), **lists, "store_id": store_id, "part_hashes": Jsonb(dict(hashes))}
+    return {**asdict(product), **lists, "store_id": store_id, "group_hashes": Jsonb(dict(hashes))}
 
 
 def get_products(conn: Connection, store_id: UUID, product_ids: Sequence[UUID]) -> dict[UUID, StoredProduct]:
-    """The products by id; unknown ones are missing."""
     rows = conn.execute(SQL["get_products"], {"store_id": store_id, "product_ids": list(product_ids)}).fetchall()
     return {row[0]: _stored(row) for row in rows}
 
@@ -76,7 +75,6 @@ def mark_create_begun(conn: Connection, store_id: UUID, product_ids: Sequence[UU
 
 
 def list_unsent_products(conn: Connection, store_id: UUID, everything: bool) -> list[UUID]:
-    """Ids of the products that changed since they were sent, or were never sent; all if `everything`."""
     rows = conn.execute(SQL["list_unsent_products"], {"store_id": store_id, "everything": everything}).fetchall()
     return [row[0] for row in rows]
 

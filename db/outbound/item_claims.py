@@ -88,7 +88,6 @@ class OrphanedItem:
 
 
 def next_is_category(conn: Connection, store_id: UUID) -> bool | None:
-    """Whether the next item is a category's; None if nothing is due."""
     row = conn.execute(SQL["next_is_category"], {"store_id": store_id}).fetchone()
     return bool(row[0]) if row else None
 
@@ -175,7 +174,6 @@ def return_items(conn: Connection, store_id: UUID, back: Sequence[Returned], spe
 
 
 def holds_claim(conn: Connection, store_id: UUID, claim_id: UUID) -> bool:
-    """False if the holder lost its lease and another process took the items over."""
     row = conn.execute(SQL["holds_claim"], {"store_id": store_id, "claim_id": claim_id}).fetchone()
     return bool(row and row[0])
 

@@ -2,7 +2,7 @@
 -- Whether the next item is a category's; no row if nothing is due.
 SELECT i.category_id IS NOT NULL
   FROM wc_sync_items i
- WHERE i.store_id = %(store_id)s AND i.status = 'pending' AND i.weighed AND i.next_attempt_at <= clock_timestamp()
+ WHERE i.store_id = %(store_id)s AND i.status = 'pending' AND i.checked_by_brakes AND i.next_attempt_at <= clock_timestamp()
    AND (i.product_id IS NULL
         OR i.product_id <> ALL (ARRAY(SELECT s.product_id FROM wc_sync_items s
                                        WHERE s.store_id = %(store_id)s AND s.status = 'syncing' AND s.product_id IS NOT NULL)))
@@ -16,7 +16,7 @@ SELECT i.category_id IS NOT NULL
 WITH first AS MATERIALIZED (
     SELECT i.product_id, i.priority, i.created_at, i.id
       FROM wc_sync_items i
-     WHERE i.store_id = %(store_id)s AND i.status = 'pending' AND i.weighed AND i.product_id IS NOT NULL
+     WHERE i.store_id = %(store_id)s AND i.status = 'pending' AND i.checked_by_brakes AND i.product_id IS NOT NULL
        AND i.next_attempt_at <= clock_timestamp()
        AND i.product_id <> ALL (ARRAY(SELECT s.product_id FROM wc_sync_items s
                                        WHERE s.store_id = %(store_id)s AND s.status = 'syncing' AND s.product_id IS NOT NULL))
@@ -30,7 +30,7 @@ WITH first AS MATERIALIZED (
     SELECT i.id
       FROM wc_sync_items i
      WHERE i.store_id = %(store_id)s AND i.product_id = ANY (ARRAY(SELECT product_id FROM picked))
-       AND i.status = 'pending' AND i.weighed AND i.next_attempt_at <= clock_timestamp()
+       AND i.status = 'pending' AND i.checked_by_brakes AND i.next_attempt_at <= clock_timestamp()
        FOR UPDATE SKIP LOCKED
 )
 UPDATE wc_sync_items i
@@ -45,7 +45,7 @@ RETURNING i.id, i.product_id, i.category_id, i.sync_type, i.priority, i.force, i
 WITH picked AS MATERIALIZED (
     SELECT i.id
       FROM wc_sync_items i
-     WHERE i.store_id = %(store_id)s AND i.status = 'pending' AND i.weighed AND i.category_id IS NOT NULL
+     WHERE i.store_id = %(store_id)s AND i.status = 'pending' AND i.checked_by_brakes AND i.category_id IS NOT NULL
        AND i.next_attempt_at <= clock_timestamp()
      ORDER BY i.priority, i.created_at, i.id
      LIMIT %(most)s

@@ -40,7 +40,7 @@ class Reopened:
 
 
 def reopen_items(conn: Connection, store_id: UUID, ids: Sequence[UUID], approved: bool) -> list[Reopened]:
-    """Let failed or held items wait again with all attempts; needs `lock_items`."""
+    """Let failed or held items wait again with all attempts. Needs `lock_items`."""
     parameters = {"store_id": store_id, "ids": list(ids), "approved": approved}
     return [Reopened(*row) for row in conn.execute(SQL["reopen_items"], parameters).fetchall()]
 
@@ -53,10 +53,10 @@ def hold_items(conn: Connection, store_id: UUID, ids: Sequence[UUID], hold_id: U
     conn.execute(SQL["hold_items"], {"store_id": store_id, "ids": list(ids), "hold_id": hold_id})
 
 
-def has_unweighed(conn: Connection, store_id: UUID) -> bool:
-    row = conn.execute(SQL["has_unweighed"], {"store_id": store_id}).fetchone()
+def has_unchecked(conn: Connection, store_id: UUID) -> bool:
+    row = conn.execute(SQL["has_unchecked"], {"store_id": store_id}).fetchone()
     return bool(row and row[0])
 
 
-def mark_weighed(conn: Connection, store_id: UUID) -> None:
-    conn.execute(SQL["mark_weighed"], {"store_id": store_id})
+def mark_checked(conn: Connection, store_id: UUID) -> None:
+    conn.execute(SQL["mark_checked"], {"store_id": store_id})

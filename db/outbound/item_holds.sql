@@ -33,7 +33,7 @@ WITH chosen AS MATERIALIZED (
 )
 UPDATE wc_sync_items i
    SET status = CASE WHEN c.goes_on THEN 'pending' ELSE 'superseded' END,
-       approved = i.approved OR %(approved)s, weighed = %(approved)s, hold_id = NULL, attempts = 0,
+       approved = i.approved OR %(approved)s, checked_by_brakes = %(approved)s, hold_id = NULL, attempts = 0,
        next_attempt_at = clock_timestamp(), error_code = NULL, error_message = NULL, retryable = NULL, breach = NULL,
        completed_at = CASE WHEN c.goes_on THEN NULL ELSE clock_timestamp() END, updated_at = clock_timestamp()
   FROM chosen c, wc_sync_items old
@@ -43,7 +43,7 @@ RETURNING i.batch_id, old.status = 'failed', i.status = 'pending'
 -- name: approve_waiting
 -- An item that waits for the same change as an approved one passes the brakes, too.
 UPDATE wc_sync_items
-   SET approved = true, weighed = true, updated_at = clock_timestamp()
+   SET approved = true, checked_by_brakes = true, updated_at = clock_timestamp()
  WHERE store_id = %(store_id)s AND status = 'pending' AND product_id IS NOT NULL
    AND CASE WHEN (product_id, sync_type) IN (SELECT held.product_id, held.sync_type
                                                FROM wc_sync_items held
@@ -56,10 +56,10 @@ UPDATE wc_sync_items
    SET status = 'needs_approval', hold_id = %(hold_id)s, updated_at = clock_timestamp()
  WHERE store_id = %(store_id)s AND id = ANY (%(ids)s::uuid[]) AND status = 'pending'
 
--- name: has_unweighed
--- Whether a pending item was not checked by the brakes yet (`weighed` is false).
-SELECT EXISTS (SELECT FROM wc_sync_items WHERE store_id = %(store_id)s AND status = 'pending' AND NOT weighed)
+-- name: has_unchecked
+-- Whether a pending item was not checked by the brakes yet (`checked_by_brakes` is false).
+SELECT EXISTS (SELECT FROM wc_sync_items WHERE store_id = %(store_id)s AND status = 'pending' AND NOT checked_by_brakes)
 
--- name: mark_weighed
--- Locks the items; a change that joins one of them afterwards resets `weighed`.
-UPDATE wc_sync_items SET weighed = true WHERE store_id = %(store_id)s AND status = 'pending' AND NOT weighed
+-- name: mark_checked
+-- Locks the items; a change that joins one of them afterwards resets `checked_by_brakes`.
+UPDATE wc_sync_items SET checked_by_brakes = true WHERE store_id = %(store_id)s AND status = 'pending' AND NOT checked_by_brakes

@@ -61,7 +61,6 @@ def get_item(conn: Connection, store_id: UUID, item_id: UUID) -> ItemView | None
 def list_failed_items(
     conn: Connection, store_id: UUID, most: int, before: UUID | None = None, batch_id: UUID | None = None
 ) -> list[ItemView]:
-    """Newest first, older than `before`; of one run if `batch_id` is given."""
     parameters = {"store_id": store_id, "before": before, "batch_id": batch_id, "most": most}
     with conn.cursor(row_factory=class_row(ItemView)) as cursor:
         return cursor.execute(SQL["list_failed_items"], parameters).fetchall()
@@ -72,7 +71,6 @@ def count_items(conn: Connection, store_id: UUID) -> list[ItemCount]:
 
 
 def count_breaches(conn: Connection, store_id: UUID) -> dict[str, dict[str, int]]:
-    """Missed deadlines by type and cause."""
     counts: dict[str, dict[str, int]] = {}
     for sync_type, cause, items in conn.execute(SQL["count_breaches"], {"store_id": store_id}).fetchall():
         counts.setdefault(sync_type, {})[cause] = items

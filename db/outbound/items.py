@@ -61,7 +61,6 @@ def request_product_items(
 def request_category_items(
     conn: Connection, store_id: UUID, wanted: Sequence[ItemRequest], origin: Origin
 ) -> list[UUID]:
-    """Request categories; each may occur once. All have the priority of the first."""
     if not wanted:
         return []
     parameters = {

@@ -12,7 +12,7 @@ SELECT %(store_id)s, n.id, n.product_id, n.sync_type, n.priority, 'pending', %(p
               %(sla_seconds)s::float8[]) n (id, product_id, sync_type, priority, sla_seconds)
  ORDER BY n.product_id, n.sync_type
     ON CONFLICT (store_id, product_id, sync_type) WHERE status = 'pending' AND product_id IS NOT NULL DO UPDATE SET
-       requests = waiting.requests + 1, force = waiting.force OR EXCLUDED.force, weighed = false, approved = false,
+       requests = waiting.requests + 1, force = waiting.force OR EXCLUDED.force, checked_by_brakes = false, approved = false,
        batch_id = coalesce(waiting.batch_id, EXCLUDED.batch_id), updated_at = clock_timestamp()
 RETURNING id
 
@@ -24,6 +24,6 @@ SELECT %(store_id)s, n.id, n.category_id, 'category', %(priority)s, 'pending', %
   FROM unnest(%(ids)s::uuid[], %(category_ids)s::uuid[]) n (id, category_id)
  ORDER BY n.category_id
     ON CONFLICT (store_id, category_id) WHERE status = 'pending' AND category_id IS NOT NULL DO UPDATE SET
-       requests = waiting.requests + 1, force = waiting.force OR EXCLUDED.force, weighed = false, approved = false,
+       requests = waiting.requests + 1, force = waiting.force OR EXCLUDED.force, checked_by_brakes = false, approved = false,
        batch_id = coalesce(waiting.batch_id, EXCLUDED.batch_id), updated_at = clock_timestamp()
 RETURNING id

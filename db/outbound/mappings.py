@@ -83,18 +83,15 @@ def forget_sent_groups(conn: Connection, store_id: UUID, groups: Sequence[tuple[
 
 
 def get_owners(conn: Connection, store_id: UUID, wc_ids: Sequence[int]) -> dict[int, UUID]:
-    """The ERP's product by WooCommerce's id, for mapped ones."""
     rows = conn.execute(SQL["get_owners"], {"store_id": store_id, "wc_ids": list(wc_ids)}).fetchall()
     return {row[0]: row[1] for row in rows}
 
 
 def mark_mappings_failed(conn: Connection, store_id: UUID, failures: Sequence[tuple[UUID, str]]) -> None:
-    """`failures`: product and message."""
     conn.execute(SQL["mark_mappings_failed"], _by_product(store_id, failures, "messages"))
 
 
 def delete_mappings(conn: Connection, store_id: UUID, gone: Sequence[tuple[UUID, int]]) -> None:
-    """`gone`: product, and the id of the shop's product that was deleted there."""
     conn.execute(SQL["delete_mappings"], _by_product(store_id, gone, "wc_ids"))
 
 
@@ -117,12 +114,10 @@ def list_mappings(conn: Connection, store_id: UUID, after: UUID | None, most: in
 
 
 def list_drift(conn: Connection, store_id: UUID, after: UUID | None, most: int) -> list[MappingView]:
-    """Products that changed since they were sent, and unmapped ones."""
     with conn.cursor(row_factory=class_row(MappingView)) as cursor:
         return cursor.execute(SQL["list_drift"], {"store_id": store_id, "after": after, "most": most}).fetchall()
 
 
 def count_mappings(conn: Connection, store_id: UUID) -> tuple[int, int]:
-    """How many products are mapped, and how many changed since they were sent or were never sent."""
     row = conn.execute(SQL["count_mappings"], {"store_id": store_id}).fetchone()
     return (row[0], row[1]) if row else (0, 0)

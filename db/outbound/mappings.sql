@@ -50,7 +50,7 @@ DELETE FROM wc_product_sync_mappings m
 -- name: get_mapping
 -- No row for an unknown product or another tenant's. In sync: every field group was sent as it is now.
 SELECT m.internal_product_id, e.sku, m.wc_product_id, m.last_synced, m.sync_status, m.error_message, m.created_at,
-       m.updated_at, coalesce(e.part_hashes = m.sent_hashes, false) AS in_sync
+       m.updated_at, coalesce(e.group_hashes = m.sent_hashes, false) AS in_sync
   FROM wc_product_sync_mappings m
   LEFT JOIN erp_products e ON e.store_id = m.store_id AND e.product_id = m.internal_product_id
  WHERE m.store_id = %(store_id)s AND m.internal_product_id = %(product_id)s
@@ -58,7 +58,7 @@ SELECT m.internal_product_id, e.sku, m.wc_product_id, m.last_synced, m.sync_stat
 -- name: list_mappings
 -- By the ERP's ids, after the cursor.
 SELECT m.internal_product_id, e.sku, m.wc_product_id, m.last_synced, m.sync_status, m.error_message, m.created_at,
-       m.updated_at, coalesce(e.part_hashes = m.sent_hashes, false) AS in_sync
+       m.updated_at, coalesce(e.group_hashes = m.sent_hashes, false) AS in_sync
   FROM wc_product_sync_mappings m
   LEFT JOIN erp_products e ON e.store_id = m.store_id AND e.product_id = m.internal_product_id
  WHERE m.store_id = %(store_id)s AND (%(after)s::uuid IS NULL OR m.internal_product_id > %(after)s)
@@ -71,7 +71,7 @@ SELECT e.product_id AS internal_product_id, e.sku, m.wc_product_id, m.last_synce
        sync_status, m.error_message, m.created_at, m.updated_at, false AS in_sync
   FROM erp_products e
   LEFT JOIN wc_product_sync_mappings m ON m.store_id = e.store_id AND m.internal_product_id = e.product_id
- WHERE e.store_id = %(store_id)s AND (m.sent_hashes IS NULL OR e.part_hashes <> m.sent_hashes)
+ WHERE e.store_id = %(store_id)s AND (m.sent_hashes IS NULL OR e.group_hashes <> m.sent_hashes)
    AND (%(after)s::uuid IS NULL OR e.product_id > %(after)s)
  ORDER BY e.product_id
  LIMIT %(most)s
@@ -82,4 +82,4 @@ SELECT (SELECT count(*) FROM wc_product_sync_mappings WHERE store_id = %(store_i
        (SELECT count(*)
           FROM erp_products e
           LEFT JOIN wc_product_sync_mappings m ON m.store_id = e.store_id AND m.internal_product_id = e.product_id
-         WHERE e.store_id = %(store_id)s AND (m.sent_hashes IS NULL OR e.part_hashes <> m.sent_hashes))
+         WHERE e.store_id = %(store_id)s AND (m.sent_hashes IS NULL OR e.group_hashes <> m.sent_hashes))

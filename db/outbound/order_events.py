@@ -22,7 +22,6 @@ class ReceivedOrder:
 
 
 def note_received_orders(conn: Connection, store_id: UUID, external_ids: Sequence[int]) -> None:
-    """Note the orders that wait for the merchant, unless they were noted before."""
     conn.execute(SQL["note_received_orders"], {"store_id": store_id, "external_ids": list(external_ids)})
 
 
@@ -36,5 +35,4 @@ def mark_orders_published(conn: Connection, store_id: UUID, order_ids: Sequence[
 
 
 def list_publishing_stores(conn: Connection, most: int) -> list[UUID]:
-    """Stores with orders that are still to be published."""
     return [row[0] for row in conn.execute(SQL["list_publishing_stores"], {"most": most}).fetchall()]

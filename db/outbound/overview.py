@@ -60,13 +60,11 @@ Place = tuple[int, datetime, UUID]
 
 
 def count_open_items(conn: Connection, store_id: UUID) -> list[OpenItems]:
-    """By priority of the type."""
     with conn.cursor(row_factory=class_row(OpenItems)) as cursor:
         return cursor.execute(SQL["count_open_items"], {"store_id": store_id}).fetchall()
 
 
 def page_waiting_items(conn: Connection, store_id: UUID, after: Place | None, most: int) -> list[ItemLine]:
-    """`after`: priority, time of creation and id of the last one seen."""
     parameters = {
         "store_id": store_id,
         "after_priority": after[0] if after else None,
@@ -78,9 +76,9 @@ def page_waiting_items(conn: Connection, store_id: UUID, after: Place | None, mo
         return cursor.execute(SQL["page_waiting_items"], parameters).fetchall()
 
 
-def list_items_in_hand(conn: Connection, store_id: UUID, most: int) -> list[ItemLine]:
+def list_items_being_sent(conn: Connection, store_id: UUID, most: int) -> list[ItemLine]:
     with conn.cursor(row_factory=class_row(ItemLine)) as cursor:
-        return cursor.execute(SQL["list_items_in_hand"], {"store_id": store_id, "most": most}).fetchall()
+        return cursor.execute(SQL["list_items_being_sent"], {"store_id": store_id, "most": most}).fetchall()
 
 
 def list_failed_groups(conn: Connection, store_id: UUID, most: int) -> list[FailedGroup]:
@@ -95,6 +93,5 @@ def list_failed_group(conn: Connection, store_id: UUID, sync_type: str, error_co
 
 
 def lock_failed_group(conn: Connection, store_id: UUID, sync_type: str, error_code: str) -> list[UUID]:
-    """Their ids, locked; needs `lock_items`."""
     parameters = {"store_id": store_id, "sync_type": sync_type, "error_code": error_code}
     return [row[0] for row in conn.execute(SQL["lock_failed_group"], parameters)]

@@ -22,7 +22,7 @@ SELECT id, product_id, category_id, sync_type, priority, status, attempts, max_a
  ORDER BY priority, created_at, id
  LIMIT %(most)s
 
--- name: list_items_in_hand
+-- name: list_items_being_sent
 -- Items that are being sent.
 SELECT id, product_id, category_id, sync_type, priority, status, attempts, max_attempts, created_at, due_at,
        next_attempt_at, error_message

@@ -36,7 +36,6 @@ def take_lease(conn: Connection, store_id: UUID, holder: UUID, seconds: float) -
 
 
 def renew_lease(conn: Connection, store_id: UUID, holder: UUID, seconds: float) -> bool:
-    """False if the lease ran out: then nothing more may be sent."""
     parameters = {"store_id": store_id, "holder": holder, "seconds": seconds}
     return conn.execute(SQL["renew_lease"], parameters).fetchone() is not None
 
@@ -51,7 +50,6 @@ def release_lease(conn: Connection, store_id: UUID, holder: UUID) -> None:
 
 
 def pause_store(conn: Connection, store_id: UUID, seconds: float) -> None:
-    """No process claims items of the store for so long, because the shop asked for it."""
     conn.execute(SQL["pause_store"], {"store_id": store_id, "seconds": seconds})
 
 
@@ -61,13 +59,11 @@ def list_backlog(conn: Connection) -> list[Backlog]:
 
 
 def prune_items(conn: Connection, days: int, most: int) -> int:
-    """Delete at most `most` ended items older than `days`; returns how many."""
     row = conn.execute(SQL["prune_items"], {"days": days, "most": most}).fetchone()
     return int(row[0]) if row else 0
 
 
 def prune_runs(conn: Connection, days: int, most: int) -> int:
-    """Delete at most `most` ended runs and holds older than `days`, once their items are gone; returns how many."""
     row = conn.execute(SQL["prune_runs"], {"days": days, "most": most}).fetchone()
     return int(row[0]) if row else 0
 
@@ -78,7 +74,6 @@ def list_due_tasks(conn: Connection, most: int) -> list[tuple[UUID, str]]:
 
 
 def plan_task(conn: Connection, store_id: UUID, task: str, next_run_at: datetime) -> None:
-    """Set when a task runs first; a task that is planned already keeps its time."""
     conn.execute(SQL["plan_task"], {"store_id": store_id, "task": task, "next_run_at": next_run_at})
 
 

@@ -1,6 +1,6 @@
 -- name: list_due_stores
 -- Stores with due items and without a lease.
-SELECT store_id FROM dispatch_push(%(most)s)
+SELECT store_id FROM dispatch_outbound(%(most)s)
 
 -- name: take_lease
 -- No row if another process has the lease, or the shop asked for a pause.
@@ -38,19 +38,19 @@ UPDATE wc_push_leases
 
 -- name: list_backlog
 -- Counts and times by store and type; no other data of a tenant.
-SELECT store_id, sync_type, waiting, overdue, oldest_created_at FROM count_push_backlog()
+SELECT store_id, sync_type, waiting, overdue, oldest_created_at FROM count_outbound_backlog()
 
 -- name: prune_items
 -- Never an item that is still open.
-SELECT dispatch_prune_push(make_interval(days => %(days)s), %(most)s)
+SELECT dispatch_prune_outbound_items(make_interval(days => %(days)s), %(most)s)
 
 -- name: prune_runs
 -- Never an open run or hold, nor one that still has items.
-SELECT dispatch_prune_push_runs(make_interval(days => %(days)s), %(most)s)
+SELECT dispatch_prune_outbound_batches(make_interval(days => %(days)s), %(most)s)
 
 -- name: list_due_tasks
 -- Ids of stores and names of tasks; no other data of a tenant.
-SELECT store_id, task FROM list_due_push_tasks(%(most)s)
+SELECT store_id, task FROM list_due_outbound_tasks(%(most)s)
 
 -- name: plan_task
 -- Keeps an existing plan. Checks for it first, because ON CONFLICT would wait for a dispatcher that holds the row's lock.

@@ -1,4 +1,4 @@
-"""Pages of a run: kept before they are applied, so that none is fetched twice, and counted as they are."""
+"""Pages of a run: stored before they are applied, so that none is fetched twice."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ SQL = queries(__file__)
 
 @dataclass(frozen=True, slots=True)
 class Stash:
-    """A fetched page to keep, and the cursor behind it. `pages` is how many were kept before."""
+    """A fetched page to store, and the cursor after it. `pages` is how many were stored before."""
 
     pages: int
     page: bytes
@@ -36,7 +36,7 @@ class Stash:
 
 @dataclass(frozen=True, slots=True)
 class AppliedPage:
-    """A page whose rows are written. Ids and times are None where it had no valid record."""
+    """A page whose rows are written. Ids and times are None if it had no valid record."""
 
     page_no: int
     accepted_seq: int
@@ -50,7 +50,6 @@ class AppliedPage:
 
 
 def get_next_seq(conn: Connection) -> int:
-    """A place in the order of acceptance for a page that is about to be fetched."""
     row = conn.execute(SQL["get_next_seq"]).fetchone()
     if row is None:
         raise RuntimeError("a sequence always has a next value")
@@ -58,10 +57,7 @@ def get_next_seq(conn: Connection) -> int:
 
 
 def stash_page(conn: Connection, worker: Worker, stash: Stash, lease: float) -> int | None:
-    """Keep a page before it is applied, so that it is never fetched again; None where the run is no longer ours.
-
-    The next page's place in the order of acceptance: it is behind everything that has one by now.
-    """
+    """Store a page before it is applied. Returns the accepted_seq of the next page, or None if another worker has the run."""
     parameters = {
         **worker.parameters,
         "lease": lease,
@@ -82,12 +78,11 @@ def stash_page(conn: Connection, worker: Worker, stash: Stash, lease: float) -> 
 
 
 def claim_page(conn: Connection, worker: Worker) -> bool:
-    """Lock the run with its waiting page until the transaction ends; False where the run is no longer ours."""
+    """Lock the run with its waiting page until the transaction ends. False if another worker has the run."""
     return conn.execute(SQL["claim_page"], worker.parameters).fetchone() is not None
 
 
 def finish_page(conn: Connection, worker: Worker, applied: AppliedPage, lease: float) -> None:
-    """Count a page and clear it, in the transaction that wrote its rows."""
     where = {"store_id": worker.store_id, "log_id": worker.log_id}
     counted = {"received": applied.received, **asdict(applied.counts), "lease": lease}
     met = {

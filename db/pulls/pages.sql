@@ -1,10 +1,10 @@
 -- name: get_next_seq
--- A place in the order of acceptance, behind everything that has one.
+-- An accepted_seq greater than every one that was given.
 SELECT nextval(pg_get_serial_sequence('sync_logs', 'accepted_seq'))
 
 -- name: stash_page
--- Keeps a fetched page and moves the cursor behind it, only if nobody else works on the run and no page was kept meanwhile.
--- The answer is the place of the next page in the order of acceptance, which is fetched from now on.
+-- Stores a fetched page and moves the cursor, only if the worker still has the run and no page was stored meanwhile.
+-- Returns the accepted_seq of the next page, which is fetched from now on.
 WITH log AS (
     UPDATE sync_logs l
        SET next_attempt_at = clock_timestamp() + make_interval(secs => %(lease)s), attempts = 0, phase = 'processing',
@@ -24,7 +24,7 @@ UPDATE pull_runs r
 RETURNING nextval(pg_get_serial_sequence('sync_logs', 'accepted_seq')) AS next_seq
 
 -- name: claim_page
--- Locks the run for the rest of the transaction. No row where it was paused, ended, or taken over, or nothing waits in it.
+-- Locks the run until the transaction ends. No row if it was paused, ended or taken over, or no page waits.
 SELECT l.id
   FROM sync_logs l
   JOIN pull_runs r ON r.store_id = l.store_id AND r.log_id = l.id
@@ -32,7 +32,7 @@ SELECT l.id
    FOR UPDATE
 
 -- name: count_page
--- Part of the transaction that wrote the page's rows: the log's counts move with them.
+-- Part of the transaction that wrote the page's rows, so that counts and rows agree.
 UPDATE sync_logs
    SET received = received + %(received)s, inserted = inserted + %(inserted)s, updated = updated + %(updated)s,
        unchanged = unchanged + %(unchanged)s, stale = stale + %(stale)s, invalid = invalid + %(invalid)s,
@@ -41,7 +41,7 @@ UPDATE sync_logs
  WHERE store_id = %(store_id)s AND id = %(log_id)s
 
 -- name: clear_page
--- The page is applied; what it showed of ids and times is kept.
+-- Removes the applied page; keeps the ids and times that it contained.
 UPDATE pull_runs
    SET page = NULL, read_to = greatest(read_to, %(newest)s), in_order = in_order AND %(in_order)s,
        lowest_id = least(lowest_id, %(lowest_id)s), highest_id = greatest(highest_id, %(highest_id)s),
@@ -49,10 +49,10 @@ UPDATE pull_runs
  WHERE store_id = %(store_id)s AND log_id = %(log_id)s
 
 -- name: insert_pull_page
--- Which run wrote a row is found by the place of its page.
+-- Links rows to their run by the accepted_seq of their page.
 INSERT INTO pull_pages (store_id, log_id, page_no, accepted_seq, records)
 VALUES (%(store_id)s, %(log_id)s, %(page_no)s, %(accepted_seq)s, %(records)s)
 
 -- name: discard_page
--- Nobody will apply it: its run was cancelled.
+-- Its run was cancelled, so nobody will apply it.
 UPDATE pull_runs SET page = NULL, rest_page = NULL WHERE store_id = %(store_id)s AND log_id = %(log_id)s

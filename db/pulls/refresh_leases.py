@@ -1,4 +1,4 @@
-"""Who may refresh a store's access token: held by a row and not by a session, for a call is made meanwhile."""
+"""Leases to refresh a store's access token. A row holds the lease, not a session, because a call is made meanwhile."""
 
 from __future__ import annotations
 
@@ -12,7 +12,6 @@ SQL = queries(__file__)
 
 
 def take_lease(conn: Connection, store_id: UUID, holder: UUID, seconds: float) -> bool:
-    """Take it for so long at most; False where another holds it."""
     parameters = {"store_id": store_id, "holder": holder, "seconds": seconds}
     return conn.execute(SQL["take_lease"], parameters).fetchone() is not None
 

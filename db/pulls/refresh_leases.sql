@@ -1,5 +1,5 @@
 -- name: take_lease
--- One holder a store at a time; a lease that ran out is free. No row where another holds it.
+-- One holder per store; a lease that ran out is free. No row if another process holds it.
 INSERT INTO refresh_leases AS l (store_id, holder, held_until)
 VALUES (%(store_id)s, %(holder)s, clock_timestamp() + make_interval(secs => %(seconds)s))
     ON CONFLICT (store_id) DO UPDATE SET holder = EXCLUDED.holder, held_until = EXCLUDED.held_until

@@ -1,4 +1,4 @@
-"""Runs of pulls: how they start, stand and end. A run is a sync log of the queue `pull` with a row of its own beside it."""
+"""Runs of pulls: start, state and end. A run is a sync log of the queue `pull` with a row in pull_runs."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ SQL = queries(__file__)
 
 @dataclass(frozen=True, slots=True)
 class NewPull:
-    """A run about to start, whose log has its place already."""
+    """A run to start, after its log was inserted."""
 
     windows: list[dict[str, Any]]
     options: dict[str, Any]
@@ -31,7 +31,7 @@ class NewPull:
 
 @dataclass(frozen=True, slots=True)
 class Start:
-    """Where a run begins that goes on with another's: `page` waits to be applied, `rest` is for yet another."""
+    """Where a run starts that continues another's: `page` waits to be applied, `rest` is for a later run."""
 
     window_no: int
     cursor: str | None
@@ -45,12 +45,12 @@ class Start:
     rest_page: bytes | None
 
 
-FROM_THE_BEGIN = Start(0, None, False, True, None, None, None, 0, None, None)
+FROM_THE_START = Start(0, None, False, True, None, None, None, 0, None, None)
 
 
 @dataclass(frozen=True, slots=True)
 class FinishedCounts:
-    """What a completed run counted."""
+    """The counts of a completed run."""
 
     inserted: int
     received: int
@@ -60,7 +60,7 @@ class FinishedCounts:
 
 @dataclass(frozen=True, slots=True)
 class PullRun:
-    """What a run has met, as it completes."""
+    """What a run has read, when it completes."""
 
     windows: list[dict[str, Any]]
     options: dict[str, Any]
@@ -77,7 +77,7 @@ class PullRun:
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """How far a run has come. `fetched` records of `total`, where the platform tells it, in `work_seconds`."""
+    """How far a run has come: `fetched` records of `total` (None if the platform does not tell) in `work_seconds`."""
 
     log_id: UUID
     pages: int
@@ -91,7 +91,7 @@ class Progress:
 def insert_pull_log(
     conn: Connection, store_id: UUID, log_id: UUID, entity: str, platform: str, mode: str, request_id: str | None
 ) -> bool:
-    """Take the place of a store's and entity's one run; False where another has it. Waits for one that is just ending."""
+    """False if the store and entity have a run already. Waits for one that is just ending."""
     parameters = {
         "store_id": store_id,
         "log_id": log_id,
@@ -100,11 +100,11 @@ def insert_pull_log(
         "mode": mode,
         "request_id": request_id,
     }
+    # No row on conflict: a unique index allows one running or paused pull.
     return conn.execute(SQL["insert_pull_log"], parameters).fetchone() is not None
 
 
 def insert_pull_run(conn: Connection, store_id: UUID, log_id: UUID, new: NewPull) -> None:
-    """Say what the run reads and where it begins, in the transaction that made its log."""
     start = new.start
     parameters = {
         "store_id": store_id,
@@ -133,7 +133,6 @@ def get_active_pull(conn: Connection, store_id: UUID, entity: str) -> UUID | Non
 
 
 def complete_pull(conn: Connection, store_id: UUID, log_id: UUID) -> FinishedCounts:
-    """End a locked run whose last page is applied."""
     row = conn.execute(SQL["complete_pull"], {"store_id": store_id, "log_id": log_id}).fetchone()
     if row is None:
         raise RuntimeError("a locked running log can't have moved on")
@@ -158,13 +157,11 @@ def resume_pull(conn: Connection, store_id: UUID, log_id: UUID) -> Ticket | None
 
 
 def retry_pull(conn: Connection, store_id: UUID, log_id: UUID) -> Ticket | None:
-    """Run a failed pull again from its cursor. None where it is not failed, or another run has its place."""
     with conn.cursor(row_factory=class_row(Ticket)) as cursor:
         return cursor.execute(SQL["retry_pull"], {"store_id": store_id, "log_id": log_id}).fetchone()
 
 
 def list_progress(conn: Connection, store_id: UUID, log_ids: Sequence[UUID]) -> dict[UUID, Progress]:
-    """By log id, for those of the logs that are pulls."""
     with conn.cursor(row_factory=class_row(Progress)) as cursor:
         rows = cursor.execute(SQL["list_progress"], {"store_id": store_id, "log_ids": list(log_ids)})
         return {row.log_id: row for row in rows}

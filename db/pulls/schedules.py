@@ -1,4 +1,4 @@
-"""Schedules: when a store's entity is pulled, one row each; a tick is had once."""
+"""Schedules: when a store's entity is pulled. Each tick runs in one dispatcher."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ SQL = queries(__file__)
 
 @dataclass(frozen=True, slots=True)
 class Schedule:
-    """Either `cron` (five fields, UTC) or `every_seconds` is set; `stale_after_mins` goes with the mode update."""
+    """Either `cron` (five fields, UTC) or `every_seconds` is set; `stale_after_mins` belongs to the mode update."""
 
     entity: str
     mode: str
@@ -51,17 +51,17 @@ def delete_schedule(conn: Connection, store_id: UUID, entity: str) -> bool:
 
 
 def list_due_schedules(conn: Connection, most: int) -> list[tuple[UUID, str]]:
-    """(store id, entity) of what is due, over all stores; each is then claimed inside its store's wall."""
+    """(store id, entity) of all stores. Claim each one with its store set."""
     return [(row[0], row[1]) for row in conn.execute(SQL["list_due_schedules"], {"most": most})]
 
 
 def claim_schedule(conn: Connection, store_id: UUID, entity: str) -> Schedule | None:
-    """Lock a due schedule until the transaction ends. None where its tick is had."""
+    """Lock a due schedule until the transaction ends. None if another dispatcher has its tick."""
     with conn.cursor(row_factory=class_row(Schedule)) as cursor:
         return cursor.execute(SQL["claim_schedule"], {"store_id": store_id, "entity": entity}).fetchone()
 
 
 def mark_tick(conn: Connection, store_id: UUID, entity: str, next_run_at: datetime, log_id: UUID | None) -> None:
-    """Note the tick as had. `log_id` is the run it started, None where one was in progress."""
+    """`log_id` is the run that the tick started; None if one was running already."""
     parameters = {"store_id": store_id, "entity": entity, "next_run_at": next_run_at, "log_id": log_id}
     conn.execute(SQL["mark_tick"], parameters)

@@ -1,5 +1,5 @@
 -- name: put_schedule
--- One a store and entity: a new one takes the old one's place.
+-- One per store and entity: a new one replaces the old one.
 INSERT INTO schedules (store_id, entity, mode, stale_after_mins, cron, every_seconds, next_run_at)
 VALUES (%(store_id)s, %(entity)s, %(mode)s, %(stale_after_mins)s, %(cron)s, %(every_seconds)s, %(next_run_at)s)
     ON CONFLICT (store_id, entity) DO UPDATE SET
@@ -14,21 +14,21 @@ SELECT entity, mode, stale_after_mins, cron, every_seconds, next_run_at, last_ru
  ORDER BY entity
 
 -- name: delete_schedule
--- A run that it started goes on.
+-- A run that it started continues.
 DELETE FROM schedules WHERE store_id = %(store_id)s AND entity = %(entity)s
 
 -- name: list_due_schedules
--- Ids alone, over all stores.
+-- Ids only, of all stores.
 SELECT store_id, entity FROM list_due_schedules(%(most)s)
 
 -- name: claim_schedule
--- Locks a schedule that is still due; no row where another dispatcher has its tick.
+-- Locks a schedule that is still due. No row if another dispatcher has its tick.
 SELECT entity, mode, stale_after_mins, cron, every_seconds, next_run_at, last_run_at, last_log_id
   FROM schedules
  WHERE store_id = %(store_id)s AND entity = %(entity)s AND next_run_at <= clock_timestamp()
    FOR UPDATE SKIP LOCKED
 
 -- name: mark_tick
--- In the transaction that started the run: a tick is had once, and however many were missed, one run makes up for them.
+-- Part of the transaction that started the run. One run makes up for any number of missed ticks.
 UPDATE schedules SET last_run_at = next_run_at, next_run_at = %(next_run_at)s, last_log_id = %(log_id)s
  WHERE store_id = %(store_id)s AND entity = %(entity)s

@@ -1,7 +1,7 @@
-"""Turns at a run of a pull: who works on it, and until when.
+"""Turns of a worker at a run.
 
-Whoever works on a run holds no lock while fetching: `epoch` says who it is, and `next_attempt_at`, moved ahead as a sign of
-life, until when.
+A worker holds no lock while it fetches. `epoch` says whose turn it is, and the worker moves `next_attempt_at` ahead while it
+lives.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ SQL = queries(__file__)
 
 @dataclass(frozen=True, slots=True)
 class BegunPull:
-    """A run and where it stands, as the one finds it who works on it from now on."""
+    """A run and its state, as the worker that takes it finds it."""
 
     entity: str
     platform: str
@@ -47,7 +47,7 @@ class BegunPull:
 
 @dataclass(frozen=True, slots=True)
 class Worker:
-    """Who works on a run: every change names store, log and epoch, and one that has been taken over changes nothing."""
+    """A worker's turn. Every change checks the epoch, so a worker that was replaced changes nothing."""
 
     store_id: UUID
     log_id: UUID
@@ -59,7 +59,7 @@ class Worker:
 
 
 def begin_pull(conn: Connection, store_id: UUID, log_id: UUID, most_attempts: int, lease: float) -> BegunPull | None:
-    """Take a run on for `lease` seconds. None where it is not to be worked on now."""
+    """Take a run for `lease` seconds. None if it is not due."""
     parameters = {"store_id": store_id, "log_id": log_id, "most_attempts": most_attempts, "lease": lease}
     with conn.cursor(row_factory=class_row(BegunPull)) as cursor:
         return cursor.execute(SQL["begin_pull"], parameters).fetchone()
@@ -70,7 +70,7 @@ def renew_lease(conn: Connection, worker: Worker, lease: float) -> bool:
 
 
 def yield_pull(conn: Connection, worker: Worker) -> Ticket | None:
-    """Let others pass. Enqueue the ticket after the commit."""
+    """Requeue the run behind others. Enqueue the ticket after the commit."""
     with conn.cursor(row_factory=class_row(Ticket)) as cursor:
         return cursor.execute(SQL["yield_pull"], worker.parameters).fetchone()
 

@@ -1,6 +1,6 @@
 -- name: begin_pull
--- Makes the caller the one who works on the run, until `lease` seconds pass without a sign of life. No row where the run is
--- not due (another works on it), is not running, or is out of attempts.
+-- Gives the run to the caller until `lease` seconds pass without a renewal. No row if the run is not due (another worker has it),
+-- not running, or out of attempts.
 WITH due AS MATERIALIZED (
     SELECT id FROM sync_logs
      WHERE store_id = %(store_id)s AND id = %(log_id)s AND queue = 'pull'
@@ -23,7 +23,7 @@ RETURNING log.entity, log.source AS platform, log.mode, log.attempts, log.reques
           r.watermark, r.in_order, r.read_to
 
 -- name: renew_lease
--- A sign of life; no row where the run was paused, ended, or taken over.
+-- No row if the run was paused, ended or taken over.
 UPDATE sync_logs l
    SET next_attempt_at = clock_timestamp() + make_interval(secs => %(lease)s)
   FROM pull_runs r
@@ -31,7 +31,7 @@ UPDATE sync_logs l
    AND r.store_id = l.store_id AND r.log_id = l.id AND r.epoch = %(epoch)s
 
 -- name: yield_pull
--- Puts the run back into the queue, behind whoever waits there; only by the one who works on it.
+-- Requeues the run behind others. Only by the worker that has it.
 UPDATE sync_logs l
    SET phase = 'queued', attempts = 0, next_attempt_at = clock_timestamp(), enqueues = l.enqueues + 1,
        enqueued_at = clock_timestamp()
@@ -41,7 +41,7 @@ UPDATE sync_logs l
 RETURNING l.store_id, l.id AS log_id, l.enqueues AS enqueue_no, l.entity, l.received, l.queue
 
 -- name: postpone_pull
--- Notes why an attempt failed, and when the next may begin; only by the one who works on it.
+-- Stores why an attempt failed and when the next may begin. Only by the worker that has the run.
 UPDATE sync_logs l
    SET phase = 'retrying', next_attempt_at = clock_timestamp() + make_interval(secs => %(delay)s),
        error_code = %(error_code)s, error_message = %(error_message)s
@@ -50,7 +50,7 @@ UPDATE sync_logs l
    AND r.store_id = l.store_id AND r.log_id = l.id AND r.epoch = %(epoch)s
 
 -- name: fail_pull
--- Ends a run that can't go on; cursor and waiting page stay, for a retry. Only by the one who works on it.
+-- Ends a run that cannot continue; cursor and waiting page stay for a retry. Only by the worker that has the run.
 UPDATE sync_logs l
    SET status = 'failed', phase = NULL, finished_at = clock_timestamp(), error_code = %(error_code)s,
        error_message = %(error_message)s

@@ -1,4 +1,4 @@
-"""Sessions of the console: only their SHA-256 is stored, and each asks its token anew whether it still holds."""
+"""Sessions of the console. Only their SHA-256 is stored, and each lookup checks the session's token again."""
 
 from __future__ import annotations
 
@@ -12,14 +12,13 @@ SQL = queries(__file__)
 
 
 def open_session(conn: Connection, session: bytes, token: bytes, lifetime: float) -> Caller | None:
-    """`session` and `token` are SHA-256; `lifetime` in seconds. None for a token that opens no door."""
+    """`session` and `token` are SHA-256; `lifetime` in seconds. None for an unknown, expired or revoked token."""
     parameters = {"session": session, "token": token, "lifetime": lifetime}
     with conn.cursor(row_factory=class_row(Caller)) as cursor:
         return cursor.execute(SQL["open_session"], parameters).fetchone()
 
 
 def find_session(conn: Connection, session: bytes) -> Caller | None:
-    """Who is signed in."""
     with conn.cursor(row_factory=class_row(Caller)) as cursor:
         return cursor.execute(SQL["find_session"], {"session": session}).fetchone()
 

@@ -1,10 +1,10 @@
 -- name: open_session
--- No row for an unknown, expired or revoked token; sessions that are over are forgotten on the way.
+-- No row for an unknown, expired or revoked token. Deletes sessions that are over.
 SELECT token_id, store_id, role, scopes
   FROM open_console_session(%(session)b, %(token)b, make_interval(secs => %(lifetime)s))
 
 -- name: find_session
--- No row once the session is over, or its token has expired or was revoked.
+-- No row once the session is over or its token has expired or was revoked.
 SELECT token_id, store_id, role, scopes FROM find_console_session(%(session)b)
 
 -- name: close_session

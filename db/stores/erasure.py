@@ -1,4 +1,4 @@
-"""What is known of one customer, wherever it is kept: rows, batches and pages that wait, and what was said about them."""
+"""Erases a customer wherever something is kept: rows, waiting batches and pages, record errors."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class KeptBatch:
 
 @dataclass(frozen=True, slots=True)
 class KeptPages:
-    """The pages that a run keeps: one to be applied, and one left for the next run."""
+    """The pages that a run keeps: one to apply, and one left for the next run."""
 
     log_id: UUID
     entity: str
@@ -36,7 +36,7 @@ class KeptPages:
 
 @dataclass(frozen=True, slots=True)
 class Traces:
-    """Rows that told of the customer."""
+    """How many rows were changed or deleted."""
 
     orders: int
     customers: int
@@ -44,7 +44,7 @@ class Traces:
 
 
 def lock_kept_batches(conn: Connection, store_id: UUID, after: int, most: int) -> list[KeptBatch]:
-    """The next batches behind `after` that may name a customer. Raises LockNotAvailable where a worker takes too long."""
+    """The next batches after `after` that may name a customer. Raises LockNotAvailable if a worker takes too long."""
     parameters = {"store_id": store_id, "after": after, "most": most}
     with conn.cursor(binary=True) as cursor:
         return [KeptBatch(*row) for row in cursor.execute(SQL["lock_kept_batches"], parameters).fetchall()]
@@ -55,7 +55,6 @@ def replace_batch(conn: Connection, store_id: UUID, log_id: UUID, body: bytes) -
 
 
 def take_over_pulls(conn: Connection, store_id: UUID) -> None:
-    """Have running pulls of orders and customers begin their next step from what is kept here."""
     conn.execute(SQL["take_over_pulls"], {"store_id": store_id})
 
 
@@ -70,7 +69,6 @@ def replace_pages(conn: Connection, store_id: UUID, pages: KeptPages) -> None:
 
 
 def lock_kept_rests(conn: Connection, store_id: UUID) -> Sequence[tuple[str, bytes]]:
-    """(entity, page) of what the last runs left for the next ones."""
     return [(row[0], row[1]) for row in conn.execute(SQL["lock_kept_rests"], {"store_id": store_id}).fetchall()]
 
 
@@ -79,7 +77,6 @@ def replace_rest(conn: Connection, store_id: UUID, entity: str, page: bytes) -> 
 
 
 def delete_customer(conn: Connection, store_id: UUID, external_id: int) -> Traces:
-    """Delete the customer's row and what tells of it, and take the name off its orders."""
     parameters = {"store_id": store_id, "external_id": external_id}
     orders = conn.execute(SQL["forget_customer_of_orders"], parameters).rowcount
     customers = conn.execute(SQL["delete_customer"], parameters).rowcount

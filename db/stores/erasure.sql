@@ -1,6 +1,5 @@
 -- name: lock_kept_batches
--- Batches that may still be applied and may name a customer, oldest first; locked, so that what a worker has in hand is applied
--- before they are read.
+-- Batches that may still be applied and may name a customer, oldest first. Waits for workers that are applying one.
 SELECT l.accepted_seq, l.id, l.entity, p.body
   FROM sync_logs l
   JOIN sync_payloads p ON p.store_id = l.store_id AND p.log_id = l.id
@@ -11,11 +10,11 @@ SELECT l.accepted_seq, l.id, l.entity, p.body
    FOR UPDATE OF l
 
 -- name: replace_batch
--- The same batch without the person.
+-- The same batch without the customer.
 UPDATE sync_payloads SET body = %(body)b WHERE store_id = %(store_id)s AND log_id = %(log_id)s
 
 -- name: take_over_pulls
--- Whoever works on one of these runs stands aside, and reads its page again from here.
+-- Takes these runs from their workers, which read their page from the database again.
 UPDATE pull_runs r
    SET epoch = r.epoch + 1
   FROM (SELECT l.id
@@ -27,7 +26,7 @@ UPDATE pull_runs r
  WHERE r.store_id = %(store_id)s AND r.log_id = open.id
 
 -- name: lock_kept_pages
--- Pages that wait to be applied, of runs that are open, failed, or left them for the next.
+-- Waiting pages of runs that are open or failed, or that left pages for the next run.
 SELECT r.log_id, l.entity, r.page, r.rest_page
   FROM pull_runs r
   JOIN sync_logs l ON l.store_id = r.store_id AND l.id = r.log_id
@@ -37,7 +36,7 @@ SELECT r.log_id, l.entity, r.page, r.rest_page
    FOR UPDATE OF r
 
 -- name: replace_pages
--- The same pages without the person.
+-- The same pages without the customer.
 UPDATE pull_runs SET page = %(page)b, rest_page = %(rest_page)b WHERE store_id = %(store_id)s AND log_id = %(log_id)s
 
 -- name: lock_kept_rests
@@ -49,11 +48,11 @@ SELECT sync_type, rest_page
    FOR UPDATE
 
 -- name: replace_rest
--- The same page without the person.
+-- The same page without the customer.
 UPDATE sync_metadata SET rest_page = %(rest_page)b WHERE store_id = %(store_id)s AND sync_type = %(entity)s
 
 -- name: forget_customer_of_orders
--- Orders stay, and no longer say whose they are. Their hash stays too: the same order sent again changes nothing.
+-- Orders stay without a customer. Their content_hash stays, so that the same order sent again changes nothing.
 UPDATE orders
    SET customer_external_id = NULL, customer_id = NULL
  WHERE store_id = %(store_id)s
@@ -61,7 +60,7 @@ UPDATE orders
         OR (customer_id IS NULL AND customer_external_id = %(external_id)s))
 
 -- name: delete_customer
--- The row with the hashed address and the name, and no longer counted.
+-- Deletes the row and lowers the record count.
 WITH gone AS (
     DELETE FROM customers WHERE store_id = %(store_id)s AND external_id = %(external_id)s
     RETURNING 1
@@ -71,12 +70,12 @@ UPDATE entity_stats
  WHERE store_id = %(store_id)s AND entity = 'customers' AND EXISTS (SELECT FROM gone)
 
 -- name: delete_customer_errors
--- Why records of this customer were skipped.
+-- Deletes errors of this customer's records.
 DELETE FROM sync_record_errors e
  USING sync_logs l
  WHERE e.store_id = %(store_id)s AND e.external_id = %(external_id)s::text
    AND l.store_id = e.store_id AND l.id = e.log_id AND l.entity = 'customers'
 
 -- name: delete_customer_arrivals
--- That a record of this customer came late.
+-- Deletes the late arrival of this customer.
 DELETE FROM stale_arrivals WHERE store_id = %(store_id)s AND entity = 'customers' AND external_id = %(external_id)s

@@ -1,4 +1,4 @@
-"""Operators' tokens. The owner's role alone may write them: whoever holds the application's password makes no operator."""
+"""Operators' tokens. Only the owner's role may write them: the application's password makes no operator."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ SQL = queries(__file__)
 
 @dataclass(frozen=True, slots=True)
 class Retired:
-    """A token whose end was set, for the one that takes its place."""
+    """A token that is being replaced."""
 
     label: str | None
 
 
 @contextmanager
 def as_system(conn: Connection) -> Iterator[None]:
-    """One transaction that sees tokens of no store. Raises InsufficientPrivilege for any role but the owner."""
+    """One transaction that sees tokens without a store. Raises InsufficientPrivilege for any role but the owner."""
     with conn.transaction():
         conn.execute(SQL["become_system"])
         yield
@@ -42,12 +42,11 @@ def list_operator_tokens(conn: Connection) -> list[TokenView]:
 
 
 def revoke_operator_token(conn: Connection, token_id: UUID) -> bool:
-    """False where there is no such live token."""
     return conn.execute(SQL["revoke_operator_token"], {"token_id": token_id}).rowcount == 1
 
 
 def retire_operator_token(conn: Connection, token_id: UUID, ends_at: datetime) -> Retired | None:
-    """Let a live token end by `ends_at`; None where there is no such one."""
+    """Let a live token end at `ends_at` at the latest; None if there is none."""
     with conn.cursor(row_factory=class_row(Retired)) as cursor:
         parameters = {"token_id": token_id, "ends_at": ends_at}
         return cursor.execute(SQL["retire_operator_token"], parameters).fetchone()

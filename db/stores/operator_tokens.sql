@@ -1,5 +1,5 @@
 -- name: become_system
--- Until the transaction ends; refused to every role but the owner.
+-- Until the transaction ends. Refused to every role but the owner.
 SET LOCAL ROLE sluice_system
 
 -- name: insert_operator_token
@@ -16,12 +16,12 @@ SELECT id, role, scopes, label, created_by, created_at, expires_at, revoked_at, 
  ORDER BY created_at DESC, id DESC
 
 -- name: revoke_operator_token
--- Ends one live operator's token; no row for a store's.
+-- Revokes one live operator's token; no row for a store's.
 UPDATE api_tokens SET revoked_at = now()
  WHERE role = 'operator' AND id = %(token_id)s AND revoked_at IS NULL AND (expires_at IS NULL OR expires_at > now())
 
 -- name: retire_operator_token
--- The label of one live operator's token, which now ends at `ends_at` at the latest.
+-- Returns the label of a live token, which now ends at `ends_at` at the latest.
 UPDATE api_tokens SET expires_at = least(expires_at, %(ends_at)s)
  WHERE role = 'operator' AND id = %(token_id)s AND revoked_at IS NULL AND (expires_at IS NULL OR expires_at > now())
 RETURNING label

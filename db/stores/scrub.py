@@ -1,4 +1,4 @@
-"""Removes from the database's files what was deleted from its tables: free room in pages, statistics, the write-ahead log."""
+"""Removes deleted rows from the database's files: free space in pages, statistics, the write-ahead log."""
 
 from __future__ import annotations
 
@@ -13,19 +13,18 @@ SQL = queries(__file__)
 
 
 def has_older_transactions(conn: Connection, before: datetime) -> bool:
-    """Whether a transaction that began before that moment is still open: what it may see can't be removed."""
     row = conn.execute(SQL["has_older_transactions"], {"before": before}).fetchone()
     return bool(row and row[0])
 
 
 def rewrite_tables(conn: Connection) -> None:
-    """Write all tables, indexes and statistics anew. As the database's owner or a superuser, in autocommit."""
+    """Rewrite all tables, indexes and statistics. Needs the database's owner or a superuser, and autocommit."""
     conn.execute(SQL["analyze_all"])
     conn.execute(SQL["vacuum_full"])
 
 
 def forget_wal(conn: Connection) -> None:
-    """Leave nothing in the write-ahead log that was written before now. As a superuser, in autocommit."""
+    """Remove everything written before now from the write-ahead log. Needs a superuser and autocommit."""
     _set(conn, SQL["keep_no_wal"])
     try:
         row = conn.execute(SQL["count_wal_ahead"]).fetchone()

@@ -1,36 +1,36 @@
 -- name: has_older_transactions
--- Whether anybody may still see what was deleted before this moment.
+-- Whether a transaction may still see rows that were deleted before this moment.
 SELECT EXISTS (SELECT FROM pg_stat_activity
                 WHERE pid <> pg_backend_pid() AND datname = current_database() AND xact_start < %(before)s)
 
 -- name: analyze_all
--- Statistics hold samples of values: they are taken anew, from what is there now.
+-- Statistics hold sample values: this takes new ones from the current rows.
 ANALYZE
 
 -- name: vacuum_full
--- Writes every table and index anew, catalogues included; each is locked while it is written.
+-- Rewrites every table and index, catalogues included. Locks each while it is written.
 VACUUM FULL
 
 -- name: keep_no_wal
--- Segments of the write-ahead log that are done with are deleted, not kept for use as they are.
+-- Finished segments of the write-ahead log are deleted instead of recycled.
 ALTER SYSTEM SET wal_recycle = off
 
 -- name: keep_wal
--- As the server was set up.
+-- Restores the server's own settings.
 ALTER SYSTEM RESET wal_recycle
 
 -- name: reload_settings
--- Puts the two before in force.
+-- Applies the changed settings.
 SELECT pg_reload_conf()
 
 -- name: count_wal_ahead
--- Segments that were kept for use as they are: they hold what was written before until their turn comes.
+-- Recycled segments that wait for their turn and still hold old content.
 SELECT count(*) FROM pg_ls_waldir() WHERE name ~ '^[0-9A-F]{24}$' AND name > pg_walfile_name(pg_current_wal_insert_lsn())
 
 -- name: switch_wal
--- Nothing of before is in the segment that is written next.
+-- Starts a new segment, which holds nothing old.
 SELECT pg_switch_wal()
 
 -- name: checkpoint
--- Everything is in the tables' files; what the write-ahead log held before is no longer needed.
+-- Writes everything to the tables' files, so that older segments are no longer needed.
 CHECKPOINT

@@ -1,4 +1,4 @@
-"""Tenants: one row of `stores` each, seen only inside its own wall."""
+"""Stores: one row each, visible only while that store is set."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ SQL = queries(__file__)
 
 @dataclass(frozen=True, slots=True)
 class Store:
-    """What may be shown of a store. Its credentials are read by `get_credentials` alone."""
+    """What may be shown of a store. Only `get_credentials` reads its credentials."""
 
     id: UUID
     name: str
@@ -28,7 +28,7 @@ class Store:
 
 
 def insert_store(conn: Connection, store_id: UUID, name: str, platform: str, shop_url: str | None) -> None:
-    """Create the tenant whose wall the transaction already stands in."""
+    """Needs `tenant(conn, store_id)` with the id of the new store."""
     conn.execute(SQL["insert_store"], {"store_id": store_id, "name": name, "platform": platform, "shop_url": shop_url})
 
 
@@ -38,17 +38,15 @@ def get_store(conn: Connection, store_id: UUID) -> Store | None:
 
 
 def list_store_ids(conn: Connection) -> list[UUID]:
-    """The ids of all stores; their facts are read one by one."""
     return [row[0] for row in conn.execute(SQL["list_store_ids"]).fetchall()]
 
 
 def set_credentials(conn: Connection, store_id: UUID, encrypted: bytes) -> bool:
-    """Replace the encrypted credentials; False where there is no such store."""
     return conn.execute(SQL["set_credentials"], {"store_id": store_id, "credentials": encrypted}).rowcount == 1
 
 
 def replace_credentials(conn: Connection, store_id: UUID, known: bytes, encrypted: bytes) -> bool:
-    """Put others in the place of those that are known; False where they are not there any more."""
+    # Somebody may have set other credentials since `known` was read.
     parameters = {"store_id": store_id, "known": known, "credentials": encrypted}
     return conn.execute(SQL["replace_credentials"], parameters).rowcount == 1
 
@@ -59,26 +57,25 @@ def get_credentials(conn: Connection, store_id: UUID) -> bytes | None:
 
 
 def mark_store_synced(conn: Connection, store_id: UUID) -> None:
-    """Note the success of a log, in the log's own transaction and as its last statement: the row is a meeting point."""
+    """Note a log's success. Call it last in the log's transaction: all logs of a store update this row."""
     conn.execute(SQL["mark_store_synced"], {"store_id": store_id})
 
 
 def stop_store(conn: Connection, store_id: UUID) -> None:
-    """End what runs for a tenant that is about to be erased. Raises LockNotAvailable where a batch takes too long."""
+    """End what runs for a store that is about to be erased. Raises LockNotAvailable if a batch takes too long."""
     conn.execute(SQL["stop_store"], {"store_id": store_id})
 
 
 def erase_rows(conn: Connection, store_id: UUID, most: int) -> int:
-    """Delete at most `most` rows of the first table that still has any of this tenant; returns how many, 0 at the end."""
     for query in ERASE_ORDER:
         gone = conn.execute(SQL[query], {"store_id": store_id, "most": most}).rowcount
         if gone:
             return gone
-    return 0
+    return 0  # nothing of the store is left but its own row and small tables
 
 
 def delete_store(conn: Connection, store_id: UUID, most: int) -> bool:
-    """Delete what is left of a tenant, and the tenant; False where there is none. Nothing can be added meanwhile."""
+    """Delete what is left of a store; False if there is none. Blocks referrers until commit."""
     conn.execute(SQL["lock_store"], {"store_id": store_id})
     while erase_rows(conn, store_id, most):
         pass

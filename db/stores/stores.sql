@@ -1,23 +1,23 @@
 -- name: insert_store
--- Row-level security refuses any id but the tenant's own.
+-- Row-level security refuses any id but that of the store that is set.
 INSERT INTO stores (id, name, platform, shop_url) VALUES (%(store_id)s, %(name)s, %(platform)s, %(shop_url)s)
 
 -- name: get_store
--- No row for another tenant's id.
+-- No row for another store's id.
 SELECT id, name, platform, shop_url, credentials IS NOT NULL AS has_credentials, last_sync_at, created_at
   FROM stores
  WHERE id = %(store_id)s
 
 -- name: list_store_ids
--- Ids alone, oldest first.
+-- Ids only, oldest first.
 SELECT store_id FROM list_store_ids()
 
 -- name: set_credentials
--- The bytes are encrypted already, and bound to this row.
+-- The bytes are encrypted and bound to this row.
 UPDATE stores SET credentials = %(credentials)b WHERE id = %(store_id)s
 
 -- name: replace_credentials
--- Only while they are what was read: somebody may have set others meanwhile. Encrypted twice, the same text differs.
+-- Only if they are what was read. The comparison is safe: the same text encrypted twice differs.
 UPDATE stores SET credentials = %(credentials)b WHERE id = %(store_id)s AND credentials = %(known)b
 
 -- name: get_credentials
@@ -29,80 +29,80 @@ SELECT credentials FROM stores WHERE id = %(store_id)s
 UPDATE stores SET last_sync_at = greatest(last_sync_at, now()) WHERE id = %(store_id)s
 
 -- name: stop_store
--- Nothing of the tenant is worked on from now on; waits for transactions that apply one of its logs.
+-- Ends all work for the store. Waits for transactions that apply one of its logs.
 UPDATE sync_logs SET status = 'cancelled', phase = NULL, finished_at = clock_timestamp()
  WHERE store_id = %(store_id)s AND status IN ('running', 'paused')
 
 -- name: lock_store
--- Waits for whoever adds a row that refers to the tenant, and keeps others from it until the transaction ends.
+-- Blocks referrers until commit.
 SELECT FROM stores WHERE id = %(store_id)s FOR UPDATE
 
 -- name: erase_order_items
--- Lines of one tenant, at most so many.
+-- Order items of one store, at most `most`.
 DELETE FROM order_items
  WHERE store_id = %(store_id)s
    AND ctid = ANY (ARRAY(SELECT ctid FROM order_items WHERE store_id = %(store_id)s LIMIT %(most)s))
 
 -- name: erase_orders
--- Orders of one tenant, at most so many.
+-- Orders of one store, at most `most`.
 DELETE FROM orders
  WHERE store_id = %(store_id)s
    AND ctid = ANY (ARRAY(SELECT ctid FROM orders WHERE store_id = %(store_id)s LIMIT %(most)s))
 
 -- name: erase_customers
--- Customers of one tenant, at most so many.
+-- Customers of one store, at most `most`.
 DELETE FROM customers
  WHERE store_id = %(store_id)s
    AND ctid = ANY (ARRAY(SELECT ctid FROM customers WHERE store_id = %(store_id)s LIMIT %(most)s))
 
 -- name: erase_products
--- Products of one tenant, at most so many.
+-- Products of one store, at most `most`.
 DELETE FROM products
  WHERE store_id = %(store_id)s
    AND ctid = ANY (ARRAY(SELECT ctid FROM products WHERE store_id = %(store_id)s LIMIT %(most)s))
 
 -- name: erase_categories
--- Categories of one tenant, at most so many.
+-- Categories of one store, at most `most`.
 DELETE FROM categories
  WHERE store_id = %(store_id)s
    AND ctid = ANY (ARRAY(SELECT ctid FROM categories WHERE store_id = %(store_id)s LIMIT %(most)s))
 
 -- name: erase_sync_logs
--- Logs of one tenant; payloads, record errors, runs and pages go with them, at most so many.
+-- Logs of one store, at most `most`, with payloads, record errors, runs and pages.
 DELETE FROM sync_logs
  WHERE store_id = %(store_id)s
    AND ctid = ANY (ARRAY(SELECT ctid FROM sync_logs WHERE store_id = %(store_id)s LIMIT %(most)s))
 
 -- name: erase_stale_arrivals
--- Late arrivals of one tenant, at most so many.
+-- Late arrivals of one store, at most `most`.
 DELETE FROM stale_arrivals
  WHERE store_id = %(store_id)s
    AND ctid = ANY (ARRAY(SELECT ctid FROM stale_arrivals WHERE store_id = %(store_id)s LIMIT %(most)s))
 
 -- name: erase_sync_coverage
--- Coverage of one tenant, at most so many.
+-- Coverage of one store, at most `most`.
 DELETE FROM sync_coverage
  WHERE store_id = %(store_id)s
    AND ctid = ANY (ARRAY(SELECT ctid FROM sync_coverage WHERE store_id = %(store_id)s LIMIT %(most)s))
 
 -- name: erase_wc_sync_items
--- Sync items of one tenant, at most so many.
+-- Outbound items of one store, at most `most`.
 DELETE FROM wc_sync_items
  WHERE store_id = %(store_id)s
    AND ctid = ANY (ARRAY(SELECT ctid FROM wc_sync_items WHERE store_id = %(store_id)s LIMIT %(most)s))
 
 -- name: erase_wc_product_sync_mappings
--- Mappings of one tenant, at most so many.
+-- Mappings of one store, at most `most`.
 DELETE FROM wc_product_sync_mappings
  WHERE store_id = %(store_id)s
    AND ctid = ANY (ARRAY(SELECT ctid FROM wc_product_sync_mappings WHERE store_id = %(store_id)s LIMIT %(most)s))
 
 -- name: erase_erp_products
--- Products of one tenant's ERP, at most so many.
+-- The ERP's products of one store, at most `most`.
 DELETE FROM erp_products
  WHERE store_id = %(store_id)s
    AND ctid = ANY (ARRAY(SELECT ctid FROM erp_products WHERE store_id = %(store_id)s LIMIT %(most)s))
 
 -- name: delete_store
--- The tenant itself; tokens, statistics and whatever else is small go with it.
+-- Deletes the store with its tokens, statistics and other small tables.
 DELETE FROM stores WHERE id = %(store_id)s

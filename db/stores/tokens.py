@@ -1,4 +1,4 @@
-"""API tokens: only their SHA-256 is stored, so a copy of the database opens no door."""
+"""API tokens. Only their SHA-256 is stored, so a copy of the database gives no access."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ SQL = queries(__file__)
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """Who is behind a token. `store_id` is None for an operator. What it may do is in `scopes`; `role` names a preset."""
+    """The owner of a token. `store_id` is None for an operator. `scopes` say what the token may do; `role` names a preset."""
 
     token_id: UUID
     store_id: UUID | None
@@ -27,14 +27,14 @@ class Caller:
 
 
 def authenticate_token(conn: Connection, sha256: bytes) -> Caller | None:
-    """None for an unknown, expired or revoked token alike. Looked up by hash, so timing tells nothing."""
+    """None for an unknown, expired or revoked token. The lookup is by hash, so its timing reveals nothing."""
     with conn.cursor(row_factory=class_row(Caller)) as cursor:
         return cursor.execute(SQL["authenticate_token"], {"sha256": sha256}).fetchone()
 
 
 @dataclass(frozen=True, slots=True)
 class NewToken:
-    """A token to be kept. `expires_at` None: it does not expire."""
+    """A token to store. `expires_at` None: it does not expire."""
 
     id: UUID
     sha256: bytes
@@ -46,7 +46,6 @@ class NewToken:
 
 
 def parameters_of(token: NewToken) -> dict[str, Any]:
-    """Of the statements that keep a token, here and in operator_tokens."""
     return {
         "token_id": token.id,
         "sha256": token.sha256,
@@ -63,19 +62,18 @@ def insert_token(conn: Connection, store_id: UUID, token: NewToken) -> None:
 
 
 def retire_tokens(conn: Connection, store_id: UUID, role: str, expires_at: datetime) -> int:
-    """Make room for a new token: the newest live one of the role lives until `expires_at`, the others end now."""
+    """Let the newest live token of the role end at `expires_at`, and the others now."""
     parameters = {"store_id": store_id, "role": role, "expires_at": expires_at}
     return conn.execute(SQL["retire_tokens"], parameters).rowcount
 
 
 def revoke_tokens(conn: Connection, store_id: UUID) -> int:
-    """End every token of a store at once; returns how many were live."""
     return conn.execute(SQL["revoke_tokens"], {"store_id": store_id}).rowcount
 
 
 @dataclass(frozen=True, slots=True)
 class TokenView:
-    """What may be shown of a token; of the token itself nobody keeps anything that could be."""
+    """What may be shown of a token."""
 
     id: UUID
     role: str
@@ -95,13 +93,12 @@ def list_tokens(conn: Connection, store_id: UUID, most: int) -> list[TokenView]:
 
 
 def revoke_token(conn: Connection, store_id: UUID, token_id: UUID) -> bool:
-    """False where the store has no such live token."""
     return conn.execute(SQL["revoke_token"], {"store_id": store_id, "token_id": token_id}).rowcount == 1
 
 
 @dataclass(frozen=True, slots=True)
 class RetiredToken:
-    """A token whose end was set, for the one that takes its place. `lifetime` None: it did not expire."""
+    """A token that is being replaced. `lifetime` None: it did not expire."""
 
     role: str
     scopes: Sequence[str]
@@ -110,7 +107,7 @@ class RetiredToken:
 
 
 def retire_token(conn: Connection, store_id: UUID, token_id: UUID, ends_at: datetime) -> RetiredToken | None:
-    """Let one live token end by `ends_at`; None where the store has no such one."""
+    """Let a live token end at `ends_at` at the latest; None if the store has no such token."""
     with conn.cursor(row_factory=class_row(RetiredToken)) as cursor:
         parameters = {"store_id": store_id, "token_id": token_id, "ends_at": ends_at}
         return cursor.execute(SQL["retire_token"], parameters).fetchone()

@@ -3,7 +3,7 @@
 SELECT token_id, store_id, role, scopes FROM authenticate_token(%(sha256)b)
 
 -- name: insert_token
--- Row-level security refuses a token for another tenant.
+-- Row-level security refuses a token for another store.
 INSERT INTO api_tokens (id, store_id, token_sha256, role, scopes, label, created_by, expires_at)
 VALUES (%(token_id)s, %(store_id)s, %(sha256)b, %(role)s, %(scopes)s, %(label)s, %(created_by)s, %(expires_at)s)
 
@@ -36,13 +36,13 @@ SELECT id, role, scopes, label, created_by, created_at, expires_at, revoked_at, 
  LIMIT %(most)s
 
 -- name: revoke_token
--- Ends one live token of a store; no row for another store's.
+-- Revokes one live token of a store; no row for another store's.
 UPDATE api_tokens SET revoked_at = now()
  WHERE store_id = %(store_id)s AND id = %(token_id)s
    AND revoked_at IS NULL AND (expires_at IS NULL OR expires_at > now())
 
 -- name: retire_token
--- What the token in the place of a live one needs to know. The live one now ends at `ends_at` at the latest.
+-- Returns what the replacement of a live token needs. The live one now ends at `ends_at` at the latest.
 WITH live AS (
     SELECT id, role, scopes, label, expires_at - created_at AS lifetime
       FROM api_tokens

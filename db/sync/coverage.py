@@ -1,4 +1,4 @@
-"""The coverage ledger: which changes were read, by which run; it outlives the runs' logs."""
+"""The coverage ledger: which changes were read, by which run. It outlives the runs' logs."""
 
 from __future__ import annotations
 
@@ -40,13 +40,11 @@ def insert_coverage(conn: Connection, store_id: UUID, entity: str, covered: Cove
 
 
 def list_coverage(conn: Connection, store_id: UUID, entity: str, most: int) -> list[Covered]:
-    """The newest `most` entries."""
     with conn.cursor(row_factory=class_row(Covered)) as cursor:
         parameters = {"store_id": store_id, "entity": entity, "most": most}
         return cursor.execute(SQL["list_coverage"], parameters).fetchall()
 
 
 def list_covered(conn: Connection, store_id: UUID, entity: str) -> list[tuple[datetime | None, datetime]]:
-    """The complete entries merged: disjoint, oldest first; the first may begin with None."""
     rows = conn.execute(SQL["list_covered"], {"store_id": store_id, "entity": entity})
     return [(row[0], row[1]) for row in rows]

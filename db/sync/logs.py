@@ -1,4 +1,4 @@
-"""Sync logs: accepted, claimed, ended. Every change of status is guarded by the status it expects."""
+"""Sync logs: accepted, claimed, ended. Every change of status checks the expected status."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ SQL = queries(__file__)
 
 @dataclass(frozen=True, slots=True)
 class NewLog:
-    """A log about to be accepted, with its sanitised batch; one of no records is complete as it comes.
+    """A log to accept, with its sanitised batch. A log without records is completed at once.
 
-    `fingerprint` is the SHA-256 of the entity's name and the inflated body, wherever there is an idempotency key.
+    `fingerprint` is the SHA-256 of the entity's name and the inflated body; set if there is an idempotency key.
     """
 
     store_id: UUID
@@ -36,8 +36,11 @@ class NewLog:
 
 @dataclass(frozen=True, slots=True)
 class Accepted:
-    """The answer to a NewLog. `verdict`: accepted, replayed (the same key and body made `log_id` before), reused (the key
-    came with another body), or full (too many open logs). `enqueue_no` is 0 where the store's window in Redis is full."""
+    """The answer to a NewLog. `enqueue_no` is 0 if the store's window in Redis is full.
+
+    `verdict`: accepted, replayed (the same key and body made `log_id` before), reused (the key came with another body), or full
+    (too many open logs).
+    """
 
     verdict: str
     log_id: UUID
@@ -46,7 +49,7 @@ class Accepted:
 
 @dataclass(frozen=True, slots=True)
 class Ticket:
-    """A log to enqueue: `enqueue_no` counts its entries into Redis, and makes each entry's job id its own."""
+    """A log to enqueue. `enqueue_no` counts its entries into Redis and makes each job id unique."""
 
     store_id: UUID
     log_id: UUID
@@ -58,7 +61,7 @@ class Ticket:
 
 @dataclass(frozen=True, slots=True)
 class Attempt:
-    """An attempt that has been counted. `number` starts at 1."""
+    """A counted attempt. `number` starts at 1."""
 
     number: int
     request_id: str | None
@@ -66,7 +69,7 @@ class Attempt:
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """A log whose row is locked by this transaction, with the place that what it applies has in the order of acceptance."""
+    """A log that this transaction has locked. `accepted_seq` is part of the version of every row that it writes."""
 
     id: UUID
     accepted_seq: int
@@ -78,7 +81,7 @@ class Claim:
 
 @dataclass(frozen=True, slots=True)
 class ClaimedLog:
-    """A batch whose log is claimed. `body` is the sanitised batch, a JSON array."""
+    """A claimed batch. `body` is the sanitised batch, a JSON array."""
 
     id: UUID
     accepted_seq: int
@@ -90,13 +93,13 @@ class ClaimedLog:
 
     @property
     def claim(self) -> Claim:
-        """A batch comes from the plugin, and the plugin from WooCommerce."""
+        # A batch comes from the plugin, and the plugin runs in WooCommerce.
         return Claim(self.id, self.accepted_seq, self.accepted_at, self.entity, self.mode, "woocommerce")
 
 
 @dataclass(frozen=True, slots=True)
 class Counts:
-    """Where each record of a batch went. They add up to what was received, or the log can't complete."""
+    """The outcome of each record. The counts add up to what was received, or the log can't complete."""
 
     inserted: int = 0
     updated: int = 0
@@ -116,7 +119,7 @@ class Counts:
 
 @dataclass(frozen=True, slots=True)
 class LogView:
-    """One log as its tenant may see it."""
+    """One log as its store may see it."""
 
     id: UUID
     accepted_seq: int
@@ -146,7 +149,7 @@ class LogView:
 
 @dataclass(frozen=True, slots=True)
 class LogFilter:
-    """Which logs to list; None lets everything through. `before` is the accepted_seq of the last one seen."""
+    """Which logs to list; None matches all. `before` is the accepted_seq of the last one seen."""
 
     before: int | None = None
     entity: str | None = None
@@ -160,7 +163,7 @@ class LogFilter:
 
 
 def accept_log(conn: Connection, log: NewLog, window: int, most_open: int) -> Accepted:
-    """Create a log with its payload in a statement that is its own transaction: the connection must be in autocommit."""
+    """Insert a log with its payload. The statement commits by itself: the connection must be in autocommit."""
     parameters = {
         "store_id": log.store_id,
         "log_id": log.log_id,
@@ -184,9 +187,9 @@ def accept_log(conn: Connection, log: NewLog, window: int, most_open: int) -> Ac
 def begin_attempt(
     conn: Connection, store_id: UUID, log_id: UUID, most_attempts: int, delays: list[float]
 ) -> Attempt | None:
-    """Count an attempt, in a small transaction before the work. None where this log is not to be worked on now.
+    """Count an attempt, in a short transaction before the work. None if the log is not due.
 
-    `delays[n-1]` is how many seconds after attempt n began the next may begin, should n come to nothing.
+    `delays[n-1]`: seconds from the start of attempt n to the next one, if n has no result.
     """
     parameters = {"store_id": store_id, "log_id": log_id, "most_attempts": most_attempts, "delays": delays}
     row = conn.execute(SQL["begin_attempt"], parameters).fetchone()
@@ -194,8 +197,9 @@ def begin_attempt(
 
 
 def claim_log(conn: Connection, store_id: UUID, log_id: UUID, attempt: int) -> ClaimedLog | None:
-    """Lock the log's row until the transaction ends. None where somebody else has it, or it has moved on."""
+    """Lock the log until the transaction ends. None if another worker has it, or it has moved on."""
     parameters = {"store_id": store_id, "log_id": log_id, "attempt": attempt}
+    # binary: the body would come as hexadecimal text, twice its size
     with conn.cursor(row_factory=class_row(ClaimedLog), binary=True) as cursor:
         return cursor.execute(SQL["claim_log"], parameters).fetchone()
 
@@ -229,23 +233,20 @@ def _verdict(store_id: UUID, log_id: UUID, attempt: int, code: str, message: str
 
 
 def mark_retrying(conn: Connection, store_id: UUID, log_id: UUID, attempt: int, code: str, message: str) -> bool:
-    """Note why an attempt failed that will be repeated; the dispatcher enqueues it when it is due."""
     return conn.execute(SQL["mark_retrying"], _verdict(store_id, log_id, attempt, code, message)).rowcount == 1
 
 
 def mark_failed(conn: Connection, store_id: UUID, log_id: UUID, attempt: int, code: str, message: str) -> bool:
-    """End a log that can't succeed. Its payload stays, for a retry."""
     return conn.execute(SQL["mark_failed"], _verdict(store_id, log_id, attempt, code, message)).rowcount == 1
 
 
 def admit_next(conn: Connection, store_id: UUID, window: int) -> list[Ticket]:
-    """Let a store's oldest waiting logs into its window. Enqueue them after the commit."""
+    """Admit a store's oldest waiting logs to its window. Enqueue the tickets after the commit."""
     with conn.cursor(row_factory=class_row(Ticket)) as cursor:
         return cursor.execute(SQL["admit_next"], {"store_id": store_id, "window": window}).fetchall()
 
 
 def retry_log(conn: Connection, store_id: UUID, log_id: UUID) -> Ticket | None:
-    """Run a failed log again. None where it is not failed or its payload is gone."""
     with conn.cursor(row_factory=class_row(Ticket)) as cursor:
         return cursor.execute(SQL["retry_log"], {"store_id": store_id, "log_id": log_id}).fetchone()
 
@@ -260,7 +261,7 @@ def get_log(conn: Connection, store_id: UUID, log_id: UUID) -> LogView | None:
 
 
 def list_logs(conn: Connection, store_id: UUID, wanted: LogFilter, most: int) -> list[LogView]:
-    """At most `most` logs, newest first."""
+    # Without a filter the newest logs are read from one index; a filter needs a step for each kind.
     query = SQL["list_logs_of_kind"] if wanted.has_kind else SQL["list_logs"]
     parameters = {
         "store_id": store_id,

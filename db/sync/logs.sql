@@ -1,13 +1,13 @@
 -- name: accept_log
--- Log and payload, committed together before the answer; or why not. Twenty at once with one key make one log.
+-- Commits log and payload before the answer, or says why not. Twenty requests at once with one key make one log.
 SELECT verdict, log_id, enqueue_no
   FROM accept_log(%(store_id)s, %(log_id)s, %(entity)s, %(source)s, %(mode)s, %(received)s, %(body)b,
                   %(idempotency_key)s, %(fingerprint)b, %(request_id)s, %(window)s, %(most_open)s)
 
 -- name: begin_attempt
--- Counts an attempt before its work begins, so that one that kills its worker counts too. No row where the log is not
--- due, is not running, is out of attempts, or is being processed by another. One that seems to be accepted in the future is
--- due: the clock was set back since. `delays` is indexed by attempt.
+-- Counts an attempt before its work begins, so that one that kills its worker counts too. No row if the log is not
+-- due, not running, out of attempts, or locked by another worker. A log that was accepted in the future is due: the clock was
+-- set back since. `delays` is indexed by attempt.
 UPDATE sync_logs l
    SET attempts = l.attempts + 1,
        phase = 'processing',
@@ -23,7 +23,7 @@ UPDATE sync_logs l
 RETURNING l.attempts, l.request_id
 
 -- name: claim_log
--- Locks the log for the rest of the transaction. No row where another holds it, or a later attempt has begun.
+-- Locks the log until the transaction ends. No row if another worker holds it or a later attempt has begun.
 SELECT l.id, l.accepted_seq, l.accepted_at, l.entity, l.mode, l.received, p.body
   FROM sync_logs l
   JOIN sync_payloads p ON p.store_id = l.store_id AND p.log_id = l.id
@@ -31,10 +31,10 @@ SELECT l.id, l.accepted_seq, l.accepted_at, l.entity, l.mode, l.received, p.body
    FOR UPDATE OF l SKIP LOCKED
 
 -- name: get_barrier
--- The newest accepted_seq of an older log of this entity that may still be applied: it is running, or failed and may be
--- retried. 0 where there is none. Rows last written before it must not be left at their old version. Older is said by
--- either half of the version, for two posts at the same moment may get time and sequence the other way round. A pull gives
--- each page its place when it is fetched, so that nothing older waits in it.
+-- The newest accepted_seq of an older log of this entity that may still be applied, because it is running, or failed and may be
+-- retried; 0 for none. Rows last written before it must not keep their old version. Either half of the version makes a log older:
+-- two posts at the same moment may get time and sequence in opposite orders. A pull's pages get their place when they are fetched,
+-- so nothing older waits in a pull.
 SELECT coalesce(max(accepted_seq), 0)
   FROM sync_logs
  WHERE store_id = %(store_id)s AND entity = %(entity)s AND status IN ('running', 'failed')
@@ -42,7 +42,7 @@ SELECT coalesce(max(accepted_seq), 0)
    AND (accepted_seq < %(accepted_seq)s OR accepted_at <= %(accepted_at)s)
 
 -- name: mark_completed
--- Only from running, and only with counts that balance (a constraint); part of the transaction that wrote the rows.
+-- Only from running, and only with counts that balance (a constraint). Part of the transaction that wrote the rows.
 UPDATE sync_logs
    SET status = 'completed', phase = NULL, finished_at = clock_timestamp(), error_code = NULL, error_message = NULL,
        inserted = %(inserted)s, updated = %(updated)s, unchanged = %(unchanged)s, stale = %(stale)s,
@@ -50,21 +50,21 @@ UPDATE sync_logs
  WHERE store_id = %(store_id)s AND id = %(log_id)s AND status = 'running'
 
 -- name: mark_retrying
--- Only where the attempt that failed is still the last one; a log that completed meanwhile stays completed.
+-- Only if the failed attempt is still the last one; a log that completed meanwhile stays completed.
 UPDATE sync_logs
    SET phase = 'retrying', error_code = %(error_code)s, error_message = %(error_message)s
  WHERE store_id = %(store_id)s AND id = %(log_id)s AND status = 'running' AND attempts = %(attempt)s
 
 -- name: mark_failed
--- Only where the attempt that failed is still the last one.
+-- Only if the failed attempt is still the last one.
 UPDATE sync_logs
    SET status = 'failed', phase = NULL, finished_at = clock_timestamp(),
        error_code = %(error_code)s, error_message = %(error_message)s
  WHERE store_id = %(store_id)s AND id = %(log_id)s AND status = 'running' AND attempts = %(attempt)s
 
 -- name: admit_next
--- Lets the oldest waiting logs of a store into its window, as many as there is room for, and not one more: picked in a
--- materialised step, for a join may run a subquery with LIMIT and SKIP LOCKED again, and then it picks others.
+-- Admits a store's oldest waiting logs, never more than its window has room for. They are picked in a materialized step: a join
+-- may run a subquery with LIMIT and SKIP LOCKED again and would then pick others.
 WITH next AS MATERIALIZED (
     SELECT id FROM sync_logs
      WHERE store_id = %(store_id)s AND status = 'running' AND enqueued_at IS NULL
@@ -80,7 +80,7 @@ UPDATE sync_logs l
 RETURNING l.store_id, l.id AS log_id, l.enqueues AS enqueue_no, l.entity, l.received
 
 -- name: retry_log
--- Only from failed, and only while its payload is kept. Attempts begin anew; its place in time stays.
+-- Only from failed, and only while the payload is kept. Attempts start again; accepted_seq stays.
 UPDATE sync_logs l
    SET status = 'running', phase = 'queued', attempts = 0, next_attempt_at = clock_timestamp(),
        enqueues = l.enqueues + 1, enqueued_at = clock_timestamp(), finished_at = NULL, error_code = NULL, error_message = NULL
@@ -90,12 +90,12 @@ UPDATE sync_logs l
 RETURNING l.store_id, l.id AS log_id, l.enqueues AS enqueue_no, l.entity, l.received
 
 -- name: cancel_log
--- Only from running, or paused; waits for a transaction that is applying it, and then finds it completed.
+-- Only from running or paused. Waits for a transaction that is applying the log, and then finds it completed.
 UPDATE sync_logs SET status = 'cancelled', phase = NULL, finished_at = clock_timestamp(), error_code = NULL, error_message = NULL
  WHERE store_id = %(store_id)s AND id = %(log_id)s AND status IN ('running', 'paused')
 
 -- name: get_log
--- No row for another tenant's id, as for an unknown one.
+-- No row for another store's id.
 SELECT id, accepted_seq, entity, source, mode, status, phase, received, inserted, updated, unchanged, stale, invalid,
        existing, records_synced, records_skipped, attempts, next_attempt_at, accepted_at, started_at, finished_at,
        error_code, error_message, request_id
@@ -103,7 +103,7 @@ SELECT id, accepted_seq, entity, source, mode, status, phase, received, inserted
  WHERE store_id = %(store_id)s AND id = %(log_id)s
 
 -- name: list_logs
--- Newest first, from below the cursor.
+-- Newest first, below the cursor.
 SELECT id, accepted_seq, entity, source, mode, status, phase, received, inserted, updated, unchanged, stale, invalid,
        existing, records_synced, records_skipped, attempts, next_attempt_at, accepted_at, started_at, finished_at,
        error_code, error_message, request_id
@@ -114,9 +114,8 @@ SELECT id, accepted_seq, entity, source, mode, status, phase, received, inserted
  LIMIT %(most)s
 
 -- name: list_logs_of_kind
--- As list_logs, of those that match; a filter that is NULL lets everything through. Reads what it returns and no log besides,
--- however few match: the kinds (entity, source, mode, status) that the store has are found by a step into the index for each, and
--- the newest of every kind that matches are merged. Running logs are few, and are looked through.
+-- Like list_logs, filtered; NULL matches all. Reads hardly more than it returns: one index step finds each kind (entity, source,
+-- mode, status) that the store has, and the newest logs of all matching kinds are merged. Running logs are few and are scanned.
 WITH RECURSIVE kinds AS (
     (SELECT entity, source, mode, status
        FROM sync_logs

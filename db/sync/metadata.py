@@ -1,4 +1,4 @@
-"""Watermarks: up to when the changes of each entity have been read, and what the next run starts from."""
+"""Watermarks: up to when the changes of each entity have been read, and where the next run starts."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class Metadata:
 
 @dataclass(frozen=True, slots=True)
 class MetadataChange:
-    """What a completed run adds; None leaves what stands."""
+    """What a completed run changes; None keeps the stored value."""
 
     last_sync_time: datetime | None
     last_record_time: datetime | None
@@ -54,13 +54,12 @@ def get_metadata(conn: Connection, store_id: UUID, sync_type: str) -> Metadata |
 
 
 def list_metadata(conn: Connection, store_id: UUID) -> dict[str, Metadata]:
-    """By entity."""
     with conn.cursor(row_factory=class_row(Metadata)) as cursor:
         return {row.sync_type: row for row in cursor.execute(SQL["list_metadata"], {"store_id": store_id})}
 
 
 def take_rest(conn: Connection, store_id: UUID, sync_type: str) -> tuple[dict[str, Any], bytes | None] | None:
-    """What an earlier run left unread, now the caller's."""
+    """Take what an earlier run left unread; nobody gets it twice."""
     row = conn.execute(SQL["take_rest"], {"store_id": store_id, "sync_type": sync_type}).fetchone()
     return (row[0], row[1]) if row else None
 
@@ -89,7 +88,7 @@ def mark_populated(
     populated_from: datetime | None,
     populated_at: datetime,
 ) -> None:
-    """`populated_from`: what was created before was not asked for; None for everything."""
+    """`populated_from`: records created before were not asked for; None: all were."""
     parameters = {
         "store_id": store_id,
         "sync_type": sync_type,
@@ -101,5 +100,4 @@ def mark_populated(
 
 
 def mark_lowest(conn: Connection, store_id: UUID, sync_type: str, lowest_id: int) -> None:
-    """The lowest id that a walk over everything has met: what is below it the platform does not show."""
     conn.execute(SQL["mark_lowest"], {"store_id": store_id, "sync_type": sync_type, "lowest_id": lowest_id})

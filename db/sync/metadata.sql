@@ -1,5 +1,5 @@
 -- name: get_metadata
--- One row a store and entity, once a pull of it has completed.
+-- No row before a pull of the entity has completed.
 SELECT sync_type, last_sync_time, last_record_time, records_synced, is_full_sync, overlap, lateness, worst_lateness,
        populated_to, populated_from, populated_at, lowest_id
   FROM sync_metadata
@@ -13,7 +13,7 @@ SELECT sync_type, last_sync_time, last_record_time, records_synced, is_full_sync
  WHERE store_id = %(store_id)s
 
 -- name: take_rest
--- Hands what a run left unread to one successor: the row is empty of it afterwards, in the same transaction.
+-- Returns what a run left unread and clears it in the same statement.
 WITH found AS MATERIALIZED (
     SELECT store_id, sync_type, rest, rest_page FROM sync_metadata
      WHERE store_id = %(store_id)s AND sync_type = %(sync_type)s AND rest IS NOT NULL
@@ -42,7 +42,7 @@ VALUES (%(store_id)s, %(sync_type)s, %(last_sync_time)s, %(last_record_time)s, %
        rest_page = CASE WHEN EXCLUDED.rest IS NULL THEN m.rest_page ELSE EXCLUDED.rest_page END
 
 -- name: mark_populated
--- Where the next populate may resume; part of the transaction that completes one.
+-- Where the next populate may resume. Part of the transaction that completes one.
 UPDATE sync_metadata
    SET populated_to = greatest(populated_to, %(populated_to)s), populated_from = %(populated_from)s, populated_at = %(populated_at)s
  WHERE store_id = %(store_id)s AND sync_type = %(sync_type)s

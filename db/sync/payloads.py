@@ -1,4 +1,4 @@
-"""Payloads: the sanitised body of a log, from its acceptance to its completion."""
+"""Payloads: the sanitised body of a log, kept from acceptance to completion."""
 
 from __future__ import annotations
 

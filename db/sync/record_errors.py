@@ -1,4 +1,4 @@
-"""Skipped records of a log: place, platform's id, field and reason; never a value."""
+"""Skipped records of a log: index, external id, field and reason; never a value."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class RecordError:
 def replace_record_errors(
     conn: Connection, store_id: UUID, log_id: UUID, errors: list[RecordError], unlisted: int = 0
 ) -> None:
-    """Write what a log reports, in place of what an earlier try of it reported. `unlisted` more were found and only counted."""
+    """Replace what an earlier attempt of the log reported. `unlisted` more problems were only counted."""
     conn.execute(SQL["delete_record_errors"], {"store_id": store_id, "log_id": log_id})
     add_record_errors(conn, store_id, log_id, errors, unlisted)
 
@@ -37,12 +37,9 @@ def replace_record_errors(
 def add_record_errors(
     conn: Connection, store_id: UUID, log_id: UUID, errors: list[RecordError], unlisted: int = 0
 ) -> int:
-    """Write what a log reports beside what it has reported: one page of a pull after the other.
-
-    A log lists MOST_LISTED problems. Returns how many were only counted, `unlisted` included.
-    """
+    """Add to what the log's earlier pages reported. Returns how many problems were only counted, `unlisted` included."""
     if not errors:
-        return 0
+        return 0  # most logs have none: no statement for them
     unlisted += max(len(errors) - MOST_LISTED, 0)
     errors = errors[:MOST_LISTED]
     parameters = {
@@ -62,7 +59,6 @@ def add_record_errors(
 
 
 def get_unlisted_errors(conn: Connection, store_id: UUID, log_id: UUID) -> int:
-    """How many problems of a log were counted and not listed."""
     row = conn.execute(SQL["get_unlisted_errors"], {"store_id": store_id, "log_id": log_id}).fetchone()
     return int(row[0]) if row else 0
 
@@ -70,7 +66,7 @@ def get_unlisted_errors(conn: Connection, store_id: UUID, log_id: UUID) -> int:
 def list_record_errors(
     conn: Connection, store_id: UUID, log_id: UUID, after: tuple[int, str], most: int
 ) -> list[RecordError]:
-    """At most `most` problems in the batch's order, behind the (index, field) `after`."""
+    """At most `most` problems in the batch's order, after the (index, field) `after`."""
     parameters = {
         "store_id": store_id,
         "log_id": log_id,

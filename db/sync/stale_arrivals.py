@@ -1,4 +1,4 @@
-"""Records that came with an older version than the one that stood: kept so that it can be explained."""
+"""Records that came with an older version than the stored one, kept to explain why they were not applied."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ SQL = queries(__file__)
 
 @dataclass(frozen=True, slots=True)
 class StaleArrival:
-    """The last time that an older version of a record came, and by which log."""
+    """The last arrival of an older version of a record, and its log."""
 
     log_id: UUID
     offered_version: datetime
@@ -27,7 +27,6 @@ class StaleArrival:
 def upsert_stale_arrivals(
     conn: Connection, store_id: UUID, entity: str, log_id: UUID, outdated: Sequence[tuple[int, datetime]]
 ) -> None:
-    """Note (platform's id, version) of each record that came too late."""
     if not outdated:
         return
     parameters = {

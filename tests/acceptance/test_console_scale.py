@@ -23,7 +23,7 @@ from db.outbound.overview import (
     count_open_items,
     list_failed_group,
     list_failed_groups,
-    list_items_in_hand,
+    list_items_being_sent,
     page_waiting_items,
 )
 from db.sync.logs import LogFilter, list_logs
@@ -123,7 +123,7 @@ READS: dict[str, tuple[Ask, int]] = {
     "open items": (count_open_items, 6000),
     "waiting items": (lambda conn, store: page_waiting_items(conn, store, None, PAGE), PAGE),
     "the next of them": (lambda conn, store: page_waiting_items(conn, store, BEHIND, PAGE), PAGE),
-    "items in hand": (lambda conn, store: list_items_in_hand(conn, store, PAGE), PAGE),
+    "items in hand": (lambda conn, store: list_items_being_sent(conn, store, PAGE), PAGE),
     "failed groups": (lambda conn, store: list_failed_groups(conn, store, PAGE), 1000),
     "a failed group": (lambda conn, store: list_failed_group(conn, store, "price", "REJECTED", PAGE), 1000),
 }

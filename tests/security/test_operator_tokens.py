@@ -3,25 +3,23 @@
 from __future__ import annotations
 
 import json
-import shutil
 from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
-from pathlib import Path
 from typing import Any
-from uuid import uuid4
 
 import psycopg
 import pytest
-from psycopg import Connection, sql
+from psycopg import Connection
 
 from app.commands.terminal.exits import DONE, FAILED, NOT_FOUND
 from app.http.auth import token_sha256
 from app.usecases.stores import CreatedStore, Origin, create_operator
-from db.core.migrate import MIGRATIONS, migrate
+from db.core.migrate import migrate
 from db.core.tenancy import tenant
 from db.stores.operator_tokens import as_system
 from db.stores.tokens import authenticate_token
 from tests.conftest import Database, Servers
+from tests.support.old_schema import old_database
 from workers.core.ids import new_id
 
 Command = Callable[..., tuple[int, str]]
@@ -141,20 +139,10 @@ def test_expired_operator_token_is_unknown(owner_conn: Connection, conn: Connect
 
 
 @pytest.fixture
-def before_scopes(servers: Servers, tmp_path: Path) -> Iterator[Database]:
+def before_scopes(servers: Servers) -> Iterator[Database]:
     """A database as the migrations before 0018 left it."""
-    for path in MIGRATIONS.glob("*.sql"):
-        if path.name < "0018":
-            shutil.copy(path, tmp_path)
-    name, postgres = f"t_{uuid4().hex[:12]}", servers.postgres
-    with psycopg.connect(postgres.superuser_url(), autocommit=True) as root:
-        root.execute(sql.SQL("CREATE DATABASE {} OWNER sluice_owner").format(sql.Identifier(name)))
-        made = Database(postgres.app_url(name), postgres.owner_url(name), postgres.superuser_url(name))
-        with psycopg.connect(made.superuser_url, autocommit=True) as conn:
-            conn.execute("ALTER SCHEMA public OWNER TO sluice_owner")
-        migrate(made.owner_url, tmp_path)
+    with old_database(servers, "0017") as made:
         yield made
-        root.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
 
 
 def test_migration_keeps_what_tokens_could_do(before_scopes: Database) -> None:

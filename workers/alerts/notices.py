@@ -18,7 +18,7 @@ from standardwebhooks import Webhook
 from app.settings.logs import get_logger
 from db.core.pool import Pool
 from db.core.tenancy import tenant
-from db.insight.alerts import Notice, claim_notices, note_raise_told, note_recovery_told, postpone_notice
+from db.insight.alerts import Notice, claim_notices, note_raise_notified, note_recovery_notified, postpone_notice
 
 log = get_logger(__name__)
 
@@ -62,7 +62,7 @@ def facts_of(notice: Notice) -> dict[str, Any]:
 
 def _recovery(notice: Notice) -> str | None:
     # A recovery before the raise was delivered gets a notice of its own later.
-    if notice.recovered_at is None or not notice.raise_told:
+    if notice.recovered_at is None or not notice.raise_notified:
         return None
     return notice.recovered_at.isoformat(timespec="seconds")
 
@@ -70,14 +70,14 @@ def _recovery(notice: Notice) -> str | None:
 def _log(notice: Notice) -> None:
     if notice.is_logged:
         return
-    if notice.raise_told:
+    if notice.raise_notified:
         log.info("alert_recovered", **facts_of(notice))
     else:
         log.warning("alert_raised", **facts_of(notice))
 
 
 def alert_of(notice: Notice) -> dict[str, Any]:
-    return {"event": "recovered" if notice.raise_told else "raised", **facts_of(notice)}
+    return {"event": "recovered" if notice.raise_notified else "raised", **facts_of(notice)}
 
 
 def post(webhook_url: str, secret: str | None, alerts: Sequence[dict[str, Any]]) -> bool:
@@ -120,7 +120,7 @@ def delay_after(tries: int) -> float:
 
 
 def _save_result(pool: Pool, notice: Notice, delivered: bool) -> None:
-    mark_delivered = note_recovery_told if notice.raise_told else note_raise_told
+    mark_delivered = note_recovery_notified if notice.raise_notified else note_raise_notified
     with pool.connection() as conn, tenant(conn, notice.store_id):
         if delivered:
             mark_delivered(conn, notice.store_id, notice.id)

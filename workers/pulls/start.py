@@ -9,7 +9,7 @@ from uuid import UUID
 
 from psycopg import Connection
 
-from db.pulls.runs import FROM_THE_BEGIN, NewPull, Start, get_active_pull, insert_pull_log, insert_pull_run
+from db.pulls.runs import FROM_THE_START, NewPull, Start, get_active_pull, insert_pull_log, insert_pull_run
 from db.sync.coverage import list_covered
 from db.sync.logs import Ticket
 from db.sync.metadata import Metadata, get_metadata, take_rest
@@ -86,7 +86,7 @@ def _plan(conn: Connection, store_id: UUID, wanted: Wanted, metadata: Metadata |
     else:
         windows = [window_for(wanted, metadata, now)]
     return NewPull(
-        [window_json(window) for window in windows], wanted.options, wanted.max_records, base, FROM_THE_BEGIN
+        [window_json(window) for window in windows], wanted.options, wanted.max_records, base, FROM_THE_START
     )
 
 

@@ -24,7 +24,7 @@ from db.outbound.overview import (
     count_open_items,
     list_failed_group,
     list_failed_groups,
-    list_items_in_hand,
+    list_items_being_sent,
     page_waiting_items,
 )
 from workers.outbound.planning.priorities import PRIORITIES, SLA_SECONDS, SYNC_TYPES
@@ -70,7 +70,7 @@ def _outbound() -> dict[str, Any]:
             "items": count_open_items(conn, store_id),
             "groups": list_failed_groups(conn, store_id, GROUPS_SHOWN),
             "hold": get_batch(conn, store_id, hold_id) if hold_id else None,
-            "in_hand": list_items_in_hand(conn, store_id, ITEMS_SHOWN) if after is None else [],
+            "in_hand": list_items_being_sent(conn, store_id, ITEMS_SHOWN) if after is None else [],
             "runs": list_batches(conn, store_id, RUNS_SHOWN),
         }
     last = last_before_more(found, WAITING_SHOWN)

@@ -268,7 +268,7 @@ ASKED = {
     "watch_failures": {"quiet": "'15 min'::interval"},
     "watch_running": {"longest": "'15 min'::interval"},
     "watch_runs": {"recent": "10"},
-    "count_push_backlog": {},
+    "count_outbound_backlog": {},
 }
 
 

@@ -1,4 +1,4 @@
-"""Tables of tenants can be spread over servers by store_id: the catalogue says that every key and reference begins with it."""
+"""Tables can be spread over servers by store_id: every key and reference begins with it."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from psycopg import Connection
 
 from tests.support.paths import ROOT
 
-# Looked up before a store is known, or kept beyond it: whole on one server.
+# Read before a store is known, or kept after it is deleted: not spread.
 EVERYWHERE = {"api_tokens", "audit_events"}
 LISTS = {"platforms", "entities"}  # small and the same for all: references to them go by name
 ROOT_TABLE = "stores"  # spread by its own id, which is what store_id refers to
@@ -31,10 +31,10 @@ REFERENCES = """SELECT k.conrelid::regclass::text, k.conname, k.confrelid::regcl
                           JOIN pg_attribute a ON a.attrelid = k.confrelid AND a.attnum = n.number)
                   FROM pg_constraint k
                  WHERE k.contype = 'f' AND k.connamespace = 'public'::regnamespace"""
-# What is looked up for all stores at once, by age or by what is due: by the dispatcher, for metrics and for operators.
+# Read across stores, by age or due time: by the dispatcher, metrics and operators.
 ACROSS_STORES = {
     *("sync_logs_by_age", "wc_sync_items_by_age", "schedules_due"),
-    *("alerts_untold", "wc_sync_items_late", "stores_by_age"),
+    *("alerts_to_notify", "wc_sync_items_late", "stores_by_age"),
 }
 
 
@@ -44,26 +44,26 @@ def spread(root_conn: Connection) -> set[str]:
     return {row[0] for row in root_conn.execute(TENANT_TABLES).fetchall()} - EVERYWHERE
 
 
-def test_there_are_tables_to_spread(spread: set[str]) -> None:
+def test_tenant_tables_are_found(spread: set[str]) -> None:
     assert {"orders", "order_items", "sync_logs", "sync_payloads", "wc_sync_items"} <= spread
     assert len(spread) > 20
 
 
-def test_the_guide_spreads_every_table(spread: set[str]) -> None:
-    """A new tenant's table needs its place in docs/scaling.md, behind those that it refers to."""
+def test_scaling_guide_spreads_every_table(spread: set[str]) -> None:
+    """A new table needs its place in docs/scaling.md, after those that it refers to."""
     guide = (ROOT / "docs" / "scaling.md").read_text(encoding="utf-8")
     (listed,) = re.findall(r"FROM unnest\(ARRAY\[(.*?)\]\)", guide, re.DOTALL)
     assert set(re.findall(r"'(\w+)'", listed)) == spread
 
 
-def test_every_unique_key_begins_with_the_store(root_conn: Connection, spread: set[str]) -> None:
+def test_unique_keys_begin_with_the_store(root_conn: Connection, spread: set[str]) -> None:
     found = root_conn.execute(UNIQUE_KEYS).fetchall()
     assert {table for table, _, _ in found} >= spread
     assert [index for table, index, first in found if table in spread and first != "store_id"] == []
     assert [first for table, _, first in found if table == ROOT_TABLE] == ["id"]
 
 
-def test_every_reference_begins_with_the_store_on_both_sides(root_conn: Connection, spread: set[str]) -> None:
+def test_references_begin_with_the_store_on_both_sides(root_conn: Connection, spread: set[str]) -> None:
     found = [row for row in root_conn.execute(REFERENCES).fetchall() if row[0] in spread]
     assert {row[0] for row in found} == spread
     wrong = [
@@ -79,7 +79,7 @@ def test_every_reference_begins_with_the_store_on_both_sides(root_conn: Connecti
     assert wrong == []
 
 
-def test_every_other_index_begins_with_the_store_too(root_conn: Connection, spread: set[str]) -> None:
+def test_other_indexes_begin_with_the_store(root_conn: Connection, spread: set[str]) -> None:
     found = root_conn.execute(PLAIN_KEYS).fetchall()
     tenants = [(index, first) for table, index, first in found if table in {*spread, ROOT_TABLE}]
     assert {index for index, first in tenants if first != "store_id"} == ACROSS_STORES

@@ -1,4 +1,4 @@
-"""With 100,000 logs in a store, whatever lists, polls or looks around reads a few pages: proven by plans, not by a clock."""
+"""With 100,000 logs in a store, every list, poll and lookup reads a few pages: read from plans, not from a clock."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ def busy(database: Database) -> UUID:
         create_store(conn, "Small shop", "woocommerce")
         store_id = create_store(conn, "Busy shop", "shopify").store_id
     with psycopg.connect(database.superuser_url, autocommit=True) as conn:
-        # Foreign keys are not what is looked at, and take the longest.
+        # Foreign keys are not tested here, and checking them takes longest.
         conn.execute("SET session_replication_role = replica")
         for statement in FILL:
             conn.execute(statement, {"store": store_id, "logs": LOGS, "waiting": WAITING})
@@ -127,7 +127,7 @@ ACROSS: dict[str, Ask] = {
 
 
 @pytest.mark.parametrize("wanted", LISTS.values(), ids=LISTS.keys())
-def test_a_list_reads_little_more_than_it_returns(listening: Listening, busy: UUID, wanted: LogFilter) -> None:
+def test_list_reads_little_more_than_it_returns(listening: Listening, busy: UUID, wanted: LogFilter) -> None:
     (plan,) = explained(listening, busy, lambda conn, store: list_logs(conn, store, wanted, PAGE))
     assert plan.read_whole & BIG == set()
     assert plan.indexes & {"sync_logs_newest", "sync_logs_ended_by_kind"}
@@ -135,21 +135,21 @@ def test_a_list_reads_little_more_than_it_returns(listening: Listening, busy: UU
 
 
 @pytest.mark.parametrize("ask", LOOKS.values(), ids=LOOKS.keys())
-def test_a_look_reads_a_few_pages(listening: Listening, busy: UUID, ask: Ask) -> None:
+def test_lookup_reads_a_few_pages(listening: Listening, busy: UUID, ask: Ask) -> None:
     plans = explained(listening, busy, ask)
     assert plans
     assert [plan.query for plan in plans if plan.read_whole & BIG or plan.blocks >= MOST_BLOCKS] == []
 
 
 @pytest.mark.parametrize("ask", ACROSS.values(), ids=ACROSS.keys())
-def test_what_the_dispatcher_asks_across_stores_reads_a_few_pages(listening: Listening, busy: UUID, ask: Ask) -> None:
+def test_dispatcher_query_reads_a_few_pages(listening: Listening, busy: UUID, ask: Ask) -> None:
     plans = explained(listening, busy, ask)
     assert plans
     assert [plan.query for plan in plans if plan.blocks >= MOST_BLOCKS] == []
 
 
-def test_a_filtered_list_is_the_list_filtered(listening: Listening, busy: UUID) -> None:
-    """Page by page, merged from the kinds, against what the unfiltered list shows."""
+def test_filtered_list_equals_the_filtered_whole(listening: Listening, busy: UUID) -> None:
+    """Compares the pages that are merged from kinds with the unfiltered list."""
     with tenant(listening, busy):
         everything = list_logs(listening, busy, LogFilter(), WAITING + 300)
         for wanted in (

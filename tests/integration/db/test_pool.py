@@ -1,4 +1,4 @@
-"""The pool's connections: a plan made on a small table does not outlive the table's growth."""
+"""Connections of the pool discard plans that were made on a small table."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def plan_of(conn: SluiceConnection, tenant: UUID) -> str:
 
 
 def planned_on_a_small_table(conn: SluiceConnection, tenant: UUID) -> None:
-    """Then fill it: the generic plan that was made stays as long as nobody analyses the table."""
+    """Then fill it: the generic plan stays until the table is analysed."""
     conn.execute("SET plan_cache_mode = force_generic_plan")
     conn.execute("CREATE TEMPORARY TABLE found (store_id uuid, id bigint, PRIMARY KEY (store_id, id))")
     conn.execute("INSERT INTO found VALUES (%s, 0)", (tenant,))
@@ -36,7 +36,7 @@ def planned_on_a_small_table(conn: SluiceConnection, tenant: UUID) -> None:
     conn.execute("INSERT INTO found SELECT %s, n FROM generate_series(1, %s) n", (tenant, ROWS))
 
 
-def test_a_plan_made_on_a_small_table_is_forgotten(pool: Pool) -> None:
+def test_plan_made_on_a_small_table_is_discarded(pool: Pool) -> None:
     tenant = uuid4()
     with pool.connection() as conn:
         planned_on_a_small_table(conn, tenant)
@@ -46,7 +46,7 @@ def test_a_plan_made_on_a_small_table_is_forgotten(pool: Pool) -> None:
         assert "Index" in plan_of(conn, tenant)
 
 
-def test_plans_are_kept_for_a_while(pool: Pool) -> None:
+def test_plans_are_kept_for_seconds(pool: Pool) -> None:
     tenant = uuid4()
     with pool.connection() as conn:
         planned_on_a_small_table(conn, tenant)

@@ -1,4 +1,4 @@
-"""Tenants are walls: in PostgreSQL itself, in every route, and for a connection's next user."""
+"""Isolation of stores: in PostgreSQL, in every route, and for the next user of a pooled connection."""
 
 from __future__ import annotations
 
@@ -46,7 +46,6 @@ SESSIONS = ("session", "operator session")
 
 
 def tenant_tables(root_conn: Connection) -> list[str]:
-    """Every table with a store_id, and the stores themselves."""
     query = """SELECT c.relname FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid AND a.attname = 'store_id'
                 WHERE c.relnamespace = 'public'::regnamespace AND c.relkind IN ('r', 'p')"""
     return ["stores", *sorted(row[0] for row in root_conn.execute(query))]
@@ -69,7 +68,7 @@ def filled(runtime: Runtime, store: CreatedStore) -> CreatedStore:
 
 
 def fill_outbound(runtime: Runtime, store_id: UUID) -> None:
-    """Rows in the tables of the outbound side."""
+    """Rows in the tables of outbound."""
     product = make_erp_product()
     put_products(runtime, store_id, [product])
     sync(runtime, store_id, "orders", [make_order(wc_order_id=1002, status="processing")])
@@ -84,7 +83,7 @@ def fill_outbound(runtime: Runtime, store_id: UUID) -> None:
 
 
 def pull_once(runtime: Runtime, store_id: UUID) -> None:
-    """Rows in the tables of the pulls: an order that came older than it stood, a schedule, a lease."""
+    """Rows in the tables of pulls: an outdated order, a schedule, a lease."""
     shop = MemoryShop()
     shop.change(1)
     run(runtime, store_id, shop)
@@ -97,7 +96,7 @@ def pull_once(runtime: Runtime, store_id: UUID) -> None:
         take_lease(conn, store_id, new_id(), 60.0)
 
 
-def test_every_table_of_a_tenant_has_its_wall(root_conn: Connection) -> None:
+def test_every_tenant_table_forces_row_level_security(root_conn: Connection) -> None:
     query = "SELECT relname, relrowsecurity, relforcerowsecurity FROM pg_class WHERE relname = ANY (%s)"
     tables = tenant_tables(root_conn)
     assert len(tables) >= 11
@@ -105,20 +104,20 @@ def test_every_table_of_a_tenant_has_its_wall(root_conn: Connection) -> None:
     assert sorted(found) == sorted((table, True, True) for table in tables)
 
 
-def test_every_unique_key_of_a_tenant_begins_with_its_store(root_conn: Connection) -> None:
+def test_tenant_unique_keys_begin_with_the_store(root_conn: Connection) -> None:
     query = """SELECT c.relname || '.' || i.indexrelid::regclass
                  FROM pg_index i JOIN pg_class c ON c.oid = i.indrelid
                  JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum = i.indkey[0]
                 WHERE i.indisunique AND a.attname <> 'store_id' AND c.relname = ANY (%s)"""
     found = {row[0] for row in root_conn.execute(query, (tenant_tables(root_conn),))}
-    # The two tables that are looked up before the store is known, and the trail, whose events may have none.
+    # Two tables are looked up before the store is known; events of the audit trail may have no store.
     assert found == {
         *("stores.stores_pkey", "api_tokens.api_tokens_pkey", "api_tokens.api_tokens_token_sha256_key"),
         "audit_events.audit_events_pkey",
     }
 
 
-def test_the_applications_role_has_no_way_around_the_wall(root_conn: Connection) -> None:
+def test_application_role_cannot_bypass_isolation(root_conn: Connection) -> None:
     query = "SELECT rolsuper, rolbypassrls, rolcreaterole, rolcreatedb FROM pg_roles WHERE rolname = %s"
     assert root_conn.execute(query, (APP,)).fetchone() == (False, False, False, False)
     owned = root_conn.execute(
@@ -129,14 +128,14 @@ def test_the_applications_role_has_no_way_around_the_wall(root_conn: Connection)
     assert root_conn.execute(member, (APP,)).fetchone() == (0,)
 
 
-def test_without_a_store_no_row_is_seen(conn: Connection, root_conn: Connection, filled: CreatedStore) -> None:
+def test_no_row_is_visible_without_a_store(conn: Connection, root_conn: Connection, filled: CreatedStore) -> None:
     for table in tenant_tables(root_conn):
         count = f"SELECT count(*) FROM {table}".encode()
         assert conn.execute(count).fetchone() == (0,), table
         assert root_conn.execute(count).fetchone() != (0,), table
 
 
-def test_another_store_sees_no_row_but_its_own(
+def test_store_sees_only_its_own_rows(
     conn: Connection, root_conn: Connection, filled: CreatedStore, other_store: CreatedStore
 ) -> None:
     for table in tenant_tables(root_conn):
@@ -146,7 +145,7 @@ def test_another_store_sees_no_row_but_its_own(
             assert conn.execute(count, (other_store.store_id,)).fetchone() == (0,), table
 
 
-def test_a_row_for_another_store_is_refused(conn: Connection, store_id: UUID, other_store: CreatedStore) -> None:
+def test_insert_for_another_store_is_refused(conn: Connection, store_id: UUID, other_store: CreatedStore) -> None:
     with pytest.raises(psycopg.errors.InsufficientPrivilege), tenant(conn, other_store.store_id):
         conn.execute(
             """INSERT INTO categories (store_id, id, external_id, name, source_updated_at, accepted_seq, content_hash)
@@ -163,7 +162,7 @@ def test_rows_of_another_store_are_not_changed(
         assert conn.execute("DELETE FROM order_items").rowcount == 0
 
 
-def test_a_reference_to_another_stores_row_is_refused(
+def test_reference_to_another_stores_row_is_refused(
     runtime: Runtime, root_conn: Connection, store_id: UUID, other_store: CreatedStore
 ) -> None:
     sync(runtime, store_id, "orders", [make_order()])
@@ -174,7 +173,7 @@ def test_a_reference_to_another_stores_row_is_refused(
         root_conn.execute("UPDATE orders SET customer_id = %s WHERE store_id = %s", (theirs[0], store_id))
 
 
-def test_the_same_natural_keys_live_side_by_side(
+def test_two_stores_may_use_the_same_external_ids(
     runtime: Runtime, root_conn: Connection, store_id: UUID, other_store: CreatedStore
 ) -> None:
     for owner in (store_id, other_store.store_id):
@@ -185,7 +184,7 @@ def test_the_same_natural_keys_live_side_by_side(
     assert root_conn.execute(query, ([store_id, other_store.store_id],)).fetchone() == (2,)
 
 
-def test_a_pooled_connection_carries_no_store_to_its_next_user(runtime: Runtime, filled: CreatedStore) -> None:
+def test_pooled_connection_forgets_its_store(runtime: Runtime, filled: CreatedStore) -> None:
     with runtime.pool.connection() as conn:
         with tenant(conn, filled.store_id):
             assert conn.execute("SELECT count(*) FROM orders").fetchone() == (3,)
@@ -201,7 +200,7 @@ def without_request_id(answer: TestResponse) -> tuple[Any, ...]:
 
 
 @pytest.mark.parametrize(("method", "path"), [("GET", ""), ("GET", "/errors"), ("POST", "/retry"), ("POST", "/cancel")])
-def test_another_stores_log_is_answered_as_an_unknown_one(
+def test_another_stores_log_is_answered_like_unknown(
     client: FlaskClient, runtime: Runtime, store: CreatedStore, other_store: CreatedStore, method: str, path: str
 ) -> None:
     theirs = accept_batch(runtime, other_store.store_id, "orders", [make_order()])
@@ -213,16 +212,14 @@ def test_another_stores_log_is_answered_as_an_unknown_one(
     assert without_request_id(answers[0]) == without_request_id(answers[1])
 
 
-def test_lists_and_figures_are_of_ones_own(
-    client: FlaskClient, filled: CreatedStore, other_store: CreatedStore
-) -> None:
+def test_lists_and_counts_cover_one_store(client: FlaskClient, filled: CreatedStore, other_store: CreatedStore) -> None:
     jobs = client.get("/api/sync/jobs", headers=bearer(other_store.token)).json or {}
     status = client.get("/api/sync/status", headers=bearer(other_store.token)).json or {}
     assert jobs["data"]["jobs"] == []
     assert {entity["count"] for entity in status["data"].values()} == {0}
 
 
-def test_every_route_but_health_contract_and_the_way_in_is_guarded(client: FlaskClient) -> None:
+def test_routes_need_a_token_except_public_ones(client: FlaskClient) -> None:
     views = client.application.view_functions
     guards = {
         rule.rule: getattr(views[rule.endpoint], "requires", None) for rule in client.application.url_map.iter_rules()
@@ -232,7 +229,7 @@ def test_every_route_but_health_contract_and_the_way_in_is_guarded(client: Flask
     assert guards.keys() - guarded == set(PUBLIC)
 
 
-def test_a_deleted_store_leaves_nothing_and_takes_nothing_of_others(
+def test_deleting_a_store_removes_its_rows_only(
     conn: Connection, root_conn: Connection, runtime: Runtime, filled: CreatedStore, other_store: CreatedStore
 ) -> None:
     sync(runtime, other_store.store_id, "orders", [make_order()])

@@ -1,4 +1,4 @@
-"""Tokens: who gets in, until when, and what is noted."""
+"""API tokens: which are accepted, until when, and what is stored."""
 
 from __future__ import annotations
 
@@ -24,11 +24,11 @@ def set_token(root_conn: Connection, store: CreatedStore, column: str, ago: str)
     root_conn.execute(query.encode(), (ago, store.store_id))
 
 
-def test_a_stores_token_gets_in(client: FlaskClient, store: CreatedStore) -> None:
+def test_store_token_is_accepted(client: FlaskClient, store: CreatedStore) -> None:
     assert status_of(client, store.token) == 200
 
 
-def test_an_administrators_token_of_the_store_gets_in(client: FlaskClient, conn: Connection) -> None:
+def test_admin_token_is_accepted(client: FlaskClient, conn: Connection) -> None:
     assert status_of(client, create_store(conn, "Shop", "woocommerce", role="admin").token) == 200
 
 
@@ -36,24 +36,24 @@ def test_an_administrators_token_of_the_store_gets_in(client: FlaskClient, conn:
     "header",
     ["", "Bearer", "Bearer ", "Basic dTpw", "Token {}", "{}", "Bearer {}x", "Bearer {} {}", "Bearer é", "bearer\t{}"],
 )
-def test_anything_else_does_not(client: FlaskClient, store: CreatedStore, header: str) -> None:
+def test_malformed_authorization_is_refused(client: FlaskClient, store: CreatedStore, header: str) -> None:
     answer = client.get("/api/sync/status", headers={"Authorization": header.format(store.token, store.token)})
     assert (answer.status_code, (answer.json or {})["error"]["code"]) == (401, "UNAUTHORIZED")
     assert answer.headers["WWW-Authenticate"] == "Bearer"
 
 
-def test_no_header_does_not(client: FlaskClient) -> None:
+def test_missing_authorization_is_refused(client: FlaskClient) -> None:
     assert client.get("/api/sync/status").status_code == 401
 
 
 @pytest.mark.parametrize("scheme", ["bearer", "BEARER"])
-def test_the_scheme_may_be_spelled_as_one_likes(client: FlaskClient, store: CreatedStore, scheme: str) -> None:
+def test_authorization_scheme_ignores_case(client: FlaskClient, store: CreatedStore, scheme: str) -> None:
     headers = {"Authorization": f"{scheme} {store.token}"}
     assert client.get("/api/sync/status", headers=headers).status_code == 200
 
 
 @pytest.mark.parametrize("column", ["expires_at", "revoked_at"])
-def test_an_expired_or_revoked_token_is_answered_as_an_unknown_one(
+def test_ended_token_is_answered_like_an_unknown_one(
     client: FlaskClient, store: CreatedStore, root_conn: Connection, column: str
 ) -> None:
     set_token(root_conn, store, column, "1 second")
@@ -62,12 +62,12 @@ def test_an_expired_or_revoked_token_is_answered_as_an_unknown_one(
     assert answers[0].json == answers[1].json
 
 
-def test_a_token_lives_until_it_expires(client: FlaskClient, store: CreatedStore, root_conn: Connection) -> None:
+def test_token_works_until_it_expires(client: FlaskClient, store: CreatedStore, root_conn: Connection) -> None:
     set_token(root_conn, store, "expires_at", "-1 hour")
     assert status_of(client, store.token) == 200
 
 
-def test_revoking_ends_every_token_of_a_store_and_of_no_other(
+def test_revoking_ends_all_tokens_of_one_store(
     client: FlaskClient, conn: Connection, store: CreatedStore, other_store: CreatedStore
 ) -> None:
     rotate_token(conn, store.store_id, "admin", DAY)
@@ -75,27 +75,23 @@ def test_revoking_ends_every_token_of_a_store_and_of_no_other(
     assert (status_of(client, store.token), status_of(client, other_store.token)) == (401, 200)
 
 
-def test_after_a_rotation_the_token_before_lives_on_for_a_while(
-    client: FlaskClient, conn: Connection, store: CreatedStore
-) -> None:
+def test_rotated_token_works_until_its_grace_ends(client: FlaskClient, conn: Connection, store: CreatedStore) -> None:
     fresh = rotate_token(conn, store.store_id, "store", DAY)
     assert fresh is not None
     assert (status_of(client, store.token), status_of(client, fresh)) == (200, 200)
 
 
-def test_after_a_second_rotation_only_two_are_live(client: FlaskClient, conn: Connection, store: CreatedStore) -> None:
+def test_second_rotation_leaves_two_live_tokens(client: FlaskClient, conn: Connection, store: CreatedStore) -> None:
     second, third = (rotate_token(conn, store.store_id, "store", DAY) or "" for _ in range(2))
     assert [status_of(client, token) for token in (store.token, second, third)] == [401, 200, 200]
 
 
-def test_without_grace_the_token_before_ends_at_once(
-    client: FlaskClient, conn: Connection, store: CreatedStore
-) -> None:
+def test_rotation_without_grace_ends_the_token(client: FlaskClient, conn: Connection, store: CreatedStore) -> None:
     fresh = rotate_token(conn, store.store_id, "store", timedelta(0)) or ""
     assert (status_of(client, store.token), status_of(client, fresh)) == (401, 200)
 
 
-def test_a_rotation_never_lengthens_a_life(
+def test_rotation_never_extends_an_expiry(
     client: FlaskClient, conn: Connection, root_conn: Connection, store: CreatedStore
 ) -> None:
     set_token(root_conn, store, "expires_at", "-1 hour")
@@ -104,16 +100,16 @@ def test_a_rotation_never_lengthens_a_life(
     assert root_conn.execute(query, (store.store_id,)).fetchone() == (1,)
 
 
-def test_an_unknown_store_gets_no_token(conn: Connection) -> None:
+def test_unknown_store_gets_no_token(conn: Connection) -> None:
     assert rotate_token(conn, new_id(), "store", DAY) is None
 
 
-def test_an_operator_belongs_to_no_store(client: FlaskClient, owner_conn: Connection) -> None:
+def test_operator_token_has_no_store(client: FlaskClient, owner_conn: Connection) -> None:
     answer = client.get("/api/sync/status", headers=bearer(create_operator(owner_conn, Origin("test"))))
     assert (answer.status_code, (answer.json or {})["error"]["code"]) == (403, "FORBIDDEN")
 
 
-def test_the_last_use_is_noted_once_a_minute(client: FlaskClient, store: CreatedStore, root_conn: Connection) -> None:
+def test_last_use_is_saved_once_a_minute(client: FlaskClient, store: CreatedStore, root_conn: Connection) -> None:
     def last_used() -> object:
         query = "SELECT last_used_at, xmin::text FROM api_tokens WHERE store_id = %s"
         return root_conn.execute(query, (store.store_id,)).fetchone()
@@ -125,6 +121,6 @@ def test_the_last_use_is_noted_once_a_minute(client: FlaskClient, store: Created
     assert before != used == last_used()
 
 
-def test_no_token_is_stored(root_conn: Connection, store: CreatedStore) -> None:
+def test_tokens_are_stored_only_as_hashes(root_conn: Connection, store: CreatedStore) -> None:
     rows = root_conn.execute("SELECT t::text FROM api_tokens t WHERE store_id = %s", (store.store_id,)).fetchall()
     assert len(rows) == 1 and store.token not in repr(rows) and store.token.encode().hex() not in repr(rows)

@@ -164,5 +164,5 @@ def test_log_with_an_unknown_word_is_not_stored(
 ) -> None:
     log_id = accept_batch(runtime, store_id, "orders", [make_order()])
     change = sql.SQL("UPDATE sync_logs SET {} = 'unheard' WHERE id = %s").format(sql.Identifier(column))
-    with pytest.raises(psycopg.errors.CheckViolation, match="known_words"):
+    with pytest.raises(psycopg.errors.CheckViolation, match="known_values"):
         root_conn.execute(change, (log_id,))

@@ -120,6 +120,13 @@ def test_migrations_are_numbered_without_gaps() -> None:
     assert [int(name[:4]) for name in names] == list(range(1, len(names) + 1))
 
 
+def test_takeover_goes_on_from_the_old_migrations() -> None:
+    """Fixture and takeover are the whole history from before the baseline."""
+    folders = (ROOT / "tests" / "fixtures" / "migrations", ROOT / "db" / "takeover")
+    numbers = [int(path.name[:4]) for folder in folders for path in sorted(folder.glob("*.sql"))]
+    assert numbers == list(range(1, len(numbers) + 1))
+
+
 def test_every_setting_has_its_row_in_the_readme() -> None:
     source = (ROOT / "app" / "settings" / "environment.py").read_text(encoding="utf-8")
     read = set(re.findall(r'\bread\(\s*"([A-Z_]+)"', source))

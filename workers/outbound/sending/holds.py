@@ -19,10 +19,10 @@ from db.outbound.batches import (
 from db.outbound.brakes import count_catalogue, get_brakes, list_changes
 from db.outbound.item_holds import (
     approve_waiting,
-    has_unweighed,
+    has_unchecked,
     hold_items,
     list_held_items,
-    mark_weighed,
+    mark_checked,
     reject_items,
     reopen_items,
 )
@@ -41,9 +41,9 @@ def hold_suspicious_changes(conn: Connection, store_id: UUID) -> None:
 
     Opens or extends the store's hold; releases it if nothing looks like a mistake any more.
     """
-    if not has_unweighed(conn, store_id):
+    if not has_unchecked(conn, store_id):
         return
-    mark_weighed(conn, store_id)
+    mark_checked(conn, store_id)
     limits = read_limits(get_brakes(conn, store_id))
     if limits is None:
         _release_hold(conn, store_id)
@@ -67,7 +67,7 @@ def _release_hold(conn: Connection, store_id: UUID) -> None:
     if hold_id is not None:
         reopen(conn, store_id, list_held_items(conn, store_id, hold_id), approved=False)
         close_hold(conn, store_id, hold_id, "released")
-        mark_weighed(conn, store_id)
+        mark_checked(conn, store_id)
 
 
 def approve(conn: Connection, store_id: UUID, batch_id: UUID) -> int | None:
