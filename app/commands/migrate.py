@@ -19,7 +19,7 @@ from db.core.migrate import migrate as bring_up_to_date
 
 @click.command("migrate", cls=Command, changes="schema.migrate")
 def migrate(settings: Settings) -> int:
-    """Bring tables and SQL functions up to date, as MIGRATION_DATABASE_URL."""
+    """Bring tables and SQL functions up to date."""
     url = settings.migration_database_url or resolve(settings).migration_database_url
     if url is None:
         raise CommandError("MIGRATION_DATABASE_URL must be set: migrations run as the tables' owner")
