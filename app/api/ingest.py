@@ -75,7 +75,7 @@ def _accept(at_hand: Services, wanted: Acceptance) -> Receipt:
     try:
         return accept(at_hand.pool, at_hand.wake_up, wanted, limits)
     except KeyReused:
-        raise ApiError("IDEMPOTENCY_KEY_REUSED", "this Idempotency-Key came with another body before") from None
+        raise ApiError("IDEMPOTENCY_KEY_REUSED") from None
     except TooManyOpen:
         message = f"{limits.most_open} batches of this store wait to be processed"
         raise ApiError("RATE_LIMITED", message, {"Retry-After": str(OPEN_LOGS_RETRY_SECONDS)}) from None

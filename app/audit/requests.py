@@ -11,7 +11,7 @@ from app.audit.actions import API_SIGN_IN, REQUESTS
 from app.audit.caps import RefusalCap
 from app.audit.notes import named, taken_notes
 from app.audit.writing import append
-from app.http.errors import STATUSES
+from app.http.errors import ERROR_CODES
 from app.http.services import services
 from app.settings.logs import get_logger
 from db.insight.audit_events import ActorKind, AuditEvent, Result
@@ -21,7 +21,7 @@ CAP = "sluice_audit_cap"
 TARGET_NAMES = ("entity", "sync_type", "code", "action")
 SAFE_METHODS = ("GET", "HEAD", "OPTIONS")
 CONSOLE = "console"
-CODES = {status: code for code, status in reversed(STATUSES.items())}
+CODES = {declared.status: code for code, declared in reversed(ERROR_CODES.items())}
 # With the database away nobody waits for it twice: the answer was 503 already.
 PATIENCE_SECONDS, PATIENCE_WHEN_AWAY_SECONDS = 2.0, 0.05
 

@@ -61,7 +61,7 @@ def _enter(scopes: tuple[Scope, ...]) -> None:
 def check_scopes(caller: Caller, scopes: tuple[Scope, ...]) -> None:
     """Raises ApiError 403, which names what is missing, unless the token has one of `scopes`."""
     if not any(scope in caller.scopes for scope in scopes):
-        message = f"this takes a token with the scope {' or '.join(scopes)}"
+        message = f"this needs a token with the scope {' or '.join(scopes)}"
         raise ApiError("FORBIDDEN", message, details={"missingScopes": list(scopes)})
 
 
@@ -92,7 +92,7 @@ def _ask_database(sha256: bytes) -> Caller | None:
 
 def unauthorized() -> ApiError:
     """The same for every kind of wrong token."""
-    return ApiError("UNAUTHORIZED", "send a valid token: Authorization: Bearer …", {"WWW-Authenticate": "Bearer"})
+    return ApiError("UNAUTHORIZED", headers={"WWW-Authenticate": "Bearer"})
 
 
 def current_store_id() -> UUID:

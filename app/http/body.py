@@ -95,7 +95,7 @@ def _parse_in_turn(inflate: Callable[[], bytes], size: int, parse: Callable[[byt
 def _check_media_type(request: Request) -> None:
     """JSON in UTF-8, or not said. Raises ApiError 415."""
     if request.mimetype not in ("application/json", ""):
-        raise ApiError("UNSUPPORTED_MEDIA_TYPE", "send application/json")
+        raise ApiError("UNSUPPORTED_MEDIA_TYPE")
     if request.mimetype_params.get("charset", "utf-8").lower() not in ("utf-8", "utf8"):
         raise ApiError("UNSUPPORTED_MEDIA_TYPE", "send UTF-8")
 
@@ -106,7 +106,7 @@ def _read_bounded(request: Request, most_bytes: int, tally: JsonTally | None) ->
     if request.headers.get("Transfer-Encoding", "").lower() == "chunked":
         return _join(_pieces(stream, most_bytes + 1), most_bytes, tally)
     if request.content_length is None:
-        raise ApiError("LENGTH_REQUIRED", "send Content-Length, or chunked")
+        raise ApiError("LENGTH_REQUIRED")
     if request.content_length > most_bytes:
         raise _too_large(most_bytes)
     body = _join(_pieces(stream, request.content_length), most_bytes, tally)

@@ -14,6 +14,6 @@ def refuse_full_store() -> None:
     found = services()
     if found.full_stores.holds(current_store_id()):
         message = (
-            f"the store takes more than the {found.settings.max_store_bytes} bytes it may: delete data, or ask for more"
+            f"the store holds more than the {found.settings.max_store_bytes} bytes it may: delete data, or ask for more"
         )
         raise ApiError("STORAGE_FULL", message, {"Retry-After": str(RETRY_AFTER_SECONDS)})

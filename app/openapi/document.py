@@ -9,9 +9,9 @@ from apispec import APISpec
 from apispec.ext.marshmallow import MarshmallowPlugin
 from marshmallow import Schema
 
-from app.openapi.errors import ERROR, error_answer
+from app.openapi.errors import ERROR, by_status, error_answer
 from app.openapi.fields import describe
-from app.openapi.headers import ANSWER_HEADERS, REQUEST_HEADERS, by_status
+from app.openapi.headers import ANSWER_HEADERS, REQUEST_HEADERS
 from app.openapi.operation import Access, Answer, Batch, Body, Operation
 from app.openapi.operations import audit, erp, ingest, jobs, pulls, service, woocommerce, woocommerce_views
 from app.settings.environment import Settings

@@ -342,4 +342,4 @@ def test_while_the_database_is_away_a_page_says_so(servers: Servers) -> None:
         guest.client.set_cookie("sluice_console", "anything", path="/console")
         answer = guest.get("/stores")
         assert answer.status_code == 503 and int(answer.headers["Retry-After"]) > 0
-        assert "Not available for the moment" in words_of(answer)
+        assert "Not available at the moment" in words_of(answer)

@@ -10,7 +10,7 @@ import pytest
 from flask import Request
 
 from app.http.body import PIECE_BYTES, parse_json_body
-from app.http.errors import STATUSES, ApiError
+from app.http.errors import ApiError
 from schemas.base.json_bounds import GZIP_INPUT_BYTES, JsonBounds
 
 MOST = 3 * 2**20
@@ -53,7 +53,7 @@ def gzipped(raw: bytes) -> Request:
 def refusal(asked: Request) -> tuple[int, str]:
     with pytest.raises(ApiError) as caught:
         read_json_body(asked, LIMITS)
-    return STATUSES[caught.value.code], caught.value.message
+    return caught.value.status, caught.value.message
 
 
 @pytest.mark.parametrize("size", [0, 1, MOST])

@@ -18,9 +18,9 @@ from hypothesis import strategies as st
 from schemathesis.openapi import from_dict
 from werkzeug.routing import Rule
 
-from app.http.errors import STATUSES
+from app.http.errors import ERROR_CODES, ApiError
 from app.openapi.document import OPERATIONS, build_document
-from app.openapi.headers import ERRORS
+from app.openapi.errors import error_answer
 from app.openapi.operation import CALLER, Access, Operation
 from app.server.factory import ROUTES
 from app.settings.environment import load_settings
@@ -96,7 +96,7 @@ def has_choices(operation: Operation) -> bool:
 
 def codes_in(code: CodeType, known: dict[str, Any], seen: set[int]) -> set[str]:
     """The error codes that a piece of code names, and those of the functions of app and schemas that it calls."""
-    found = {const for const in code.co_consts if isinstance(const, str) and const in STATUSES}
+    found = {const for const in code.co_consts if isinstance(const, str) and const in ERROR_CODES}
     for inner in code.co_consts:
         if isinstance(inner, CodeType):
             found |= codes_in(inner, known, seen)
@@ -127,8 +127,11 @@ def test_the_scopes_that_are_described_are_those_that_are_asked_for(operation: O
     assert operation.access == getattr(view_of(operation), "requires", None)
 
 
-def test_every_error_code_has_its_words() -> None:
-    assert set(ERRORS) == set(STATUSES)
+@pytest.mark.parametrize("code", ERROR_CODES)
+def test_contract_says_of_an_error_what_the_api_says(code: str) -> None:
+    """One declaration: the example in the contract is what is answered where an error has no words of its own."""
+    example = error_answer([code])["content"]["application/json"]["examples"][code]["value"]["error"]
+    assert (example["code"], example["message"]) == (code, ApiError(code).message)
 
 
 def check(schema: Any, instance: Any) -> None:
