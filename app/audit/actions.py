@@ -26,6 +26,7 @@ REQUESTS: dict[str, str | None] = {
     "console.put_schedule": "schedule.set",
     "console.remove_schedule": "schedule.remove",
     "coverage.fill": STARTED_PULL,
+    "pulls.start_pull": STARTED_PULL,
     "shopify.start_job": STARTED_PULL,
     "tiktok.sync": STARTED_PULL,
     "tiktok.sync_full": STARTED_PULL,

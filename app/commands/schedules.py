@@ -7,6 +7,7 @@ import sys
 from argparse import ArgumentParser, Namespace, _SubParsersAction
 from uuid import UUID
 
+import msgspec
 from rich.console import Console
 from rich.table import Table
 
@@ -14,6 +15,7 @@ from app.commands.terminal.numbers import whole_number
 from app.settings.environment import Settings
 from app.stack.endpoints import resolve
 from app.stack.errors import NotFound, StackError
+from app.usecases.job_answers import moment
 from app.usecases.schedules import make_schedule, schedule_answer
 from app.usecases.stores import connected
 from db.core.tenancy import tenant
@@ -61,13 +63,13 @@ def run_set(args: Namespace, settings: Settings) -> int:
         if store is None or args.entity not in PLATFORMS[store.platform].pulled:
             raise StackError(f"{args.entity} of store {args.store} are not pulled")
         put_schedule(conn, args.store, schedule)
-    sys.stdout.write(f"next run at {schedule_answer(schedule)['nextRunAt']}\n")
+    sys.stdout.write(f"next run at {moment(schedule.next_run_at)}\n")
     return 0
 
 
 def run_list(args: Namespace, settings: Settings) -> int:
     with connected(resolve(settings).database_url) as conn, tenant(conn, args.store):
-        found = [schedule_answer(schedule) for schedule in list_schedules(conn, args.store)]
+        found = msgspec.to_builtins([schedule_answer(schedule) for schedule in list_schedules(conn, args.store)])
     if args.json:
         sys.stdout.write(json.dumps(found) + "\n")
         return 0

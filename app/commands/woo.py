@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from typing import Any
 from uuid import UUID
 
+import msgspec
 from psycopg import Connection
 from redis.exceptions import RedisError
 from rich.console import Console
@@ -88,12 +89,13 @@ def _inside(store_id: UUID, database_url: str) -> Iterator[Connection]:
 def run_status(args: Namespace, settings: Settings) -> int:
     endpoints = resolve(settings)
     with _inside(args.store, endpoints.database_url) as conn:
-        stats = stats_answer(
+        counted = stats_answer(
             count_items(conn, args.store),
             count_breaches(conn, args.store),
             count_mappings(conn, args.store),
             count_erp_products(conn, args.store),
         )
+        stats = msgspec.to_builtins(counted)
         batches = [batch_answer(batch, []) for batch in list_batches(conn, args.store, RUNS_LISTED)]
         hold_id = get_open_hold(conn, args.store)
         hold = get_batch(conn, args.store, hold_id) if hold_id else None
@@ -155,7 +157,7 @@ def run_retry(args: Namespace, settings: Settings) -> int:
 def run_mappings(args: Namespace, settings: Settings) -> int:
     read = list_drift if args.out_of_sync else list_mappings
     with _inside(args.store, resolve(settings).database_url) as conn:
-        found = [mapping_answer(mapping) for mapping in read(conn, args.store, None, LISTED)]
+        found = msgspec.to_builtins([mapping_answer(one) for one in read(conn, args.store, None, LISTED)])
     if args.json:
         return _tell(found, "", as_json=True)
     table = Table("product", "sku", "WooCommerce", "status", "in sync", "last synced")
@@ -196,5 +198,5 @@ def run_brakes(args: Namespace, settings: Settings) -> int:
 
 
 def _tell(data: Any, words: str, *, as_json: bool) -> int:
-    sys.stdout.write((json.dumps(data) if as_json else words) + "\n")
+    sys.stdout.write((json.dumps(msgspec.to_builtins(data)) if as_json else words) + "\n")
     return 0

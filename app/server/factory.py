@@ -20,6 +20,7 @@ from app.api import (
     ingest,
     jobs,
     metrics,
+    pulls,
     schedules,
     security_txt,
     shopify,
@@ -56,7 +57,7 @@ from workers.core.queues import WakeUp, connect
 REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 OUTBOUND = (erp, woocommerce, woocommerce_intake, woocommerce_views)
 ROUTES = (
-    *(ingest, customers, jobs, status, shopify, tiktok, coverage, schedules),
+    *(ingest, customers, jobs, status, pulls, shopify, tiktok, coverage, schedules),
     *(*OUTBOUND, audit),
     *(health, metrics, contract, security_txt),
 )

@@ -62,11 +62,11 @@ def _refuse_constant(_name: str) -> NoReturn:
 
 
 def dumps(value: Any) -> bytes:
-    """Encode what `loads` returned; a lone surrogate goes out as its escape."""
+    """Encode what `loads` returned, or a struct; a lone surrogate goes out as its escape."""
     try:
         return _encoder.encode(value)
     except UnicodeEncodeError:
-        return _encoder.encode(_escaped(value))
+        return _encoder.encode(_escaped(msgspec.to_builtins(value, builtin_types=(Decimal,))))
 
 
 def _escaped(value: Any) -> Any:

@@ -36,14 +36,14 @@ PULL_MODES = {
 SCHEDULED_MODES = ("incremental", "update", "populate", "full")
 
 
-def misfit(mode: str, options: Mapping[str, Any]) -> str | None:
-    """Words for the first option that is missing from `mode`, or has no meaning in it; None where all fit."""
+def misfit(mode: str, options: Mapping[str, Any], field: str = "syncMode") -> str | None:
+    """Says which option `mode` needs or does not take; None if all fit. `field` is the request's name for the mode."""
     known = PULL_MODES[mode]
     if known.needs is not None and options.get(known.needs, known) is None:
-        return f"{known.needs} is required for syncMode {mode}"
+        return f"{known.needs} is required for {field} {mode}"
     for name, value in options.items():
         if value not in (None, False) and name not in known.takes:
-            return f"{name} goes with syncMode {' or '.join(_modes_with(name))} alone"
+            return f"{name} goes with {field} {' or '.join(_modes_with(name))} alone"
     return None
 
 
@@ -51,16 +51,20 @@ def _modes_with(option: str) -> list[str]:
     return [mode.name for mode in PULL_MODES.values() if option in mode.takes]
 
 
-def option_rules(modes: Collection[str], default: str, options: Collection[str]) -> list[JsonSchema]:
+def option_rules(
+    modes: Collection[str], options: Collection[str], *, default: str | None = None, field: str = "syncMode"
+) -> list[JsonSchema]:
     """What `misfit` says, as JSON Schema: one rule for each mode. `default` is the mode of a request that names none."""
+
+    def is_one(*named: str) -> JsonSchema:
+        wanted = {"const": named[0]} if len(named) == 1 else {"enum": list(named)}
+        return {"required": [field], "properties": {field: wanted}}
+
     named = [mode for mode in modes if mode != default]
-    is_named: JsonSchema = {"required": ["syncMode"], "properties": {"syncMode": {"enum": named}}}
-    rules = [{"if": _is(mode), "then": _fits(PULL_MODES[mode], options)} for mode in named]
-    return [*rules, {"if": is_named, "then": {}, "else": _fits(PULL_MODES[default], options)}]
-
-
-def _is(mode: str) -> JsonSchema:
-    return {"required": ["syncMode"], "properties": {"syncMode": {"const": mode}}}
+    rules: list[JsonSchema] = [{"if": is_one(mode), "then": _fits(PULL_MODES[mode], options)} for mode in named]
+    if default is not None:
+        rules.append({"if": is_one(*named), "then": {}, "else": _fits(PULL_MODES[default], options)})
+    return rules
 
 
 def _fits(mode: PullMode, options: Collection[str]) -> JsonSchema:

@@ -55,7 +55,7 @@ def show_explanation() -> str | tuple[str, int]:
         return _page(asked, {"wrong": NO_KIND}), 400
     with services().pool.connection() as conn, tenant(conn, store.id):
         answer = explain(read_known(conn, store, entity, external_id))
-    verdict = answer["verdict"]
+    verdict = answer.verdict
     told = {"answer": answer, "title": TITLES[verdict], "advice": ADVICE[verdict]}
     return _page(asked, told | _coverage(entity))
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 
 import pytest
+from flask import Flask
 from flask.testing import FlaskClient
 
 from app.openapi.page import POLICY
@@ -34,3 +35,10 @@ def test_another_method_is_told_which_are_allowed(client: FlaskClient, path: str
     answer = client.post(path)
     assert answer.status_code == 405
     assert "GET" in answer.headers["Allow"]
+
+
+def test_no_view_is_without_an_operation(app: Flask) -> None:
+    """Apart from the console's pages and their files, whose access `store_page` and its like declare."""
+    undeclared = {name for name, view in app.view_functions.items() if not getattr(view, "operations", ())}
+    assert {name for name in undeclared if not name.startswith("console.")} == set()
+    assert len(undeclared) < len(app.view_functions)

@@ -6,11 +6,9 @@ import base64
 import hashlib
 import re
 
-from app.openapi.document import OPERATIONS, build_document
 from app.openapi.page import POLICY, render_page
-from app.settings.environment import load_settings
+from tests.support.contract import DOCUMENT, OPERATIONS
 
-DOCUMENT = build_document(load_settings({}))
 PAGE = render_page(DOCUMENT)
 IDS = re.findall(r'\bid="([^"]+)"', PAGE)
 LINKS = re.findall(r'\b(?:href|src)="([^"]*)"', PAGE)
