@@ -63,7 +63,7 @@ def start_job(body: ShopifyStart) -> Reply:
     about="Newest first, with progress and time left.",
     access=("read",),
     query=RowsQuery,
-    answers=(Answer(200, "A page.", Pulls, example={"nextCursor": None}),),
+    answers=(Answer(200, "A page.", Pulls, whole=True, example={"nextCursor": None}),),
 )
 def list_jobs(query: dict[str, Any]) -> Pulls:
     store_id, size, cursor = current_store_id(), query["limit"], query["cursor"]
@@ -86,7 +86,7 @@ def list_jobs(query: dict[str, Any]) -> Pulls:
     about="404 also for a job of another source.",
     access=("read",),
     places={"log_id": Place("`jobId` of a start", name="jobId")},
-    answers=(Answer(200, "The run.", Job, example=PULL),),
+    answers=(Answer(200, "The run.", Job, whole=True, example=PULL),),
     errors=("NOT_FOUND",),
 )
 def get_job(log_id: UUID) -> Job:

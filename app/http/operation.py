@@ -50,6 +50,7 @@ class Answer:
     bare: bool = False
     raw: Mapping[str, Any] | None = None
     example: Any = None
+    whole: bool = False  # the example has the fields that are not always there, too
     mimetype: str = "application/json"
     headers: tuple[str, ...] = ()
     may_have: tuple[str, ...] = ()

@@ -92,14 +92,15 @@ def operations(blueprint: Blueprint, rule: str, *declared: Operation) -> Callabl
 
     def decorate(view: View) -> View:
         @wraps(view)
-        def served(**place: Any) -> Response:
-            _check_access(first.access)
+        def served(**given: Any) -> Response:
+            if first.access == "metrics":
+                check_metrics_reader()
+            elif first.access is not None:
+                enter(first.access)
             if first.brings_data:
                 refuse_full_store()
-            given = dict(place)
             if bodies:
-                body = first.body if len(bodies) == 1 else bodies[request.path]
-                given["body"] = _read_body(body, place)
+                given["body"] = _read_body(first.body if len(bodies) == 1 else bodies[request.path], given)
             if query is not None:
                 given["query"] = read_query(query, request.args)
             return respond(view(**given))
@@ -109,13 +110,6 @@ def operations(blueprint: Blueprint, rule: str, *declared: Operation) -> Callabl
         return served  # type: ignore[return-value]
 
     return decorate
-
-
-def _check_access(access: Access) -> None:
-    if access == "metrics":
-        check_metrics_reader()
-    elif access is not None:
-        enter(access)
 
 
 def _read_body(body: Batch | Body | None, place: dict[str, Any]) -> Any:
@@ -136,7 +130,9 @@ def respond(answer: AnswerData | Reply | Response) -> Response:
     reply = answer if isinstance(answer, Reply) else Reply(answer)
     if reply.data is None:
         return Response(status=reply.status, headers=reply.headers)
-    return Response(dumps(Envelope(True, reply.data)), reply.status, reply.headers, mimetype="application/json")
+    response = Response(dumps(Envelope(True, reply.data)), reply.status, content_type="application/json")
+    response.headers.update(reply.headers)
+    return response
 
 
 def bare(data: AnswerData, status: int = 200) -> Response:

@@ -30,30 +30,33 @@ def schemas_of(answers: Collection[type[AnswerData]]) -> dict[str, JsonSchema]:
     return {name: {key: said for key, said in one.items() if key != "title"} for name, one in components.items()}
 
 
-def example_of(answer: type[AnswerData]) -> dict[str, Any]:
-    """An answer with all fields that are always there. Raises ValueError for a text that has neither example nor choices."""
-    example: dict[str, Any] = _example(inspect.type_info(answer), answer.__name__)
+def example_of(answer: type[AnswerData], *, whole: bool = False) -> dict[str, Any]:
+    """An answer with the fields that are always there or, if `whole`, with all.
+
+    Raises ValueError for a text that has neither example nor choices.
+    """
+    example: dict[str, Any] = _example(inspect.type_info(answer), answer.__name__, whole)
     return example
 
 
-def _example(node: inspect.Type, where: str) -> Any:
+def _example(node: inspect.Type, where: str, whole: bool) -> Any:
     match node:
         case inspect.Metadata(extra={"example": example}):
             return example
         case inspect.Metadata(extra_json_schema={"enum": [first, *_]}):
             return first
         case inspect.Metadata():
-            return _example(node.type, where)
+            return _example(node.type, where, whole)
         case inspect.UnionType():
-            return _example(next(one for one in node.types if not isinstance(one, inspect.NoneType)), where)
+            return _example(next(one for one in node.types if not isinstance(one, inspect.NoneType)), where, whole)
         case inspect.StructType():
             return {
-                field.encode_name: _example(field.type, f"{where}.{field.encode_name}")
+                field.encode_name: _example(field.type, f"{where}.{field.encode_name}", whole)
                 for field in node.fields
-                if field.required
+                if field.required or whole
             }
         case inspect.ListType():
-            return [_example(node.item_type, where)]
+            return [_example(node.item_type, where, whole)]
     if type(node) not in EXAMPLES:
         raise ValueError(f"{where} needs an example: Annotated[…, about(example=…)]")
     return EXAMPLES[type(node)]

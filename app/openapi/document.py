@@ -206,7 +206,7 @@ def _content(answer: Answer) -> dict[str, Any]:
     also = {mimetype: {"schema": {"type": "string"}, "example": example} for mimetype, example in answer.also.items()}
     if answer.data is None:
         return {answer.mimetype: {"schema": answer.raw, "example": answer.example}, **also}
-    data, example = _ref(answer.data.__name__), example_of(answer.data) | (answer.example or {})
+    data, example = _ref(answer.data.__name__), example_of(answer.data, whole=answer.whole) | (answer.example or {})
     if answer.bare:
         return {answer.mimetype: {"schema": data, "example": example}, **also}
     if answer.or_else is not None:

@@ -99,5 +99,9 @@ class Explanation(AnswerData):
     verdict: Annotated[str, one_of("stored", "stale", "skipped", "not_reachable", "outside_coverage", "never_seen")]
     message: Annotated[str, about(example="The record is stored.")]
     evidence: Annotated[
-        dict[str, Any], about("what the verdict rests on", example={"storedAt": "2026-01-15T12:00:01Z"})
+        dict[str, Any],
+        about(
+            "what the verdict rests on",
+            example={"version": "2026-01-15T12:00:00Z", "storedAt": "2026-01-15T12:00:01Z"},
+        ),
     ]

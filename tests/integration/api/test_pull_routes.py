@@ -9,6 +9,8 @@ import pytest
 from flask.testing import FlaskClient
 from psycopg import Connection
 
+from db.core.tenancy import tenant
+from db.insight.audit_events import AuditFilter, list_events
 from tests.fakes.tiktok.shop import FakeTiktok
 from tests.support.pipeline import bearer
 from tests.support.pulls import Shopkeeper, shopkeeper
@@ -122,3 +124,55 @@ def test_a_limited_run_over_records_in_no_order_moves_no_watermark(
     keeper.run(path)
     status = keeper.data("GET", "/api/tiktok/sync/status")[entity]
     assert (status["count"], status["metadata"]["last_sync_time"] is not None) == (len(shop.tables[entity]), True)
+
+
+PULLS = "/api/tiktok/sync/pulls"
+
+
+def test_generic_route_starts_a_pull_with_its_options(keeper: Shopkeeper) -> None:
+    answer = keeper.call("POST", PULLS, entity="orders", mode="full", maxRecords=10)
+    assert answer.status_code == 202 and answer.json is not None
+    started = answer.json["data"]
+    assert (started["syncMode"], started["jobType"], answer.headers["Location"]) == (
+        "full",
+        "orders",
+        started["statusUrl"],
+    )
+    job = keeper.data("GET", started["statusUrl"])
+    assert (job["source"], job["options"]) == ("tiktok", {"maxRecords": 10})
+    again = keeper.call("POST", PULLS, entity="orders", mode="incremental")
+    assert (again.status_code, (again.json or {})["error"]["details"]) == (409, {"jobId": started["jobId"]})
+
+
+def test_generic_route_is_audited_as_start_of_a_pull(keeper: Shopkeeper, conn: Connection) -> None:
+    job = keeper.start(PULLS, entity="orders", mode="incremental")
+    with tenant(conn, keeper.store_id):
+        (event,) = list_events(conn, keeper.store_id, AuditFilter(), 10)
+    assert (event.action, event.result) == ("pull.start", "ok")
+    assert event.details == {"entity": "orders", "mode": "incremental", "jobId": str(job)}
+
+
+@pytest.mark.parametrize(
+    ("body", "message"),
+    [
+        ({"mode": "full"}, "entity must be one of orders, products"),
+        ({"entity": "orders"}, "mode must be one of incremental, update, full, fill"),
+        ({"entity": "customers", "mode": "full"}, "entity must be one of orders, products"),
+        ({"entity": "orders", "mode": "populate"}, "mode must be one of incremental, update, full, fill"),
+        ({"entity": "orders", "mode": "update"}, "staleAfterMins is required for mode update"),
+        ({"entity": "orders", "mode": "full", "days": 3}, "days goes with mode populate or upsert alone"),
+        ({"entity": "orders", "mode": "full", "dayz": 3}, "dayz is not known: the fields are"),
+    ],
+)
+def test_generic_route_refuses_what_does_not_fit(keeper: Shopkeeper, body: dict[str, object], message: str) -> None:
+    answer = keeper.call("POST", PULLS, **body)
+    error = (answer.json or {})["error"]
+    assert (answer.status_code, error["code"]) == (400, "VALIDATION_ERROR")
+    assert error["message"].startswith(message)
+
+
+def test_generic_route_knows_registered_platforms_only(keeper: Shopkeeper) -> None:
+    body = {"entity": "orders", "mode": "incremental"}
+    assert keeper.call("POST", "/api/magento/sync/pulls", **body).status_code == 404
+    assert keeper.call("POST", "/api/shopify/sync/pulls", **body).status_code == 403
+    assert keeper.call("POST", "/api/woocommerce/sync/pulls", **body).status_code == 403

@@ -23,11 +23,14 @@ from app.openapi.errors import error_answer
 from schemas.base.fields import RecordSchema
 from schemas.base.strict_json import loads
 from schemas.erp.payloads import ErpCategorySchema, ErpProductSchema
+from schemas.platforms.descriptor import Platform
+from schemas.platforms.registry import PLATFORMS
 from schemas.plugin.categories import CategorySchema
 from schemas.plugin.customers import CustomerSchema
 from schemas.plugin.orders import OrderSchema
 from schemas.plugin.products import ProductSchema
-from schemas.requests.pulls import read_schedule, read_shopify_start
+from schemas.requests.fields import read_object, read_request
+from schemas.requests.pulls import pull_start_schema, read_schedule, read_shopify_start
 from tests.support.contract import APP, DOCUMENT, OPERATIONS
 from workers.processes.schedules import Timing, check_timing
 
@@ -241,6 +244,18 @@ def test_a_schedule_that_fits_the_document_can_be_followed(body: dict[str, Any])
 @given(st.deferred(lambda: bodies(component("ShopifyStart"))))
 def test_a_start_that_fits_the_document_is_taken(body: dict[str, Any]) -> None:
     assert read_shopify_start(json.dumps(body).encode()).job_type == body["jobType"]
+
+
+@pytest.mark.parametrize("platform", PLATFORMS.values(), ids=lambda platform: platform.name)
+def test_pull_that_fits_the_document_is_accepted(platform: Platform) -> None:
+    schema = pull_start_schema(platform)()
+
+    @settings(max_examples=10)
+    @given(bodies(component(f"{platform.name.capitalize()}PullStart")))
+    def check_one(body: dict[str, Any]) -> None:
+        assert read_request(schema, read_object(json.dumps(body).encode()))["mode"] in platform.modes
+
+    check_one()
 
 
 @pytest.mark.parametrize(
