@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import partial
 
 from flask import Blueprint
@@ -32,10 +34,21 @@ def _parser(entity: str) -> Parse:
 
 
 def _read(entity: str, body: bytes) -> Records:
+    with _refusals():
+        try:
+            return read_records(body, entity, services().settings.max_batch_records)
+        except NoRecords:
+            raise ApiError("VALIDATION_ERROR", f"{entity} must be an array") from None
+
+
+@contextmanager
+def _refusals() -> Iterator[None]:
     try:
-        return read_records(body, entity, services().settings.max_batch_records)
-    except NoRecords:
-        raise ApiError("VALIDATION_ERROR", f"{entity} must be an array") from None
+        yield
+    except NotJson as error:
+        raise ApiError("INVALID_JSON", f"{error}") from None
+    except TooMuch as error:
+        raise ApiError("PAYLOAD_TOO_LARGE", f"{error}") from None
 
 
 def _put(entity: str, record: type[Schema]) -> Operation:
@@ -63,14 +76,9 @@ def _put(entity: str, record: type[Schema]) -> Operation:
 def put_catalogue(entity: str, body: Records) -> Intake:
     take = take_products if entity == "products" else take_categories
     store_id = current_store_id()
-    try:
-        # Each record is parsed as it is validated; where one is not JSON, nothing of the batch is stored.
-        with services().pool.connection() as conn, tenant(conn, store_id):
-            intake = take(conn, store_id, body, Origin({"source": "erp"}))
-    except NotJson as error:
-        raise ApiError("INVALID_JSON", f"{error}") from None
-    except TooMuch as error:
-        raise ApiError("PAYLOAD_TOO_LARGE", f"{error}") from None
+    # Each record is parsed as it is validated; where one is not JSON, nothing of the batch is stored.
+    with _refusals(), services().pool.connection() as conn, tenant(conn, store_id):
+        intake = take(conn, store_id, body, Origin({"source": "erp"}))
     note(records=intake.received)
     if intake.items:
         services().wake_up.push(store_id)

@@ -7,8 +7,17 @@ import json
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
+from psycopg import Connection
 
+from app.http.operation import Operation
 from app.openapi.page import POLICY
+from app.usecases.stores import create_store
+from schemas.platforms.registry import PLATFORMS
+from tests.support.contract import OPERATIONS
+from tests.support.pipeline import bearer
+
+WITH_BODY = [operation for operation in OPERATIONS if operation.body is not None]
+REFUSED = ((400, "INVALID_JSON"), (400, "VALIDATION_ERROR"), (411, "LENGTH_REQUIRED"))
 
 
 @pytest.mark.parametrize("path", ["/openapi.json", "/docs"])
@@ -42,3 +51,19 @@ def test_no_view_is_without_an_operation(app: Flask) -> None:
     undeclared = {name for name, view in app.view_functions.items() if not getattr(view, "operations", ())}
     assert {name for name in undeclared if not name.startswith("console.")} == set()
     assert len(undeclared) < len(app.view_functions)
+
+
+@pytest.mark.parametrize("body", [b"", b"{", b"[]", b'{"orders":NaN}', b"\xff"])
+@pytest.mark.parametrize("operation", WITH_BODY, ids=lambda operation: operation.name)
+def test_body_that_can_not_be_read_is_refused(
+    client: FlaskClient, conn: Connection, operation: Operation, body: bytes
+) -> None:
+    platform = next((name for name in PLATFORMS if f"/{name}/" in operation.path), "shopify")
+    token = create_store(conn, "Test shop", platform, role="admin").token
+    path = operation.path.replace("{entity}", "orders")
+    headers = bearer(token) | {"Content-Type": "application/json"}
+    answer = client.open(path, method=operation.method.upper(), data=body, headers=headers)
+    if body or (operation.body is not None and operation.body.required):
+        assert (answer.status_code, (answer.json or {})["error"]["code"]) in REFUSED
+    else:
+        assert answer.status_code < 500
