@@ -18,7 +18,6 @@ TOKEN_PREFIX = "slc_"  # noqa: S105 - lets a leaked token be recognised, and is 
 
 
 def new_token() -> str:
-    """256 random bits after a prefix."""
     return TOKEN_PREFIX + secrets.token_urlsafe(32)
 
 
@@ -59,7 +58,6 @@ def authenticate() -> Caller:
 
 
 def bearer_token() -> str | None:
-    """The token of the request, unchecked."""
     scheme, _, token = request.headers.get("Authorization", "").partition(" ")
     return (token.strip() or None) if scheme.lower() == "bearer" else None
 
@@ -78,6 +76,6 @@ def unauthorized() -> ApiError:
 
 
 def current_store_id() -> UUID:
-    """The store of this request. Only for a view that `enter` let in."""
+    """The store of this request, in a view that `enter` let in."""
     store_id: UUID = g.store_id
     return store_id

@@ -47,7 +47,7 @@ SMALL_BODY = JsonBounds(64 * 1024, 4096, 16 * 1024)  # an object of a few fields
 
 
 def batch_limits(settings: Settings, most_records: int) -> JsonBounds:
-    """Limits of a body with an array of `most_records` records: a batch of that many with 30 lines each fits."""
+    """A batch of `most_records` records with 30 lines each fits into these limits."""
     return JsonBounds(
         bytes=settings.max_body_bytes,
         containers=CONTAINERS_A_RECORD * most_records + CONTAINERS_BESIDE,
@@ -56,15 +56,15 @@ def batch_limits(settings: Settings, most_records: int) -> JsonBounds:
 
 
 def event_limits(settings: Settings, most_events: int) -> JsonBounds:
-    """Limits of a body with events: objects of a few fields, all parsed at once."""
     return JsonBounds(settings.max_body_bytes, 4 * most_events, 16 * most_events)
 
 
 def parse_json_body(request: Request, limits: JsonBounds, parse: Callable[[bytes], T]) -> T:
-    """What `parse` makes of the body's JSON text. Raises ApiError 411, 413, 415, or 400 for a broken encoding.
+    """Read the body and return what `parse` makes of its JSON text.
 
-    Large bodies are inflated and parsed one at a time in a process, so that what they take never adds up; parsing holds
-    Python's interpreter lock anyway. Reading is no part of that: a slow client holds up nobody.
+    Raises ApiError 411, 413 or 415, and 400 for a broken encoding. Large bodies are inflated and parsed one at a time in a
+    process, so that the memory they take never adds up; parsing holds Python's interpreter lock anyway. Bodies are read in
+    parallel: a slow client holds up nobody.
     """
     if request.content_type != "application/json":  # the usual one needs no parsing
         _check_media_type(request)
@@ -93,7 +93,6 @@ def _parse_in_turn(inflate: Callable[[], bytes], size: int, parse: Callable[[byt
 
 
 def _check_media_type(request: Request) -> None:
-    """JSON in UTF-8, or not said. Raises ApiError 415."""
     if request.mimetype not in ("application/json", ""):
         raise ApiError("UNSUPPORTED_MEDIA_TYPE")
     if request.mimetype_params.get("charset", "utf-8").lower() not in ("utf-8", "utf8"):
@@ -101,7 +100,6 @@ def _check_media_type(request: Request) -> None:
 
 
 def _read_bounded(request: Request, most_bytes: int, tally: JsonTally | None) -> bytes:
-    """All bytes of the body, by Content-Length or chunked; 413 as soon as it is known to be too long, or to hold too much."""
     stream: IO[bytes] = request.environ["wsgi.input"]
     if request.headers.get("Transfer-Encoding", "").lower() == "chunked":
         return _join(_pieces(stream, most_bytes + 1), most_bytes, tally)
@@ -116,7 +114,7 @@ def _read_bounded(request: Request, most_bytes: int, tally: JsonTally | None) ->
 
 
 def _pieces(stream: IO[bytes], left: int) -> Iterator[bytes]:
-    """At most `left` bytes. Reading fails where chunks are malformed, and where the client goes away in mid-body."""
+    # Reading fails where chunks are malformed, and where the client goes away in mid-body.
     try:
         while left > 0 and (piece := stream.read(min(left, PIECE_BYTES))):
             yield piece
@@ -139,10 +137,7 @@ def _join(pieces: Iterator[bytes], most_bytes: int, tally: JsonTally | None) -> 
 
 
 def _inspect(raw: bytes, limits: JsonBounds) -> tuple[int, bytes]:
-    """The size of a gzip body once inflated, and its first piece, which mostly is the whole; the others are only counted.
-
-    Raises ApiError 413 for what is beyond the limits, 400 for no gzip, a truncated one, and anything behind its one member.
-    """
+    # Returns the inflated size and the first piece, which mostly is the whole body; the other pieces are only counted.
     tally, first = JsonTally(limits), b""
     inflater = zlib.decompressobj(GZIP_WINDOW)
     try:
@@ -170,9 +165,10 @@ def _too_large(most_bytes: int) -> ApiError:
 
 
 def throw_rest_away(environ: WSGIEnvironment) -> None:
-    """Read what is left of a refused body, so that a client which still writes sees the answer and no broken pipe.
+    """Read the rest of a refused body, so that a client which still writes sees the answer and not a broken pipe.
 
-    Called once the answer is sent. Ends with the body, or at LINGER_BYTES, LINGER_SECONDS, or LINGER_IDLE_SECONDS of silence.
+    Called once the answer is sent. Ends with the body, or after LINGER_BYTES, LINGER_SECONDS, or LINGER_IDLE_SECONDS of
+    silence.
     """
     stream, connection = environ["wsgi.input"], environ.get("gunicorn.socket")
     deadline = time.monotonic() + LINGER_SECONDS

@@ -8,7 +8,7 @@ NETWORK_BITS = 64  # what one customer of a provider has of IPv6
 
 
 def client_of(address: str | None) -> str:
-    """An IPv4 address, or the network of an IPv6 one, whose owner has any number of addresses."""
+    """An IPv4 address, or the /64 network of an IPv6 address, whose owner can use any address in it."""
     try:
         parsed = ip_address((address or "").partition("%")[0])
     except ValueError:

@@ -19,7 +19,7 @@ HSTS = "max-age=31536000"  # of this host alone: what else runs below the domain
 
 
 def trust_proxies(app: Flask, settings: Settings) -> None:
-    """Have the app believe the proxies that TRUSTED_PROXIES names, by address or by their number, and nobody else."""
+    """Believe the forwarded headers of the proxies in TRUSTED_PROXIES, which names them by address or counts them."""
     trusted = settings.trusted_proxies
     if trusted.networks:
         app.wsgi_app = ForwardedHeaders(app.wsgi_app, trusted.networks)  # type: ignore[method-assign]
@@ -73,7 +73,7 @@ class AlwaysHttps:
 
 
 def _address(text: str) -> IPv4Address | IPv6Address | None:
-    """An address, without the port that some load balancers add."""
+    # Some load balancers add a port.
     text = text.strip()
     if text.startswith("["):
         text = text[1:].partition("]")[0]

@@ -23,7 +23,7 @@ class FullStores:
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def holds(self, store_id: UUID) -> bool:
-        """Whether a store is above the quota. One thread looks up while the others go by what was known."""
+        """Whether a store is above the quota, as of at most REMEMBERED_SECONDS ago."""
         if not self.most_bytes:
             return False
         if self.clock() >= self._until and self._lock.acquire(blocking=False):

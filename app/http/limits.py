@@ -68,20 +68,18 @@ class RateLimiter:
             return tally.total + tally.unsettled
 
     def _tally(self, store_id: UUID, minute: int) -> _Tally:
-        """This minute's tally. A new minute forgets the stores of the last, so the table stays as small as the traffic."""
+        # A new minute forgets the stores of the last, so the table does not grow.
         if minute != self._minute:
             self._minute, self._tallies = minute, {}
         return self._tallies.setdefault(store_id, _Tally())
 
     def _take_unsettled(self) -> dict[UUID, tuple[_Tally, int]]:
-        """What is to be added to Redis' counts, store by store; from now on it counts as brought."""
         brought = {store: (tally, tally.unsettled) for store, tally in self._tallies.items() if tally.unsettled}
         for tally, _ in brought.values():
             tally.unsettled = 0
         return brought
 
     def _settle(self, minute: int, deltas: dict[UUID, int]) -> dict[UUID, int]:
-        """Add to the counts in Redis; the counts of all processes, or none while Redis is away."""
         if self.wake_up.is_resting:
             return {}
         try:
@@ -104,7 +102,7 @@ class WaitingRoom:
 
     @contextmanager
     def seat(self) -> Iterator[bool]:
-        """Whether there is a seat, for the time of the block; nobody queues for one."""
+        """Whether there is a free seat; it is held during the block. Does not wait."""
         taken = self.seats is not None and self.seats.acquire(blocking=False)
         try:
             yield taken

@@ -135,7 +135,6 @@ class Operation:
 
 
 def path_of(rule: str, places: Mapping[str, Place]) -> tuple[str, dict[str, Mapping[str, Any]]]:
-    """A Flask rule as a path of OpenAPI, and the schema of each parameter."""
     schemas: dict[str, Mapping[str, Any]] = {}
 
     def name(found: re.Match[str]) -> str:
@@ -161,7 +160,7 @@ def _schema(found: re.Match[str]) -> dict[str, Any]:
 
 
 def all_errors(declared: Operation, rule: str) -> tuple[str, ...]:
-    """The errors that a view declares, and those that follow from everything else that is declared."""
+    """The errors that a view declares, and those that follow from its access, query, body and rule."""
     codes = {*declared.errors, "INTERNAL"}
     if declared.access is not None:
         codes |= {"UNAUTHORIZED", "FORBIDDEN"} if declared.access == "metrics" else {*CALLER, "UNAVAILABLE"}

@@ -10,7 +10,7 @@ RETRY_AFTER_SECONDS = 300  # the dispatcher measures as often
 
 
 def refuse_full_store() -> None:
-    """Raises ApiError 429 where the caller's store takes more than MAX_STORE_BYTES."""
+    """Raises ApiError 429 if the caller's store holds more than MAX_STORE_BYTES."""
     found = services()
     if found.full_stores.holds(current_store_id()):
         message = (

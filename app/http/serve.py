@@ -85,7 +85,7 @@ def operation(
 
 
 def operations(blueprint: Blueprint, rule: str, *declared: Operation) -> Callable[[View], View]:
-    """Declare several operations of one view: the choices of `rule`, each with its own body. All else they have in common."""
+    """Declare several operations of one view: the choices of `rule`, each with its own body. They share all else."""
     first = declared[0]
     bodies = {one.path: one.body for one in declared if one.body is not None}
     query = first.query() if first.query is not None else None
@@ -124,7 +124,6 @@ def _read_body(body: Batch | Body | None, place: dict[str, Any]) -> Any:
 
 
 def respond(answer: AnswerData | Reply | Response) -> Response:
-    """The response to what a view returned; data goes out in the envelope."""
     if isinstance(answer, Response):
         return answer
     reply = answer if isinstance(answer, Reply) else Reply(answer)
@@ -136,5 +135,5 @@ def respond(answer: AnswerData | Reply | Response) -> Response:
 
 
 def bare(data: AnswerData, status: int = 200) -> Response:
-    """Data without the envelope, as probes expect it."""
+    """An answer without the envelope, as probes expect it."""
     return Response(dumps(data), status, mimetype="application/json")

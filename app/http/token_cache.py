@@ -20,7 +20,7 @@ class Callers:
     _known: dict[bytes, tuple[float, Caller]] = field(default_factory=dict)
 
     def get(self, sha256: bytes, look_up: Callable[[bytes], Caller | None]) -> Caller | None:
-        """The caller, from memory or from `look_up`. Threads may look up the same token twice; both find the same."""
+        """The caller, from memory or from `look_up`. Two threads may look up the same token at once."""
         now = self.clock()
         remembered = self._known.get(sha256)
         if remembered is not None and now < remembered[0]:

@@ -37,7 +37,8 @@ class TokenThrottle:
     def look_up(self, address: str | None, sha256: bytes, look_up: LookUp) -> Caller | None:
         """What `look_up` says of the token. Raises ApiError 429 for an address that sent too many wrong ones.
 
-        A token that was good a while ago is looked up in any case, so that no neighbour locks a plugin out.
+        A token that was valid before is always looked up, so that a neighbour behind the same address can't lock a plugin
+        out.
         """
         now, client = self.clock(), client_of(address)
         if self._refused.get(sha256, 0.0) > now:

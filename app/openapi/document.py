@@ -60,7 +60,6 @@ def security_of(access: Access) -> list[dict[str, list[str]]]:
 
 
 def build_document(settings: Settings, operations: Sequence[Operation]) -> dict[str, Any]:
-    """The whole document as plain data."""
     return _Builder(settings, operations).build()
 
 

@@ -28,7 +28,7 @@ ERROR: dict[str, Any] = {
 
 
 def error_answer(codes: list[str]) -> dict[str, Any]:
-    """The answer of one status that has these codes. A header is required where each of them brings it."""
+    """The answer of a status with these codes. A header is required if each of them brings it."""
     narrowed = {"properties": {"error": {"properties": {"code": {"enum": codes}}}}}
     schema = {"allOf": [{"$ref": "#/components/schemas/Error"}, narrowed]}
     return {
@@ -54,7 +54,6 @@ def _example(code: str) -> dict[str, Any]:
 
 
 def by_status(codes: tuple[str, ...]) -> dict[int, list[str]]:
-    """The codes of each status, in the order of the statuses."""
     grouped: dict[int, list[str]] = {}
     for code in sorted(codes, key=lambda code: (ERROR_CODES[code].status, code)):
         grouped.setdefault(ERROR_CODES[code].status, []).append(code)

@@ -37,13 +37,13 @@ MOMENT: JsonSchema = {
 
 @singledispatch
 def schema_of(_field: fields.Field[Any]) -> JsonSchema | None:
-    """What a field of ours accepts; None for one that apispec knows by itself."""
+    """What a field of ours accepts; None for one that apispec knows."""
     return None
 
 
 @schema_of.register
 def _(field: ours.Text) -> JsonSchema:
-    """Without NUL, which PostgreSQL can't store; of what is not blank at least one character is seen."""
+    # Without NUL, which PostgreSQL can't store; of what is not blank at least one character is visible.
     pattern = r"^([^\u0000]+)?$" if field.blank else rf"^[^\u0000]*[^{BLANK}][^\u0000]*$"
     return {"type": "string", "maxLength": field.longest, "pattern": pattern}
 
@@ -151,7 +151,6 @@ def _amount(least: int, digits: JsonSchema) -> JsonSchema:
 
 
 def or_null(schema: JsonSchema) -> JsonSchema:
-    """The same, or null."""
     if "anyOf" in schema:
         return schema | {"anyOf": [*schema["anyOf"], {"type": "null"}]}
     if "enum" in schema:
@@ -160,7 +159,7 @@ def or_null(schema: JsonSchema) -> JsonSchema:
 
 
 def describe(_converter: Any, field: fields.Field[Any], **_kwargs: Any) -> JsonSchema:
-    """apispec's hook: what it is to say of a field beyond its own."""
+    """apispec's hook: adds to its own description of a field."""
     schema = schema_of(field)
     if schema is None:
         return {}

@@ -14,7 +14,6 @@ from workers.pulls.watermark import holes
 
 
 def read_known(conn: Connection, store: Store, entity: str, external_id: int) -> Known:
-    """`external_id` is the number that the store's own platform gave the record."""
     stored = get_stored_record(conn, store.id, entity, external_id)
     covered = list_covered(conn, store.id, entity)
     return Known(

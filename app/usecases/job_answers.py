@@ -17,12 +17,10 @@ from schemas.answers.fields import utc
 
 
 def moment(value: datetime | None) -> str | None:
-    """ISO 8601 in UTC, as the API writes it."""
     return value.astimezone(UTC).isoformat().replace("+00:00", "Z") if value else None
 
 
 def job_answer(log: LogView, progress: Progress | None = None) -> answers.Job:
-    """A log as the API tells it. `progress` is that of a pull."""
     is_pull = progress is not None
     return answers.Job(
         sync_log_id=log.id,

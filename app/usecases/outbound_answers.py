@@ -83,7 +83,6 @@ def _error(item: ItemView) -> answers.ItemError | None:
 
 
 def batch_answer(batch: BatchView, failed: Iterable[ItemView]) -> answers.Batch:
-    """A run, finished or not, or a hold. `failed` are its newest failed items."""
     needs_approval = batch.status == "needs_approval" or batch.held > 0
     began = batch.started_at or batch.created_at
     return answers.Batch(

@@ -15,7 +15,7 @@ BUSY_SECONDS = 2
 
 
 def read_uuid(name: str, value: str) -> UUID:
-    """A UUID of the path. Raises ApiError 400, where a converter of the route would answer 404."""
+    """Raises ApiError 400, where a converter of the route would answer 404."""
     try:
         return UUID(value)
     except ValueError:

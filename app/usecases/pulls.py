@@ -62,7 +62,6 @@ def start_run(wanted: Wanted, platform: str | None = None) -> UUID:
 
 
 def check_entity(store: Store, entity: str, known: Collection[str]) -> None:
-    """Raises ApiError 400 for an entity that is not one of `known`."""
     if entity not in known:
         raise ApiError("VALIDATION_ERROR", f"{store.platform} stores have " + ", ".join(known))
 

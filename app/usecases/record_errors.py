@@ -30,7 +30,6 @@ def read_record_errors(store_id: UUID, log_id: UUID, after: tuple[int, str], mos
 
 
 def read_unlisted_errors(store_id: UUID, log_id: UUID) -> int:
-    """How many problems of a log are counted and not listed."""
     with services().pool.connection() as conn, tenant(conn, store_id):
         return get_unlisted_errors(conn, store_id, log_id)
 

@@ -11,7 +11,7 @@ from workers.processes.schedules import Timing, check_timing, next_run
 
 
 def make_schedule(entity: str, mode: str, stale_after_mins: int | None, timing: Timing) -> Schedule:
-    """A schedule that begins now. Raises WrongSchedule."""
+    """A schedule that begins now. Raises WrongSchedule for a timing that can't be followed."""
     checked, now = check_timing(timing), datetime.now(UTC)
     return Schedule(entity, mode, stale_after_mins, checked.cron, checked.every_seconds, next_run(checked, now, now))
 

@@ -145,7 +145,6 @@ def wrong(message: str) -> WrongRequest:
 
 
 def read_object(body: bytes) -> dict[str, Any]:
-    """A JSON object. Raises WrongRequest."""
     try:
         document = loads(body)
     except NotJson as error:
@@ -156,7 +155,7 @@ def read_object(body: bytes) -> dict[str, Any]:
 
 
 def read_request(schema: RequestSchema, sent: Mapping[str, Any]) -> dict[str, Any]:
-    """A body or query by its schema; what is absent has the schema's default. Raises WrongRequest."""
+    """A body or query by its schema, with the schema's defaults. Raises WrongRequest."""
     try:
         loaded: dict[str, Any] = schema.load(sent)
     except ValidationError as error:

@@ -79,7 +79,7 @@ class PullStartSchema(ClosedSchema):
 
 
 def pull_start_schema(platform: Platform) -> type[PullStartSchema]:
-    """What can be started of one platform: its entities in its modes."""
+    """The body of a start for one platform: its entities in its modes."""
     fields = {
         "entity": Choice(platform.pulled, required=True),
         "mode": Choice(platform.modes, required=True),
@@ -177,24 +177,20 @@ _SHOPIFY_START, _SCHEDULE, _ENTITY, _NUMBER = ShopifyStartSchema(), ScheduleSche
 
 
 def read_shopify_start(body: bytes) -> ShopifyStart:
-    """The body of a start. Raises WrongRequest for fields that do not fit the mode."""
     asked = read_request(_SHOPIFY_START, read_object(body))
     mode = asked["syncMode"] or EVERYTHING
     return ShopifyStart(asked["jobType"], mode, asked["days"], asked["staleAfterMins"], bool(asked["fullScan"]))
 
 
 def read_schedule(body: bytes) -> ScheduleRequest:
-    """The body of a schedule. Raises WrongRequest."""
     asked = read_request(_SCHEDULE, read_object(body))
     mode = asked["syncMode"] or "incremental"
     return ScheduleRequest(mode, asked["staleAfterMins"], asked["cron"], asked["everySeconds"])
 
 
 def read_entity(document: Mapping[str, Any]) -> str:
-    """`entity` of a query or a body. Raises WrongRequest."""
     return str(read_request(_ENTITY, document)["entity"])
 
 
 def read_external_id(query: Mapping[str, str]) -> int:
-    """`id`, a platform's number. Raises WrongRequest."""
     return int(read_request(_NUMBER, query)["id"])
