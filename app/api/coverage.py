@@ -12,7 +12,7 @@ from app.http.operation import Answer, Body
 from app.http.serve import Reply, operation
 from app.http.services import services
 from app.usecases.explain import explain, parts_answer
-from app.usecases.explain_facts import read_known
+from app.usecases.explain_facts import read_facts
 from app.usecases.pulls import check_entity, pulled_store, start_run
 from db.core.tenancy import tenant
 from db.sync.coverage import Covered, list_coverage, list_covered
@@ -101,5 +101,5 @@ def get_explanation(query: dict[str, Any]) -> Explanation:
     with services().pool.connection() as conn, tenant(conn, current_store_id()):
         store = pulled_store(conn)
         check_entity(store, entity, PLATFORMS[store.platform].entities)
-        known = read_known(conn, store, entity, query["id"])
-    return explain(known)
+        facts = read_facts(conn, store, entity, query["id"])
+    return explain(facts)

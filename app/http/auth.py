@@ -50,7 +50,7 @@ def check_scopes(caller: Caller, scopes: tuple[Scope, ...]) -> None:
 def authenticate() -> Caller:
     """The caller of the Authorization header's token. Raises ApiError 401, the same for every kind of wrong token."""
     token = bearer_token()
-    caller = services().callers.get(token_sha256(token), _look_up) if token else None
+    caller = services().token_cache.get(token_sha256(token), _look_up) if token else None
     if caller is None:
         raise unauthorized()
     g.caller = caller

@@ -1,9 +1,9 @@
-"""Reads a request's body by hand: bounded, inflated, and never cut short in silence.
+"""Reads a request's body within limits, and inflates gzip.
 
-Werkzeug's own reader cuts a chunked body at the limit and answers as if nothing were missing; this one refuses it.
+Werkzeug's own reader cuts a chunked body at the limit without an error; this one refuses it.
 
-A parsed document takes up to fifty times the bytes of its text, and gzip makes a thousand bytes of one. So every route states
-what its body may hold (`JsonBounds`), and that is checked before anything is parsed, while the body is read or inflated.
+A parsed document takes up to fifty times the memory of its text, and gzip inflates a byte to a thousand. So every route states
+what its body may hold (`JsonBounds`), which is checked while the body is read or inflated, before anything is parsed.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-PIECE_BYTES = 1024 * 1024  # a usual batch is one piece
+PIECE_BYTES = 1024 * 1024  # most batches are one piece
 GZIP_WINDOW = 16 + zlib.MAX_WBITS
 
 CONTAINERS_A_RECORD = 32  # the record, its list, and 30 lines: a batch may have as many on average, one order has more
@@ -86,7 +86,7 @@ def _parse_in_turn(inflate: Callable[[], bytes], size: int, parse: Callable[[byt
         try:
             return parse(inflate())
         except (ApiError, WrongRequest) as error:
-            # The frames of a refusal hold the body and what was parsed of it; others take their turn before it is answered.
+            # The traceback would keep the body and the parsed document alive while the next request parses its own.
             error.__context__ = None
             refusal = error.with_traceback(None)
     raise refusal
@@ -120,7 +120,7 @@ def _pieces(stream: IO[bytes], left: int) -> Iterator[bytes]:
             yield piece
             left -= len(piece)
     except (OSError, ParseException):
-        raise ApiError("VALIDATION_ERROR", "the body broke off, or its chunks are malformed") from None
+        raise ApiError("VALIDATION_ERROR", "the body ended early, or its chunks are malformed") from None
 
 
 def _join(pieces: Iterator[bytes], most_bytes: int, tally: JsonTally | None) -> bytes:
@@ -149,7 +149,7 @@ def _inspect(raw: bytes, limits: JsonBounds) -> tuple[int, bytes]:
     if not inflater.eof:
         raise ApiError("VALIDATION_ERROR", "the gzip body is truncated")
     if inflater.unused_data:
-        raise ApiError("VALIDATION_ERROR", "there is something behind the gzip body")
+        raise ApiError("VALIDATION_ERROR", "there are bytes after the gzip body")
     return tally.size, first
 
 
@@ -161,7 +161,7 @@ def _count(tally: JsonTally, piece: bytes) -> None:
 
 
 def _too_large(most_bytes: int) -> ApiError:
-    return ApiError("PAYLOAD_TOO_LARGE", f"the body may have {most_bytes} bytes, inflated")
+    return ApiError("PAYLOAD_TOO_LARGE", f"the body may have at most {most_bytes} bytes, inflated")
 
 
 def throw_rest_away(environ: WSGIEnvironment) -> None:

@@ -1,10 +1,10 @@
-"""Who is counted as one client."""
+"""Which addresses count as one client."""
 
 from __future__ import annotations
 
 from ipaddress import IPv6Address, ip_address
 
-NETWORK_BITS = 64  # what one customer of a provider has of IPv6
+NETWORK_BITS = 64  # what a provider gives to one customer
 
 
 def client_of(address: str | None) -> str:

@@ -1,4 +1,4 @@
-"""Whose call it is, and whether it came over https, where a proxy stands before the API."""
+"""The client's address, and whether it used https, where a proxy stands before the API."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ class ForwardedHeaders:
         for text in reversed(chain.split(",")):
             address = _address(text)
             if address is None:
-                break  # whoever wrote this is no proxy of ours
+                break  # not written by a trusted proxy
             client = address
             if not self._is_proxy(address):
                 break
@@ -62,7 +62,7 @@ class ForwardedHeaders:
 
 
 class AlwaysHttps:
-    """For an API that is reached over https alone: cookies and HSTS must not hang on a header that a proxy may forget."""
+    """For an API that is only reached over https: cookies and HSTS must not depend on a header that a proxy may forget."""
 
     def __init__(self, app: WSGIApplication) -> None:
         self.app = app

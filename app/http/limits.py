@@ -1,4 +1,4 @@
-"""How often a store may call, and how many calls may hold a thread for a result or a shop at once."""
+"""Rate limit of each store, and how many requests may hold a thread at once."""
 
 from __future__ import annotations
 
@@ -29,10 +29,10 @@ class _Tally:
 
 @dataclass(slots=True)
 class RateLimiter:
-    """Requests of a store in the running minute over all processes; of this process alone while Redis is away.
+    """Counts the requests of a store per minute over all processes, or of this process while Redis is away.
 
-    The counts of all stores are settled with Redis in one round trip, four times a second at most. A store may so exceed its
-    limit by what a quarter of a second brings; the requests in between cost no round trip.
+    The counts of all stores are settled with Redis in one round trip, at most four times a second. So a store may exceed its
+    limit by the requests of a quarter of a second, and most requests cost no round trip.
     """
 
     wake_up: WakeUp
@@ -96,7 +96,7 @@ class RateLimiter:
 
 @dataclass(frozen=True, slots=True)
 class WaitingRoom:
-    """Bounds how many requests of this process may hold a thread for one purpose: `Prefer: wait`, or a shop's answer."""
+    """Limits how many requests of this process may hold a thread for one purpose: `Prefer: wait`, or a shop's answer."""
 
     seats: threading.BoundedSemaphore | None
 

@@ -1,4 +1,4 @@
-"""Reads a query by its schema, and writes the cursors that a client sends back."""
+"""Reads queries by their schemas, and writes the cursors that clients send back."""
 
 from __future__ import annotations
 

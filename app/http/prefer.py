@@ -1,4 +1,4 @@
-"""`Prefer: wait=N`: holds a request until its log ends, for a bounded time and a bounded number of requests."""
+"""`Prefer: wait=N`: holds a request until its work ends, for a limited time and a limited number of requests."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The quota of a store's data: every route that brings data asks here before it reads a body or writes a row."""
+"""Refuses data of a store that is above its quota, before a body is read or a row written."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a token may do: five scopes, and the presets that most tokens are created with."""
+"""What a token may do: its scopes, and the presets that most tokens are created with."""
 
 from __future__ import annotations
 

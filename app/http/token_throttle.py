@@ -1,4 +1,4 @@
-"""Bounds the look-ups of wrong tokens and session cookies, by client address, in this process, before the database is asked."""
+"""Limits the look-ups of wrong tokens and session cookies by client address, in this process and before the database."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from app.http.errors import ApiError
 from db.stores.tokens import Caller
 
 BURST = 60  # wrong tokens of an address at once
-PER_SECOND = 1.0  # and so many from then on
+PER_SECOND = 1.0  # refilled at this rate
 REFUSED_SECONDS = 0.5  # how long a wrong token is remembered; it may be created the next moment
 MOST_REMEMBERED = 10_000
 

@@ -1,7 +1,7 @@
-"""Our own marshmallow fields in JSON Schema: what each of them accepts, as narrow as a schema can say it.
+"""JSON Schema of our own marshmallow fields, as narrow as a schema can be.
 
-The rest (nesting, lists, null, defaults) is apispec's work. A record's schema names the plain form of a value; what is accepted
-beside it for PHP's sake (blanks around a number, an empty text for none) is not listed.
+apispec does the rest: nesting, lists, null, defaults. A record's schema names the plain form of a value; other forms that are
+accepted from PHP (blanks around a number, an empty text for none) are not listed.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The contract as a page: rendered here, once, so that it needs no script and nothing from elsewhere."""
+"""Renders the contract as a page that needs no script and loads nothing."""
 
 from __future__ import annotations
 

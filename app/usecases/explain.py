@@ -18,7 +18,7 @@ Parts = list[tuple[datetime | None, datetime]]
 
 
 @dataclass(frozen=True, slots=True)
-class Known:
+class Facts:
     """The facts about a record. `log_id` wrote the row; `covered` and `holes` are the merged ledger's."""
 
     platform: str
@@ -33,34 +33,34 @@ class Known:
     holes: Parts
 
 
-def explain(known: Known) -> Explanation:
+def explain(facts: Facts) -> Explanation:
     """The verdict about a record. The latest event counts: a record that was skipped after it was stored is `skipped`."""
-    if known.skip is not None and (known.stored is None or known.skip.skipped_at > known.stored.synced_at):
-        return _skipped(known, known.skip)
-    if known.stored is None:
-        return _absent(known)
-    if known.stale is not None and known.stale.arrived_at > known.stored.synced_at:
-        return _stale(known, known.stored, known.stale)
-    return _verdict(known, "stored", "The record is stored.", _version(known.stored, known.log_id))
+    if facts.skip is not None and (facts.stored is None or facts.skip.skipped_at > facts.stored.synced_at):
+        return _skipped(facts, facts.skip)
+    if facts.stored is None:
+        return _absent(facts)
+    if facts.stale is not None and facts.stale.arrived_at > facts.stored.synced_at:
+        return _stale(facts, facts.stored, facts.stale)
+    return _verdict(facts, "stored", "The record is stored.", _version(facts.stored, facts.log_id))
 
 
-def _absent(known: Known) -> Explanation:
-    lowest = known.metadata.lowest_id if known.metadata else None
-    if known.platform == "shopify" and known.entity == "orders" and lowest is not None and known.external_id < lowest:
+def _absent(facts: Facts) -> Explanation:
+    lowest = facts.metadata.lowest_id if facts.metadata else None
+    if facts.platform == "shopify" and facts.entity == "orders" and lowest is not None and facts.external_id < lowest:
         message = (
             "The order is older than any that Shopify shows: without the scope read_all_orders it hides what is older than"
             " 60 days."
         )
-        return _verdict(known, "not_reachable", message, {"lowestIdSeen": str(lowest)})
-    evidence = {"covered": parts_answer(known.covered), "holes": parts_answer(known.holes)}
-    if not known.covered or known.holes:
+        return _verdict(facts, "not_reachable", message, {"lowestIdSeen": str(lowest)})
+    evidence = {"covered": parts_answer(facts.covered), "holes": parts_answer(facts.holes)}
+    if not facts.covered or facts.holes:
         message = "The record has not been seen, and not everything has been read yet."
-        return _verdict(known, "outside_coverage", message, evidence)
+        return _verdict(facts, "outside_coverage", message, evidence)
     message = "The platform never showed this record, though all changes until the watermark were read."
-    return _verdict(known, "never_seen", message, evidence)
+    return _verdict(facts, "never_seen", message, evidence)
 
 
-def _skipped(known: Known, skip: Skip) -> Explanation:
+def _skipped(facts: Facts, skip: Skip) -> Explanation:
     evidence = {
         "jobId": str(skip.log_id),
         "field": skip.field,
@@ -68,17 +68,17 @@ def _skipped(known: Known, skip: Skip) -> Explanation:
         "reason": skip.reason,
         "skippedAt": moment(skip.skipped_at),
     }
-    return _verdict(known, "skipped", f"The record was skipped: {skip.field} {skip.reason}.", evidence)
+    return _verdict(facts, "skipped", f"The record was skipped: {skip.field} {skip.reason}.", evidence)
 
 
-def _stale(known: Known, stored: StoredRecord, stale: StaleArrival) -> Explanation:
-    evidence = _version(stored, known.log_id) | {
+def _stale(facts: Facts, stored: StoredRecord, stale: StaleArrival) -> Explanation:
+    evidence = _version(stored, facts.log_id) | {
         "offeredVersion": moment(stale.offered_version),
         "offeredAt": moment(stale.arrived_at),
         "offeredBy": str(stale.log_id),
     }
     message = "The last version that arrived is older than the stored one, and was not applied."
-    return _verdict(known, "stale", message, evidence)
+    return _verdict(facts, "stale", message, evidence)
 
 
 def _version(stored: StoredRecord, log_id: UUID | None) -> dict[str, Any]:
@@ -90,8 +90,8 @@ def _version(stored: StoredRecord, log_id: UUID | None) -> dict[str, Any]:
     }
 
 
-def _verdict(known: Known, verdict: str, message: str, evidence: dict[str, Any]) -> Explanation:
-    return Explanation(known.entity, str(known.external_id), verdict, message, evidence)
+def _verdict(facts: Facts, verdict: str, message: str, evidence: dict[str, Any]) -> Explanation:
+    return Explanation(facts.entity, str(facts.external_id), verdict, message, evidence)
 
 
 def parts_answer(parts: Parts) -> list[Part]:

@@ -1,4 +1,4 @@
-"""Keys and what is under them: which key each stored value was made with, and values made anew under the newest one."""
+"""Finds which key each stored value was made with, and encrypts credentials under the newest key."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Stores and tokens as an operator handles them: created, listed, given credentials, rotated, deleted."""
+"""Creates, lists and deletes stores, their credentials and tokens, and operators' tokens."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def connected(database_url: str, setting: str = "DATABASE_URL") -> Iterator[Conn
         with psycopg.connect(database_url, autocommit=True, connect_timeout=5, prepare_threshold=None) as conn:
             yield conn
     except LockNotAvailable:
-        raise StackError("a batch of the store is being worked on: try again in a moment") from None
+        raise StackError("a batch of the store is being processed: try again in a moment") from None
     except psycopg.OperationalError:
         raise Away(f"the database can't be reached: is PostgreSQL running, and {setting} right?") from None
     except (UndefinedTable, UndefinedFunction, UndefinedColumn):

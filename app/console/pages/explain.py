@@ -9,7 +9,7 @@ from flask import Blueprint, render_template, request
 from app.console.sessions import current_store, store_page
 from app.http.services import services
 from app.usecases.explain import explain
-from app.usecases.explain_facts import read_known
+from app.usecases.explain_facts import read_facts
 from db.core.tenancy import tenant
 from db.sync.coverage import list_covered
 from schemas.platforms.registry import PLATFORMS
@@ -54,7 +54,7 @@ def show_explanation() -> str | tuple[str, int]:
     if entity not in PLATFORMS[store.platform].entities:
         return _page(asked, {"wrong": NO_KIND}), 400
     with services().pool.connection() as conn, tenant(conn, store.id):
-        answer = explain(read_known(conn, store, entity, external_id))
+        answer = explain(read_facts(conn, store, entity, external_id))
     verdict = answer.verdict
     told = {"answer": answer, "title": TITLES[verdict], "advice": ADVICE[verdict]}
     return _page(asked, told | _coverage(entity))

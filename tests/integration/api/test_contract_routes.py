@@ -21,7 +21,7 @@ REFUSED = ((400, "INVALID_JSON"), (400, "VALIDATION_ERROR"), (411, "LENGTH_REQUI
 
 
 @pytest.mark.parametrize("path", ["/openapi.json", "/docs"])
-def test_what_has_not_changed_is_not_sent_again(client: FlaskClient, path: str) -> None:
+def test_unchanged_contract_answers_304(client: FlaskClient, path: str) -> None:
     first = client.get(path)
     again = client.get(path, headers={"If-None-Match": first.headers["ETag"]})
     other = client.get(path, headers={"If-None-Match": '"another"'})
@@ -31,7 +31,7 @@ def test_what_has_not_changed_is_not_sent_again(client: FlaskClient, path: str) 
     assert first.headers["Cache-Control"] == "public, no-cache"
 
 
-def test_the_document_is_json_and_the_page_is_guarded(client: FlaskClient) -> None:
+def test_document_is_json_and_page_has_a_policy(client: FlaskClient) -> None:
     document, page = client.get("/openapi.json"), client.get("/docs")
     assert document.mimetype == "application/json"
     assert json.loads(document.data)["openapi"].startswith("3.1.")
@@ -40,7 +40,7 @@ def test_the_document_is_json_and_the_page_is_guarded(client: FlaskClient) -> No
 
 
 @pytest.mark.parametrize("path", ["/openapi.json", "/docs"])
-def test_another_method_is_told_which_are_allowed(client: FlaskClient, path: str) -> None:
+def test_wrong_method_of_the_contract_answers_405(client: FlaskClient, path: str) -> None:
     answer = client.post(path)
     assert answer.status_code == 405
     assert "GET" in answer.headers["Allow"]

@@ -37,18 +37,18 @@ def shopify(runtime: Runtime, client: FlaskClient, conn: Connection) -> Shopkeep
     ("body", "code"),
     [(b"{", "INVALID_JSON"), (b"[]", "VALIDATION_ERROR"), (b'"orders"', "VALIDATION_ERROR")],
 )
-def test_a_body_that_is_no_object_is_refused(shopify: Shopkeeper, path: str, body: bytes, code: str) -> None:
+def test_body_that_is_not_an_object_is_refused(shopify: Shopkeeper, path: str, body: bytes, code: str) -> None:
     headers = bearer(shopify.token) | {"Content-Type": "application/json"}
     answer = shopify.client.post(path, data=body, headers=headers)
     assert (answer.status_code, answer.json["error"]["code"]) == (400, code)  # type: ignore[index]
 
 
 @pytest.mark.parametrize("query", ["limit=0", "limit=x", "cursor=nonsense"])
-def test_a_list_of_jobs_that_makes_no_sense_is_refused(shopify: Shopkeeper, query: str) -> None:
+def test_wrong_query_of_a_job_list_is_refused(shopify: Shopkeeper, query: str) -> None:
     assert shopify.call("GET", f"/api/shopify/sync/jobs?{query}").status_code == 400
 
 
-def test_runs_of_another_platform_or_of_nobody_are_not_shown(shopify: Shopkeeper, keeper: Shopkeeper) -> None:
+def test_runs_of_another_platform_are_not_shown(shopify: Shopkeeper, keeper: Shopkeeper) -> None:
     ran = keeper.run(ORDERS)["jobId"]
     for job in (ran, "00000000-0000-4000-8000-000000000000", "nonsense"):
         assert shopify.call("GET", f"/api/shopify/sync/jobs/{job}").status_code == 404
@@ -56,7 +56,7 @@ def test_runs_of_another_platform_or_of_nobody_are_not_shown(shopify: Shopkeeper
     assert keeper.call("GET", "/api/shopify/sync/jobs").status_code == 403
 
 
-def test_of_runs_started_at_once_one_runs_and_the_others_are_refused_with_its_id(
+def test_concurrent_starts_make_one_run(
     runtime: Runtime, keeper: Shopkeeper
 ) -> None:
     with ThreadPoolExecutor(4) as pool:
@@ -70,7 +70,7 @@ def test_of_runs_started_at_once_one_runs_and_the_others_are_refused_with_its_id
     assert {answer.json["error"]["details"]["jobId"] for answer in answers if answer.status_code == 409} == {job}  # type: ignore[index]
 
 
-def test_a_paused_run_keeps_its_place_until_it_is_cancelled(keeper: Shopkeeper) -> None:
+def test_paused_run_blocks_others_until_cancelled(keeper: Shopkeeper) -> None:
     job = keeper.start(ORDERS)
     keeper.data("POST", f"/api/sync/jobs/{job}/pause")
     assert keeper.call("POST", ORDERS).status_code == 409
@@ -81,13 +81,13 @@ def test_a_paused_run_keeps_its_place_until_it_is_cancelled(keeper: Shopkeeper) 
     assert keeper.run(ORDERS)["counts"]["inserted"] == 250
 
 
-def test_a_completed_run_can_be_neither_paused_nor_retried(keeper: Shopkeeper) -> None:
+def test_completed_run_can_be_neither_paused_nor_retried(keeper: Shopkeeper) -> None:
     job = keeper.run(ORDERS)["jobId"]
     for change in ("pause", "resume", "cancel", "retry"):
         assert keeper.call("POST", f"/api/sync/jobs/{job}/{change}").status_code == 409
 
 
-def test_holes_can_not_be_filled_where_there_is_none_or_a_run_goes_on(keeper: Shopkeeper) -> None:
+def test_fill_without_holes_or_during_a_run_answers_409(keeper: Shopkeeper) -> None:
     assert keeper.call("POST", FILL, entity="orders").status_code == 409
     job = keeper.run(ORDERS)
     answer = keeper.call("POST", FILL, entity="orders")
@@ -97,7 +97,7 @@ def test_holes_can_not_be_filled_where_there_is_none_or_a_run_goes_on(keeper: Sh
     assert answer.json["error"]["details"] == {"jobId": str(running)} != {"jobId": job["jobId"]}  # type: ignore[index]
 
 
-def test_what_the_platform_does_not_have_is_said_so(keeper: Shopkeeper) -> None:
+def test_entity_that_the_platform_lacks_is_refused(keeper: Shopkeeper) -> None:
     assert keeper.call("POST", FILL, entity="customers").status_code == 400
     assert keeper.data("GET", "/api/sync/coverage?entity=customers")["covered"] == []
     assert keeper.call("GET", "/api/sync/coverage?entity=refunds").status_code == 400
@@ -108,7 +108,7 @@ def test_what_the_platform_does_not_have_is_said_so(keeper: Shopkeeper) -> None:
 
 
 @pytest.mark.parametrize("entity", ["orders", "products"])
-def test_a_limited_run_over_records_in_no_order_moves_no_watermark(
+def test_limited_run_without_order_moves_no_watermark(
     keeper: Shopkeeper, shop: FakeTiktok, entity: str
 ) -> None:
     """A first run reads by creation: what it has not read yet may have changed before what it has."""

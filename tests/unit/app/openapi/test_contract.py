@@ -114,7 +114,7 @@ def reading_codes(operation: Operation) -> set[str]:
 
 
 @pytest.mark.parametrize("operation", OPERATIONS, ids=lambda operation: operation.name)
-def test_errors_are_those_that_the_code_can_answer(operation: Operation) -> None:
+def test_declared_errors_are_those_the_code_can_answer(operation: Operation) -> None:
     view = view_of(operation)
     refused = {"NOT_FOUND"} if has_choices(operation) else set()
     around = guard_codes(operation.access) | reading_codes(operation) | refused | {"INTERNAL"}
@@ -122,7 +122,7 @@ def test_errors_are_those_that_the_code_can_answer(operation: Operation) -> None
 
 
 @pytest.mark.parametrize("code", ERROR_CODES)
-def test_contract_says_of_an_error_what_the_api_says(code: str) -> None:
+def test_contract_and_api_use_the_same_error_texts(code: str) -> None:
     """One declaration: the example in the contract is what is answered where an error has no words of its own."""
     example = error_answer([code])["content"]["application/json"]["examples"][code]["value"]["error"]
     assert (example["code"], example["message"]) == (code, ApiError(code).message)
@@ -143,7 +143,7 @@ def contents(node: Any, path: str = "") -> Iterator[tuple[str, dict[str, Any]]]:
                 yield from contents(value, f"{path}/{key}")
 
 
-def test_the_document_is_openapi() -> None:
+def test_document_is_valid_openapi() -> None:
     from_dict(DOCUMENT)
     operations = [operation for path in DOCUMENT["paths"].values() for operation in path.values()]
     assert len({operation["operationId"] for operation in operations}) == len(operations) == len(OPERATIONS)
@@ -210,7 +210,7 @@ def component(name: str) -> dict[str, Any]:
 
 @pytest.mark.parametrize("examples", [3, pytest.param(100, marks=pytest.mark.slow)])
 @pytest.mark.parametrize("name", RECORDS)
-def test_a_record_that_fits_the_document_is_not_skipped(name: str, examples: int) -> None:
+def test_record_that_fits_the_document_is_not_skipped(name: str, examples: int) -> None:
     schema: RecordSchema = RECORDS[name]()
 
     @settings(max_examples=examples, phases=(Phase.generate,), suppress_health_check=(HealthCheck.too_slow,))
@@ -226,7 +226,7 @@ def test_a_record_that_fits_the_document_is_not_skipped(name: str, examples: int
 
 
 @pytest.mark.parametrize("name", RECORDS)
-def test_what_the_document_requires_is_required(name: str) -> None:
+def test_fields_that_the_document_requires_are_required(name: str) -> None:
     described = DOCUMENT["components"]["schemas"][name]
     errors = RECORDS[name]().validate({})
     assert set(described["required"]) == set(errors)
@@ -235,14 +235,14 @@ def test_what_the_document_requires_is_required(name: str) -> None:
 
 @settings(max_examples=10)
 @given(st.deferred(lambda: bodies(component("Schedule"))))
-def test_a_schedule_that_fits_the_document_can_be_followed(body: dict[str, Any]) -> None:
+def test_schedule_that_fits_the_document_is_accepted(body: dict[str, Any]) -> None:
     asked = read_schedule(json.dumps(body).encode())
     check_timing(Timing(asked.cron, asked.every_seconds))
 
 
 @settings(max_examples=10)
 @given(st.deferred(lambda: bodies(component("ShopifyStart"))))
-def test_a_start_that_fits_the_document_is_taken(body: dict[str, Any]) -> None:
+def test_start_that_fits_the_document_is_accepted(body: dict[str, Any]) -> None:
     assert read_shopify_start(json.dumps(body).encode()).job_type == body["jobType"]
 
 
@@ -269,6 +269,6 @@ def test_pull_that_fits_the_document_is_accepted(platform: Platform) -> None:
         {},
     ],
 )
-def test_a_start_that_is_refused_does_not_fit_the_document(body: dict[str, Any]) -> None:
+def test_start_that_is_refused_does_not_fit_the_document(body: dict[str, Any]) -> None:
     with pytest.raises(jsonschema_rs.ValidationError):
         check(component("ShopifyStart"), body)
