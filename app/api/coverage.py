@@ -75,6 +75,7 @@ def _window(entry: Covered) -> Window:
     summary="Pull the holes",
     about="All of one entity, in one run. 409 where there is none, or a run is in progress.",
     access=("pull",),
+    audit="pull.start",
     body=Body(EntitySchema, {"entity": "orders"}),
     answers=(started_answer(syncMode="fill", jobType="orders"),),
     errors=("STORAGE_FULL", "CONFLICT"),

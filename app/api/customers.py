@@ -26,6 +26,7 @@ blueprint = Blueprint("customers", __name__)
     summary="Erase one person",
     about="Wherever their data is stored. 404 if unknown or already erased.",
     access=("admin",),
+    audit="customer.erase",
     places={"wc_customer_id": Place(schema={"type": "integer", "minimum": 1, "maximum": BIGINT_MAX})},
     answers=(Answer(204, "Erased."),),
     errors=("VALIDATION_ERROR", "NOT_FOUND"),

@@ -61,6 +61,7 @@ def _put(entity: str, record: type[Schema]) -> Operation:
         about="One transaction, committed before the answer; what changed is on its way to the shop. The same batch again"
         " changes nothing. A record that does not fit its schema is skipped, and listed in `errors`.",
         access=("erp",),
+        audit="erp.write",
         body=Batch(entity, record, ERP_RECORDS[entity], _parser, is_plugin=False),
         brings_data=True,
         answers=(Answer(200, "Where each record went.", Intake),),

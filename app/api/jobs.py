@@ -163,6 +163,7 @@ def _action(
         summary=summary,
         about=about,
         access=access,
+        audit=f"job.{verb}",
         places=JOB_ID,
         answers=(
             Answer(

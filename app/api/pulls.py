@@ -67,6 +67,7 @@ def _start(platform: Platform) -> Operation:
         about="One run of an entity at a time: 409 names the one in progress. 409 also where the shop is not connected or"
         " `fill` finds no hole in the coverage, 403 for a store of another platform.",
         access=("pull",),
+        audit="pull.start",
         body=Body(pull_start_schema(platform), {"entity": "orders", "mode": "incremental"}),
         answers=(started_answer(*STEERING, jobType="orders"),),
         errors=("STORAGE_FULL", "CONFLICT"),

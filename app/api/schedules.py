@@ -47,6 +47,7 @@ def get_schedules() -> Schedules:
     summary="Set an entity's schedule",
     about="Either `cron` (five fields, UTC) or `everySeconds`. 400 for an entity that the store's platform does not have.",
     access=("pull",),
+    audit="schedule.set",
     body=Body(ScheduleSchema, {"cron": "*/15 * * * *"}, read=read_schedule),
     answers=(
         Answer(
@@ -78,6 +79,7 @@ def put(entity: str, body: ScheduleRequest) -> ScheduleAnswer:
     summary="End an entity's schedule",
     about="A run in progress goes on. 404 where there is none.",
     access=("pull",),
+    audit="schedule.remove",
     answers=(Answer(200, "It was removed.", DeletedSchedule),),
     errors=("NOT_FOUND",),
 )

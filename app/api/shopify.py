@@ -38,6 +38,7 @@ PULL = {"source": "shopify", "syncMode": "populate"}
     " `fullScan` all. `update` reads what changed in the last `staleAfterMins`. One run of an entity at a"
     " time: 409 names the one in progress, and answers also where the shop is not connected.",
     access=("pull",),
+    audit="pull.start",
     body=Body(ShopifyStartSchema, {"jobType": "orders", "syncMode": "populate", "days": 30}, read=read_shopify_start),
     answers=(started_answer(*STEERING, "getShopifyJob", syncMode="populate", jobType="orders"),),
     errors=("STORAGE_FULL", "CONFLICT"),

@@ -52,6 +52,7 @@ A_PAGE = {"lookedAt": 2, "nextCursor": None}
     about="Polled, or waited for with `Prefer: wait=N`. With `dry_run=true` the shop is read and nothing is written;"
     " 409 where the shop is not connected.",
     access=("erp",),
+    audit="outbound.sync",
     places={"product_id": PRODUCT_ID},
     query=DryRunQuery,
     headers=("Prefer",),
@@ -111,6 +112,7 @@ def _run(name: str, rule: str, query: type[DryRunQuery], preview: dict[str, Any]
         summary=f"Send all {name.lower()}",
         about=f"{name} whose state the shop does not have; all of them with `force`.",
         access=("admin",),
+        audit="outbound.sync",
         query=query,
         body=Body(RunSchema, {"force": False}, required=False),
         answers=(
@@ -172,6 +174,7 @@ def _accepted(data: AnswerData, url: str) -> Reply:
     about="Permanent failures too: a person may have corrected the cause. With `dry_run=true` the differences"
     " of a page of them: the shop is read and nothing is written; 409 where the shop is not connected.",
     access=("admin",),
+    audit="outbound.retry",
     query=DryRunPageQuery,
     answers=(Answer(200, "How many.", answers.Retried, or_else=answers.Previews),),
     errors=("CONFLICT", "PLATFORM_FAILED"),
@@ -197,6 +200,7 @@ def _decision(name: str, verb: str, summary: str, about: str, answer: Answer) ->
         summary=summary,
         about=about,
         access=("admin",),
+        audit=f"hold.{verb}",
         places={"batch_id": BATCH_ID},
         answers=(answer,),
         errors=("CONFLICT",),

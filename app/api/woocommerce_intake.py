@@ -40,6 +40,7 @@ blueprint = Blueprint("woocommerce_intake", __name__, url_prefix="/api/v1/woocom
     " run is in progress, and where the shop is not connected. With `dry_run=true` the first page of them, and nothing is"
     " stored.",
     access=("pull",),
+    audit="pull.start",
     query=DryRunQuery,
     body=Body(PullOrdersSchema, {"since": "2026-01-15T00:00:00Z"}, required=False),
     answers=(
@@ -76,6 +77,7 @@ def _wanted_orders(since: datetime | None) -> Wanted:
     about="What the ERP publishes over Redis, over HTTP: stock, price, product, category and image events. Bad ones are"
     " listed, and the others taken.",
     access=("erp",),
+    audit="erp.events",
     body=Body(
         EventsSchema,
         {"events": [{"event": "pricing.price_changed", "productId": EXAMPLE_PRODUCT}]},

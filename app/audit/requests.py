@@ -7,7 +7,8 @@ from uuid import UUID
 
 from flask import Response, current_app, g, request
 
-from app.audit.actions import API_SIGN_IN, REQUESTS
+from app.audit.actions import API_SIGN_IN
+from app.audit.actions import CONSOLE as CONSOLE_ACTIONS
 from app.audit.caps import RefusalCap
 from app.audit.notes import named, taken_notes
 from app.audit.writing import append
@@ -62,8 +63,18 @@ def _action(endpoint: str | None, method: str, code: str | None) -> str | None:
         return API_SIGN_IN
     if method in SAFE_METHODS or endpoint is None:
         return None
-    action = REQUESTS.get(endpoint, endpoint)
+    action = action_of(endpoint)
     return action.format(**(request.view_args or {})) if action else None
+
+
+def action_of(endpoint: str) -> str | None:
+    """What an endpoint that changes something is recorded as: what its view or the console declares, else its own name."""
+    declared = getattr(current_app.view_functions[endpoint], "operations", ())
+    if not declared:
+        return CONSOLE_ACTIONS.get(endpoint, endpoint)
+    if declared[0].audit is None:
+        return endpoint
+    return declared[0].audit or None
 
 
 def _event(action: str, response: Response) -> AuditEvent:

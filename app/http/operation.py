@@ -115,7 +115,8 @@ class Place:
 class Operation:
     """One method of one path. `errors` are all codes that it can answer.
 
-    With `brings_data`, a store above its quota is refused before the body is read.
+    With `brings_data`, a store above its quota is refused before the body is read. `audit` is the name under which a change is
+    recorded, False for one that is recorded elsewhere; every method but `get` needs it.
     """
 
     name: str
@@ -132,6 +133,7 @@ class Operation:
     headers: tuple[str, ...] = ()
     body: Batch | Body | None = None
     brings_data: bool = False
+    audit: str | Literal[False] | None = None
 
 
 def path_of(rule: str, places: Mapping[str, Place]) -> tuple[str, dict[str, Mapping[str, Any]]]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import wraps
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar
 
 from flask import Blueprint, Response, request
 from msgspec import Struct
@@ -62,6 +62,7 @@ def operation(
     headers: Sequence[str] = (),
     body: Batch | Body | None = None,
     brings_data: bool = False,
+    audit: str | Literal[False] | None = None,
 ) -> Callable[[View], View]:
     """Declare the only operation of a view. `errors` are the codes that the view itself can answer."""
     path, schemas = path_of((blueprint.url_prefix or "") + rule, places or {})
@@ -80,6 +81,7 @@ def operation(
         headers=tuple(headers),
         body=body,
         brings_data=brings_data,
+        audit=audit,
     )
     return operations(blueprint, rule, declared)
 

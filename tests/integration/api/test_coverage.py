@@ -26,9 +26,7 @@ def explain(keeper: Shopkeeper, key: int) -> dict[str, Any]:
     return keeper.data("GET", f"/api/sync/explain?entity=orders&id={key}")
 
 
-def test_unread_changes_are_holes_that_can_be_filled(
-    keeper: Shopkeeper, root_conn: Connection
-) -> None:
+def test_unread_changes_are_holes_that_can_be_filled(keeper: Shopkeeper, root_conn: Connection) -> None:
     assert keeper.data("GET", COVERAGE)["covered"] == []
     assert keeper.call("POST", "/api/sync/coverage/fill", entity="orders").status_code == 409
     job = keeper.run(START, **UPDATE, staleAfterMins=60)
@@ -67,9 +65,7 @@ def test_populate_that_skips_records_covers_nothing(keeper: Shopkeeper, shop: Fa
     assert (populated["mode"], populated["complete"]) == ("populate", False)
 
 
-def test_stored_record_is_explained_by_version_and_run(
-    keeper: Shopkeeper, shop: FakeShopify
-) -> None:
+def test_stored_record_is_explained_by_version_and_run(keeper: Shopkeeper, shop: FakeShopify) -> None:
     first = keeper.run(START, jobType="orders")
     found = explain(keeper, FIRST_ORDER + 270)  # on the second page
     assert (found["verdict"], found["evidence"]["jobId"]) == ("stored", first["jobId"])

@@ -180,9 +180,7 @@ def test_request_id_is_kept_with_the_sync_log(client: FlaskClient, store: Create
     assert log["data"]["requestId"] == "mine"
 
 
-def test_internal_error_reveals_nothing(
-    client: FlaskClient, store: CreatedStore, root_conn: Connection
-) -> None:
+def test_internal_error_reveals_nothing(client: FlaskClient, store: CreatedStore, root_conn: Connection) -> None:
     root_conn.execute("ALTER TABLE entity_stats RENAME TO hidden_stats")
     try:
         answer = client.get("/api/sync/status", headers=bearer(store.token))

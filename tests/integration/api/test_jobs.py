@@ -51,9 +51,7 @@ def pages(client: FlaskClient, store: CreatedStore, path: str, key: str) -> list
     return found
 
 
-def test_jobs_are_listed_newest_first_in_pages(
-    client: FlaskClient, runtime: Runtime, store: CreatedStore
-) -> None:
+def test_jobs_are_listed_newest_first_in_pages(client: FlaskClient, runtime: Runtime, store: CreatedStore) -> None:
     logs = [str(accept_batch(runtime, store.store_id, "orders", [make_order()])) for _ in range(120)]
     found = pages(client, store, "jobs?limit=50", "jobs")
     assert [len(page) for page in found] == [50, 50, 20]
@@ -66,9 +64,7 @@ def test_page_that_fits_exactly_is_the_last(client: FlaskClient, runtime: Runtim
     assert [len(page) for page in pages(client, store, "jobs?limit=3", "jobs")] == [3]
 
 
-def test_new_job_between_two_pages_moves_no_other(
-    client: FlaskClient, runtime: Runtime, store: CreatedStore
-) -> None:
+def test_new_job_between_two_pages_moves_no_other(client: FlaskClient, runtime: Runtime, store: CreatedStore) -> None:
     logs = [str(accept_batch(runtime, store.store_id, "orders", [make_order()])) for _ in range(4)]
     first = get(client, store, "jobs?limit=2")
     accept_batch(runtime, store.store_id, "orders", [make_order()])
@@ -150,9 +146,7 @@ def test_job_shows_its_first_ten_errors(client: FlaskClient, runtime: Runtime, s
     ]
 
 
-def test_record_errors_are_paged_without_repeat(
-    client: FlaskClient, runtime: Runtime, store: CreatedStore
-) -> None:
+def test_record_errors_are_paged_without_repeat(client: FlaskClient, runtime: Runtime, store: CreatedStore) -> None:
     log = sync(runtime, store.store_id, "orders", bad_orders(25))
     found = pages(client, store, f"jobs/{log.id}/errors?limit=15", "errors")
     assert [len(page) for page in found] == [15, 15, 15, 5]
@@ -161,9 +155,7 @@ def test_record_errors_are_paged_without_repeat(
 
 
 @pytest.mark.parametrize("cursor", ["x", write_cursor("1", "a\x00b"), write_cursor("1", "a", " b")])
-def test_forged_cursor_is_refused(
-    client: FlaskClient, runtime: Runtime, store: CreatedStore, cursor: str
-) -> None:
+def test_forged_cursor_is_refused(client: FlaskClient, runtime: Runtime, store: CreatedStore, cursor: str) -> None:
     log = sync(runtime, store.store_id, "orders", bad_orders(1))
     assert get(client, store, f"jobs/{log.id}/errors?cursor={cursor}").status_code == 400
 
@@ -330,8 +322,6 @@ def test_client_that_waits_learns_of_the_failure(
 
 
 @pytest.mark.parametrize("prefer", ["wait=0", "wait=x", "wait", "return=minimal"])
-def test_client_that_does_not_wait_gets_the_receipt(
-    client: FlaskClient, store: CreatedStore, prefer: str
-) -> None:
+def test_client_that_does_not_wait_gets_the_receipt(client: FlaskClient, store: CreatedStore, prefer: str) -> None:
     answer = post(client, store.token, "orders", [make_order()], {"Prefer": prefer})
     assert answer.status_code == 202 and "Preference-Applied" not in answer.headers

@@ -211,9 +211,7 @@ def test_outbound_items_are_counted_by_type_and_state(
     assert value(client, "sluice_outbound_breaches", type="product", cause="platform") == 0
 
 
-def test_watermarks_of_scheduled_entities_are_shown(
-    client: FlaskClient, root_conn: Connection, store_id: UUID
-) -> None:
+def test_watermarks_of_scheduled_entities_are_shown(client: FlaskClient, root_conn: Connection, store_id: UUID) -> None:
     root_conn.execute("UPDATE stores SET platform = 'shopify' WHERE id = %s", (store_id,))
     mark = """INSERT INTO sync_metadata (store_id, sync_type, last_sync_time, lateness)
               VALUES (%s, 'orders', now() - interval '1 h', interval '7 s')"""

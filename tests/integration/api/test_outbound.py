@@ -245,7 +245,9 @@ def test_out_of_sync_lists_products_the_shop_lacks(client: FlaskClient, erp: dic
     assert data_of(client.get(f"{WOO}/mappings", headers=erp), 200)["mappings"] == []
 
 
-def test_events_are_taken_over_http(client: FlaskClient, erp: dict[str, str], root_conn: Connection, store_id: UUID) -> None:
+def test_events_are_taken_over_http(
+    client: FlaskClient, erp: dict[str, str], root_conn: Connection, store_id: UUID
+) -> None:
     product_id = str(uuid4())
     events = [
         *({"event": "pricing.price_changed", "productId": product_id} for _ in range(50)),
@@ -281,9 +283,7 @@ def test_another_store_sees_nothing_of_it(
     assert data_of(client.get(f"{WOO}/sync/status", headers=theirs), 200)["total"] == 0
 
 
-def test_woocommerce_orders_are_pulled(
-    client: FlaskClient, plugin: dict[str, str], shop: FakeWooCommerce
-) -> None:
+def test_woocommerce_orders_are_pulled(client: FlaskClient, plugin: dict[str, str], shop: FakeWooCommerce) -> None:
     accepted = data_of(client.post(f"{WOO}/pull/orders", json={}, headers=plugin), 202)
     job = data_of(client.get(accepted["statusUrl"], headers=plugin), 200)
     assert (job["entity"], job["source"]) == ("orders", "woocommerce")
@@ -293,9 +293,7 @@ def test_woocommerce_orders_are_pulled(
         assert client.post(f"{WOO}/pull/orders", json={"since": since}, headers=plugin).status_code == 400
 
 
-def test_dry_run_of_an_unconnected_shop_answers_409(
-    conn: Connection, client: FlaskClient
-) -> None:
+def test_dry_run_of_an_unconnected_shop_answers_409(conn: Connection, client: FlaskClient) -> None:
     store = create_store(conn, "Not connected", "woocommerce", role="admin")
     for path in ("all", "categories"):
         answer = client.post(f"{WOO}/sync/{path}?dry_run=true", headers=bearer(store.token))
@@ -303,7 +301,9 @@ def test_dry_run_of_an_unconnected_shop_answers_409(
         assert (answer.json or {})["error"]["details"] == {"code": "SHOP_NOT_SET_UP"}
 
 
-def test_slow_shops_never_occupy_all_threads(client: FlaskClient, plugin: dict[str, str], shop: FakeWooCommerce) -> None:
+def test_slow_shops_never_occupy_all_threads(
+    client: FlaskClient, plugin: dict[str, str], shop: FakeWooCommerce
+) -> None:
     room = client.application.extensions[EXTENSION].shop_room
     url = f"{WOO}/pull/orders?dry_run=true"
     with ExitStack() as others:

@@ -56,9 +56,7 @@ def test_runs_of_another_platform_are_not_shown(shopify: Shopkeeper, keeper: Sho
     assert keeper.call("GET", "/api/shopify/sync/jobs").status_code == 403
 
 
-def test_concurrent_starts_make_one_run(
-    runtime: Runtime, keeper: Shopkeeper
-) -> None:
+def test_concurrent_starts_make_one_run(runtime: Runtime, keeper: Shopkeeper) -> None:
     with ThreadPoolExecutor(4) as pool:
         answers = list(
             pool.map(
@@ -108,9 +106,7 @@ def test_entity_that_the_platform_lacks_is_refused(keeper: Shopkeeper) -> None:
 
 
 @pytest.mark.parametrize("entity", ["orders", "products"])
-def test_limited_run_without_order_moves_no_watermark(
-    keeper: Shopkeeper, shop: FakeTiktok, entity: str
-) -> None:
+def test_limited_run_without_order_moves_no_watermark(keeper: Shopkeeper, shop: FakeTiktok, entity: str) -> None:
     """A first run reads by creation: what it has not read yet may have changed before what it has."""
     for _ in range(5):
         shop.add("products")
