@@ -2,30 +2,60 @@
 
 from __future__ import annotations
 
-from flask import Blueprint, Response, jsonify
+from flask import Blueprint, Response
 from psycopg import Error
 from psycopg_pool import PoolTimeout
 from redis.exceptions import RedisError
 
+from app.http.operation import Answer
+from app.http.serve import bare, operation
 from app.http.services import services
 from db.core.installation import ping
+from schemas.answers.service import Checks, Health, Readiness
 
 blueprint = Blueprint("health", __name__)
 
 
-@blueprint.get("/healthz")
+@operation(
+    blueprint,
+    "get",
+    "/healthz",
+    name="getHealth",
+    tag="Service",
+    summary="Whether the process serves",
+    about="Asks nothing else.",
+    access=None,
+    answers=(Answer(200, "It does.", Health, bare=True),),
+)
 def healthz() -> Response:
-    """Touches no dependency."""
-    return jsonify({"status": "ok"})
+    return bare(Health("ok"))
 
 
-@blueprint.get("/readyz")
-def readyz() -> tuple[Response, int]:
-    """503 without PostgreSQL. Without Redis batches are accepted all the same, so that is `degraded`, not 503."""
-    checks = {"postgres": _postgres(), "redis": _redis()}
-    status = "ok" if all(checks.values()) else "degraded" if checks["postgres"] else "unavailable"
-    body = {"status": status, "checks": {name: "ok" if fine else "unavailable" for name, fine in checks.items()}}
-    return jsonify(body), 200 if checks["postgres"] else 503
+@operation(
+    blueprint,
+    "get",
+    "/readyz",
+    name="getReadiness",
+    tag="Service",
+    summary="What the service depends on",
+    about="Without Redis batches are still accepted: `degraded`.",
+    access=None,
+    answers=(
+        Answer(200, "PostgreSQL answers.", Readiness, bare=True),
+        Answer(
+            503,
+            "PostgreSQL does not.",
+            Readiness,
+            bare=True,
+            example={"status": "unavailable", "checks": {"postgres": "unavailable", "redis": "ok"}},
+        ),
+    ),
+)
+def readyz() -> Response:
+    postgres, redis = _postgres(), _redis()
+    status = "ok" if postgres and redis else "degraded" if postgres else "unavailable"
+    checks = Checks("ok" if postgres else "unavailable", "ok" if redis else "unavailable")
+    return bare(Readiness(status, checks), 200 if postgres else 503)
 
 
 def _postgres() -> bool:

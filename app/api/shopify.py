@@ -1,76 +1,100 @@
-"""/api/shopify/sync/jobs: pulls of a Shopify store in its modes (specification 4)."""
+"""/api/shopify/sync/jobs: pulls of a Shopify store in the words of specification 4."""
 
 from __future__ import annotations
 
 from typing import Any
 from uuid import UUID
 
-from flask import Blueprint, Response, jsonify, request
+from flask import Blueprint
 
-from app.http.auth import current_store_id, requires
-from app.http.body import SMALL_BODY, parse_json_body
-from app.http.errors import ApiError, not_found
-from app.http.paging import last_before_more, read_query, write_cursor
+from app.api.pulls import STEERING, started, started_answer
+from app.http.auth import current_store_id
+from app.http.errors import not_found
+from app.http.operation import Answer, Body, Place
+from app.http.paging import last_before_more, write_cursor
+from app.http.serve import Reply, operation
 from app.http.services import services
-from app.usecases.pulls import job_answers, pulled_store, start_run, started
+from app.usecases.pulls import job_answers, pulled_store, start_run
 from db.core.tenancy import tenant
 from db.sync.logs import LogFilter, get_log, list_logs
-from schemas.requests.fields import WrongRequest
+from schemas.answers.jobs import Job, Pulls
 from schemas.requests.lists import RowsQuery
-from schemas.requests.pulls import ShopifyStart, read_shopify_start
+from schemas.requests.pulls import ShopifyStart, ShopifyStartSchema, read_shopify_start
 from workers.pulls.start import Wanted
 
 blueprint = Blueprint("shopify", __name__)
 
-ROWS = RowsQuery()
+PULL = {"source": "shopify", "syncMode": "populate"}
 
 
-@blueprint.post("/api/shopify/sync/jobs/start")
-@requires("pull")
-def start_job() -> tuple[Response, int, dict[str, str]]:
-    """Start a run. 400 for fields that do not fit the mode, 409 while another of the same kind runs."""
-    try:
-        asked = parse_json_body(request, SMALL_BODY, read_shopify_start)
-    except WrongRequest as error:
-        raise ApiError(error.code, error.message) from None
-    log_id = start_run(_wanted(asked), "shopify")
-    return started(log_id, asked.mode, {"jobType": asked.job_type})
-
-
-def _wanted(asked: ShopifyStart) -> Wanted:
-    return Wanted(
-        entity=asked.job_type,
-        mode=asked.mode,
-        days=asked.days,
-        stale_after_mins=asked.stale_after_mins,
-        full_scan=asked.full_scan,
+@operation(
+    blueprint,
+    "post",
+    "/api/shopify/sync/jobs/start",
+    name="startShopifyJob",
+    tag="Shopify",
+    summary="Start a pull of a Shopify store",
+    about="Without `syncMode` all is read and applied. `populate` adds what is missing: of the last `days`, or by"
+    " `fullScan` all. `update` reads what changed in the last `staleAfterMins`. One run of an entity at a"
+    " time: 409 names the one in progress, and answers also where the shop is not connected.",
+    access=("pull",),
+    audit="pull.start",
+    body=Body(ShopifyStartSchema, {"jobType": "orders", "syncMode": "populate", "days": 30}, read=read_shopify_start),
+    answers=(started_answer(*STEERING, "getShopifyJob", syncMode="populate", jobType="orders"),),
+    errors=("STORAGE_FULL", "CONFLICT"),
+)
+def start_job(body: ShopifyStart) -> Reply:
+    wanted = Wanted(
+        entity=body.job_type,
+        mode=body.mode,
+        days=body.days,
+        stale_after_mins=body.stale_after_mins,
+        full_scan=body.full_scan,
     )
+    return started(start_run(wanted, "shopify"), body.mode, job_type=body.job_type)
 
 
-@blueprint.get("/api/shopify/sync/jobs")
-@requires("read")
-def list_jobs() -> Response:
-    """Runs newest first, a page at a time, each with its mode, counts and progress."""
-    asked, store_id = read_query(ROWS, request.args), current_store_id()
-    size, cursor = asked["limit"], asked["cursor"]
+@operation(
+    blueprint,
+    "get",
+    "/api/shopify/sync/jobs",
+    name="listShopifyJobs",
+    tag="Shopify",
+    summary="List pulls of a Shopify store",
+    about="Newest first, with progress and time left.",
+    access=("read",),
+    query=RowsQuery,
+    answers=(Answer(200, "A page.", Pulls, whole=True, example={"nextCursor": None}),),
+)
+def list_jobs(query: dict[str, Any]) -> Pulls:
+    store_id, size, cursor = current_store_id(), query["limit"], query["cursor"]
     wanted = LogFilter(before=int(cursor[0]) if cursor else None, source="shopify")
     with services().pool.connection() as conn, tenant(conn, store_id):
         pulled_store(conn, "shopify")
         logs = list_logs(conn, store_id, wanted, size + 1)
-        jobs = job_answers(conn, logs[:size])
+        jobs = job_answers(conn, store_id, logs[:size])
     last = last_before_more(logs, size)
-    more = write_cursor(str(last.accepted_seq)) if last else None
-    return jsonify({"success": True, "data": {"jobs": jobs, "nextCursor": more}})
+    return Pulls(jobs, write_cursor(str(last.accepted_seq)) if last else None)
 
 
-@blueprint.get("/api/shopify/sync/jobs/<uuid:log_id>")
-@requires("read")
-def get_job(log_id: UUID) -> Response:
-    """One run; 404 for a batch of the plugin, too."""
+@operation(
+    blueprint,
+    "get",
+    "/api/shopify/sync/jobs/<uuid:log_id>",
+    name="getShopifyJob",
+    tag="Shopify",
+    summary="One pull of a Shopify store",
+    about="404 also for a job of another source.",
+    access=("read",),
+    places={"log_id": Place("`jobId` of a start", name="jobId")},
+    answers=(Answer(200, "The run.", Job, whole=True, example=PULL),),
+    errors=("NOT_FOUND",),
+)
+def get_job(log_id: UUID) -> Job:
     store_id = current_store_id()
     with services().pool.connection() as conn, tenant(conn, store_id):
         log = get_log(conn, store_id, log_id)
         if log is None or log.source != "shopify":
             raise not_found()
-        data: dict[str, Any] = job_answers(conn, [log])[0]
-    return jsonify({"success": True, "data": data})
+        (job,) = job_answers(conn, store_id, [log])
+    return job

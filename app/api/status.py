@@ -1,25 +1,36 @@
-"""GET /api/sync/status: how much of each entity is here and how fresh it is (specification 5)."""
+"""GET /api/sync/status: how much of each entity is stored, and how fresh it is (specification 5)."""
 
 from __future__ import annotations
 
-from flask import Blueprint, Response, jsonify
+from flask import Blueprint
 
-from app.http.auth import current_store_id, requires
+from app.http.auth import current_store_id
+from app.http.operation import Answer
+from app.http.serve import operation
 from app.http.services import services
-from app.usecases.job_answers import stats_answer
+from app.usecases.job_answers import status_answer
 from db.catalogue.entity_stats import list_stats
 from db.core.tenancy import tenant
 from db.sync.metadata import list_metadata
+from schemas.answers.jobs import Status
 from schemas.plugin.entities import ENTITIES
 
 blueprint = Blueprint("status", __name__)
 
 
-@blueprint.get("/api/sync/status")
-@requires("read")
-def get_status() -> Response:
-    """Figures kept beside the rows; nothing is counted for this answer. For what is pulled, the watermark and its overlap."""
+@operation(
+    blueprint,
+    "get",
+    "/api/sync/status",
+    name="getStatus",
+    tag="Jobs",
+    summary="How much is stored, and how fresh it is",
+    about="Per entity. Of a pulled one `metadata.last_sync_time` is the watermark: what changed before it has been read.",
+    access=("read",),
+    answers=(Answer(200, "Figures of the store.", Status),),
+)
+def get_status() -> Status:
+    # The figures are kept beside the rows: nothing is counted for this answer.
     with services().pool.connection() as conn, tenant(conn, current_store_id()):
         stats, metadata = list_stats(conn, current_store_id()), list_metadata(conn, current_store_id())
-    data = {entity: stats_answer(stats.get(entity), metadata.get(entity)) for entity in ENTITIES}
-    return jsonify({"success": True, "data": data})
+    return Status(**{entity: status_answer(stats.get(entity), metadata.get(entity)) for entity in ENTITIES})

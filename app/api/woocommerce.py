@@ -1,4 +1,4 @@
-"""/api/v1/woocommerce: what may be asked for (specification 3): syncs, dry runs, another try, a go-ahead.
+"""/api/v1/woocommerce: syncs to the shop, dry runs, retries, and approval of what is held (specification 3).
 
 A sync is accepted with 202 and polled, or waited for with `Prefer: wait=N`; `?dry_run=true` answers what it would change.
 """
@@ -9,21 +9,25 @@ from collections.abc import Callable
 from typing import Any
 from uuid import UUID
 
-from flask import Blueprint, Response, jsonify, request, url_for
+from flask import Blueprint, request, url_for
 from psycopg import Connection
 
 from app.audit.notes import note
-from app.http.auth import current_store_id, requires
+from app.http.auth import current_store_id
 from app.http.errors import ApiError, not_found
-from app.http.paging import last_before_more, read_query
+from app.http.operation import Answer, Body, Link, Place
+from app.http.paging import last_before_more
 from app.http.prefer import wait_until_ended, wanted_wait
+from app.http.serve import Reply, View, operation
 from app.http.services import services
-from app.usecases.outbound_answers import preview_answer, sync_result
-from app.usecases.outbound_requests import ask_shop, is_dry_run, read_body, read_uuid
+from app.usecases.outbound_answers import previews_answer, sync_result
+from app.usecases.outbound_requests import ask_shop, read_uuid
 from db.core.tenancy import tenant
 from db.outbound.erp_products import page_products
 from db.outbound.item_views import ItemView, get_item, list_failed_items
-from schemas.requests.lists import DryRunPageQuery
+from schemas.answers import outbound as answers
+from schemas.answers.fields import AnswerData
+from schemas.requests.lists import DryRunPageQuery, DryRunQuery
 from schemas.requests.outbound import RunSchema
 from workers.outbound.planning.preview import Preview, preview_categories, preview_products
 from workers.outbound.runs import Run, approve, reject, retry_failed, start_categories, start_full, start_one
@@ -31,30 +35,65 @@ from workers.outbound.runs import Run, approve, reject, retry_failed, start_cate
 blueprint = Blueprint("woocommerce", __name__, url_prefix="/api/v1/woocommerce")
 
 POLL_AFTER_SECONDS = 1
-RUN, DRY_RUN_PAGE = RunSchema(), DryRunPageQuery()
 ENDED = ("completed", "failed", "superseded", "needs_approval")
+POLLED = ("Location", "Retry-After")
+PRODUCT_ID = Place("the ERP's id of the product", schema={"type": "string", "format": "uuid"})
+BATCH_ID = Place("`batchId` of a run or a hold")
+A_PAGE = {"lookedAt": 2, "nextCursor": None}
 
-Answer = Response | tuple[Response, int, dict[str, str]]
 
-
-@blueprint.post("/sync/<any(product,stock,price):sync_type>/<product_id>")
-@requires("erp")
-def sync_product(sync_type: str, product_id: str) -> Answer:
-    """Send one product whole, its stock or its price."""
-    product = read_uuid("productId", product_id)
-    if is_dry_run():
+@operation(
+    blueprint,
+    "post",
+    "/sync/<any(product,stock,price):sync_type>/<product_id>",
+    name="syncProduct",
+    tag="WooCommerce",
+    summary="Send one product whole, its stock or its price",
+    about="Polled, or waited for with `Prefer: wait=N`. With `dry_run=true` the shop is read and nothing is written;"
+    " 409 where the shop is not connected.",
+    access=("erp",),
+    audit="outbound.sync",
+    places={"product_id": PRODUCT_ID},
+    query=DryRunQuery,
+    headers=("Prefer",),
+    answers=(
+        Answer(
+            202,
+            "On its way. Poll `statusUrl`.",
+            answers.ItemReceipt,
+            headers=POLLED,
+            links=(Link("getSyncItem", {"itemId": "$response.body#/data/syncItemId"}),),
+        ),
+        Answer(
+            200,
+            "The differences (`dry_run=true`), or the result where it was waited for.",
+            answers.SyncResult,
+            or_else=answers.Previews,
+            may_have=("Preference-Applied",),
+        ),
+    ),
+    errors=("VALIDATION_ERROR", "NOT_FOUND", "CONFLICT", "PLATFORM_FAILED"),
+)
+def sync_product(sync_type: str, product_id: str, query: dict[str, Any]) -> AnswerData | Reply:
+    product, store_id = read_uuid("productId", product_id), current_store_id()
+    if query["dry_run"]:
+        note(dry_run=True)
         found = _preview_products([product], sync_type)
         if not found:
             raise not_found()
-        return _previews(found)
-    store_id = current_store_id()
+        return previews_answer(found)
     with services().pool.connection() as conn, tenant(conn, store_id):
         item_id = start_one(conn, store_id, product, sync_type, "request")
     if item_id is None:
         raise not_found()
     services().wake_up.push(store_id)
-    ended = wait_until_ended(lambda: _ended_item(store_id, item_id), wanted_wait(request))
-    return _item_accepted(item_id, product, sync_type) if ended is None else _item_ended(ended)
+    seconds = wanted_wait(request)
+    ended = wait_until_ended(lambda: _ended_item(store_id, item_id), seconds)
+    if ended is not None:
+        # 200 for a failed sync, too: the client asked to know the result.
+        return Reply(sync_result(ended), headers={"Preference-Applied": f"wait={seconds:g}"})
+    url = url_for("woocommerce_views.show_item", item_id=item_id)
+    return _accepted(answers.ItemReceipt(item_id, product, sync_type, "pending", url, POLL_AFTER_SECONDS), url)
 
 
 def _ended_item(store_id: UUID, item_id: UUID) -> ItemView | None:
@@ -63,94 +102,133 @@ def _ended_item(store_id: UUID, item_id: UUID) -> ItemView | None:
     return item if item is not None and item.status in ENDED else None
 
 
-def _item_ended(item: ItemView) -> Answer:
-    """SyncResult, whether it succeeded or not: to know is what was waited for."""
-    headers = {"Preference-Applied": f"wait={wanted_wait(request):g}"}
-    return jsonify({"success": True, "data": sync_result(item)}), 200, headers
+def _run(name: str, rule: str, query: type[DryRunQuery], preview: dict[str, Any]) -> Callable[[View], View]:
+    return operation(
+        blueprint,
+        "post",
+        rule,
+        name=f"syncAll{name}",
+        tag="WooCommerce",
+        summary=f"Send all {name.lower()}",
+        about=f"{name} whose state the shop does not have; all of them with `force`.",
+        access=("admin",),
+        audit="outbound.sync",
+        query=query,
+        body=Body(RunSchema, {"force": False}, required=False),
+        answers=(
+            Answer(
+                202,
+                "On its way. Poll `statusUrl`.",
+                answers.RunReceipt,
+                headers=POLLED,
+                links=(Link("getSyncBatch", {"batchId": "$response.body#/data/batchId"}),),
+            ),
+            Answer(200, "The differences (`dry_run=true`).", answers.Previews, example=preview),
+        ),
+        errors=("CONFLICT", "PLATFORM_FAILED"),
+    )
 
 
-def _item_accepted(item_id: UUID, product_id: UUID, sync_type: str) -> Answer:
-    url = url_for("woocommerce_views.show_item", item_id=item_id)
-    data = {
-        "syncItemId": str(item_id),
-        "productId": str(product_id),
-        "syncType": sync_type,
-        "status": "pending",
-        "statusUrl": url,
-        "pollAfterSeconds": POLL_AFTER_SECONDS,
-    }
-    return _accepted(data, url)
-
-
-@blueprint.post("/sync/all")
-@requires("admin")
-def sync_all() -> Answer:
-    """Send all products that the shop has not got as they are; all of them with `{"force": true}`."""
-    force, asked = read_body(RUN)["force"], read_query(DRY_RUN_PAGE, request.args)
+@_run("Products", "/sync/all", DryRunPageQuery, A_PAGE)
+def sync_all(body: dict[str, Any], query: dict[str, Any]) -> AnswerData | Reply:
     store_id = current_store_id()
-    if asked["dry_run"]:
+    if query["dry_run"]:
         note(dry_run=True)
-        return _preview_page(asked["limit"], asked["cursor"])
+        return _preview_page(query["limit"], query["cursor"])
     with services().pool.connection() as conn, tenant(conn, store_id):
-        run = start_full(conn, store_id, "request", force=force)
+        run = start_full(conn, store_id, "request", force=body["force"])
     return _run_accepted(run)
 
 
-@blueprint.post("/sync/categories")
-@requires("admin")
-def sync_categories() -> Answer:
-    """Send all categories that the shop has not got as they are; all of them with `{"force": true}`."""
-    force, store_id = read_body(RUN)["force"], current_store_id()
-    if is_dry_run():
-        return _previews(ask_shop(lambda: preview_categories(services().settings, services().pool, store_id)))
+@_run("Categories", "/sync/categories", DryRunQuery, {})
+def sync_categories(body: dict[str, Any], query: dict[str, Any]) -> AnswerData | Reply:
+    store_id = current_store_id()
+    if query["dry_run"]:
+        note(dry_run=True)
+        settings, pool = services().settings, services().pool
+        return previews_answer(ask_shop(lambda: preview_categories(settings, pool, store_id)))
     with services().pool.connection() as conn, tenant(conn, store_id):
-        run = start_categories(conn, store_id, "request", force=force)
+        run = start_categories(conn, store_id, "request", force=body["force"])
     return _run_accepted(run)
 
 
-def _run_accepted(run: Run) -> Answer:
+def _run_accepted(run: Run) -> Reply:
     if run.items:
         services().wake_up.push(current_store_id())
     url = url_for("woocommerce_views.show_batch", batch_id=run.batch_id)
-    data = {
-        "batchId": str(run.batch_id),
-        "totalProducts": run.items,
-        "status": "syncing" if run.items else "completed",
-        "statusUrl": url,
-        "pollAfterSeconds": POLL_AFTER_SECONDS,
-    }
-    return _accepted(data, url)
+    status = "syncing" if run.items else "completed"
+    return _accepted(answers.RunReceipt(run.batch_id, run.items, status, url, POLL_AFTER_SECONDS), url)
 
 
-@blueprint.post("/sync/retry")
-@requires("admin")
-def sync_retry() -> Response:
-    """Try all failed items again, permanent failures too: a person may have mended what was wrong."""
-    asked, store_id = read_query(DRY_RUN_PAGE, request.args), current_store_id()
-    if asked["dry_run"]:
+def _accepted(data: AnswerData, url: str) -> Reply:
+    return Reply(data, 202, {"Location": url, "Retry-After": str(POLL_AFTER_SECONDS)})
+
+
+@operation(
+    blueprint,
+    "post",
+    "/sync/retry",
+    name="retryFailedItems",
+    tag="WooCommerce",
+    summary="Try all failed items again",
+    about="Permanent failures too: a person may have corrected the cause. With `dry_run=true` the differences"
+    " of a page of them: the shop is read and nothing is written; 409 where the shop is not connected.",
+    access=("admin",),
+    audit="outbound.retry",
+    query=DryRunPageQuery,
+    answers=(Answer(200, "How many.", answers.Retried, or_else=answers.Previews),),
+    errors=("CONFLICT", "PLATFORM_FAILED"),
+)
+def sync_retry(query: dict[str, Any]) -> AnswerData:
+    store_id = current_store_id()
+    if query["dry_run"]:
         note(dry_run=True)
-        return _preview_failed(asked["limit"], asked["cursor"])
+        return _preview_failed(query["limit"], query["cursor"])
     with services().pool.connection() as conn, tenant(conn, store_id):
         retried = retry_failed(conn, store_id, everything=True)
     services().wake_up.push(store_id)
-    return jsonify({"success": True, "data": {"retryCount": retried}})
+    return answers.Retried(retried)
 
 
-@blueprint.post("/sync/batches/<uuid:batch_id>/approve")
-@requires("admin")
-def approve_batch(batch_id: UUID) -> Response:
-    """Let go what brakes hold. 409 where nothing is held under this id any more."""
+def _decision(name: str, verb: str, summary: str, about: str, answer: Answer) -> Callable[[View], View]:
+    return operation(
+        blueprint,
+        "post",
+        f"/sync/batches/<uuid:batch_id>/{verb}",
+        name=name,
+        tag="WooCommerce",
+        summary=summary,
+        about=about,
+        access=("admin",),
+        audit=f"hold.{verb}",
+        places={"batch_id": BATCH_ID},
+        answers=(answer,),
+        errors=("CONFLICT",),
+    )
+
+
+@_decision(
+    "approveSyncBatch",
+    "approve",
+    "Let a held run go on",
+    "409 where nothing is held under this id any more.",
+    Answer(200, "What was let go.", answers.Approved),
+)
+def approve_batch(batch_id: UUID) -> answers.Approved:
     approved = _decide(approve, batch_id)
     services().wake_up.push(current_store_id())
-    return jsonify({"success": True, "data": {"batchId": str(batch_id), "approvedItems": approved}})
+    return answers.Approved(batch_id, approved)
 
 
-@blueprint.post("/sync/batches/<uuid:batch_id>/reject")
-@requires("admin")
-def reject_batch(batch_id: UUID) -> Response:
-    """Give up what brakes hold; the shop keeps what it has. 409 where nothing is held under this id any more."""
-    rejected = _decide(reject, batch_id)
-    return jsonify({"success": True, "data": {"batchId": str(batch_id), "rejectedItems": rejected}})
+@_decision(
+    "rejectSyncBatch",
+    "reject",
+    "Give up what is held",
+    "The shop keeps what it has. 409 where nothing is held under this id any more.",
+    Answer(200, "What was given up.", answers.Rejected),
+)
+def reject_batch(batch_id: UUID) -> answers.Rejected:
+    return answers.Rejected(batch_id, _decide(reject, batch_id))
 
 
 def _decide(decision: Callable[[Connection, UUID, UUID], int | None], batch_id: UUID) -> int:
@@ -158,44 +236,30 @@ def _decide(decision: Callable[[Connection, UUID, UUID], int | None], batch_id: 
     with services().pool.connection() as conn, tenant(conn, store_id):
         items = decision(conn, store_id, batch_id)
     if items is None:
-        raise ApiError("CONFLICT", "there is nothing here that waits for approval")
+        raise ApiError("CONFLICT", "nothing under this id waits for approval")
     return items
 
 
-def _accepted(data: dict[str, Any], url: str) -> Answer:
-    headers = {"Location": url, "Retry-After": str(POLL_AFTER_SECONDS)}
-    return jsonify({"success": True, "data": data}), 202, headers
-
-
-def _preview_page(size: int, after: UUID | None) -> Response:
-    """A dry run of all products, a page at a time: each page is read from the shop while the client waits."""
+def _preview_page(size: int, after: UUID | None) -> answers.Previews:
+    # Each page is read from the shop while the client waits, so a dry run of all products goes page by page.
     store_id = current_store_id()
     with services().pool.connection() as conn, tenant(conn, store_id):
         ids = page_products(conn, store_id, after, size + 1)
     found = _preview_products(ids[:size], "product")
     changed = [one for one in found if one.action != "none"]
-    last = last_before_more(ids, size)
-    return _previews(changed, looked_at=len(found), cursor=str(last) if last else None)
+    return previews_answer(changed, looked_at=len(found), next_cursor=last_before_more(ids, size))
 
 
-def _preview_failed(size: int, before: UUID | None) -> Response:
-    """A dry run of another try, a page of failed items at a time: what their products lack in the shop."""
+def _preview_failed(size: int, before: UUID | None) -> answers.Previews:
     store_id = current_store_id()
     with services().pool.connection() as conn, tenant(conn, store_id):
         failed = list_failed_items(conn, store_id, size + 1, before)
     ids = sorted({item.product_id for item in failed[:size] if item.product_id})
     found = _preview_products(ids, "product") if ids else []
     last = last_before_more(failed, size)
-    return _previews(found, looked_at=len(found), cursor=str(last.id) if last else None)
+    return previews_answer(found, looked_at=len(found), next_cursor=last.id if last else None)
 
 
 def _preview_products(product_ids: list[UUID], sync_type: str) -> list[Preview]:
     settings, pool = services().settings, services().pool
     return ask_shop(lambda: preview_products(settings, pool, current_store_id(), product_ids, sync_type))
-
-
-def _previews(found: list[Preview], **more: Any) -> Response:
-    data = {"dryRun": True, "changes": [preview_answer(one) for one in found]}
-    if "looked_at" in more:
-        data |= {"lookedAt": more["looked_at"], "nextCursor": more["cursor"]}
-    return jsonify({"success": True, "data": data})

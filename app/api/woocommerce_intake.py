@@ -6,15 +6,21 @@ import math
 from datetime import UTC, datetime
 from typing import Any
 
-from flask import Blueprint, Response, jsonify
+from flask import Blueprint
 
-from app.http.auth import current_store_id, requires
+from app.api.pulls import started, started_answer
+from app.audit.notes import note
+from app.http.auth import current_store_id
 from app.http.body import event_limits
 from app.http.errors import ApiError
-from app.http.quota import refuse_full_store
+from app.http.operation import Answer, Body
+from app.http.serve import Reply, operation
 from app.http.services import services
-from app.usecases.outbound_requests import ask_shop, is_dry_run, read_body
-from app.usecases.pulls import start_run, started
+from app.usecases.outbound_answers import previewed_orders
+from app.usecases.outbound_requests import ask_shop
+from app.usecases.pulls import start_run
+from schemas.answers.outbound import EXAMPLE_PRODUCT, EventsAnswer, PreviewedOrders, RefusedEvent
+from schemas.requests.lists import DryRunQuery
 from schemas.requests.outbound import MOST_EVENTS, EventsSchema, PullOrdersSchema
 from workers.outbound.intake.events import Event, read_event, take_events
 from workers.outbound.planning.preview import preview_orders
@@ -22,26 +28,34 @@ from workers.pulls.start import Wanted
 
 blueprint = Blueprint("woocommerce_intake", __name__, url_prefix="/api/v1/woocommerce")
 
-PULL_ORDERS, EVENTS = PullOrdersSchema(), EventsSchema()
 
-
-@blueprint.post("/pull/orders")
-@requires("pull")
-def pull_orders() -> Response | tuple[Response, int, dict[str, str]]:
-    """Pull orders that changed since the last pull, or since `{"since": "…"}`; polled like any other job.
-
-    A dry run answers the first page of them, and stores nothing.
-    """
-    wanted = _wanted_orders(read_body(PULL_ORDERS)["since"])
-    if is_dry_run():
-        return _preview(wanted)
+@operation(
+    blueprint,
+    "post",
+    "/pull/orders",
+    name="pullWoocommerceOrders",
+    tag="WooCommerce",
+    summary="Pull the shop's orders",
+    about="What changed since the last pull, or since `since`. 400 for a moment that has not come yet. 409 while another"
+    " run is in progress, and where the shop is not connected. With `dry_run=true` the first page of them, and nothing is"
+    " stored.",
+    access=("pull",),
+    audit="pull.start",
+    query=DryRunQuery,
+    body=Body(PullOrdersSchema, {"since": "2026-01-15T00:00:00Z"}, required=False),
+    answers=(
+        started_answer(syncMode="update"),
+        Answer(200, "The first page (`dry_run=true`).", PreviewedOrders),
+    ),
+    errors=("STORAGE_FULL", "CONFLICT", "PLATFORM_FAILED"),
+)
+def pull_orders(body: dict[str, Any], query: dict[str, Any]) -> PreviewedOrders | Reply:
+    wanted = _wanted_orders(body["since"])
+    if query["dry_run"]:
+        note(dry_run=True)
+        store_id, at_hand = current_store_id(), services()
+        return previewed_orders(ask_shop(lambda: preview_orders(at_hand.settings, at_hand.pool, store_id, wanted)))
     return started(start_run(wanted, "woocommerce"), wanted.mode)
-
-
-def _preview(wanted: Wanted) -> Response:
-    found = ask_shop(lambda: preview_orders(services().settings, services().pool, current_store_id(), wanted))
-    data = {"dryRun": True, "orders": found.orders, "refused": found.refused, "total": found.total}
-    return jsonify({"success": True, "data": data})
 
 
 def _wanted_orders(since: datetime | None) -> Wanted:
@@ -53,20 +67,34 @@ def _wanted_orders(since: datetime | None) -> Wanted:
     return Wanted("orders", "update", stale_after_mins=math.ceil((now - since).total_seconds() / 60))
 
 
-@blueprint.post("/events")
-@requires("erp")
-def post_events() -> tuple[Response, int]:
-    """The ERP's events over HTTP: `{"events":[{"event":"pricing.price_changed","productId":"…"}]}`. Bad ones are counted."""
-    refuse_full_store()
-    entries = read_body(EVENTS, event_limits(services().settings, MOST_EVENTS))["events"]
+@operation(
+    blueprint,
+    "post",
+    "/events",
+    name="postEvents",
+    tag="ERP",
+    summary="Tell of changes in the ERP",
+    about="What the ERP publishes over Redis, over HTTP: stock, price, product, category and image events. Bad ones are"
+    " listed, and the others taken.",
+    access=("erp",),
+    audit="erp.events",
+    body=Body(
+        EventsSchema,
+        {"events": [{"event": "pricing.price_changed", "productId": EXAMPLE_PRODUCT}]},
+        limits=lambda settings: event_limits(settings, MOST_EVENTS),
+    ),
+    brings_data=True,
+    answers=(Answer(202, "Taken.", EventsAnswer),),
+)
+def post_events(body: dict[str, Any]) -> Reply:
+    entries = body["events"]
     if len(entries) > MOST_EVENTS:
         raise ApiError("PAYLOAD_TOO_LARGE", f"at most {MOST_EVENTS} events in a request")
     read = [_event(entry) for entry in entries]
     events = [event for event in read if isinstance(event, Event)]
     take_events(services().pool, services().wake_up, events, "http")
-    refused = [{"index": index, "reason": event} for index, event in enumerate(read) if not isinstance(event, Event)]
-    data = {"receivedCount": len(entries), "acceptedCount": len(events), "refused": refused}
-    return jsonify({"success": True, "data": data}), 202
+    refused = [RefusedEvent(index, event) for index, event in enumerate(read) if not isinstance(event, Event)]
+    return Reply(EventsAnswer(len(entries), len(events), refused), 202)
 
 
 def _event(entry: Any) -> Event | str:

@@ -1,14 +1,18 @@
-"""/api/v1/woocommerce: what may be looked at (specification 3): statistics, failed items, runs and holds, mappings."""
+"""/api/v1/woocommerce: statistics, failed items, runs and holds, mappings (specification 3)."""
 
 from __future__ import annotations
 
+from typing import Any
 from uuid import UUID
 
-from flask import Blueprint, Response, jsonify, request
+from flask import Blueprint
 
-from app.http.auth import current_store_id, requires
+from app.api.woocommerce import BATCH_ID, PRODUCT_ID
+from app.http.auth import current_store_id
 from app.http.errors import not_found
-from app.http.paging import last_before_more, read_query
+from app.http.operation import Answer, Place
+from app.http.paging import last_before_more
+from app.http.serve import operation
 from app.http.services import services
 from app.usecases.outbound_answers import batch_answer, item_answer, mapping_answer, stats_answer
 from app.usecases.outbound_requests import read_uuid
@@ -17,98 +21,159 @@ from db.outbound.batches import get_batch, list_batches
 from db.outbound.erp_products import count_erp_products
 from db.outbound.item_views import count_breaches, count_items, get_item, list_failed_items
 from db.outbound.mappings import count_mappings, get_mapping, list_drift, list_mappings
+from schemas.answers.outbound import Batch, Batches, Item, Items, Mapping, Mappings, SyncStats
 from schemas.requests.lists import ItemsQuery, MappingsQuery, PageQuery
 
 blueprint = Blueprint("woocommerce_views", __name__, url_prefix="/api/v1/woocommerce")
 
+TAG = "WooCommerce"
 FAILED_SHOWN = 100
-PAGE, ITEMS, MAPPINGS = PageQuery(), ItemsQuery(), MappingsQuery()
 
 
-@blueprint.get("/sync/status")
-@requires("read")
-def show_status() -> Response:
-    """SyncStats of this store."""
+@operation(
+    blueprint,
+    "get",
+    "/sync/status",
+    name="getSyncStats",
+    tag=TAG,
+    summary="What waits, what failed, and what came late",
+    about="SyncStats of the store.",
+    access=("read",),
+    answers=(Answer(200, "Figures.", SyncStats),),
+)
+def show_status() -> SyncStats:
     store_id = current_store_id()
     with services().pool.connection() as conn, tenant(conn, store_id):
-        data = stats_answer(
+        return stats_answer(
             count_items(conn, store_id),
             count_breaches(conn, store_id),
             count_mappings(conn, store_id),
             count_erp_products(conn, store_id),
         )
-    return jsonify({"success": True, "data": data})
 
 
-@blueprint.get("/sync/failed")
-@requires("admin")
-def list_failed() -> Response:
-    """Failed items, newest first, a page at a time."""
-    asked, store_id = read_query(ITEMS, request.args), current_store_id()
-    size = asked["limit"]
+@operation(
+    blueprint,
+    "get",
+    "/sync/failed",
+    name="listFailedItems",
+    tag=TAG,
+    summary="List failed items",
+    about="Newest first, a page at a time.",
+    access=("admin",),
+    query=ItemsQuery,
+    answers=(Answer(200, "A page.", Items),),
+)
+def list_failed(query: dict[str, Any]) -> Items:
+    store_id, size = current_store_id(), query["limit"]
     with services().pool.connection() as conn, tenant(conn, store_id):
-        items = list_failed_items(conn, store_id, size + 1, asked["cursor"])
+        items = list_failed_items(conn, store_id, size + 1, query["cursor"])
     last = last_before_more(items, size)
-    more = str(last.id) if last else None
-    data = {"items": [item_answer(item) for item in items[:size]], "nextCursor": more}
-    return jsonify({"success": True, "data": data})
+    return Items([item_answer(item) for item in items[:size]], last.id if last else None)
 
 
-@blueprint.get("/sync/items/<uuid:item_id>")
-@requires("read")
-def show_item(item_id: UUID) -> Response:
+@operation(
+    blueprint,
+    "get",
+    "/sync/items/<uuid:item_id>",
+    name="getSyncItem",
+    tag=TAG,
+    summary="Poll one item",
+    about="What became of one change.",
+    access=("read",),
+    places={"item_id": Place("`syncItemId` of a receipt")},
+    answers=(Answer(200, "The item.", Item),),
+    errors=("NOT_FOUND",),
+)
+def show_item(item_id: UUID) -> Item:
     store_id = current_store_id()
     with services().pool.connection() as conn, tenant(conn, store_id):
         item = get_item(conn, store_id, item_id)
     if item is None:
         raise not_found()
-    return jsonify({"success": True, "data": item_answer(item)})
+    return item_answer(item)
 
 
-@blueprint.get("/sync/batches")
-@requires("read")
-def show_batches() -> Response:
-    """The newest runs and holds."""
-    size, store_id = read_query(PAGE, request.args)["limit"], current_store_id()
+@operation(
+    blueprint,
+    "get",
+    "/sync/batches",
+    name="listSyncBatches",
+    tag=TAG,
+    summary="List runs and holds",
+    about="The newest of them.",
+    access=("read",),
+    query=PageQuery,
+    answers=(Answer(200, "Runs and holds.", Batches),),
+)
+def show_batches(query: dict[str, Any]) -> Batches:
+    store_id = current_store_id()
     with services().pool.connection() as conn, tenant(conn, store_id):
-        batches = list_batches(conn, store_id, size)
-    return jsonify({"success": True, "data": {"batches": [batch_answer(batch, []) for batch in batches]}})
+        batches = list_batches(conn, store_id, query["limit"])
+    return Batches([batch_answer(batch, []) for batch in batches])
 
 
-@blueprint.get("/sync/batches/<uuid:batch_id>")
-@requires("read")
-def show_batch(batch_id: UUID) -> Response:
-    """BatchSyncResult of a run, or a hold with its preview."""
+@operation(
+    blueprint,
+    "get",
+    "/sync/batches/<uuid:batch_id>",
+    name="getSyncBatch",
+    tag=TAG,
+    summary="Poll one run, or look at a hold",
+    about="BatchSyncResult, also of a run that goes on.",
+    access=("read",),
+    places={"batch_id": BATCH_ID},
+    answers=(Answer(200, "The run or hold.", Batch),),
+    errors=("NOT_FOUND",),
+)
+def show_batch(batch_id: UUID) -> Batch:
     store_id = current_store_id()
     with services().pool.connection() as conn, tenant(conn, store_id):
         batch = get_batch(conn, store_id, batch_id)
         failed = list_failed_items(conn, store_id, FAILED_SHOWN, batch_id=batch_id)
     if batch is None:
         raise not_found()
-    return jsonify({"success": True, "data": batch_answer(batch, failed)})
+    return batch_answer(batch, failed)
 
 
-@blueprint.get("/mappings/<product_id>")
-@requires("read")
-def show_mapping(product_id: str) -> Response:
-    """ProductSyncMapping of one product of the ERP."""
+@operation(
+    blueprint,
+    "get",
+    "/mappings/<product_id>",
+    name="getMapping",
+    tag=TAG,
+    summary="One product's place in the shop",
+    about="ProductSyncMapping.",
+    access=("read",),
+    places={"product_id": PRODUCT_ID},
+    answers=(Answer(200, "The mapping.", Mapping),),
+    errors=("VALIDATION_ERROR", "NOT_FOUND"),
+)
+def show_mapping(product_id: str) -> Mapping:
     product, store_id = read_uuid("productId", product_id), current_store_id()
     with services().pool.connection() as conn, tenant(conn, store_id):
         mapping = get_mapping(conn, store_id, product)
     if mapping is None:
         raise not_found()
-    return jsonify({"success": True, "data": mapping_answer(mapping)})
+    return mapping_answer(mapping)
 
 
-@blueprint.get("/mappings")
-@requires("read")
-def show_mappings() -> Response:
-    """All mappings; with `out_of_sync=true` the products whose state the shop has not got, unmapped ones included."""
-    asked, store_id = read_query(MAPPINGS, request.args), current_store_id()
-    size, read = asked["limit"], list_drift if asked["out_of_sync"] else list_mappings
+@operation(
+    blueprint,
+    "get",
+    "/mappings",
+    name="listMappings",
+    tag=TAG,
+    summary="Which product is which in the shop",
+    about="With `out_of_sync=true` the products whose state the shop does not have, unmapped ones included.",
+    access=("read",),
+    query=MappingsQuery,
+    answers=(Answer(200, "A page.", Mappings),),
+)
+def show_mappings(query: dict[str, Any]) -> Mappings:
+    store_id, size = current_store_id(), query["limit"]
+    read = list_drift if query["out_of_sync"] else list_mappings
     with services().pool.connection() as conn, tenant(conn, store_id):
-        found = read(conn, store_id, asked["cursor"], size + 1)
+        found = read(conn, store_id, query["cursor"], size + 1)
     last = last_before_more(found, size)
-    more = str(last.internal_product_id) if last else None
-    data = {"mappings": [mapping_answer(mapping) for mapping in found[:size]], "nextCursor": more}
-    return jsonify({"success": True, "data": data})
+    return Mappings([mapping_answer(one) for one in found[:size]], last.internal_product_id if last else None)

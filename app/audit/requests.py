@@ -7,11 +7,12 @@ from uuid import UUID
 
 from flask import Response, current_app, g, request
 
-from app.audit.actions import API_SIGN_IN, REQUESTS
+from app.audit.actions import API_SIGN_IN
+from app.audit.actions import CONSOLE as CONSOLE_ACTIONS
 from app.audit.caps import RefusalCap
 from app.audit.notes import named, taken_notes
 from app.audit.writing import append
-from app.http.errors import STATUSES
+from app.http.errors import ERROR_CODES
 from app.http.services import services
 from app.settings.logs import get_logger
 from db.insight.audit_events import ActorKind, AuditEvent, Result
@@ -21,7 +22,7 @@ CAP = "sluice_audit_cap"
 TARGET_NAMES = ("entity", "sync_type", "code", "action")
 SAFE_METHODS = ("GET", "HEAD", "OPTIONS")
 CONSOLE = "console"
-CODES = {status: code for code, status in reversed(STATUSES.items())}
+CODES = {declared.status: code for code, declared in reversed(ERROR_CODES.items())}
 # With the database away the answer was 503 already: do not wait for it a second time.
 PATIENCE_SECONDS, PATIENCE_WHEN_AWAY_SECONDS = 2.0, 0.05
 
@@ -65,8 +66,18 @@ def _action(endpoint: str | None, method: str, code: str | None) -> str | None:
         return API_SIGN_IN
     if method in SAFE_METHODS or endpoint is None:
         return None
-    action = REQUESTS.get(endpoint, endpoint)
+    action = action_of(endpoint)
     return action.format(**(request.view_args or {})) if action else None
+
+
+def action_of(endpoint: str) -> str | None:
+    """What an endpoint that changes something is recorded as: what its view or the console declares, else its own name."""
+    declared = getattr(current_app.view_functions[endpoint], "operations", ())
+    if not declared:
+        return CONSOLE_ACTIONS.get(endpoint, endpoint)
+    if declared[0].audit is None:
+        return endpoint
+    return declared[0].audit or None
 
 
 def _event(action: str, response: Response) -> AuditEvent:

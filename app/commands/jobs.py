@@ -167,14 +167,14 @@ def errors(settings: Settings, log_id: UUID, limit: int, as_json: bool) -> int:
             unlisted = get_unlisted_errors(conn, store_id, log.id)
     if as_json:
         more = [unlisted_answer(unlisted)] if unlisted else []
-        write_json([record_error_answer(error) for error in errors] + more)
+        write_json([*map(record_error_answer, errors), *more])
         return DONE
     screen = console()
     screen.print(_skipped(errors[:limit]) if errors else "no record was skipped")
     if len(errors) > limit:
         screen.print(f"… and more: --limit shows up to {MOST_LISTED}, --json all")
     if unlisted:
-        screen.print(unlisted_answer(unlisted)["reason"])
+        screen.print(unlisted_answer(unlisted).reason)
     return DONE
 
 

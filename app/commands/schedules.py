@@ -6,6 +6,7 @@ import sys
 from uuid import UUID
 
 import click
+import msgspec
 from rich.table import Table
 
 from app.commands.terminal.declaration import Group
@@ -15,6 +16,7 @@ from app.commands.terminal.output import console, write_json
 from app.settings.environment import Settings
 from app.stack.command_errors import CommandError, NotFound
 from app.stack.endpoints import resolve
+from app.usecases.job_answers import moment
 from app.usecases.schedules import make_schedule, schedule_answer
 from app.usecases.stores import connected
 from db.core.tenancy import tenant
@@ -73,7 +75,7 @@ def set_(
         if found is None or entity not in PLATFORMS[found.platform].pulled:
             raise CommandError(f"{entity} of store {store} are not pulled")
         put_schedule(conn, store, schedule)
-    sys.stdout.write(f"next run at {schedule_answer(schedule)['nextRunAt']}\n")
+    sys.stdout.write(f"next run at {moment(schedule.next_run_at)}\n")
     return DONE
 
 
@@ -83,7 +85,7 @@ def set_(
 def list_(settings: Settings, store: UUID, as_json: bool) -> int:
     """List the schedules of a store."""
     with connected(resolve(settings).database_url) as conn, tenant(conn, store):
-        found = [schedule_answer(schedule) for schedule in list_schedules(conn, store)]
+        found = msgspec.to_builtins([schedule_answer(schedule) for schedule in list_schedules(conn, store)])
     if as_json:
         write_json(found)
         return DONE

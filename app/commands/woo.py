@@ -8,6 +8,7 @@ from typing import Any
 from uuid import UUID
 
 import click
+import msgspec
 from psycopg import Connection
 from redis.exceptions import RedisError
 from rich.table import Table
@@ -63,12 +64,13 @@ def status(settings: Settings, store: UUID, as_json: bool) -> int:
     """Show what waits, what failed, and which deadlines were missed."""
     endpoints = resolve(settings)
     with _inside(store, endpoints.database_url) as conn:
-        stats = stats_answer(
+        counted = stats_answer(
             count_items(conn, store),
             count_breaches(conn, store),
             count_mappings(conn, store),
             count_erp_products(conn, store),
         )
+        stats = msgspec.to_builtins(counted)
         batches = [batch_answer(batch, []) for batch in list_batches(conn, store, RUNS_LISTED)]
         hold_id = get_open_hold(conn, store)
         hold = get_batch(conn, store, hold_id) if hold_id else None
@@ -149,7 +151,7 @@ def mappings(settings: Settings, store: UUID, out_of_sync: bool, as_json: bool) 
     """List the first 50 mappings."""
     read = list_drift if out_of_sync else list_mappings
     with _inside(store, resolve(settings).database_url) as conn:
-        found = [mapping_answer(mapping) for mapping in read(conn, store, None, LISTED)]
+        found = msgspec.to_builtins([mapping_answer(mapping) for mapping in read(conn, store, None, LISTED)])
     if as_json:
         write_json(found)
         return DONE

@@ -14,7 +14,7 @@ from app.console.pages.login import ATTEMPTS
 from app.console.sessions import PATH, csrf_token, may_administer
 from app.console.sign_in_attempts import SignInAttempts
 from app.console.views.formatting import FILTERS
-from app.http.errors import STATUSES, ApiError, error_response
+from app.http.errors import ERROR_CODES, ApiError, error_response
 from app.http.services import EXTENSION, Services
 from schemas.platforms.registry import PLATFORMS
 
@@ -41,14 +41,6 @@ HEADERS = {
 STATIC = Path(__file__).parent / "static"
 STATIC_SECONDS = 365 * 86400  # a changed file gets a new URL
 VERSION = hashlib.sha256(b"".join(path.read_bytes() for path in sorted(STATIC.rglob("*.*")))).hexdigest()[:12]
-TITLES = {
-    "FORBIDDEN": "Not allowed",
-    "NOT_FOUND": "Not found",
-    "CONFLICT": "Not possible now",
-    "RATE_LIMITED": "Too many requests",
-    "VALIDATION_ERROR": "Something is missing or wrong",
-    "UNAVAILABLE": "Temporarily unavailable",
-}
 
 
 def make_blueprint() -> Blueprint:
@@ -103,9 +95,9 @@ def render_error(error: ApiError) -> Response:
     g.error_code = error.code  # for the log and the metrics
     if error.code == "UNAUTHORIZED":
         return _login_redirect()
-    title = TITLES.get(error.code, "Something went wrong")
+    title = ERROR_CODES[error.code].title
     page = render_template("console/error.html", title=title, error=error, request_id=g.get("request_id"))
-    response = Response(page, status=STATUSES[error.code])
+    response = Response(page, status=error.status)
     response.headers.update(error.headers)
     return response
 

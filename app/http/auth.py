@@ -1,12 +1,9 @@
-"""Who is calling: a bearer token, looked up by its SHA-256. The store comes from the token and from nowhere else."""
+"""Authenticates a bearer token by its SHA-256. The store of a request comes from the token and from nowhere else."""
 
 from __future__ import annotations
 
 import hashlib
 import secrets
-from collections.abc import Callable
-from functools import wraps
-from typing import ParamSpec, TypeVar
 from uuid import UUID
 
 import structlog
@@ -17,13 +14,10 @@ from app.http.scopes import Scope
 from app.http.services import services
 from db.stores.tokens import Caller, authenticate_token
 
-P = ParamSpec("P")
-T = TypeVar("T")
 TOKEN_PREFIX = "slc_"  # noqa: S105 - lets a leaked token be recognised, and is no secret
 
 
 def new_token() -> str:
-    """256 random bits behind a prefix."""
     return TOKEN_PREFIX + secrets.token_urlsafe(32)
 
 
@@ -31,27 +25,15 @@ def token_sha256(token: str) -> bytes:
     return hashlib.sha256(token.encode("utf-8", "surrogateescape")).digest()
 
 
-def requires(*scopes: Scope) -> Callable[[Callable[P, T]], Callable[P, T]]:
-    """Only for tokens of a store that have one of `scopes`; a view behind it asks `current_store_id`."""
+def enter(scopes: tuple[Scope, ...]) -> None:
+    """Let in a token of a store that has one of `scopes`; `current_store_id` is its store.
 
-    def decorate(view: Callable[P, T]) -> Callable[P, T]:
-        @wraps(view)
-        def guarded(*args: P.args, **kwargs: P.kwargs) -> T:
-            _enter(scopes)
-            return view(*args, **kwargs)
-
-        guarded.requires = scopes  # type: ignore[attr-defined]  # read by the tests that walk all routes
-        return guarded
-
-    return decorate
-
-
-def _enter(scopes: tuple[Scope, ...]) -> None:
-    """Note who calls, refused or not: the request's log line and the audit trail name the token."""
+    Raises ApiError 401, 403 or 429. The caller is noted even if refused: the request's log line and the audit trail name it.
+    """
     g.caller = caller = authenticate()
     structlog.contextvars.bind_contextvars(token_id=str(caller.token_id))
     if caller.store_id is None:
-        raise ApiError("FORBIDDEN", "this is for a store's token; an operator's belongs to none")
+        raise ApiError("FORBIDDEN", "this needs a store's token; an operator's token belongs to no store")
     services().limiter.check(caller.store_id)
     check_scopes(caller, scopes)
     g.store_id = caller.store_id
@@ -59,16 +41,16 @@ def _enter(scopes: tuple[Scope, ...]) -> None:
 
 
 def check_scopes(caller: Caller, scopes: tuple[Scope, ...]) -> None:
-    """Raises ApiError 403, which names what is missing, unless the token has one of `scopes`."""
+    """Raises ApiError 403, which names the missing scopes, unless the token has one of `scopes`."""
     if not any(scope in caller.scopes for scope in scopes):
-        message = f"this takes a token with the scope {' or '.join(scopes)}"
+        message = f"this needs a token with the scope {' or '.join(scopes)}"
         raise ApiError("FORBIDDEN", message, details={"missingScopes": list(scopes)})
 
 
 def authenticate() -> Caller:
-    """The caller behind the Authorization header. Raises ApiError 401, alike for every kind of wrong token."""
+    """The caller of the Authorization header's token. Raises ApiError 401, the same for every kind of wrong token."""
     token = bearer_token()
-    caller = services().callers.get(token_sha256(token), _look_up) if token else None
+    caller = services().token_cache.get(token_sha256(token), _look_up) if token else None
     if caller is None:
         raise unauthorized()
     g.caller = caller
@@ -76,7 +58,6 @@ def authenticate() -> Caller:
 
 
 def bearer_token() -> str | None:
-    """The token that came with the request, whatever it is worth."""
     scheme, _, token = request.headers.get("Authorization", "").partition(" ")
     return (token.strip() or None) if scheme.lower() == "bearer" else None
 
@@ -91,11 +72,10 @@ def _ask_database(sha256: bytes) -> Caller | None:
 
 
 def unauthorized() -> ApiError:
-    """The same for every kind of wrong token."""
-    return ApiError("UNAUTHORIZED", "send a valid token: Authorization: Bearer …", {"WWW-Authenticate": "Bearer"})
+    return ApiError("UNAUTHORIZED", headers={"WWW-Authenticate": "Bearer"})
 
 
 def current_store_id() -> UUID:
-    """The tenant of this request."""
+    """The store of this request, in a view that `enter` let in."""
     store_id: UUID = g.store_id
     return store_id

@@ -1,9 +1,9 @@
-"""Reads a request's body by hand: bounded, inflated, and never cut short in silence.
+"""Reads a request's body within limits, and inflates gzip.
 
-Werkzeug's own reader cuts a chunked body at the limit and answers as if nothing were missing; this one refuses it.
+Werkzeug's own reader cuts a chunked body at the limit without an error; this one refuses it.
 
-A parsed document takes up to fifty times the bytes of its text, and gzip makes a thousand bytes of one. So every route states
-what its body may hold (`JsonBounds`), and that is checked before anything is parsed, while the body is read or inflated.
+A parsed document takes up to fifty times the memory of its text, and gzip inflates a byte to a thousand. So every route states
+what its body may hold (`JsonBounds`), which is checked while the body is read or inflated, before anything is parsed.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-PIECE_BYTES = 1024 * 1024  # a usual batch is one piece
+PIECE_BYTES = 1024 * 1024  # most batches are one piece
 GZIP_WINDOW = 16 + zlib.MAX_WBITS
 
 CONTAINERS_A_RECORD = 32  # the record, its list, and 30 lines: a batch may have as many on average, one order has more
@@ -47,7 +47,7 @@ SMALL_BODY = JsonBounds(64 * 1024, 4096, 16 * 1024)  # an object of a few fields
 
 
 def batch_limits(settings: Settings, most_records: int) -> JsonBounds:
-    """Limits of a body with an array of `most_records` records: a batch of that many with 30 lines each fits."""
+    """A batch of `most_records` records with 30 lines each fits into these limits."""
     return JsonBounds(
         bytes=settings.max_body_bytes,
         containers=CONTAINERS_A_RECORD * most_records + CONTAINERS_BESIDE,
@@ -56,15 +56,15 @@ def batch_limits(settings: Settings, most_records: int) -> JsonBounds:
 
 
 def event_limits(settings: Settings, most_events: int) -> JsonBounds:
-    """Limits of a body with events: objects of a few fields, all parsed at once."""
     return JsonBounds(settings.max_body_bytes, 4 * most_events, 16 * most_events)
 
 
 def parse_json_body(request: Request, limits: JsonBounds, parse: Callable[[bytes], T]) -> T:
-    """What `parse` makes of the body's JSON text. Raises ApiError 411, 413, 415, or 400 for a broken encoding.
+    """Read the body and return what `parse` makes of its JSON text.
 
-    Large bodies are inflated and parsed one at a time in a process, so that what they take never adds up; parsing holds
-    Python's interpreter lock anyway. Reading is no part of that: a slow client holds up nobody.
+    Raises ApiError 411, 413 or 415, and 400 for a broken encoding. Large bodies are inflated and parsed one at a time in a
+    process, so that the memory they take never adds up; parsing holds Python's interpreter lock anyway. Bodies are read in
+    parallel: a slow client holds up nobody.
     """
     if request.content_type != "application/json":  # the usual one needs no parsing
         _check_media_type(request)
@@ -86,27 +86,25 @@ def _parse_in_turn(inflate: Callable[[], bytes], size: int, parse: Callable[[byt
         try:
             return parse(inflate())
         except (ApiError, WrongRequest) as error:
-            # The frames of a refusal hold the body and what was parsed of it; others take their turn before it is answered.
+            # The traceback would keep the body and the parsed document alive while the next request parses its own.
             error.__context__ = None
             refusal = error.with_traceback(None)
     raise refusal
 
 
 def _check_media_type(request: Request) -> None:
-    """JSON in UTF-8, or not said. Raises ApiError 415."""
     if request.mimetype not in ("application/json", ""):
-        raise ApiError("UNSUPPORTED_MEDIA_TYPE", "send application/json")
+        raise ApiError("UNSUPPORTED_MEDIA_TYPE")
     if request.mimetype_params.get("charset", "utf-8").lower() not in ("utf-8", "utf8"):
         raise ApiError("UNSUPPORTED_MEDIA_TYPE", "send UTF-8")
 
 
 def _read_bounded(request: Request, most_bytes: int, tally: JsonTally | None) -> bytes:
-    """All bytes of the body, by Content-Length or chunked; 413 as soon as it is known to be too long, or to hold too much."""
     stream: IO[bytes] = request.environ["wsgi.input"]
     if request.headers.get("Transfer-Encoding", "").lower() == "chunked":
         return _join(_pieces(stream, most_bytes + 1), most_bytes, tally)
     if request.content_length is None:
-        raise ApiError("LENGTH_REQUIRED", "send Content-Length, or chunked")
+        raise ApiError("LENGTH_REQUIRED")
     if request.content_length > most_bytes:
         raise _too_large(most_bytes)
     body = _join(_pieces(stream, request.content_length), most_bytes, tally)
@@ -116,13 +114,13 @@ def _read_bounded(request: Request, most_bytes: int, tally: JsonTally | None) ->
 
 
 def _pieces(stream: IO[bytes], left: int) -> Iterator[bytes]:
-    """At most `left` bytes. Reading fails where chunks are malformed, and where the client goes away in mid-body."""
+    # Reading fails where chunks are malformed, and where the client goes away in mid-body.
     try:
         while left > 0 and (piece := stream.read(min(left, PIECE_BYTES))):
             yield piece
             left -= len(piece)
     except (OSError, ParseException):
-        raise ApiError("VALIDATION_ERROR", "the body broke off, or its chunks are malformed") from None
+        raise ApiError("VALIDATION_ERROR", "the body ended early, or its chunks are malformed") from None
 
 
 def _join(pieces: Iterator[bytes], most_bytes: int, tally: JsonTally | None) -> bytes:
@@ -139,10 +137,7 @@ def _join(pieces: Iterator[bytes], most_bytes: int, tally: JsonTally | None) -> 
 
 
 def _inspect(raw: bytes, limits: JsonBounds) -> tuple[int, bytes]:
-    """The size of a gzip body once inflated, and its first piece, which mostly is the whole; the others are only counted.
-
-    Raises ApiError 413 for what is beyond the limits, 400 for no gzip, a truncated one, and anything behind its one member.
-    """
+    # Returns the inflated size and the first piece, which mostly is the whole body; the other pieces are only counted.
     tally, first = JsonTally(limits), b""
     inflater = zlib.decompressobj(GZIP_WINDOW)
     try:
@@ -154,7 +149,7 @@ def _inspect(raw: bytes, limits: JsonBounds) -> tuple[int, bytes]:
     if not inflater.eof:
         raise ApiError("VALIDATION_ERROR", "the gzip body is truncated")
     if inflater.unused_data:
-        raise ApiError("VALIDATION_ERROR", "there is something behind the gzip body")
+        raise ApiError("VALIDATION_ERROR", "there are bytes after the gzip body")
     return tally.size, first
 
 
@@ -166,13 +161,14 @@ def _count(tally: JsonTally, piece: bytes) -> None:
 
 
 def _too_large(most_bytes: int) -> ApiError:
-    return ApiError("PAYLOAD_TOO_LARGE", f"the body may have {most_bytes} bytes, inflated")
+    return ApiError("PAYLOAD_TOO_LARGE", f"the body may have at most {most_bytes} bytes, inflated")
 
 
 def throw_rest_away(environ: WSGIEnvironment) -> None:
-    """Read what is left of a refused body, so that a client which still writes sees the answer and no broken pipe.
+    """Read the rest of a refused body, so that a client which still writes sees the answer and not a broken pipe.
 
-    Called once the answer is sent. Ends with the body, or at LINGER_BYTES, LINGER_SECONDS, or LINGER_IDLE_SECONDS of silence.
+    Called once the answer is sent. Ends with the body, or after LINGER_BYTES, LINGER_SECONDS, or LINGER_IDLE_SECONDS of
+    silence.
     """
     stream, connection = environ["wsgi.input"], environ.get("gunicorn.socket")
     deadline = time.monotonic() + LINGER_SECONDS

@@ -1,14 +1,14 @@
-"""Who is counted as one client."""
+"""Which addresses count as one client."""
 
 from __future__ import annotations
 
 from ipaddress import IPv6Address, ip_address
 
-NETWORK_BITS = 64  # what one customer of a provider has of IPv6
+NETWORK_BITS = 64  # what a provider gives to one customer
 
 
 def client_of(address: str | None) -> str:
-    """An IPv4 address, or the network of an IPv6 one, whose owner has any number of addresses."""
+    """An IPv4 address, or the /64 network of an IPv6 address, whose owner can use any address in it."""
     try:
         parsed = ip_address((address or "").partition("%")[0])
     except ValueError:

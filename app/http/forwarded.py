@@ -1,4 +1,4 @@
-"""Whose call it is, and whether it came over https, where a proxy stands before the API."""
+"""The client's address, and whether it used https, where a proxy stands before the API."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ HSTS = "max-age=31536000"  # of this host alone: what else runs below the domain
 
 
 def trust_proxies(app: Flask, settings: Settings) -> None:
-    """Have the app believe the proxies that TRUSTED_PROXIES names, by address or by their number, and nobody else."""
+    """Believe the forwarded headers of the proxies in TRUSTED_PROXIES, which names them by address or counts them."""
     trusted = settings.trusted_proxies
     if trusted.networks:
         app.wsgi_app = ForwardedHeaders(app.wsgi_app, trusted.networks)  # type: ignore[method-assign]
@@ -51,7 +51,7 @@ class ForwardedHeaders:
         for text in reversed(chain.split(",")):
             address = _address(text)
             if address is None:
-                break  # whoever wrote this is no proxy of ours
+                break  # not written by a trusted proxy
             client = address
             if not self._is_proxy(address):
                 break
@@ -62,7 +62,7 @@ class ForwardedHeaders:
 
 
 class AlwaysHttps:
-    """For an API that is reached over https alone: cookies and HSTS must not hang on a header that a proxy may forget."""
+    """For an API that is only reached over https: cookies and HSTS must not depend on a header that a proxy may forget."""
 
     def __init__(self, app: WSGIApplication) -> None:
         self.app = app
@@ -73,7 +73,7 @@ class AlwaysHttps:
 
 
 def _address(text: str) -> IPv4Address | IPv6Address | None:
-    """An address, without the port that some load balancers add."""
+    # Some load balancers add a port.
     text = text.strip()
     if text.startswith("["):
         text = text[1:].partition("]")[0]

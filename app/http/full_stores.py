@@ -1,4 +1,4 @@
-"""The quota of a store: which stores are above it is remembered for seconds, so that accepting a batch costs no round trip."""
+"""Caches for seconds which stores are above their quota, so that accepting a batch costs no round trip."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ REMEMBERED_SECONDS = 10.0
 
 @dataclass(slots=True)
 class FullStores:
-    """The stores above MAX_STORE_BYTES, as `look_up` finds them. A quota of 0 is none."""
+    """The stores above `most_bytes`, as `look_up` finds them. 0 means no quota."""
 
     most_bytes: int
     look_up: Callable[[int], Iterable[UUID]]
@@ -23,9 +23,10 @@ class FullStores:
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def holds(self, store_id: UUID) -> bool:
-        """Whether a store is above the quota. One thread looks up while the others go by what was known."""
+        """Whether a store is above the quota, as of at most REMEMBERED_SECONDS ago."""
         if not self.most_bytes:
             return False
+        # One thread looks up; the others use what was found before.
         if self.clock() >= self._until and self._lock.acquire(blocking=False):
             try:
                 self._ids = frozenset(self.look_up(self.most_bytes))

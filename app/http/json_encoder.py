@@ -1,4 +1,4 @@
-"""How Flask writes JSON here: by the encoder that keeps batches, several times as fast as the standard library's."""
+"""Makes Flask use msgspec for JSON, which is several times as fast as the standard library."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from schemas.base.strict_json import dumps, loads
 
 
 class JsonAnswers(JSONProvider):
-    """Behind `jsonify` and the templates' `tojson`. It takes what JSON knows and nothing else: no view hands it a moment."""
+    """Behind `jsonify` and the templates' `tojson`."""
 
     def dumps(self, obj: Any, **_kwargs: Any) -> str:
         return dumps(obj).decode()

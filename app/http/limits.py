@@ -1,4 +1,4 @@
-"""How often a store may call, and how many calls may hold a thread for a result or a shop at once."""
+"""Rate limit of each store, and how many requests may hold a thread at once."""
 
 from __future__ import annotations
 
@@ -29,10 +29,10 @@ class _Tally:
 
 @dataclass(slots=True)
 class RateLimiter:
-    """Requests of a store in the running minute over all processes; of this process alone while Redis is away.
+    """Counts the requests of a store per minute over all processes, or of this process while Redis is away.
 
-    The counts of all stores are settled with Redis in one round trip, four times a second at most. A store may so exceed its
-    limit by what a quarter of a second brings; the requests in between cost no round trip.
+    The counts of all stores are settled with Redis in one round trip, at most four times a second. So a store may exceed its
+    limit by the requests of a quarter of a second, and most requests cost no round trip.
     """
 
     wake_up: WakeUp
@@ -68,20 +68,18 @@ class RateLimiter:
             return tally.total + tally.unsettled
 
     def _tally(self, store_id: UUID, minute: int) -> _Tally:
-        """This minute's tally. A new minute forgets the stores of the last, so the table stays as small as the traffic."""
+        # A new minute forgets the stores of the last, so the table does not grow.
         if minute != self._minute:
             self._minute, self._tallies = minute, {}
         return self._tallies.setdefault(store_id, _Tally())
 
     def _take_unsettled(self) -> dict[UUID, tuple[_Tally, int]]:
-        """What is to be added to Redis' counts, store by store; from now on it counts as brought."""
         brought = {store: (tally, tally.unsettled) for store, tally in self._tallies.items() if tally.unsettled}
         for tally, _ in brought.values():
             tally.unsettled = 0
         return brought
 
     def _settle(self, minute: int, deltas: dict[UUID, int]) -> dict[UUID, int]:
-        """Add to the counts in Redis; the counts of all processes, or none while Redis is away."""
         if self.wake_up.is_resting:
             return {}
         try:
@@ -98,13 +96,13 @@ class RateLimiter:
 
 @dataclass(frozen=True, slots=True)
 class WaitingRoom:
-    """Bounds how many requests of this process may hold a thread for one purpose: `Prefer: wait`, or a shop's answer."""
+    """Limits how many requests of this process may hold a thread for one purpose: `Prefer: wait`, or a shop's answer."""
 
     seats: threading.BoundedSemaphore | None
 
     @contextmanager
     def seat(self) -> Iterator[bool]:
-        """Whether there is a seat, for the time of the block; nobody queues for one."""
+        """Whether there is a free seat; it is held during the block. Does not wait."""
         taken = self.seats is not None and self.seats.acquire(blocking=False)
         try:
             yield taken

@@ -1,4 +1,4 @@
-"""Reads a query by its schema, and writes the cursors that a client sends back."""
+"""Reads queries by their schemas, and writes the cursors that clients send back."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ PLACE = PlaceQuery()
 
 
 def read_query(schema: RequestSchema, args: Mapping[str, str]) -> dict[str, Any]:
-    """What is asked, with the schema's defaults. Raises ApiError 400."""
+    """The query by its schema, with defaults. Raises ApiError 400."""
     try:
         return read_request(schema, args)
     except WrongRequest as error:
@@ -22,16 +22,15 @@ def read_query(schema: RequestSchema, args: Mapping[str, str]) -> dict[str, Any]
 
 
 def read_cursor(args: Mapping[str, str]) -> list[str] | None:
-    """The parts of a cursor of any list; None where there is none. Raises ApiError 400."""
+    """The parts of a list's cursor, None if there is none. Raises ApiError 400."""
     parts: list[str] | None = read_query(PLACE, args)["cursor"]
     return parts
 
 
 def write_cursor(*position: str) -> str:
-    """The cursor behind a position: see `schemas.requests.lists.Cursor`."""
     return ".".join(position)
 
 
 def last_before_more(found: Sequence[T], size: int) -> T | None:
-    """The last one of a page, of which one more than `size` was asked for: the next begins behind it. None on the last page."""
+    """The last item of a page, for its cursor; None on the last page. `found` was read with one more than `size`."""
     return found[size - 1] if len(found) > size else None

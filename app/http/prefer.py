@@ -1,4 +1,4 @@
-"""`Prefer: wait=N`: holds a request until its log ends, for a bounded time and a bounded number of requests."""
+"""`Prefer: wait=N`: holds a request until its work ends, for a limited time and a limited number of requests."""
 
 from __future__ import annotations
 
@@ -22,18 +22,18 @@ WAIT = re.compile(r"(?:^|[,;\s])wait\s*=\s*\"?(\d{1,4})\"?(?=$|[,;\s])", re.IGNO
 
 
 def wanted_wait(request: Request) -> float:
-    """The seconds a client wants to wait, at most LONGEST_WAIT_SECONDS; 0 where it does not."""
+    """The seconds that a client wants to wait, at most LONGEST_WAIT_SECONDS; 0 if it does not."""
     found = WAIT.search(request.headers.get("Prefer", ""))
     return min(float(found[1]), LONGEST_WAIT_SECONDS) if found else 0.0
 
 
 def wait_for_end(store_id: UUID, log_id: UUID, seconds: float) -> LogView | None:
-    """The log once it has ended; None where it has not within `seconds`, or where all seats are taken."""
+    """The log once it has ended; None after `seconds`, or if all seats are taken."""
     return wait_until_ended(lambda: look(store_id, log_id), seconds)
 
 
 def wait_until_ended(look_again: Callable[[], T | None], seconds: float) -> T | None:
-    """What `look_again` finds within `seconds`; None where it finds nothing, nobody wants to wait, or all seats are taken."""
+    """Poll `look_again` until it finds something; None after `seconds`, or if all seats are taken."""
     if not seconds:
         return None
     with services().waiting_room.seat() as taken:
@@ -53,7 +53,7 @@ def _watch(look_again: Callable[[], T | None], seconds: float) -> T | None:
 
 
 def look(store_id: UUID, log_id: UUID) -> LogView | None:
-    """The log if it has ended. Looked up in a transaction of its own: none is held, nor a connection, between two looks."""
+    """The log if it has ended. Neither a transaction nor a connection is held between two looks."""
     with services().pool.connection() as conn, tenant(conn, store_id):
         log = get_log(conn, store_id, log_id)
     return log if log is not None and log.status != "running" else None

@@ -1,4 +1,4 @@
-"""The quota of a store's data: every route that brings data asks here before it reads a body or writes a row."""
+"""Refuses data of a store that is above its quota, before a body is read or a row written."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ RETRY_AFTER_SECONDS = 300  # the dispatcher measures as often
 
 
 def refuse_full_store() -> None:
-    """Raises ApiError 429 where the caller's store takes more than MAX_STORE_BYTES."""
+    """Raises ApiError 429 if the caller's store holds more than MAX_STORE_BYTES."""
     found = services()
     if found.full_stores.holds(current_store_id()):
         message = (
-            f"the store takes more than the {found.settings.max_store_bytes} bytes it may: delete data, or ask for more"
+            f"the store holds more than the {found.settings.max_store_bytes} bytes it may: delete data, or ask for more"
         )
         raise ApiError("STORAGE_FULL", message, {"Retry-After": str(RETRY_AFTER_SECONDS)})

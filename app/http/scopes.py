@@ -1,4 +1,4 @@
-"""What a token may do: five scopes, and the presets that most tokens are created with."""
+"""What a token may do: its scopes, and the presets that most tokens are created with."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class Grant:
 
 
 def grant_of(role: str, chosen: Sequence[str] = ()) -> Grant:
-    """A preset, or the scopes that were chosen in its place. Raises ValueError, in plain words, for what is neither."""
+    """The preset `role`, or the scopes `chosen` instead. Raises ValueError, in plain words, for unknown ones."""
     if not chosen:
         if role not in PRESETS:
             raise ValueError("choose one of: " + ", ".join(PRESETS))

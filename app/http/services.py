@@ -1,4 +1,4 @@
-"""What the API's views share within a process: pool, Redis, limits. Made by the factory, found through the app."""
+"""What the views of a process share: pool, Redis, limits. The factory makes it; views get it by `services()`."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from flask import current_app
 
 from app.http.full_stores import FullStores
 from app.http.limits import RateLimiter, WaitingRoom
-from app.http.token_cache import Callers
+from app.http.token_cache import TokenCache
 from app.http.token_throttle import TokenThrottle
 from app.metrics.facts import FactsCollector
 from app.metrics.pool import PoolWatch
@@ -23,13 +23,13 @@ EXTENSION = "sluice"
 
 @dataclass(frozen=True, slots=True)
 class Services:
-    """Opened in the process that serves, after any fork."""
+    """Opened after the fork: connections must not be shared between processes."""
 
     settings: Settings
     pool: Pool
     wake_up: WakeUp
     limiter: RateLimiter
-    callers: Callers
+    token_cache: TokenCache
     token_throttle: TokenThrottle
     waiting_room: WaitingRoom
     shop_room: WaitingRoom

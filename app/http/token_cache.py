@@ -1,4 +1,4 @@
-"""Remembers for a second who is behind a token, so that a busy plugin costs one look-up a second and not one a request."""
+"""Caches the caller behind a token for a second, so that a busy plugin costs one database look-up a second."""
 
 from __future__ import annotations
 
@@ -8,19 +8,19 @@ from dataclasses import dataclass, field
 
 from db.stores.tokens import Caller
 
-REMEMBERED_SECONDS = 1.0  # and so the longest that a revoked token still opens a door
+REMEMBERED_SECONDS = 1.0  # a revoked token is accepted for at most this long
 MOST_REMEMBERED = 10_000
 
 
 @dataclass(slots=True)
-class Callers:
-    """Known tokens by SHA-256. An unknown one is never remembered: it may be created the next moment."""
+class TokenCache:
+    """Callers by the SHA-256 of their token. Unknown tokens are not cached: one may be created the next moment."""
 
     clock: Callable[[], float] = time.monotonic
     _known: dict[bytes, tuple[float, Caller]] = field(default_factory=dict)
 
     def get(self, sha256: bytes, look_up: Callable[[bytes], Caller | None]) -> Caller | None:
-        """The caller, from memory or from `look_up`. Threads may look up the same token twice; both find the same."""
+        """The caller, from memory or from `look_up`. Two threads may look up the same token at once."""
         now = self.clock()
         remembered = self._known.get(sha256)
         if remembered is not None and now < remembered[0]:

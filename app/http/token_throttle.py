@@ -1,4 +1,4 @@
-"""Bounds the look-ups of wrong tokens and session cookies, by client address, in this process, before the database is asked."""
+"""Limits the look-ups of wrong tokens and session cookies by client address, in this process and before the database."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from app.http.errors import ApiError
 from db.stores.tokens import Caller
 
 BURST = 60  # wrong tokens of an address at once
-PER_SECOND = 1.0  # and so many from then on
+PER_SECOND = 1.0  # refilled at this rate
 REFUSED_SECONDS = 0.5  # how long a wrong token is remembered; it may be created the next moment
 MOST_REMEMBERED = 10_000
 
@@ -37,7 +37,8 @@ class TokenThrottle:
     def look_up(self, address: str | None, sha256: bytes, look_up: LookUp) -> Caller | None:
         """What `look_up` says of the token. Raises ApiError 429 for an address that sent too many wrong ones.
 
-        A token that was good a while ago is looked up in any case, so that no neighbour locks a plugin out.
+        A token that was valid before is always looked up, so that a neighbour behind the same address can't lock a plugin
+        out.
         """
         now, client = self.clock(), client_of(address)
         if self._refused.get(sha256, 0.0) > now:

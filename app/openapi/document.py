@@ -1,33 +1,24 @@
-"""Builds the OpenAPI document from the declared operations and the marshmallow schemas that validate."""
+"""Builds the OpenAPI document from what the views declare and the marshmallow schemas that validate."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from apispec import APISpec
 from apispec.ext.marshmallow import MarshmallowPlugin
 from marshmallow import Schema
 
-from app.openapi.errors import ERROR, error_answer
+from app.http.operation import Access, Answer, Batch, Body, Operation
+from app.openapi.answers import example_of, schemas_of
+from app.openapi.errors import ERROR, by_status, error_answer
 from app.openapi.fields import describe
-from app.openapi.headers import ANSWER_HEADERS, REQUEST_HEADERS, by_status
-from app.openapi.operation import Access, Answer, Batch, Body, Operation
-from app.openapi.operations import audit, erp, ingest, jobs, pulls, service, woocommerce, woocommerce_views
+from app.openapi.headers import ANSWER_HEADERS, REQUEST_HEADERS
 from app.settings.environment import Settings
+from schemas.answers.fields import AnswerData
 from schemas.plugin.envelope import MODES
 from schemas.requests.fields import RequestSchema
 
-OPERATIONS: tuple[Operation, ...] = (
-    *ingest.OPERATIONS,
-    *jobs.OPERATIONS,
-    *pulls.OPERATIONS,
-    *erp.OPERATIONS,
-    *woocommerce.OPERATIONS,
-    *woocommerce_views.OPERATIONS,
-    *audit.OPERATIONS,
-    *service.OPERATIONS,
-)
 VERSION = "1"
 ABOUT = """Sluice takes batches of orders, products, customers and categories, commits them, and processes them at once after.
 Success is `{"success": true, "data": …}`, an error `{"success": false, "error": {"code", "message", "details"?}}`. Each answer
@@ -36,6 +27,7 @@ point: `12`, not `12.0`."""
 TAGS = {
     "Batches": "What a shop's plugin sends.",
     "Jobs": "What became of it.",
+    "Pulls": "Starts a pull of a store of any platform.",
     "Shopify": "Pulls of a Shopify store.",
     "TikTok Shop": "Pulls of a TikTok Shop.",
     "Schedules": "When a store is pulled.",
@@ -60,7 +52,6 @@ METRICS_TOKEN = {
 
 
 def security_of(access: Access) -> list[dict[str, list[str]]]:
-    """Any one of the listed ways in."""
     if access is None:
         return []
     if access == "metrics":
@@ -68,9 +59,8 @@ def security_of(access: Access) -> list[dict[str, list[str]]]:
     return [{"token": [scope]} for scope in access]
 
 
-def build_document(settings: Settings) -> dict[str, Any]:
-    """The whole document as plain data."""
-    return _Builder(settings).build()
+def build_document(settings: Settings, operations: Sequence[Operation]) -> dict[str, Any]:
+    return _Builder(settings, operations).build()
 
 
 def _name_of(schema: type[Schema] | Schema) -> str:
@@ -81,8 +71,8 @@ def _name_of(schema: type[Schema] | Schema) -> str:
 class _Builder:
     """Collects the components that operations refer to."""
 
-    def __init__(self, settings: Settings) -> None:
-        self.settings = settings
+    def __init__(self, settings: Settings, operations: Sequence[Operation]) -> None:
+        self.settings, self.operations = settings, operations
         plugin = MarshmallowPlugin(schema_name_resolver=_name_of)
         self.spec = APISpec(
             "Sluice",
@@ -105,10 +95,12 @@ class _Builder:
         for name, header in REQUEST_HEADERS.items():
             self.spec.components.parameter(name, "header", {**header, "required": False})
         paths: dict[str, dict[str, Any]] = {}
-        for operation in OPERATIONS:
+        for operation in self.operations:
             paths.setdefault(operation.path, {})[operation.method] = self._operation(operation)
         document: dict[str, Any] = _without_empty_defaults(self.spec.to_dict())
         components = document["components"]
+        answers = {answer for operation in self.operations for answer in _answers_of(operation)}
+        components["schemas"] |= schemas_of(answers)
         components["headers"] = ANSWER_HEADERS
         components["responses"] = self.errors
         return document | {"paths": paths}
@@ -156,7 +148,7 @@ class _Builder:
         return {"required": required, "content": {"application/json": {"schema": schema, "example": example}}}
 
     def _batch(self, batch: Batch) -> dict[str, Any]:
-        """An array of whatever: what does not fit the record's schema is skipped, and so no error of the batch."""
+        # Any entry is accepted: what does not fit the record's schema is skipped, which is no error of the batch.
         anything = {"description": "anything else is skipped, with a reason"}
         entries = {
             "type": "array",
@@ -189,32 +181,14 @@ class _Builder:
 
     def _answer(self, answer: Answer) -> dict[str, Any]:
         described: dict[str, Any] = {"description": answer.about, "headers": _headers(answer.headers, answer.may_have)}
-        if answer.schema is not None or answer.raw is not None:
-            described["content"] = self._content(answer)
+        if answer.data is not None or answer.raw is not None:
+            described["content"] = _content(answer)
         if answer.links:
             described["links"] = {
                 link.operation: {"operationId": link.operation, "parameters": dict(link.parameters)}
                 for link in answer.links
             }
         return described
-
-    def _content(self, answer: Answer) -> dict[str, Any]:
-        also = {
-            mimetype: {"schema": {"type": "string"}, "example": example} for mimetype, example in answer.also.items()
-        }
-        if answer.schema is None:
-            return {answer.mimetype: {"schema": answer.raw, "example": answer.example}, **also}
-        data = self._ref(answer.schema)
-        if answer.or_else is not None:
-            data = {"anyOf": [data, self._ref(answer.or_else)]}
-        enveloped = {
-            "type": "object",
-            "required": ["success", "data"],
-            "properties": {"success": {"const": True}, "data": data},
-            "additionalProperties": False,
-        }
-        example = {"success": True, "data": answer.example}
-        return {answer.mimetype: {"schema": enveloped, "example": example}, **also}
 
     def _error(self, status: int, codes: list[str]) -> dict[str, Any]:
         name = ".".join([str(status), *codes])
@@ -223,8 +197,29 @@ class _Builder:
         return {"$ref": f"#/components/responses/{name}"}
 
 
+def _answers_of(operation: Operation) -> list[type[AnswerData]]:
+    return [data for answer in operation.answers for data in (answer.data, answer.or_else) if data is not None]
+
+
+def _content(answer: Answer) -> dict[str, Any]:
+    also = {mimetype: {"schema": {"type": "string"}, "example": example} for mimetype, example in answer.also.items()}
+    if answer.data is None:
+        return {answer.mimetype: {"schema": answer.raw, "example": answer.example}, **also}
+    data, example = _ref(answer.data.__name__), example_of(answer.data, whole=answer.whole) | (answer.example or {})
+    if answer.bare:
+        return {answer.mimetype: {"schema": data, "example": example}, **also}
+    if answer.or_else is not None:
+        data = {"anyOf": [data, _ref(answer.or_else.__name__)]}
+    enveloped = {
+        "type": "object",
+        "required": ["success", "data"],
+        "properties": {"success": {"const": True}, "data": data},
+        "additionalProperties": False,
+    }
+    return {answer.mimetype: {"schema": enveloped, "example": {"success": True, "data": example}}, **also}
+
+
 def _headers(always: tuple[str, ...], sometimes: tuple[str, ...]) -> dict[str, Any]:
-    """Headers that are always there are said to be required."""
     named = ("X-Request-Id", *always)
     return {name: {**ANSWER_HEADERS[name], "required": True} for name in named} | {
         name: {"$ref": f"#/components/headers/{name}"} for name in sometimes
@@ -236,7 +231,7 @@ def _ref(name: str) -> dict[str, Any]:
 
 
 def _without_empty_defaults(node: Any) -> Any:
-    """Without what says nothing: that a field which may be left out is then null or empty."""
+    # Such a default says nothing: a field that may be left out is then null or empty.
     if isinstance(node, Mapping):
         return {
             key: _without_empty_defaults(value)

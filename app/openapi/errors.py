@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from app.http.errors import STATUSES
-from app.openapi.headers import ANSWER_HEADERS, DETAILS, ERROR_HEADERS, ERROR_MAY_HAVE, ERRORS
+from app.http.errors import ERROR_CODES
+from app.openapi.headers import ANSWER_HEADERS
 
 ERROR: dict[str, Any] = {
     "type": "object",
@@ -16,8 +16,8 @@ ERROR: dict[str, Any] = {
             "type": "object",
             "required": ["code", "message"],
             "properties": {
-                "code": {"type": "string", "enum": list(STATUSES)},
-                "message": {"type": "string", "description": "plain words, without anything of the inside"},
+                "code": {"type": "string", "enum": list(ERROR_CODES)},
+                "message": {"type": "string", "description": "plain words that say what to do"},
                 "details": {"type": "object", "description": "facts that depend on the code"},
             },
             "additionalProperties": False,
@@ -28,7 +28,7 @@ ERROR: dict[str, Any] = {
 
 
 def error_answer(codes: list[str]) -> dict[str, Any]:
-    """The answer of one status that has these codes. A header is required where each of them brings it."""
+    """The answer of a status with these codes. A header is required if each of them brings it."""
     narrowed = {"properties": {"error": {"properties": {"code": {"enum": codes}}}}}
     schema = {"allOf": [{"$ref": "#/components/schemas/Error"}, narrowed]}
     return {
@@ -39,14 +39,22 @@ def error_answer(codes: list[str]) -> dict[str, Any]:
 
 
 def _headers(codes: list[str]) -> dict[str, Any]:
-    always = set.intersection(*(set(ERROR_HEADERS.get(code, ())) for code in codes))
-    sometimes = {name for code in codes for name in (*ERROR_HEADERS.get(code, ()), *ERROR_MAY_HAVE.get(code, ()))}
+    always = set.intersection(*(set(ERROR_CODES[code].headers) for code in codes))
+    sometimes = {name for code in codes for name in (*ERROR_CODES[code].headers, *ERROR_CODES[code].may_have)}
     named = {name: {**ANSWER_HEADERS[name], "required": True} for name in ("X-Request-Id", *sorted(always))}
     return named | {name: {"$ref": f"#/components/headers/{name}"} for name in sorted(sometimes - always)}
 
 
 def _example(code: str) -> dict[str, Any]:
-    error: dict[str, Any] = {"code": code, "message": ERRORS[code]}
-    if code in DETAILS:
-        error["details"] = DETAILS[code]
+    declared = ERROR_CODES[code]
+    error: dict[str, Any] = {"code": code, "message": declared.message}
+    if declared.details:
+        error["details"] = declared.details
     return {"value": {"success": False, "error": error}}
+
+
+def by_status(codes: tuple[str, ...]) -> dict[int, list[str]]:
+    grouped: dict[int, list[str]] = {}
+    for code in sorted(codes, key=lambda code: (ERROR_CODES[code].status, code)):
+        grouped.setdefault(ERROR_CODES[code].status, []).append(code)
+    return grouped

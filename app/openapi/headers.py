@@ -1,10 +1,8 @@
-"""The headers of requests and answers, and the words of each error code."""
+"""The headers of requests and answers."""
 
 from __future__ import annotations
 
 from typing import Any
-
-from app.http.errors import STATUSES
 
 RETRY_AFTER = {"type": "integer", "minimum": 0}
 
@@ -51,48 +49,3 @@ ANSWER_HEADERS: dict[str, dict[str, Any]] = {
     "Content-Security-Policy": {"description": "Nothing but the page's own style.", "schema": {"type": "string"}},
     "WWW-Authenticate": {"description": "How to authenticate.", "schema": {"type": "string", "enum": ["Bearer"]}},
 }
-
-ERROR_HEADERS: dict[str, tuple[str, ...]] = {
-    "UNAUTHORIZED": ("WWW-Authenticate",),
-    "RATE_LIMITED": ("Retry-After",),
-    "STORAGE_FULL": ("Retry-After",),
-    "UNAVAILABLE": ("Retry-After",),
-}
-ERROR_MAY_HAVE: dict[str, tuple[str, ...]] = {
-    "PLATFORM_FAILED": ("Retry-After",),
-    "SYNC_FAILED": ("Preference-Applied", "Idempotent-Replayed"),
-}
-
-ERRORS: dict[str, str] = {
-    "VALIDATION_ERROR": "orders must be an array",
-    "INVALID_JSON": "the JSON is invalid at line 1, column 12",
-    "UNAUTHORIZED": "send a valid token: Authorization: Bearer …",
-    "FORBIDDEN": "this takes a token with the scope erp",
-    "NOT_FOUND": "there is no such thing here",
-    "METHOD_NOT_ALLOWED": "method not allowed",
-    "CONFLICT": "only a failed job whose payload is still kept can be retried",
-    "LENGTH_REQUIRED": "send Content-Length, or chunked",
-    "PAYLOAD_TOO_LARGE": "orders may hold 5000 records, not 5001",
-    "UNSUPPORTED_MEDIA_TYPE": "send application/json",
-    "IDEMPOTENCY_KEY_REUSED": "this Idempotency-Key came with another body before",
-    "RATE_LIMITED": "more than 1200 requests a minute",
-    "STORAGE_FULL": "the store takes more than the 1000000000 bytes it may: delete data, or ask for more",
-    "INTERNAL": "something went wrong on our side; the request id helps to find it",
-    "SYNC_FAILED": "the batch could not be processed",
-    "PLATFORM_FAILED": "the shop did not answer in time",
-    "UNAVAILABLE": "the service is not available for the moment",
-}
-DETAILS: dict[str, dict[str, Any]] = {
-    "CONFLICT": {"status": "completed"},
-    "FORBIDDEN": {"missingScopes": ["erp"]},
-    "PLATFORM_FAILED": {"code": "PLATFORM_TIMED_OUT"},
-    "SYNC_FAILED": {"syncLogId": "01a1fc05-3a02-7202-b70c-5ff2ed410956", "status": "failed"},
-}
-
-
-def by_status(codes: tuple[str, ...]) -> dict[int, list[str]]:
-    """The codes of each status, in the order of the statuses."""
-    grouped: dict[int, list[str]] = {}
-    for code in sorted(codes, key=lambda code: (STATUSES[code], code)):
-        grouped.setdefault(STATUSES[code], []).append(code)
-    return grouped

@@ -1,4 +1,4 @@
-"""The contract as a page: rendered here, once, so that it needs no script and nothing from elsewhere."""
+"""Renders the contract as a page that needs no script and loads nothing."""
 
 from __future__ import annotations
 
@@ -24,7 +24,6 @@ JsonSchema = dict[str, Any]
 
 
 def render_page(document: dict[str, Any]) -> str:
-    """The whole page."""
     environment = Environment(
         loader=FileSystemLoader(FOLDER),
         autoescape=True,
@@ -46,7 +45,6 @@ def render_page(document: dict[str, Any]) -> str:
 
 
 def words(text: str) -> Markup:
-    """Prose with its code in backquotes."""
     return Markup(CODE.sub(r"<code>\1</code>", str(escape(text))))  # noqa: S704 - escaped before
 
 
@@ -55,12 +53,10 @@ def pretty(value: Any) -> str:
 
 
 def anchor(text: str) -> str:
-    """A name that a link can lead to."""
     return re.sub(r"[^a-z0-9]+", "-", text.lower()).strip("-")
 
 
 def resolve(document: dict[str, Any], node: JsonSchema) -> JsonSchema:
-    """What a reference leads to; anything else is itself."""
     while "$ref" in node:
         found: Any = document
         for part in node["$ref"].removeprefix("#/").split("/"):
@@ -70,12 +66,11 @@ def resolve(document: dict[str, Any], node: JsonSchema) -> JsonSchema:
 
 
 def name_of(node: JsonSchema) -> str | None:
-    """The name of the component that a schema refers to."""
     return node["$ref"].rpartition("/")[2] if "$ref" in node else None
 
 
 def kind(node: JsonSchema) -> Markup:
-    """What a value is, in a few words: `integer or null`, `array of Order`."""
+    """The type in a few words: `integer or null`, `array of Order`."""
     return Markup(" or ").join(dict.fromkeys(_kinds(node))) or Markup("anything")
 
 
@@ -98,14 +93,13 @@ def _typed(name: str, node: JsonSchema) -> Markup:
 
 
 def rows(document: dict[str, Any], node: JsonSchema) -> list[tuple[str, bool, JsonSchema, str]]:
-    """The fields of an object: name, whether it is required, schema, and what else is to be said of it."""
+    """The fields of an object: name, whether it is required, schema, and its limits."""
     schema = resolve(document, node)
     required = schema.get("required", [])
     return [(name, name in required, field, _limits(field)) for name, field in schema.get("properties", {}).items()]
 
 
 def _limits(field: JsonSchema) -> str:
-    """Bounds and choices, of the field itself or of the first way to write it."""
     node = next((part for part in field.get("anyOf", []) if part.get("type") != "null"), field)
     said = [field["description"]] if "description" in field else []
     if "enum" in node:

@@ -20,6 +20,7 @@ from app.api import (
     ingest,
     jobs,
     metrics,
+    pulls,
     schedules,
     security_txt,
     shopify,
@@ -41,7 +42,7 @@ from app.http.full_stores import FullStores
 from app.http.json_encoder import JsonAnswers
 from app.http.limits import RateLimiter, waiting_room
 from app.http.services import EXTENSION, Services
-from app.http.token_cache import Callers
+from app.http.token_cache import TokenCache
 from app.http.token_throttle import TokenThrottle
 from app.metrics.facts import FactsCollector
 from app.metrics.pool import PoolWatch
@@ -56,7 +57,7 @@ from workers.core.queues import WakeUp, connect
 REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 OUTBOUND = (erp, woocommerce, woocommerce_intake, woocommerce_views)
 ROUTES = (
-    *(ingest, customers, jobs, status, shopify, tiktok, coverage, schedules),
+    *(ingest, customers, jobs, status, pulls, shopify, tiktok, coverage, schedules),
     *(*OUTBOUND, audit),
     *(health, metrics, contract, security_txt),
 )
@@ -77,7 +78,7 @@ def create_app(settings: Settings, database_url: str, redis_url: str) -> Flask:
         pool=pool,
         wake_up=wake_up,
         limiter=RateLimiter(wake_up, settings.rate_limit_per_minute),
-        callers=Callers(),
+        token_cache=TokenCache(),
         token_throttle=TokenThrottle(),
         waiting_room=waiting_room(settings.max_waiters),
         shop_room=waiting_room(max(settings.web_threads // SHARE_FOR_SHOPS, 1)),

@@ -1,24 +1,23 @@
-"""How an event looks in an answer and on the command line."""
+"""An event as API and command line show it."""
 
 from __future__ import annotations
 
-from typing import Any
-
-from app.usecases.job_answers import moment
 from db.insight.audit_events import AuditEventView
+from schemas.answers.audit import AuditEvent
+from schemas.answers.fields import utc
 
 
-def event_answer(event: AuditEventView) -> dict[str, Any]:
-    return {
-        "id": str(event.id),
-        "at": moment(event.happened_at),
-        "storeId": str(event.store_id) if event.store_id else None,
-        "action": event.action,
-        "result": event.result,
-        "code": event.code,
-        "actorKind": event.actor_kind,
-        "actor": event.actor,
-        "address": event.address,
-        "requestId": event.request_id,
-        "details": event.details,
-    }
+def event_answer(event: AuditEventView) -> AuditEvent:
+    return AuditEvent(
+        id=str(event.id),
+        at=utc(event.happened_at),
+        store_id=event.store_id,
+        action=event.action,
+        result=event.result,
+        code=event.code,
+        actor_kind=event.actor_kind,
+        actor=event.actor,
+        address=event.address,
+        request_id=event.request_id,
+        details=event.details,
+    )

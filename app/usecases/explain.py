@@ -1,4 +1,4 @@
-"""One verdict about one record, from what is known of it: pure, so that each case can be seen alone."""
+"""Judges what became of a record from the facts about it, without I/O."""
 
 from __future__ import annotations
 
@@ -11,13 +11,15 @@ from app.usecases.job_answers import moment
 from db.insight.explain import Skip, StoredRecord
 from db.sync.metadata import Metadata
 from db.sync.stale_arrivals import StaleArrival
+from schemas.answers.fields import utc
+from schemas.answers.pulls import Explanation, Part
 
 Parts = list[tuple[datetime | None, datetime]]
 
 
 @dataclass(frozen=True, slots=True)
-class Known:
-    """All that is known. `log_id` wrote the row; `covered` and `holes` are the merged ledger's."""
+class Facts:
+    """The facts about a record. `log_id` wrote the row; `covered` and `holes` are the merged ledger's."""
 
     platform: str
     entity: str
@@ -31,33 +33,34 @@ class Known:
     holes: Parts
 
 
-def explain(known: Known) -> dict[str, Any]:
-    """`verdict` is one of stored, stale, skipped, not_reachable, outside_coverage, never_seen; the latest event counts."""
-    if known.skip is not None and (known.stored is None or known.skip.skipped_at > known.stored.synced_at):
-        return _skipped(known.skip)
-    if known.stored is not None:
-        if known.stale is not None and known.stale.arrived_at > known.stored.synced_at:
-            return _stale(known.stored, known.log_id, known.stale)
-        return _answer("stored", "The record is stored.", _version(known.stored, known.log_id))
-    return _absent(known)
+def explain(facts: Facts) -> Explanation:
+    """The verdict about a record. The latest event counts: a record that was skipped after it was stored is `skipped`."""
+    if facts.skip is not None and (facts.stored is None or facts.skip.skipped_at > facts.stored.synced_at):
+        return _skipped(facts, facts.skip)
+    if facts.stored is None:
+        return _absent(facts)
+    if facts.stale is not None and facts.stale.arrived_at > facts.stored.synced_at:
+        return _stale(facts, facts.stored, facts.stale)
+    return _verdict(facts, "stored", "The record is stored.", _version(facts.stored, facts.log_id))
 
 
-def _absent(known: Known) -> dict[str, Any]:
-    lowest = known.metadata.lowest_id if known.metadata else None
-    covered = {"covered": parts_answer(known.covered), "holes": parts_answer(known.holes)}
-    if known.platform == "shopify" and known.entity == "orders" and lowest is not None and known.external_id < lowest:
-        words = (
+def _absent(facts: Facts) -> Explanation:
+    lowest = facts.metadata.lowest_id if facts.metadata else None
+    if facts.platform == "shopify" and facts.entity == "orders" and lowest is not None and facts.external_id < lowest:
+        message = (
             "The order is older than any that Shopify shows: without the scope read_all_orders it hides what is older than"
             " 60 days."
         )
-        return _answer("not_reachable", words, {"lowestIdSeen": str(lowest)})
-    if not known.covered or known.holes:
-        return _answer("outside_coverage", "The record was not met, and not everything has been read yet.", covered)
-    words = "The platform never showed this record, though all changes until the watermark were read."
-    return _answer("never_seen", words, covered)
+        return _verdict(facts, "not_reachable", message, {"lowestIdSeen": str(lowest)})
+    evidence = {"covered": parts_answer(facts.covered), "holes": parts_answer(facts.holes)}
+    if not facts.covered or facts.holes:
+        message = "The record has not been seen, and not everything has been read yet."
+        return _verdict(facts, "outside_coverage", message, evidence)
+    message = "The platform never showed this record, though all changes until the watermark were read."
+    return _verdict(facts, "never_seen", message, evidence)
 
 
-def _skipped(skip: Skip) -> dict[str, Any]:
+def _skipped(facts: Facts, skip: Skip) -> Explanation:
     evidence = {
         "jobId": str(skip.log_id),
         "field": skip.field,
@@ -65,16 +68,17 @@ def _skipped(skip: Skip) -> dict[str, Any]:
         "reason": skip.reason,
         "skippedAt": moment(skip.skipped_at),
     }
-    return _answer("skipped", f"The record was skipped: {skip.field} {skip.reason}.", evidence)
+    return _verdict(facts, "skipped", f"The record was skipped: {skip.field} {skip.reason}.", evidence)
 
 
-def _stale(stored: StoredRecord, log_id: UUID | None, stale: StaleArrival) -> dict[str, Any]:
-    evidence = _version(stored, log_id) | {
+def _stale(facts: Facts, stored: StoredRecord, stale: StaleArrival) -> Explanation:
+    evidence = _version(stored, facts.log_id) | {
         "offeredVersion": moment(stale.offered_version),
         "offeredAt": moment(stale.arrived_at),
         "offeredBy": str(stale.log_id),
     }
-    return _answer("stale", "What came last is older than what is stored, and was not applied.", evidence)
+    message = "The last version that arrived is older than the stored one, and was not applied."
+    return _verdict(facts, "stale", message, evidence)
 
 
 def _version(stored: StoredRecord, log_id: UUID | None) -> dict[str, Any]:
@@ -86,10 +90,9 @@ def _version(stored: StoredRecord, log_id: UUID | None) -> dict[str, Any]:
     }
 
 
-def _answer(verdict: str, message: str, evidence: dict[str, Any]) -> dict[str, Any]:
-    return {"verdict": verdict, "message": message, "evidence": evidence}
+def _verdict(facts: Facts, verdict: str, message: str, evidence: dict[str, Any]) -> Explanation:
+    return Explanation(facts.entity, str(facts.external_id), verdict, message, evidence)
 
 
-def parts_answer(parts: Parts) -> list[dict[str, Any]]:
-    """Windows in time; `from` null: from the begin."""
-    return [{"from": moment(begin), "to": moment(end)} for begin, end in parts]
+def parts_answer(parts: Parts) -> list[Part]:
+    return [Part(utc(begin), utc(end)) for begin, end in parts]

@@ -1,10 +1,10 @@
-"""Reads all that is known of one record, for `explain` to judge."""
+"""Reads the facts about one record, for `explain` to judge."""
 
 from __future__ import annotations
 
 from psycopg import Connection
 
-from app.usecases.explain import Known
+from app.usecases.explain import Facts
 from db.insight.explain import get_last_skip, get_log_of_seq, get_stored_record
 from db.stores.stores import Store
 from db.sync.coverage import list_covered
@@ -13,11 +13,10 @@ from db.sync.stale_arrivals import get_stale_arrival
 from workers.pulls.watermark import holes
 
 
-def read_known(conn: Connection, store: Store, entity: str, external_id: int) -> Known:
-    """`external_id` is the number that the store's own platform gave the record."""
+def read_facts(conn: Connection, store: Store, entity: str, external_id: int) -> Facts:
     stored = get_stored_record(conn, store.id, entity, external_id)
     covered = list_covered(conn, store.id, entity)
-    return Known(
+    return Facts(
         platform=store.platform,
         entity=entity,
         external_id=external_id,

@@ -1,8 +1,7 @@
-"""What a person or a plugin may do to a log: retry, cancel, pause, resume. Refused where its state forbids it."""
+"""Retry, cancel, pause and resume a job. Each raises ApiError 404 for an unknown one, 409 where its state forbids it."""
 
 from __future__ import annotations
 
-from typing import Any
 from uuid import UUID
 
 from psycopg import Connection
@@ -15,12 +14,11 @@ from db.pulls.pages import discard_page
 from db.pulls.runs import pause_pull, resume_pull, retry_pull
 from db.sync.logs import LogView, cancel_log, get_log, retry_log
 from db.sync.payloads import delete_payload
+from schemas.answers.jobs import Job
 
-Changed = tuple[LogView, dict[str, Any]]
 
-
-def retry(store_id: UUID, log_id: UUID) -> Changed:
-    """Run a failed log again, a pull from where it stopped. Raises ApiError 409 where that can't be."""
+def retry(store_id: UUID, log_id: UUID) -> Job:
+    """Run a failed job again: a batch while its payload is kept, a pull from where it stopped."""
     with services().pool.connection() as conn, tenant(conn, store_id):
         log = existing(get_log(conn, store_id, log_id))
         is_pull = log.source != "plugin"
@@ -33,8 +31,8 @@ def retry(store_id: UUID, log_id: UUID) -> Changed:
     return changed
 
 
-def cancel(store_id: UUID, log_id: UUID) -> Changed:
-    """Stop a running log before it takes effect, a pull at its next page."""
+def cancel(store_id: UUID, log_id: UUID) -> Job:
+    """Stop a running job: a batch before it takes effect, a pull at its next page."""
     with services().pool.connection() as conn, tenant(conn, store_id):
         existing(get_log(conn, store_id, log_id))
         cancelled = cancel_log(conn, store_id, log_id)
@@ -46,8 +44,8 @@ def cancel(store_id: UUID, log_id: UUID) -> Changed:
         return _changed(conn, store_id, log_id)
 
 
-def pause(store_id: UUID, log_id: UUID) -> Changed:
-    """Stop a running pull at its next page, to be resumed there."""
+def pause(store_id: UUID, log_id: UUID) -> Job:
+    """Stop a running pull at its next page, from where `resume` continues it."""
     with services().pool.connection() as conn, tenant(conn, store_id):
         existing(get_log(conn, store_id, log_id))
         if not pause_pull(conn, store_id, log_id):
@@ -55,8 +53,7 @@ def pause(store_id: UUID, log_id: UUID) -> Changed:
         return _changed(conn, store_id, log_id)
 
 
-def resume(store_id: UUID, log_id: UUID) -> Changed:
-    """Let a paused pull go on."""
+def resume(store_id: UUID, log_id: UUID) -> Job:
     with services().pool.connection() as conn, tenant(conn, store_id):
         log = existing(get_log(conn, store_id, log_id))
         ticket = resume_pull(conn, store_id, log_id)
@@ -68,7 +65,7 @@ def resume(store_id: UUID, log_id: UUID) -> Changed:
 
 
 def existing(log: LogView | None) -> LogView:
-    """The log, or the answer for an unknown id."""
+    """The log. Raises ApiError 404 for None."""
     if log is None:
         raise not_found()
     return log
@@ -78,7 +75,7 @@ def _conflict(log: LogView, message: str) -> ApiError:
     return ApiError("CONFLICT", message, details={"status": log.status})
 
 
-def _changed(conn: Connection, store_id: UUID, log_id: UUID) -> Changed:
+def _changed(conn: Connection, store_id: UUID, log_id: UUID) -> Job:
     log = existing(get_log(conn, store_id, log_id))
-    (answer,) = job_answers(conn, [log])
-    return log, answer
+    (job,) = job_answers(conn, store_id, [log])
+    return job

@@ -1,4 +1,4 @@
-"""Keys and what is under them: which key each stored value was made with, and values made anew under the newest one."""
+"""Finds which key each stored value was made with, and encrypts credentials under the newest key."""
 
 from __future__ import annotations
 
@@ -30,7 +30,6 @@ class CredentialKeys:
 
 
 def count_credentials(conn: Connection, keys: Sequence[str]) -> CredentialKeys:
-    """Try the keys, newest first, on every store's credentials."""
     found = CredentialKeys()
     for store_id in list_store_ids(conn):
         encrypted = _read(conn, store_id)
@@ -49,7 +48,7 @@ def count_credentials(conn: Connection, keys: Sequence[str]) -> CredentialKeys:
 def renew_credentials(
     conn: Connection, keys: Sequence[str], on_store: Callable[[int, int], None] = lambda _done, _all: None
 ) -> int:
-    """Encrypt anew under the newest key what is under another; returns how many were. Killed, another call goes on."""
+    """Encrypt credentials under the newest key and return how many were changed. Can be repeated after an interruption."""
     renewed, store_ids = 0, list_store_ids(conn)
     for done, store_id in enumerate(store_ids, 1):
         renewed += _renew(conn, keys, store_id)
@@ -58,7 +57,7 @@ def renew_credentials(
 
 
 def _renew(conn: Connection, keys: Sequence[str], store_id: UUID) -> bool:
-    """Where a worker replaces the tokens meanwhile, theirs are read and encrypted in a second try."""
+    # A worker may replace the tokens meanwhile: then they are read and encrypted once more.
     while (encrypted := _read(conn, store_id)) is not None and not is_under(keys[0], encrypted):
         try:
             _, credentials = open_credentials(keys, store_id, encrypted)

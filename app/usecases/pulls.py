@@ -1,12 +1,11 @@
-"""What the doors to the pulls share: whose store it is, starting a run, and how it looks in an answer."""
+"""Starts pulls for API and console, and reads jobs with their progress."""
 
 from __future__ import annotations
 
-from collections.abc import Collection
-from typing import Any
+from collections.abc import Collection, Sequence
 from uuid import UUID
 
-from flask import Response, g, jsonify, url_for
+from flask import g
 from psycopg import Connection
 
 from app.audit.notes import note
@@ -14,19 +13,18 @@ from app.http.auth import current_store_id
 from app.http.errors import ApiError
 from app.http.quota import refuse_full_store
 from app.http.services import services
-from app.usecases.job_answers import log_answer, moment
+from app.usecases.job_answers import job_answer
 from db.core.tenancy import tenant
-from db.pulls.runs import Progress, list_progress
+from db.pulls.runs import list_progress
 from db.stores.stores import Store, get_store
 from db.sync.logs import LogView
+from schemas.answers.jobs import Job
 from schemas.platforms.registry import PLATFORMS
 from workers.pulls.start import AlreadyRunning, NothingToFill, Wanted, start_pull
 
-POLL_AFTER_SECONDS = 2
-
 
 def pulled_store(conn: Connection, platform: str | None = None) -> Store:
-    """The caller's store, if it is one that is pulled; of that very platform where one is named."""
+    """The caller's store. Raises ApiError 403 if it is not pulled, or not of `platform`."""
     store = get_store(conn, current_store_id())
     if store is None or store.platform not in PLATFORMS or platform not in (None, store.platform):
         raise ApiError("FORBIDDEN", f"this is for stores of {platform or ' and '.join(PLATFORMS)}")
@@ -34,12 +32,21 @@ def pulled_store(conn: Connection, platform: str | None = None) -> Store:
 
 
 def start_run(wanted: Wanted, platform: str | None = None) -> UUID:
-    """Start a run of the caller's store and wake a worker. Raises ApiError: 403, 400, 409 with the running one's id."""
+    """Start a run of the caller's store and wake a worker.
+
+    Raises ApiError: 403 for a store of another platform; 400 for an entity or mode that the platform does not have; 409 while
+    another run is in progress (with its id), without credentials, or with nothing to fill; 429 for a store above its quota.
+    """
     store_id = current_store_id()
     refuse_full_store()
     with services().pool.connection() as conn, tenant(conn, store_id):
         store = pulled_store(conn, platform)
-        check_entity(store, wanted.entity, PLATFORMS[store.platform].pulled)
+        found = PLATFORMS[store.platform]
+        check_entity(store, wanted.entity, found.pulled)
+        if wanted.mode not in found.modes:
+            raise ApiError(
+                "VALIDATION_ERROR", f"{store.platform} stores are pulled in the modes " + ", ".join(found.modes)
+            )
         if not store.has_credentials:
             raise ApiError("CONFLICT", "No access token found: connect the shop first")
         try:
@@ -48,59 +55,18 @@ def start_run(wanted: Wanted, platform: str | None = None) -> UUID:
             message = f"a sync of {wanted.entity} is in progress: wait for it, or cancel it"
             raise ApiError("CONFLICT", message, details={"jobId": str(other.log_id)}) from None
         except NothingToFill:
-            raise ApiError("CONFLICT", f"the coverage of {wanted.entity} has no hole to fill") from None
+            raise ApiError("CONFLICT", f"the coverage of {wanted.entity} has no holes to fill") from None
     services().wake_up.enqueue([ticket])
     note(entity=wanted.entity, mode=wanted.mode, job_id=ticket.log_id)
     return ticket.log_id
 
 
 def check_entity(store: Store, entity: str, known: Collection[str]) -> None:
-    """Raises ApiError 400 for an entity that is not among those `known` of the store's platform."""
     if entity not in known:
         raise ApiError("VALIDATION_ERROR", f"{store.platform} stores have " + ", ".join(known))
 
 
-def started(log_id: UUID, mode: str, more: dict[str, Any] | None = None) -> tuple[Response, int, dict[str, str]]:
-    """202 for a run that has its place."""
-    status_url = url_for("jobs.get_job", log_id=log_id)
-    data = {
-        "syncLogId": str(log_id),
-        "jobId": str(log_id),
-        "status": "running",
-        "syncMode": mode,
-        "statusUrl": status_url,
-        "pollAfterSeconds": POLL_AFTER_SECONDS,
-        **(more or {}),
-    }
-    return (
-        jsonify({"success": True, "data": data}),
-        202,
-        {"Location": status_url, "Retry-After": str(POLL_AFTER_SECONDS)},
-    )
-
-
-def job_answers(conn: Connection, logs: list[LogView]) -> list[dict[str, Any]]:
-    """Logs as their tenant sees them; pulls among them with their progress."""
-    found = list_progress(conn, current_store_id(), [log.id for log in logs if log.source in PLATFORMS])
-    return [log_answer(log) | progress_answer(log, found.get(log.id)) for log in logs]
-
-
-def progress_answer(log: LogView, progress: Progress | None) -> dict[str, Any]:
-    """Rate in records a second of work; `etaSeconds` where the platform tells how many there are."""
-    if progress is None:
-        return {}
-    rate = progress.fetched / progress.work_seconds if progress.work_seconds > 0 else None
-    left = max(progress.total - log.received, 0) if progress.total is not None else None
-    is_open = log.status in ("running", "paused")
-    return {
-        "jobType": log.entity,
-        "options": progress.options,
-        "progress": {
-            "pages": progress.pages,
-            "records": log.received,
-            "total": progress.total if progress.total is not None else (None if is_open else log.received),
-            "recordsPerSecond": round(rate, 1) if rate is not None else None,
-            "etaSeconds": round(left / rate) if is_open and rate and left is not None else None,
-            "watermark": moment(progress.watermark),
-        },
-    }
+def job_answers(conn: Connection, store_id: UUID, logs: Sequence[LogView]) -> list[Job]:
+    """Jobs as the API answers them; pulls have their progress. Needs the store's tenant."""
+    found = list_progress(conn, store_id, [log.id for log in logs if log.source in PLATFORMS])
+    return [job_answer(log, found.get(log.id)) for log in logs]

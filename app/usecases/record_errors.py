@@ -1,4 +1,4 @@
-"""Skipped records of a log: a page of them, or all as a download that is written while it is read."""
+"""Skipped records of a job: a page of them, or all as a download that is sent while it is read."""
 
 from __future__ import annotations
 
@@ -15,19 +15,21 @@ from app.http.services import services
 from app.usecases.job_answers import record_error_answer, unlisted_answer
 from db.core.tenancy import tenant
 from db.sync.record_errors import FROM_THE_START, RecordError, get_unlisted_errors, list_record_errors
+from schemas.answers import jobs as answers
+
+Line = answers.RecordError | answers.UnlistedErrors
 
 DOWNLOAD_PAGE = 1000
 COLUMNS = ("index", "id", "field", "code", "reason")
 
 
 def read_record_errors(store_id: UUID, log_id: UUID, after: tuple[int, str], most: int) -> list[RecordError]:
-    """Each page in a transaction of its own: none is open while a client reads."""
+    """A page, in a transaction of its own: none is open while a client reads."""
     with services().pool.connection() as conn, tenant(conn, store_id):
         return list_record_errors(conn, store_id, log_id, after, most)
 
 
 def read_unlisted_errors(store_id: UUID, log_id: UUID) -> int:
-    """How many problems of a log are counted and not listed."""
     with services().pool.connection() as conn, tenant(conn, store_id):
         return get_unlisted_errors(conn, store_id, log_id)
 
@@ -45,14 +47,14 @@ def _download(
     log_id: UUID,
     mimetype: str,
     ending: str,
-    lines: Callable[[Iterable[dict[str, Any]]], Iterator[str]],
+    lines: Callable[[Iterable[Line]], Iterator[str]],
 ) -> Response:
     response = Response(stream_with_context(lines(_all_errors(store_id, log_id))), content_type=mimetype)
     response.headers["Content-Disposition"] = f'attachment; filename="errors-{log_id}.{ending}"'
     return response
 
 
-def _all_errors(store_id: UUID, log_id: UUID) -> Iterator[dict[str, Any]]:
+def _all_errors(store_id: UUID, log_id: UUID) -> Iterator[Line]:
     after = FROM_THE_START
     while page := read_record_errors(store_id, log_id, after, DOWNLOAD_PAGE):
         yield from map(record_error_answer, page)
@@ -61,10 +63,10 @@ def _all_errors(store_id: UUID, log_id: UUID) -> Iterator[dict[str, Any]]:
         yield unlisted_answer(unlisted)
 
 
-def _csv_lines(errors: Iterable[dict[str, Any]]) -> Iterator[str]:
+def _csv_lines(errors: Iterable[Line]) -> Iterator[str]:
     yield _csv_line(COLUMNS)
     for error in errors:
-        yield _csv_line(error.values())
+        yield _csv_line(msgspec.structs.astuple(error))
 
 
 def _csv_line(values: Iterable[Any]) -> str:
@@ -73,6 +75,6 @@ def _csv_line(values: Iterable[Any]) -> str:
     return line.getvalue()
 
 
-def _ndjson_lines(errors: Iterable[dict[str, Any]]) -> Iterator[str]:
+def _ndjson_lines(errors: Iterable[Line]) -> Iterator[str]:
     for error in errors:
         yield msgspec.json.encode(error).decode() + "\n"

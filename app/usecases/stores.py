@@ -1,4 +1,4 @@
-"""Stores and tokens as an operator handles them: created, listed, given credentials, rotated, deleted."""
+"""Creates, lists and deletes stores, their credentials and tokens, and operators' tokens."""
 
 from __future__ import annotations
 
@@ -47,13 +47,13 @@ class Origin:
 
 @contextmanager
 def connected(database_url: str, setting: str = "DATABASE_URL") -> Iterator[Connection]:
-    """A connection for a command. Raises Away for a database that is away, CommandError for one without our tables."""
+    """A connection for a command. Raises Away if the database can't be reached, CommandError if it is not migrated."""
     try:
         # Nothing is prepared: behind a pooler the next statement may meet another session.
         with psycopg.connect(database_url, autocommit=True, connect_timeout=5, prepare_threshold=None) as conn:
             yield conn
     except LockNotAvailable:
-        raise CommandError("a batch of the store is being worked on: try again in a moment") from None
+        raise CommandError("a batch of the store is being processed: try again in a moment") from None
     except psycopg.OperationalError:
         raise Away(f"the database can't be reached: is PostgreSQL running, and {setting} right?") from None
     except (UndefinedTable, UndefinedFunction, UndefinedColumn):
@@ -70,7 +70,7 @@ def create_store(
     scopes: Sequence[str] = (),
     created_by: str = "app",
 ) -> CreatedStore:
-    """A tenant with its first token. The transaction stands inside the new tenant's wall from the start."""
+    # The transaction runs as the new tenant from the start: row-level security would refuse the rows otherwise.
     store_id = new_id()
     token, kept = _make_token(grant_of(role, scopes), Origin(created_by))
     with tenant(conn, store_id):
@@ -80,7 +80,6 @@ def create_store(
 
 
 def list_stores(conn: Connection) -> list[Store]:
-    """All stores, each read inside its own wall."""
     found = [_get(conn, store_id) for store_id in stores.list_store_ids(conn)]
     return [store for store in found if store is not None]
 
@@ -91,7 +90,7 @@ def _get(conn: Connection, store_id: UUID) -> Store | None:
 
 
 def set_credentials(conn: Connection, secret_key: str, store_id: UUID, credentials: dict[str, str]) -> bool:
-    """Encrypt and keep a platform's credentials; False where there is no such store."""
+    """Encrypt and store a platform's credentials. False for an unknown store."""
     with tenant(conn, store_id):
         return stores.set_credentials(conn, store_id, encrypt_credentials(secret_key, store_id, credentials))
 
@@ -99,7 +98,7 @@ def set_credentials(conn: Connection, secret_key: str, store_id: UUID, credentia
 def rotate_token(
     conn: Connection, store_id: UUID, role: str, grace: timedelta, *, created_by: str = "app"
 ) -> str | None:
-    """A new token of a preset; the one before lives on for `grace`, all older ones end. None where there is no such store."""
+    """A new token of a preset. The current one stays valid for `grace`, all older ones end. None for an unknown store."""
     token, kept = _make_token(grant_of(role), Origin(created_by))
     with tenant(conn, store_id):
         if stores.get_store(conn, store_id) is None:
@@ -110,7 +109,7 @@ def rotate_token(
 
 
 def replace_token(conn: Connection, store_id: UUID, token_id: UUID, grace: timedelta, created_by: str) -> str | None:
-    """A token with the scopes, label and lifetime of a live one, which ends after `grace`. None where there is no such one."""
+    """A token with the scopes, label and lifetime of a live one, which ends after `grace`. None if there is none."""
     with tenant(conn, store_id):
         before = retire_token(conn, store_id, token_id, _now() + grace)
         if before is None:
@@ -122,15 +121,15 @@ def replace_token(conn: Connection, store_id: UUID, token_id: UUID, grace: timed
 
 
 def revoke_all(conn: Connection, store_id: UUID) -> int | None:
-    """End every token of a store at once: a leak. Returns how many were live; None where there is no such store."""
+    """End every token of a store at once, as after a leak. Returns how many were live; None for an unknown store."""
     with tenant(conn, store_id):
         return revoke_tokens(conn, store_id) if stores.get_store(conn, store_id) else None
 
 
 def delete_store(conn: Connection, store_id: UUID) -> bool:
-    """Erase a tenant with all its rows, in bites that each last a moment; False where there is none.
+    """Erase a store with all its rows, in short transactions; False for an unknown one.
 
-    Its tokens end first. Interrupted, it has lost a part, and is erased wholly by another call.
+    Its tokens end first. After an interruption, another call erases the rest.
     """
     with tenant(conn, store_id):
         if stores.get_store(conn, store_id) is None:
@@ -149,7 +148,7 @@ def _erase_some(conn: Connection, store_id: UUID) -> int:
 
 
 def add_token(conn: Connection, store_id: UUID, grant: Grant, origin: Origin) -> str | None:
-    """One more token, beside those that live. None where there is no such store."""
+    """One more token. None for an unknown store."""
     token, kept = _make_token(grant, origin)
     with tenant(conn, store_id):
         if stores.get_store(conn, store_id) is None:
@@ -159,7 +158,6 @@ def add_token(conn: Connection, store_id: UUID, grant: Grant, origin: Origin) ->
 
 
 def create_operator(owner: Connection, origin: Origin) -> str:
-    """A token of an operator. `owner` is a connection of the owner's role."""
     token, kept = _make_token(OPERATOR_GRANT, origin)
     with as_system(owner):
         insert_operator_token(owner, kept)
@@ -169,7 +167,7 @@ def create_operator(owner: Connection, origin: Origin) -> str:
 def replace_operator(
     owner: Connection, token_id: UUID, grace: timedelta, lifetime: timedelta | None, created_by: str
 ) -> str | None:
-    """A token in the place of one that is live and ends after `grace`. None where there is no such one."""
+    """A token in the place of a live one, which ends after `grace`. None if there is none."""
     with as_system(owner):
         before = retire_operator_token(owner, token_id, _now() + grace)
         if before is None:
@@ -180,7 +178,6 @@ def replace_operator(
 
 
 def _make_token(grant: Grant, origin: Origin) -> tuple[str, NewToken]:
-    """The token, and what is kept of it."""
     token, token_id = new_token(), new_id()
     expires_at = None if origin.lifetime is None else _now() + origin.lifetime
     kept = NewToken(

@@ -1,66 +1,44 @@
-"""The fields of answers: each is always there, and may be null only where it says so."""
+"""What the fields of answers are made of.
+
+An answer is a `msgspec.Struct` that is encoded as it is: its JSON Schema and the example in the contract come from the same
+class. Each field is always there unless its type has `UnsetType`, and is null only where its type says so.
+"""
 
 from __future__ import annotations
 
-from typing import Any
+from datetime import UTC, datetime
+from typing import Annotated, Any, overload
 
-from marshmallow import Schema, fields, validate
-
-
-class AnswerSchema(Schema):
-    """An object of an answer: these fields and no others."""
+from msgspec import Meta, Struct
 
 
-def text(about: str = "", *, nullable: bool = False) -> fields.String:
-    return fields.String(required=True, allow_none=nullable, metadata=_said(about))
+class AnswerData(Struct, rename="camel", forbid_unknown_fields=True):
+    """An object of an answer: its fields and no others, in camelCase."""
 
 
-def word(*allowed: str, about: str = "", nullable: bool = False) -> fields.String:
-    """One of a closed set."""
-    known: list[str | None] = [*allowed, None] if nullable else [*allowed]
-    return fields.String(required=True, allow_none=nullable, validate=validate.OneOf(known), metadata=_said(about))
+def about(text: str | None = None, *, example: Any = ...) -> Meta:
+    """What the contract says of a field. Without an example it shows one that fits the type."""
+    return Meta(description=text, extra=None if example is ... else {"example": example})
 
 
-def uuid(about: str = "", *, nullable: bool = False) -> fields.UUID:
-    return fields.UUID(required=True, allow_none=nullable, metadata=_said(about))
+def one_of(*words: str) -> Meta:
+    """One of a closed set of words. `Literal` would need the set to be written out where it comes from a registry."""
+    return Meta(extra_json_schema={"enum": list(words)})
 
 
-def when(about: str = "", *, nullable: bool = False) -> fields.DateTime:
-    return fields.DateTime(required=True, allow_none=nullable, metadata=_said(about))
+Count = Annotated[int, Meta(ge=0)]
+Rate = Annotated[float, Meta(ge=0)]
+Moment = Annotated[datetime, Meta(tz=True)]
 
 
-def count(about: str = "", *, nullable: bool = False) -> fields.Integer:
-    """A whole number from 0."""
-    return fields.Integer(
-        required=True, allow_none=nullable, strict=True, validate=validate.Range(min=0), metadata=_said(about)
-    )
+@overload
+def utc(value: datetime) -> datetime: ...
 
 
-def rate(about: str = "", *, nullable: bool = False) -> fields.Float:
-    return fields.Float(required=True, allow_none=nullable, validate=validate.Range(min=0), metadata=_said(about))
+@overload
+def utc(value: None) -> None: ...
 
 
-def truth(about: str = "", *, nullable: bool = False) -> fields.Boolean:
-    return fields.Boolean(required=True, allow_none=nullable, metadata=_said(about))
-
-
-def one(schema: type[Schema], about: str = "", *, nullable: bool = False) -> fields.Nested:
-    return fields.Nested(schema, required=True, allow_none=nullable, metadata=_said(about))
-
-
-def several(schema: type[Schema], about: str = "") -> fields.List[Any]:
-    return fields.List(fields.Nested(schema), required=True, metadata=_said(about))
-
-
-def counts_by_name(about: str = "") -> fields.Dict:
-    """Whole numbers by a name."""
-    return fields.Dict(keys=fields.String(), values=count(), required=True, metadata=_said(about))
-
-
-def free(about: str = "", *, nullable: bool = False) -> fields.Dict:
-    """An object whose fields depend on the case."""
-    return fields.Dict(required=True, allow_none=nullable, metadata=_said(about))
-
-
-def _said(about: str) -> dict[str, str]:
-    return {"description": about} if about else {}
+def utc(value: datetime | None) -> datetime | None:
+    """The same moment in UTC, so that it is encoded with `Z` whatever zone the database session has."""
+    return None if value is None else value.astimezone(UTC)

@@ -1,247 +1,194 @@
-"""Answers about batches and pulls: receipts, jobs, record errors."""
+"""Answers about batches and jobs: receipts, progress, record errors, and how fresh each entity is."""
 
 from __future__ import annotations
 
-from marshmallow import fields
+from typing import Annotated, Any
+from uuid import UUID
 
-from schemas.answers.fields import AnswerSchema, count, free, one, rate, several, text, truth, uuid, when, word
+from msgspec import UNSET, UnsetType
+
+from schemas.answers.fields import AnswerData, Count, Moment, Rate, about, one_of
 from schemas.base.error_codes import REASONS
+from schemas.plugin.entities import ENTITIES
 from schemas.requests.lists import ALL_MODES, SOURCES, STATUSES
-from schemas.requests.pulls import JOB_TYPES
 
-ENTITY_NAMES = ("orders", "products", "customers", "categories")
+EXAMPLE_JOB = "01a1fc05-3a02-7202-b70c-5ff2ed410956"
+Entity = Annotated[str, one_of(*ENTITIES)]
+Mode = Annotated[str, one_of(*ALL_MODES)]
+JobId = Annotated[UUID, about(example=EXAMPLE_JOB)]
+Code = Annotated[str, one_of(*REASONS)]
+StatusUrl = Annotated[str, about(example=f"/api/sync/jobs/{EXAMPLE_JOB}")]
+Running = Annotated[str, one_of("running")]
+NextCursor = Annotated[str | None, about("for the next page; null on the last", example="1041")]
 
 
-class ReceiptSchema(AnswerSchema):
+class Receipt(AnswerData):
     """A batch that is kept: it will end, whatever happens."""
 
-    syncLogId = uuid("the sync log")
-    jobId = uuid("the same id: what is polled")
-    status = word("running")
-    receivedCount = count("records of the batch")
-    statusUrl = text("where to poll")
-    pollAfterSeconds = count("how long to wait before that")
+    sync_log_id: Annotated[JobId, about("the sync log")]
+    job_id: Annotated[JobId, about("the same id: what is polled")]
+    status: Running
+    received_count: Annotated[Count, about("records of the batch")]
+    status_url: Annotated[StatusUrl, about("where to poll")]
+    poll_after_seconds: Annotated[Count, about("how long to wait before that")]
 
 
-class ResultSchema(AnswerSchema):
+class Result(AnswerData):
     """A batch that has completed."""
 
-    syncedCount = count("records that are stored as sent, or newer")
-    skippedCount = count("records that were not applied")
-    syncLogId = uuid()
+    synced_count: Annotated[Count, about("records that are stored as sent, or newer")]
+    skipped_count: Annotated[Count, about("records that were not applied", example=0)]
+    sync_log_id: JobId
 
 
-class StartedSchema(AnswerSchema):
-    """A run that has its place."""
-
-    syncLogId = uuid()
-    jobId = uuid("the same id: what is polled")
-    status = word("running")
-    syncMode = word(*ALL_MODES)
-    statusUrl = text("where to poll")
-    pollAfterSeconds = count()
-    jobType = fields.String(metadata={"description": "the entity, where the call does not name it"})
-    sync_type = fields.String(metadata={"description": "TikTok Shop: entity and mode"})
-
-
-class CountsSchema(AnswerSchema):
+class Counts(AnswerData):
     """inserted + updated + unchanged + stale are synced; invalid + existing are skipped."""
 
-    inserted = count()
-    updated = count()
-    unchanged = count("sent again as they are stored")
-    stale = count("older than what is stored")
-    invalid = count("skipped with a reason")
-    existing = count("skipped by syncMode populate")
+    inserted: Count
+    updated: Annotated[Count, about(example=0)]
+    unchanged: Annotated[Count, about("sent again as they are stored", example=0)]
+    stale: Annotated[Count, about("older than what is stored", example=0)]
+    invalid: Annotated[Count, about("skipped with a reason")]
+    existing: Annotated[Count, about("skipped by syncMode populate", example=0)]
 
 
-class JobErrorSchema(AnswerSchema):
-    """Why a job failed, or what its last attempt met."""
+class JobError(AnswerData):
+    """Why a job failed, or why its last attempt did."""
 
-    code = text()
-    message = text(nullable=True)
-
-
-class ProgressSchema(AnswerSchema):
-    """How far a pull is."""
-
-    pages = count()
-    records = count()
-    total = count("null where the platform does not tell", nullable=True)
-    recordsPerSecond = rate(nullable=True)
-    etaSeconds = count(nullable=True)
-    watermark = when("what the run will move the watermark to", nullable=True)
+    code: Annotated[str, about(example="PLATFORM_TIMED_OUT")]
+    message: Annotated[str | None, about(example="the shop did not answer in time")]
 
 
-class JobSchema(AnswerSchema):
-    """A sync log: a batch, or a run of a pull. receivedCount = syncedCount + skippedCount before it completes."""
+class Progress(AnswerData):
+    """How far a pull has come."""
 
-    syncLogId = uuid()
-    jobId = uuid()
-    entity = word(*ENTITY_NAMES)
-    source = word(*SOURCES)
-    syncMode = word(*ALL_MODES)
-    status = word(*STATUSES)
-    phase = word("queued", "processing", "retrying", about="while running", nullable=True)
-    receivedCount = count()
-    processedCount = count()
-    syncedCount = count()
-    skippedCount = count()
-    counts = one(CountsSchema)
-    attempts = count()
-    nextAttemptAt = when("while retrying", nullable=True)
-    acceptedAt = when()
-    startedAt = when(nullable=True)
-    finishedAt = when(nullable=True)
-    error = one(JobErrorSchema, nullable=True)
-    requestId = text("the X-Request-Id of the call that made it", nullable=True)
-    jobType = fields.String(metadata={"description": "of a pull: the entity"})
-    options = fields.Dict(metadata={"description": "of a pull: what was asked"})
-    progress = fields.Nested(ProgressSchema, metadata={"description": "of a pull"})
+    pages: Count
+    records: Annotated[Count, about(example=2)]
+    total: Annotated[Count | None, about("null where the platform does not tell", example=2)]
+    records_per_second: Annotated[Rate | None, about(example=210.5)]
+    eta_seconds: Annotated[Count | None, about(example=None)]
+    watermark: Annotated[Moment | None, about("what the run will move the watermark to")]
 
 
-class ListedJobSchema(JobSchema):
+class Job(AnswerData, kw_only=True):
+    """A sync log: a batch, or a run of a pull. receivedCount = syncedCount + skippedCount once it has completed."""
+
+    sync_log_id: JobId
+    job_id: JobId
+    entity: Entity
+    source: Annotated[str, one_of(*SOURCES)]
+    sync_mode: Mode
+    status: Annotated[str, one_of(*STATUSES), about(example="completed")]
+    phase: Annotated[
+        Annotated[str, one_of("queued", "processing", "retrying")] | None, about("while running", example=None)
+    ]
+    received_count: Annotated[Count, about(example=2)]
+    processed_count: Annotated[Count, about(example=2)]
+    synced_count: Count
+    skipped_count: Count
+    counts: Counts
+    attempts: Count
+    next_attempt_at: Annotated[Moment | None, about("while retrying", example=None)]
+    accepted_at: Moment
+    started_at: Moment | None
+    finished_at: Moment | None
+    error: Annotated[JobError | None, about(example=None)]
+    request_id: Annotated[
+        str | None, about("the X-Request-Id of the call that made it", example="8d9f5b0c6f5f4d0e9d2b7c1a3e4f5a6b")
+    ]
+    job_type: Annotated[str | UnsetType, about("of a pull: the entity", example="orders")] = UNSET
+    options: Annotated[dict[str, Any] | UnsetType, about("of a pull: what was asked", example={"days": 30})] = UNSET
+    progress: Annotated[Progress | UnsetType, about("of a pull")] = UNSET
+
+
+class ListedJob(Job, kw_only=True):
     """A job in a list."""
 
-    statusUrl = text()
+    status_url: StatusUrl
 
 
-class JobsSchema(AnswerSchema):
+class Jobs(AnswerData):
     """A page of jobs."""
 
-    jobs = several(ListedJobSchema)
-    nextCursor = text("for the next page; null on the last", nullable=True)
+    jobs: list[ListedJob]
+    next_cursor: NextCursor
 
 
-class PullsSchema(AnswerSchema):
+class Pulls(AnswerData):
     """A page of runs."""
 
-    jobs = several(JobSchema)
-    nextCursor = text("for the next page; null on the last", nullable=True)
+    jobs: list[Job]
+    next_cursor: NextCursor
 
 
-NOT_LISTED = "problems that were only counted: a job lists 5,000, and a record behind those counts one at least"
+ErrorsNotListed = Annotated[
+    Count,
+    about(
+        "problems that were only counted: a job lists 5,000, and a record behind those counts one at least", example=0
+    ),
+]
 
 
-class RecordErrorSchema(AnswerSchema):
+class RecordError(AnswerData):
     """One thing wrong with one record."""
 
-    index = count("the record's place in the batch, from 0")
-    id = text("its id on the platform", nullable=True)
-    field = text("a path of names and places; * for the record as a whole")
-    code = word(*REASONS)
-    reason = text()
+    index: Annotated[Count, about("the record's place in the batch, from 0")]
+    id: Annotated[str | None, about("its id on the platform", example="1002")]
+    field: Annotated[str, about("a path of names and places; * for the record as a whole", example="total")]
+    code: Code
+    reason: Annotated[str, about(example=REASONS["required"])]
 
 
-class JobWithErrorsSchema(ListedJobSchema):
+class UnlistedErrors(AnswerData):
+    """The last line of a download that can't list all problems."""
+
+    index: None
+    id: None
+    field: str
+    code: str
+    reason: str
+
+
+class JobWithErrors(ListedJob, kw_only=True):
     """A job with the first of its record errors."""
 
-    errors = several(RecordErrorSchema, "at most 10")
-    errorsNotListed = count(NOT_LISTED)
-    errorsUrl = text("where all of them are")
+    errors: Annotated[list[RecordError], about("at most 10")]
+    errors_not_listed: ErrorsNotListed
+    errors_url: Annotated[str, about("where all of them are", example=f"/api/sync/jobs/{EXAMPLE_JOB}/errors")]
 
 
-class RecordErrorsSchema(AnswerSchema):
+class RecordErrors(AnswerData):
     """A page of record errors."""
 
-    errors = several(RecordErrorSchema)
-    errorsNotListed = count(NOT_LISTED)
-    nextCursor = text(nullable=True)
+    errors: list[RecordError]
+    errors_not_listed: ErrorsNotListed
+    next_cursor: Annotated[str | None, about(example="1.total")]
 
 
-class ScheduleAnswerSchema(AnswerSchema):
-    """When an entity is pulled."""
-
-    entity = word(*JOB_TYPES)
-    syncMode = word("incremental", "update", "populate", "full")
-    staleAfterMins = count(nullable=True)
-    cron = text("in UTC", nullable=True)
-    everySeconds = count(nullable=True)
-    nextRunAt = when()
-    lastRunAt = when(nullable=True)
-    lastJobId = uuid(nullable=True)
-
-
-class SchedulesSchema(AnswerSchema):
-    """All schedules of the store."""
-
-    schedules = several(ScheduleAnswerSchema)
-
-
-class DeletedScheduleSchema(AnswerSchema):
-    """A schedule that is no more."""
-
-    entity = word(*JOB_TYPES)
-    deleted = truth()
-
-
-class MetadataSchema(AnswerSchema):
+class Metadata(AnswerData, rename=None, kw_only=True):
     """How fresh an entity is, in the words of specification 5; the overlap is that of a pull."""
 
-    last_sync_time = when("of a pull: the watermark", nullable=True)
-    last_record_time = when(nullable=True)
-    records_synced = count()
-    is_full_sync = truth()
-    overlap_seconds = fields.Integer(metadata={"description": "what each run reads again"})
-    lateness_seconds = fields.Integer(metadata={"description": "how late records came, lately"})
-    worst_lateness_seconds = fields.Integer()
+    last_sync_time: Annotated[Moment | None, about("of a pull: the watermark")]
+    last_record_time: Moment | None
+    records_synced: Annotated[Count, about(example=2000)]
+    is_full_sync: bool
+    overlap_seconds: Annotated[int | UnsetType, about("what each run reads again")] = UNSET
+    lateness_seconds: Annotated[int | UnsetType, about("how late records came, lately")] = UNSET
+    worst_lateness_seconds: int | UnsetType = UNSET
 
 
-class EntityStatusSchema(AnswerSchema):
+class EntityStatus(AnswerData, rename=None):
     """One entity of a store."""
 
-    count = count("records stored")
-    last_synced = when(nullable=True)
-    metadata = one(MetadataSchema, nullable=True)
+    count: Annotated[Count, about("records stored", example=2000)]
+    last_synced: Moment | None
+    metadata: Metadata | None
 
 
-class StatusSchema(AnswerSchema):
+class Status(AnswerData):
     """All entities of a store."""
 
-    orders = one(EntityStatusSchema)
-    products = one(EntityStatusSchema)
-    customers = one(EntityStatusSchema)
-    categories = one(EntityStatusSchema)
-
-
-class TiktokStatusSchema(AnswerSchema):
-    """What is pulled from TikTok Shop."""
-
-    orders = one(EntityStatusSchema)
-    products = one(EntityStatusSchema)
-
-
-PartSchema = AnswerSchema.from_dict(
-    {"from": when("null: from the begin", nullable=True), "to": when()}, name="PartSchema"
-)
-WindowSchema = AnswerSchema.from_dict(
-    {
-        "from": when("null: from the begin", nullable=True),
-        "to": when(),
-        "mode": word(*ALL_MODES),
-        "jobId": uuid(nullable=True),
-        "complete": truth(),
-        "recordedAt": when(),
-    },
-    name="WindowSchema",
-)
-
-
-class CoverageSchema(AnswerSchema):
-    """Which changes have been read."""
-
-    entity = word(*JOB_TYPES)
-    covered = several(PartSchema)
-    holes = several(PartSchema)
-    coveredUntil = when(nullable=True)
-    windows = several(WindowSchema, "the newest 100 entries of the ledger")
-
-
-class ExplanationSchema(AnswerSchema):
-    """One verdict about one record."""
-
-    entity = word(*JOB_TYPES)
-    id = text()
-    verdict = word("stored", "stale", "skipped", "not_reachable", "outside_coverage", "never_seen")
-    message = text()
-    evidence = free("what the verdict rests on")
+    orders: EntityStatus
+    products: EntityStatus
+    customers: EntityStatus
+    categories: EntityStatus

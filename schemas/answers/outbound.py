@@ -2,291 +2,303 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Annotated, Any
+from uuid import UUID
 
-from marshmallow import fields
+from msgspec import UNSET, Meta, UnsetType
 
-from schemas.answers.fields import (
-    AnswerSchema,
-    count,
-    counts_by_name,
-    free,
-    one,
-    rate,
-    several,
-    text,
-    truth,
-    uuid,
-    when,
-    word,
-)
-from schemas.base.error_codes import REASONS
+from schemas.answers.fields import AnswerData, Count, Moment, Rate, about, one_of
+from schemas.answers.jobs import Code, ErrorsNotListed
 
-SYNC_TYPES = ("price", "stock", "product", "category", "image")
+EXAMPLE_PRODUCT = "5d1e0c0e-6c1f-4b86-9a53-0f3b7c3c1a11"
+EXAMPLE_ITEM = "01a1fc05-4b10-7a01-8f21-1c2d3e4f5a6b"
+EXAMPLE_BATCH = "01a1fc05-4b10-7a01-8f21-9c2d3e4f5a6b"
 ITEM_STATUSES = ("pending", "syncing", "completed", "failed", "needs_approval", "superseded")
 
+ProductId = Annotated[UUID, about(example=EXAMPLE_PRODUCT)]
+ItemId = Annotated[UUID, about(example=EXAMPLE_ITEM)]
+BatchId = Annotated[UUID, about(example=EXAMPLE_BATCH)]
+WooId = Annotated[Count, about(example=501)]
+SyncType = Annotated[str, one_of("price", "stock", "product", "category", "image")]
+Sku = Annotated[str | None, about(example="BW-001")]
+Amount = Annotated[str, about("a decimal number", example="49.98")]
+# Text, because the preview writes its times with `+00:00` and clients may compare them as text.
+MomentText = Annotated[str, Meta(extra_json_schema={"format": "date-time"}), about(example="2026-01-15T12:00:00+00:00")]
+CountsByName = dict[str, dict[str, Count]]
 
-class RefusedFieldSchema(AnswerSchema):
+
+class RefusedField(AnswerData):
     """One thing wrong with one record of the ERP."""
 
-    index = count()
-    field = text()
-    code = word(*REASONS)
-    reason = text()
+    index: Annotated[Count, about(example=0)]
+    field: Annotated[str, about(example="sku")]
+    code: Code
+    reason: Annotated[str, about(example="is missing or empty")]
 
 
-class IntakeSchema(AnswerSchema):
+class Intake(AnswerData):
     """Where each record of the ERP went; receivedCount is the sum of the five after it."""
 
-    receivedCount = count()
-    insertedCount = count()
-    updatedCount = count()
-    unchangedCount = count()
-    staleCount = count()
-    skippedCount = count()
-    queuedItems = count("changes on their way to the shop")
-    maskedCount = count("records taken with an e-mail address in a text, which was cut to its first letter")
-    errors = several(RefusedFieldSchema, "at most 5,000")
-    errorsNotListed = count()
+    received_count: Count
+    inserted_count: Count
+    updated_count: Annotated[Count, about(example=0)]
+    unchanged_count: Annotated[Count, about(example=0)]
+    stale_count: Annotated[Count, about(example=0)]
+    skipped_count: Annotated[Count, about(example=0)]
+    queued_items: Annotated[Count, about("changes on their way to the shop")]
+    masked_count: Annotated[
+        Count, about("records taken with an e-mail address in a text, which was cut to its first letter", example=0)
+    ]
+    errors: Annotated[list[RefusedField], about("at most 5,000", example=[])]
+    errors_not_listed: ErrorsNotListed
 
 
-class ItemErrorSchema(AnswerSchema):
+class ItemError(AnswerData):
     """Why an item failed."""
 
-    code = text()
-    message = text(nullable=True)
+    code: Annotated[str, about(example="AUTHENTICATION")]
+    message: Annotated[str | None, about(example="the shop refused the credentials")]
 
 
-class ItemSchema(AnswerSchema):
+class Item(AnswerData):
     """A sync item: one change of one product or category on its way to the shop."""
 
-    syncItemId = uuid()
-    productId = uuid(nullable=True)
-    categoryId = uuid(nullable=True)
-    wooCommerceId = count(nullable=True)
-    syncType = word(*SYNC_TYPES)
-    status = word(*ITEM_STATUSES)
-    attempts = count()
-    maxAttempts = count()
-    requests = count("how many requests for the same change it stands for")
-    lastAttempt = when(nullable=True)
-    nextAttemptAt = when(nullable=True)
-    createdAt = when()
-    completedAt = when(nullable=True)
-    dueAt = when("its deadline by the SLA of its type")
-    slaBreach = word("queue", "platform", "backoff", "validation", about="what made it late", nullable=True)
-    batchId = uuid(nullable=True)
-    holdId = uuid("the hold that waits for approval", nullable=True)
-    error = one(ItemErrorSchema, nullable=True)
-    retryable = truth(nullable=True)
+    sync_item_id: ItemId
+    product_id: ProductId | None
+    category_id: Annotated[UUID | None, about(example=None)]
+    woo_commerce_id: Annotated[Count | None, about(example=None)]
+    sync_type: SyncType
+    status: Annotated[str, one_of(*ITEM_STATUSES), about(example="failed")]
+    attempts: Count
+    max_attempts: Annotated[Count, about(example=5)]
+    requests: Annotated[Count, about("how many requests for the same change it stands for")]
+    last_attempt: Moment | None
+    next_attempt_at: Annotated[Moment | None, about(example=None)]
+    created_at: Moment
+    completed_at: Moment | None
+    due_at: Annotated[Moment, about("its deadline by the SLA of its type")]
+    sla_breach: Annotated[
+        Annotated[str, one_of("queue", "platform", "backoff", "validation")] | None,
+        about("what made it late", example=None),
+    ]
+    batch_id: BatchId | None
+    hold_id: Annotated[UUID | None, about("the hold that waits for approval", example=None)]
+    error: ItemError | None
+    retryable: bool | None
 
 
-class ItemsSchema(AnswerSchema):
+class Items(AnswerData):
     """A page of items."""
 
-    items = several(ItemSchema)
-    nextCursor = uuid(nullable=True)
+    items: list[Item]
+    next_cursor: Annotated[UUID | None, about(example=None)]
 
 
-class ItemReceiptSchema(AnswerSchema):
+class ItemReceipt(AnswerData):
     """A change that is on its way."""
 
-    syncItemId = uuid()
-    productId = uuid()
-    syncType = word("product", "stock", "price")
-    status = word("pending")
-    statusUrl = text()
-    pollAfterSeconds = count()
+    sync_item_id: ItemId
+    product_id: ProductId
+    sync_type: Annotated[str, one_of("product", "stock", "price")]
+    status: Annotated[str, one_of("pending")]
+    status_url: Annotated[str, about(example=f"/api/v1/woocommerce/sync/items/{EXAMPLE_ITEM}")]
+    poll_after_seconds: Count
 
 
-class SyncResultSchema(AnswerSchema):
+class SyncResult(AnswerData):
     """What became of a change that was waited for, whether it succeeded or not."""
 
-    success = truth()
-    productId = uuid(nullable=True)
-    wooCommerceId = count(nullable=True)
-    syncType = word(*SYNC_TYPES)
-    duration = count("milliseconds")
-    error = one(ItemErrorSchema, nullable=True)
-    syncItemId = uuid()
-    status = word("completed", "failed", "superseded", "needs_approval")
+    success: Annotated[bool, about(example=True)]
+    product_id: ProductId | None
+    woo_commerce_id: WooId | None
+    sync_type: SyncType
+    duration: Annotated[Count, about("milliseconds", example=412)]
+    error: Annotated[ItemError | None, about(example=None)]
+    sync_item_id: ItemId
+    status: Annotated[str, one_of("completed", "failed", "superseded", "needs_approval")]
 
 
-class RunReceiptSchema(AnswerSchema):
+class RunReceipt(AnswerData):
     """A run over everything that is on its way."""
 
-    batchId = uuid()
-    totalProducts = count("items of the run")
-    status = word("syncing", "completed")
-    statusUrl = text()
-    pollAfterSeconds = count()
+    batch_id: BatchId
+    total_products: Annotated[Count, about("items of the run", example=2)]
+    status: Annotated[str, one_of("syncing", "completed")]
+    status_url: Annotated[str, about(example=f"/api/v1/woocommerce/sync/batches/{EXAMPLE_BATCH}")]
+    poll_after_seconds: Count
 
 
-class BatchSchema(AnswerSchema):
+class Batch(AnswerData):
     """BatchSyncResult of a run, or a hold with its preview."""
 
-    batchId = uuid()
-    kind = word("full", "categories", "hold")
-    status = word("syncing", "completed", "needs_approval", "approved", "released", "rejected")
-    batchSize = count()
-    totalProducts = count()
-    synced = count()
-    failed = count()
-    held = count("items that wait for approval")
-    duration = count("milliseconds")
-    failedItems = several(ItemSchema, "the newest of them")
-    preview = free("of a hold: what would change", nullable=True)
-    startedAt = when(nullable=True)
-    completedAt = when(nullable=True)
-    createdAt = when()
+    batch_id: BatchId
+    kind: Annotated[str, one_of("full", "categories", "hold")]
+    status: Annotated[
+        str,
+        one_of("syncing", "completed", "needs_approval", "approved", "released", "rejected"),
+        about(example="completed"),
+    ]
+    batch_size: Annotated[Count, about(example=100)]
+    total_products: Annotated[Count, about(example=2)]
+    synced: Count
+    failed: Count
+    held: Annotated[Count, about("items that wait for approval", example=0)]
+    duration: Annotated[Count, about("milliseconds", example=3120)]
+    failed_items: Annotated[list[Item], about("the newest of them")]
+    preview: Annotated[dict[str, Any] | None, about("of a hold: what would change", example=None)]
+    started_at: Moment | None
+    completed_at: Moment | None
+    created_at: Moment
 
 
-class BatchesSchema(AnswerSchema):
+class Batches(AnswerData):
     """The newest runs and holds."""
 
-    batches = several(BatchSchema)
+    batches: list[Batch]
 
 
-class MappingSchema(AnswerSchema):
+class Mapping(AnswerData):
     """ProductSyncMapping: which product is which in the shop."""
 
-    internalProductId = uuid()
-    sku = text(nullable=True)
-    wooCommerceProductId = count(nullable=True)
-    lastSynced = when(nullable=True)
-    syncStatus = text(nullable=True)
-    inSync = truth("whether the shop has each part of it as the ERP has it now")
-    errorMessage = text(nullable=True)
-    createdAt = when(nullable=True)
-    updatedAt = when(nullable=True)
+    internal_product_id: ProductId
+    sku: Sku
+    woo_commerce_product_id: WooId | None
+    last_synced: Moment | None
+    sync_status: Annotated[str | None, about(example="synced")]
+    in_sync: Annotated[bool, about("whether the shop has each part of it as the ERP has it now", example=True)]
+    error_message: Annotated[str | None, about(example=None)]
+    created_at: Moment | None
+    updated_at: Moment | None
 
 
-class MappingsSchema(AnswerSchema):
+class Mappings(AnswerData):
     """A page of mappings."""
 
-    mappings = several(MappingSchema)
-    nextCursor = uuid(nullable=True)
+    mappings: list[Mapping]
+    next_cursor: Annotated[UUID | None, about(example=None)]
 
 
-class SyncStatsSchema(AnswerSchema):
+class SyncStats(AnswerData):
     """SyncStats of a store."""
 
-    pending = count()
-    syncing = count()
-    completed = count()
-    failed = count()
-    superseded = count()
-    needsApproval = count()
-    total = count()
-    byType = fields.Dict(keys=fields.String(), values=counts_by_name(), required=True)
-    queueDepth = count()
-    overdue = count("waiting items past their deadline")
-    oldestWaitingSeconds = rate(nullable=True)
-    slaBreaches = fields.Dict(keys=fields.String(), values=counts_by_name(), required=True)
-    products = count("products the ERP has told of")
-    mappedProducts = count()
-    outOfSyncProducts = count()
+    pending: Annotated[Count, about(example=0)]
+    syncing: Annotated[Count, about(example=0)]
+    completed: Count
+    failed: Count
+    superseded: Annotated[Count, about(example=0)]
+    needs_approval: Annotated[Count, about(example=0)]
+    total: Annotated[Count, about(example=2)]
+    by_type: Annotated[CountsByName, about(example={"price": {"completed": 1, "failed": 1}})]
+    queue_depth: Annotated[Count, about(example=0)]
+    overdue: Annotated[Count, about("waiting items past their deadline", example=0)]
+    oldest_waiting_seconds: Annotated[Rate | None, about(example=None)]
+    sla_breaches: Annotated[CountsByName, about(example={})]
+    products: Annotated[Count, about("products the ERP has told of", example=2)]
+    mapped_products: Count
+    out_of_sync_products: Count
 
 
-class DifferenceSchema(AnswerSchema):
+class Difference(AnswerData):
     """One field that differs."""
 
-    field = text()
-    wooCommerce: fields.Field[Any] = fields.Raw(required=True, allow_none=True, metadata={"description": "the shop's"})
-    erp: fields.Field[Any] = fields.Raw(required=True, allow_none=True, metadata={"description": "what would be sent"})
+    field: Annotated[str, about(example="regular_price")]
+    woo_commerce: Annotated[Any, about("the shop's", example="24.99")]
+    erp: Annotated[Any, about("what would be sent", example="22.00")]
 
 
-class RemovedSchema(AnswerSchema):
+class Removed(AnswerData):
     """Markup of the ERP's that is not sent to the shop."""
 
-    field = word("name", "description")
-    parts = fields.List(fields.String(), required=True, metadata={"description": "tags, attributes, comments"})
+    field: Annotated[str, one_of("name", "description")]
+    parts: Annotated[list[str], about("tags, attributes, comments", example=["<script>"])]
 
 
-class PreviewSchema(AnswerSchema):
+class Preview(AnswerData):
     """What a sync would do to one product or category."""
 
-    id = uuid()
-    label = text()
-    action = word("create", "update", "none")
-    wooCommerceId = count(nullable=True)
-    differences = several(DifferenceSchema)
-    removed = several(RemovedSchema, "what would be left out of the ERP's texts, for it could do harm in a browser")
+    id: ProductId
+    label: Annotated[str, about(example="BW-001")]
+    action: Annotated[str, one_of("create", "update", "none"), about(example="update")]
+    woo_commerce_id: WooId | None
+    differences: list[Difference]
+    removed: Annotated[
+        list[Removed], about("what would be left out of the ERP's texts, for it could do harm in a browser")
+    ]
 
 
-class PreviewsSchema(AnswerSchema):
+class Previews(AnswerData, kw_only=True):
     """A dry run: nothing was written."""
 
-    dryRun = truth()
-    changes = several(PreviewSchema)
-    lookedAt = fields.Integer(metadata={"description": "products of this page, changed or not"})
-    nextCursor = fields.UUID(allow_none=True)
+    dry_run: Annotated[bool, about(example=True)]
+    changes: list[Preview]
+    looked_at: Annotated[int | UnsetType, about("products of this page, changed or not")] = UNSET
+    next_cursor: UUID | UnsetType | None = UNSET
 
 
-class RetriedSchema(AnswerSchema):
+class Retried(AnswerData):
     """How many items are tried again."""
 
-    retryCount = count()
+    retry_count: Count
 
 
-class ApprovedSchema(AnswerSchema):
+class Approved(AnswerData):
     """What was let go."""
 
-    batchId = uuid()
-    approvedItems = count()
+    batch_id: BatchId
+    approved_items: Annotated[Count, about(example=40)]
 
 
-class RejectedSchema(AnswerSchema):
+class Rejected(AnswerData):
     """What was given up."""
 
-    batchId = uuid()
-    rejectedItems = count()
+    batch_id: BatchId
+    rejected_items: Annotated[Count, about(example=40)]
 
 
-class PulledItemSchema(AnswerSchema):
+class PulledItem(AnswerData):
     """A line of an order of the shop."""
 
-    wooCommerceProductId = count(nullable=True)
-    sku = text(nullable=True)
-    name = text()
-    quantity = text()
-    total = text("a decimal number; empty where the shop tells none")
+    woo_commerce_product_id: WooId | None
+    sku: Sku
+    name: Annotated[str, about(example="Blue Widget")]
+    quantity: Annotated[str, about(example="2")]
+    total: Annotated[str, about("a decimal number; empty where the shop tells none", example="49.98")]
 
 
-class PulledOrderSchema(AnswerSchema):
+class PulledOrder(AnswerData):
     """PulledOrder: what is told of an order of the shop; nothing names the buyer."""
 
-    wooCommerceId = count()
-    number = text()
-    status = text()
-    currency = text(nullable=True)
-    total = text("a decimal number")
-    refundedTotal = text("a decimal number")
-    customerId = count(nullable=True)
-    createdAt = when()
-    modifiedAt = when(nullable=True)
-    items = several(PulledItemSchema)
+    woo_commerce_id: Annotated[Count, about(example=1001)]
+    number: Annotated[str, about(example="1001")]
+    status: Annotated[str, about(example="processing")]
+    currency: Annotated[str | None, about(example="EUR")]
+    total: Amount
+    refunded_total: Annotated[str, about("a decimal number", example="0")]
+    customer_id: Annotated[Count | None, about(example=7)]
+    created_at: MomentText
+    modified_at: MomentText | None
+    items: list[PulledItem]
 
 
-class PreviewedOrdersSchema(AnswerSchema):
+class PreviewedOrders(AnswerData):
     """A dry run of a pull: its first page. Nothing was stored."""
 
-    dryRun = truth()
-    orders = several(PulledOrderSchema)
-    refused = count("orders of the page that can't be read")
-    total = count("orders that the whole pull would read, where the shop says so", nullable=True)
+    dry_run: Annotated[bool, about(example=True)]
+    orders: list[PulledOrder]
+    refused: Annotated[Count, about("orders of the page that can't be read", example=0)]
+    total: Annotated[Count | None, about("orders that the whole pull would read, where the shop says so")]
 
 
-class RefusedEventSchema(AnswerSchema):
-    """An event that is none."""
+class RefusedEvent(AnswerData):
+    """An event that can't be read."""
 
-    index = count()
-    reason = word("unknown_event", "not_an_object", "no_store_id", "no_target_id")
+    index: Count
+    reason: Annotated[str, one_of("unknown_event", "not_an_object", "no_store_id", "no_target_id")]
 
 
-class EventsAnswerSchema(AnswerSchema):
+class EventsAnswer(AnswerData):
     """What became of the events."""
 
-    receivedCount = count()
-    acceptedCount = count()
-    refused = several(RefusedEventSchema)
+    received_count: Count
+    accepted_count: Count
+    refused: Annotated[list[RefusedEvent], about(example=[])]

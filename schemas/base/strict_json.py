@@ -61,11 +61,11 @@ def _refuse_constant(_name: str) -> NoReturn:
 
 
 def dumps(value: Any) -> bytes:
-    """Encode what `loads` returned. Lone surrogates are written as escapes."""
+    """Encode what `loads` returned, or a struct. Lone surrogates are written as escapes."""
     try:
         return _encoder.encode(value)
     except UnicodeEncodeError:
-        return _encoder.encode(_escaped(value))
+        return _encoder.encode(_escaped(msgspec.to_builtins(value, builtin_types=(Decimal,))))
 
 
 def _escaped(value: Any) -> Any:

@@ -36,29 +36,36 @@ PULL_MODES = {
 SCHEDULED_MODES = ("incremental", "update", "populate", "full")
 
 
-def misfit(mode: str, options: Mapping[str, Any]) -> str | None:
-    """A message about the first option that `mode` requires or does not take; None if all fit."""
+def misfit(mode: str, options: Mapping[str, Any], field: str = "syncMode") -> str | None:
+    """A message about the first option that `mode` requires or does not take; None if all fit.
+
+    `field` is the request's name for the mode.
+    """
     pull_mode = PULL_MODES[mode]
     needs = pull_mode.needs
     if needs is not None and needs in options and options[needs] is None:
-        return f"{needs} is required for syncMode {mode}"
+        return f"{needs} is required for {field} {mode}"
     for name, value in options.items():
         if value not in (None, False) and name not in pull_mode.takes:
             allowed = [other.name for other in PULL_MODES.values() if name in other.takes]
-            return f"{name} is allowed only with syncMode {' or '.join(allowed)}"
+            return f"{name} is allowed only with {field} {' or '.join(allowed)}"
     return None
 
 
-def option_rules(modes: Collection[str], default: str, options: Collection[str]) -> list[JsonSchema]:
-    """The rules of `misfit` as JSON Schema, one for each mode. `default` is the mode of a request without `syncMode`."""
+def option_rules(
+    modes: Collection[str], options: Collection[str], *, default: str | None = None, field: str = "syncMode"
+) -> list[JsonSchema]:
+    """The rules of `misfit` as JSON Schema, one for each mode. `default` is the mode of a request that names none."""
+
+    def is_one(*named: str) -> JsonSchema:
+        wanted = {"const": named[0]} if len(named) == 1 else {"enum": list(named)}
+        return {"required": [field], "properties": {field: wanted}}
+
     named = [mode for mode in modes if mode != default]
-    is_named: JsonSchema = {"required": ["syncMode"], "properties": {"syncMode": {"enum": named}}}
-    rules = [{"if": _is(mode), "then": _fits(PULL_MODES[mode], options)} for mode in named]
-    return [*rules, {"if": is_named, "then": {}, "else": _fits(PULL_MODES[default], options)}]
-
-
-def _is(mode: str) -> JsonSchema:
-    return {"required": ["syncMode"], "properties": {"syncMode": {"const": mode}}}
+    rules: list[JsonSchema] = [{"if": is_one(mode), "then": _fits(PULL_MODES[mode], options)} for mode in named]
+    if default is not None:
+        rules.append({"if": is_one(*named), "then": {}, "else": _fits(PULL_MODES[default], options)})
+    return rules
 
 
 def _fits(mode: PullMode, options: Collection[str]) -> JsonSchema:

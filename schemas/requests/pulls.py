@@ -1,4 +1,4 @@
-"""What is asked of a pull: the bodies and queries of its doors, checked as a whole, with words for whoever sent them."""
+"""The bodies and queries of requests that concern pulls; whether an option goes with a mode is checked here, too."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 
 from marshmallow import ValidationError, validates_schema
 
+from schemas.platforms.descriptor import Platform
 from schemas.requests.fields import (
     Choice,
     ClosedSchema,
@@ -27,6 +28,7 @@ JOB_TYPES = ("orders", "products", "customers")
 SYNC_MODES = ("populate", "update")
 EVERYTHING = "upsert"  # the mode of a start that names none
 START_OPTIONS = ("staleAfterMins", "days", "fullScan")
+PULL_OPTIONS = (*START_OPTIONS, "maxRecords")
 MOST_DAYS = 36_500
 MOST_MINUTES = 5_256_000  # ten years
 MOST_SECONDS = 31_622_400  # a year
@@ -48,7 +50,9 @@ class ShopifyStart:
 class ShopifyStartSchema(ClosedSchema):
     """The body of a start (specification 4)."""
 
-    rules: ClassVar[dict[str, Any]] = {"allOf": option_rules((*SYNC_MODES, EVERYTHING), EVERYTHING, START_OPTIONS)}
+    rules: ClassVar[dict[str, Any]] = {
+        "allOf": option_rules((*SYNC_MODES, EVERYTHING), START_OPTIONS, default=EVERYTHING)
+    }
 
     syncMode = Choice(SYNC_MODES, load_default=None, allow_none=True)
     days = Whole(1, MOST_DAYS, load_default=None, allow_none=True)
@@ -58,16 +62,30 @@ class ShopifyStartSchema(ClosedSchema):
 
     @validates_schema
     def fit_the_mode(self, data: dict[str, Any], **_kwargs: Any) -> None:
-        """Refuse what has no meaning in the mode."""
         refuse_misfit(data["syncMode"] or EVERYTHING, {name: data[name] for name in START_OPTIONS})
 
 
-@dataclass(frozen=True, slots=True)
-class TiktokStart:
-    """Specification 5's own names."""
+class PullStartSchema(ClosedSchema):
+    """The body of a start on the route that all platforms have."""
 
-    force_full: bool
-    max_records: int | None
+    days = Whole(1, MOST_DAYS, load_default=None, allow_none=True)
+    staleAfterMins = Whole(1, MOST_MINUTES, load_default=None, allow_none=True)
+    fullScan = Truth(load_default=None, allow_none=True)
+    maxRecords = Whole(1, MOST_RECORDS, load_default=None, allow_none=True)
+
+    @validates_schema
+    def fit_the_mode(self, data: dict[str, Any], **_kwargs: Any) -> None:
+        refuse_misfit(data["mode"], {name: data[name] for name in PULL_OPTIONS}, "mode")
+
+
+def pull_start_schema(platform: Platform) -> type[PullStartSchema]:
+    """The body of a start for one platform: its entities in its modes."""
+    fields = {
+        "entity": Choice(platform.pulled, required=True),
+        "mode": Choice(platform.modes, required=True),
+        "rules": {"allOf": option_rules(platform.modes, PULL_OPTIONS, field="mode")},
+    }
+    return type(f"{platform.name.capitalize()}PullStartSchema", (PullStartSchema,), fields)
 
 
 class TiktokFullQuery(RequestSchema):
@@ -113,7 +131,7 @@ class ScheduleSchema(ClosedSchema):
     """The body of a schedule: either a cron expression or a number of seconds."""
 
     rules: ClassVar[dict[str, Any]] = {
-        "allOf": option_rules(SCHEDULED_MODES, "incremental", ("staleAfterMins",)),
+        "allOf": option_rules(SCHEDULED_MODES, ("staleAfterMins",), default="incremental"),
         "oneOf": [
             {"required": ["cron"], "properties": {"cron": {"type": "string"}, "everySeconds": {"type": "null"}}},
             {
@@ -130,12 +148,11 @@ class ScheduleSchema(ClosedSchema):
 
     @validates_schema
     def fit_the_mode(self, data: dict[str, Any], **_kwargs: Any) -> None:
-        """Refuse what has no meaning in the mode."""
         refuse_misfit(data["syncMode"] or "incremental", {"staleAfterMins": data["staleAfterMins"]})
 
 
-def refuse_misfit(mode: str, options: dict[str, Any]) -> None:
-    words = misfit(mode, options)
+def refuse_misfit(mode: str, options: dict[str, Any], field: str = "syncMode") -> None:
+    words = misfit(mode, options, field)
     if words is not None:
         raise ValidationError(words)
 
@@ -156,39 +173,24 @@ class RecordQuery(EntitySchema, NumberQuery):
     """Which record is meant."""
 
 
-_SHOPIFY_START, _SCHEDULE, _TIKTOK, _ENTITY, _NUMBER = (
-    ShopifyStartSchema(),
-    ScheduleSchema(),
-    TiktokQuery(),
-    EntitySchema(),
-    NumberQuery(),
-)
+_SHOPIFY_START, _SCHEDULE, _ENTITY, _NUMBER = ShopifyStartSchema(), ScheduleSchema(), EntitySchema(), NumberQuery()
 
 
 def read_shopify_start(body: bytes) -> ShopifyStart:
-    """The body of a start. Raises WrongRequest for fields that do not fit the mode."""
     asked = read_request(_SHOPIFY_START, read_object(body))
     mode = asked["syncMode"] or EVERYTHING
     return ShopifyStart(asked["jobType"], mode, asked["days"], asked["staleAfterMins"], bool(asked["fullScan"]))
 
 
-def read_tiktok_start(query: Mapping[str, str]) -> TiktokStart:
-    """The query of a start. Raises WrongRequest."""
-    return TiktokStart(**read_request(_TIKTOK, query))
-
-
 def read_schedule(body: bytes) -> ScheduleRequest:
-    """The body of a schedule. Raises WrongRequest."""
     asked = read_request(_SCHEDULE, read_object(body))
     mode = asked["syncMode"] or "incremental"
     return ScheduleRequest(mode, asked["staleAfterMins"], asked["cron"], asked["everySeconds"])
 
 
 def read_entity(document: Mapping[str, Any]) -> str:
-    """`entity` of a query or a body. Raises WrongRequest."""
     return str(read_request(_ENTITY, document)["entity"])
 
 
 def read_external_id(query: Mapping[str, str]) -> int:
-    """`id`, a platform's number. Raises WrongRequest."""
     return int(read_request(_NUMBER, query)["id"])

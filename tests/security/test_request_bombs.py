@@ -16,10 +16,10 @@ from flask.testing import FlaskClient
 from psycopg import Connection
 
 from app.http.body import CONTAINERS_A_RECORD
-from app.openapi.document import OPERATIONS
-from app.openapi.operation import Operation
+from app.http.operation import Operation
 from app.usecases.stores import CreatedStore, create_store
 from tests.conftest import Database, Servers
+from tests.support.contract import OPERATIONS
 from tests.support.factories import make_item, make_order
 from tests.support.paths import ROOT
 from tests.support.pipeline import bearer

@@ -91,7 +91,7 @@ def test_other_addresses_and_known_tokens_go_on(fresh_app: Flask, look_ups: list
     for number in range(BURST + 1):
         status, _ = ask(client, f"slc_wrong_{number}")
     assert status == 429
-    fresh_app.extensions["sluice"].callers.clock = lambda: float("inf")  # so that it is looked up again
+    fresh_app.extensions["sluice"].token_cache.clock = lambda: float("inf")  # so that it is looked up again
     assert ask(client, store.token)[0] == 200
     assert ask(client, "slc_wrong_x", "203.0.113.6") == (401, None)
 
@@ -99,7 +99,7 @@ def test_other_addresses_and_known_tokens_go_on(fresh_app: Flask, look_ups: list
 def test_good_tokens_consume_nothing(fresh_app: Flask, conn: Connection) -> None:
     client = fresh_app.test_client()
     fresh_app.extensions["sluice"].token_throttle.clock = lambda: 100.0
-    fresh_app.extensions["sluice"].callers.clock = iter(range(10_000)).__next__
+    fresh_app.extensions["sluice"].token_cache.clock = iter(range(10_000)).__next__
     token = create_store(conn, "Busy shop", "woocommerce").token
     assert {ask(client, token)[0] for _ in range(2 * BURST)} == {200}
 

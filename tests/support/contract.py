@@ -10,12 +10,30 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import psycopg
+from flask import Flask
 
+from app.http.operation import operations_of
+from app.openapi.document import build_document
+from app.server.factory import ROUTES
+from app.settings.environment import load_settings
 from app.usecases.stores import create_store, set_credentials
 from tests.fakes.shopify.shop import FakeShopify
 from tests.fakes.tiktok.shop import FakeTiktok
 from tests.fakes.woocommerce import FakeWooCommerce
 from tests.support.paths import ROOT
+
+
+def make_app() -> Flask:
+    """The routes alone: no server is needed to know them."""
+    app = Flask("contract", static_folder=None)
+    for group in ROUTES:
+        app.register_blueprint(group.blueprint)
+    return app
+
+
+APP = make_app()
+OPERATIONS = operations_of(APP)
+DOCUMENT = build_document(load_settings({}), OPERATIONS)
 
 CONFIG = ROOT / "tests" / "schemathesis.toml"
 SECONDS = 1500

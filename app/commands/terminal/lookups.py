@@ -6,13 +6,12 @@ from collections.abc import Sequence
 from typing import Any
 from uuid import UUID
 
+import msgspec
 from psycopg import Connection
 
 from app.stack.command_errors import CommandError, NotFound
-from app.usecases.job_answers import log_answer
-from app.usecases.pulls import progress_answer
+from app.usecases.pulls import job_answers
 from db.core.tenancy import tenant
-from db.pulls.runs import list_progress
 from db.stores.stores import get_store, list_store_ids
 from db.sync.logs import LogView, get_log
 
@@ -46,5 +45,5 @@ def find_log(conn: Connection, log_id: UUID) -> tuple[UUID, LogView]:
 
 def answers_of(conn: Connection, store_id: UUID, logs: Sequence[LogView]) -> list[dict[str, Any]]:
     """As the API answers, pulls with their progress. Call it within `tenant`."""
-    progress = list_progress(conn, store_id, [log.id for log in logs if log.source != "plugin"])
-    return [log_answer(log) | progress_answer(log, progress.get(log.id)) for log in logs]
+    jobs: list[dict[str, Any]] = msgspec.to_builtins(job_answers(conn, store_id, logs))
+    return jobs

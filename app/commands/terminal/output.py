@@ -6,6 +6,7 @@ import json
 import sys
 from typing import Any
 
+import msgspec
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
@@ -29,8 +30,8 @@ def table(*columns: str) -> Table:
 
 
 def write_json(data: Any) -> None:
-    """Writes one document on one line."""
-    sys.stdout.write(json.dumps(data) + "\n")
+    """Writes one document on one line. Answers of the API look as the API writes them."""
+    sys.stdout.write(json.dumps(msgspec.to_builtins(data)) + "\n")
     sys.stdout.flush()
 
 

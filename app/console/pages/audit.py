@@ -9,7 +9,9 @@ from flask import Blueprint, render_template, request
 
 from app.audit.actions import all_actions
 from app.console.sessions import current_store, operator_page, store_page
+from app.http.paging import read_query
 from app.usecases.audit_pages import read_page
+from schemas.requests.audit import AuditQuery
 
 KINDS = {
     "token": "a token of the API",
@@ -18,6 +20,7 @@ KINDS = {
     "schedule": "a schedule",
     "unknown": "unknown",
 }
+AUDIT = AuditQuery()
 FILTERS = ("action", "actor", "from", "to")
 
 
@@ -39,7 +42,7 @@ def show_all() -> str:
 def _trail(store_id: UUID | None) -> dict[str, Any]:
     # The form sends empty fields, too.
     given = {name: value.strip() for name, value in request.args.items() if value.strip()}
-    found = read_page(given, store_id)
+    found = read_page(read_query(AUDIT, given), store_id)
     return {
         "events": found.events,
         "more": found.more,

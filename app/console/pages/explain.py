@@ -9,7 +9,7 @@ from flask import Blueprint, render_template, request
 from app.console.sessions import current_store, store_page
 from app.http.services import services
 from app.usecases.explain import explain
-from app.usecases.explain_facts import read_known
+from app.usecases.explain_facts import read_facts
 from db.core.tenancy import tenant
 from db.sync.coverage import list_covered
 from schemas.platforms.registry import PLATFORMS
@@ -53,8 +53,8 @@ def show_explanation() -> str | tuple[str, int]:
     if entity not in PLATFORMS[store.platform].entities:
         return _page(asked, {"wrong": NO_ENTITY}), 400
     with services().pool.connection() as conn, tenant(conn, store.id):
-        answer = explain(read_known(conn, store, entity, external_id))
-    verdict = answer["verdict"]
+        answer = explain(read_facts(conn, store, entity, external_id))
+    verdict = answer.verdict
     explanation = {"answer": answer, "title": TITLES[verdict], "advice": ADVICE[verdict]}
     return _page(asked, explanation | _coverage(entity))
 

@@ -15,18 +15,19 @@ from app.http.auth import check_scopes
 from app.http.errors import ApiError
 from app.http.paging import last_before_more, read_cursor, write_cursor
 from app.http.services import services
-from app.usecases.job_actions import Changed, cancel, existing, pause, resume, retry
+from app.usecases.job_actions import cancel, existing, pause, resume, retry
 from app.usecases.record_errors import download_csv, read_record_errors, read_unlisted_errors
 from db.core.tenancy import tenant
 from db.sync.logs import LogFilter, get_log, list_logs
 from db.sync.record_errors import FROM_THE_START
+from schemas.answers.jobs import Job
 from schemas.plugin.entities import ENTITIES
 from schemas.requests.lists import ALL_MODES, SOURCES, STATUSES
 
 LOGS_SHOWN = 50
 ERRORS_SHOWN = 50
 CHOICES = {"status": STATUSES, "entity": tuple(ENTITIES), "source": SOURCES, "mode": ALL_MODES}
-ACTIONS: dict[str, Callable[[UUID, UUID], Changed]] = {
+ACTIONS: dict[str, Callable[[UUID, UUID], Job]] = {
     "retry": retry,
     "cancel": cancel,
     "pause": pause,

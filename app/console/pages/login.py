@@ -23,7 +23,7 @@ from app.console.sessions import (
     signed_in,
 )
 from app.console.sign_in_attempts import SignInAttempts
-from app.http.errors import STATUSES, ApiError
+from app.http.errors import ApiError
 
 ATTEMPTS = "sluice_console_attempts"
 FORM_SECONDS = 3600
@@ -70,7 +70,7 @@ def _form(error: ApiError | None = None) -> Response:
         error=error.message if error else None,
         next=_destination(request.values.get("next", "")),
     )
-    response = Response(page, status=STATUSES[error.code] if error else 200)
+    response = Response(page, status=error.status if error else 200)
     response.headers.update(error.headers if error else {})
     set_cookie(response, LOGIN_COOKIE, secret, FORM_SECONDS)
     return response

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 from db.sync.logs import LogView
+from schemas.answers.jobs import Progress
 
 KINDS = (
     ("inserted", "new", "stored for the first time"),
@@ -57,11 +57,10 @@ def _widths(counts: list[int], total: int) -> list[float]:
     return [width * room / sum(widths) for width in widths]
 
 
-def percent_of(log: LogView, answer: dict[str, Any]) -> float | None:
+def percent_of(log: LogView, progress: Progress | None) -> float | None:
     """Progress from 0 to 100; None if the total is unknown."""
     if log.status == "completed":
         return 100.0
-    progress = answer.get("progress")
-    total = progress["total"] if progress else log.received
+    total = progress.total if progress else log.received
     done = log.received if progress else log.records_synced + log.records_skipped
     return min(100.0, round(100.0 * done / total, 1)) if total else None

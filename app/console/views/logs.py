@@ -6,12 +6,15 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
+from msgspec import UNSET
 from psycopg import Connection
 
+from app.console.sessions import current_store
 from app.console.views.bars import Segment, percent_of, segments_of
 from app.console.views.formatting import ago, duration, number
 from app.usecases.pulls import job_answers
 from db.sync.logs import LogView
+from schemas.answers.jobs import Job, Progress
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,7 +22,7 @@ class LogRow:
     """`percent` is None if the total is unknown. `took` is in seconds, up to now if the sync has not ended."""
 
     log: LogView
-    progress: dict[str, Any] | None
+    progress: Progress | None
     options: dict[str, Any]
     percent: float | None
     note: str
@@ -52,24 +55,24 @@ class Step:
 
 
 def read_rows(conn: Connection, logs: list[LogView]) -> list[LogRow]:
-    return [row_of(log, answer) for log, answer in zip(logs, job_answers(conn, logs), strict=True)]
+    return [row_of(log, answer) for log, answer in zip(logs, job_answers(conn, current_store().id, logs), strict=True)]
 
 
-def row_of(log: LogView, answer: dict[str, Any]) -> LogRow:
+def row_of(log: LogView, job: Job) -> LogRow:
     now = datetime.now(UTC)
-    progress = answer.get("progress")
+    progress = None if job.progress is UNSET else job.progress
     return LogRow(
         log=log,
         progress=progress,
-        options=answer.get("options") or {},
-        percent=percent_of(log, answer),
+        options={} if job.options is UNSET else job.options,
+        percent=percent_of(log, progress),
         note=_note(log, progress, now),
         took=((log.finished_at or now) - log.started_at).total_seconds() if log.started_at else None,
         segments=segments_of(log),
     )
 
 
-def _note(log: LogView, progress: dict[str, Any] | None, now: datetime) -> str:
+def _note(log: LogView, progress: Progress | None, now: datetime) -> str:
     if log.status == "paused":
         return "paused until somebody resumes it"
     if log.status != "running":
@@ -82,18 +85,18 @@ def _note(log: LogView, progress: dict[str, Any] | None, now: datetime) -> str:
     return _progress_note(progress) if progress else "applying all records at once"
 
 
-def _progress_note(progress: dict[str, Any]) -> str:
-    parts = [f"page {number(progress['pages'])}", _records(progress)]
-    if progress["recordsPerSecond"]:
-        parts.append(f"{number(round(progress['recordsPerSecond']))} a second")
-    if progress["etaSeconds"] is not None:
-        parts.append(f"about {duration(max(progress['etaSeconds'], 10))} left")
+def _progress_note(progress: Progress) -> str:
+    parts = [f"page {number(progress.pages)}", _records(progress)]
+    if progress.records_per_second:
+        parts.append(f"{number(round(progress.records_per_second))} a second")
+    if progress.eta_seconds is not None:
+        parts.append(f"about {duration(max(progress.eta_seconds, 10))} left")
     return ", ".join(parts)
 
 
-def _records(progress: dict[str, Any]) -> str:
-    total = f" of {number(progress['total'])}" if progress["total"] is not None else ""
-    return f"{number(progress['records'])}{total} records"
+def _records(progress: Progress) -> str:
+    total = f" of {number(progress.total)}" if progress.total is not None else ""
+    return f"{number(progress.records)}{total} records"
 
 
 def timeline_of(row: LogRow) -> list[Step]:
@@ -104,8 +107,8 @@ def timeline_of(row: LogRow) -> list[Step]:
     if log.started_at:
         attempts = f"attempt {log.attempts}" if log.attempts > 1 else ""
         steps.append(Step(log.started_at, "Started by a worker", attempts))
-    if row.progress and row.progress["pages"]:
-        steps.append(Step(None, f"{number(row.progress['pages'])} pages read", _records(row.progress)))
+    if row.progress and row.progress.pages:
+        steps.append(Step(None, f"{number(row.progress.pages)} pages read", _records(row.progress)))
     if log.status == "running":
         next_at = log.next_attempt_at if log.phase == "retrying" else None
         title = {"queued": "Waiting", "retrying": "Waiting to retry"}.get(log.phase or "", "In progress")

@@ -26,9 +26,7 @@ def explain(keeper: Shopkeeper, key: int) -> dict[str, Any]:
     return keeper.data("GET", f"/api/sync/explain?entity=orders&id={key}")
 
 
-def test_what_was_read_is_covered_and_what_was_not_is_a_hole_that_can_be_filled(
-    keeper: Shopkeeper, root_conn: Connection
-) -> None:
+def test_unread_changes_are_holes_that_can_be_filled(keeper: Shopkeeper, root_conn: Connection) -> None:
     assert keeper.data("GET", COVERAGE)["covered"] == []
     assert keeper.call("POST", "/api/sync/coverage/fill", entity="orders").status_code == 409
     job = keeper.run(START, **UPDATE, staleAfterMins=60)
@@ -58,7 +56,7 @@ def test_several_holes_are_filled_in_one_run(keeper: Shopkeeper, shop: FakeShopi
     assert keeper.data("GET", COVERAGE)["holes"] == []
 
 
-def test_a_populate_that_passes_over_records_covers_no_changes(keeper: Shopkeeper, shop: FakeShopify) -> None:
+def test_populate_that_skips_records_covers_nothing(keeper: Shopkeeper, shop: FakeShopify) -> None:
     keeper.run(START, **UPDATE, staleAfterMins=5)
     shop.edit(FIRST_ORDER, financial_status="refunded")
     keeper.run(START, **UPDATE, staleAfterMins=5)
@@ -67,9 +65,7 @@ def test_a_populate_that_passes_over_records_covers_no_changes(keeper: Shopkeepe
     assert (populated["mode"], populated["complete"]) == ("populate", False)
 
 
-def test_a_stored_record_is_explained_by_its_version_and_the_run_that_wrote_it(
-    keeper: Shopkeeper, shop: FakeShopify
-) -> None:
+def test_stored_record_is_explained_by_version_and_run(keeper: Shopkeeper, shop: FakeShopify) -> None:
     first = keeper.run(START, jobType="orders")
     found = explain(keeper, FIRST_ORDER + 270)  # on the second page
     assert (found["verdict"], found["evidence"]["jobId"]) == ("stored", first["jobId"])
@@ -78,7 +74,7 @@ def test_a_stored_record_is_explained_by_its_version_and_the_run_that_wrote_it(
     assert explain(keeper, FIRST_ORDER + 270)["evidence"]["jobId"] == second["jobId"]
 
 
-def test_a_skipped_record_is_explained_by_the_reason(keeper: Shopkeeper, shop: FakeShopify) -> None:
+def test_skipped_record_is_explained_by_the_reason(keeper: Shopkeeper, shop: FakeShopify) -> None:
     shop.tables["orders"].edit(FIRST_ORDER + 5, 1_767_225_900, total_price="a lot")
     job = keeper.run(START, jobType="orders")
     found = explain(keeper, FIRST_ORDER + 5)
@@ -89,7 +85,7 @@ def test_a_skipped_record_is_explained_by_the_reason(keeper: Shopkeeper, shop: F
     assert explain(keeper, FIRST_ORDER + 5)["verdict"] == "stored"
 
 
-def test_a_record_that_came_older_than_it_stands_is_stale(keeper: Shopkeeper, shop: FakeShopify) -> None:
+def test_record_older_than_the_stored_one_is_stale(keeper: Shopkeeper, shop: FakeShopify) -> None:
     keeper.run(START, jobType="orders")
     shop.edit(FIRST_ORDER, at=1_767_225_000)  # an older version than the one that stands
     job = keeper.run(START, jobType="orders")
@@ -98,7 +94,7 @@ def test_a_record_that_came_older_than_it_stands_is_stale(keeper: Shopkeeper, sh
     assert (found["verdict"], found["evidence"]["offeredBy"]) == ("stale", job["jobId"])
 
 
-def test_a_record_that_was_not_met_is_outside_coverage_never_seen_or_out_of_reach(keeper: Shopkeeper) -> None:
+def test_absent_record_is_explained_by_the_coverage(keeper: Shopkeeper) -> None:
     assert explain(keeper, FIRST_ORDER + 9999)["verdict"] == "outside_coverage"
     keeper.run(START, **UPDATE, staleAfterMins=60)
     assert explain(keeper, FIRST_ORDER + 9999)["verdict"] == "outside_coverage"
@@ -111,5 +107,5 @@ def test_a_record_that_was_not_met_is_outside_coverage_never_seen_or_out_of_reac
 @pytest.mark.parametrize(
     "query", ["", "entity=refunds&id=5", "entity=orders", "entity=orders&id=0", "entity=orders&id=x"]
 )
-def test_a_question_that_makes_no_sense_is_refused(keeper: Shopkeeper, query: str) -> None:
+def test_wrong_query_of_coverage_is_refused(keeper: Shopkeeper, query: str) -> None:
     assert keeper.call("GET", f"/api/sync/explain?{query}").status_code == 400

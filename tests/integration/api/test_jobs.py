@@ -51,24 +51,20 @@ def pages(client: FlaskClient, store: CreatedStore, path: str, key: str) -> list
     return found
 
 
-def test_120_jobs_come_newest_first_a_page_at_a_time(
-    client: FlaskClient, runtime: Runtime, store: CreatedStore
-) -> None:
+def test_jobs_are_listed_newest_first_in_pages(client: FlaskClient, runtime: Runtime, store: CreatedStore) -> None:
     logs = [str(accept_batch(runtime, store.store_id, "orders", [make_order()])) for _ in range(120)]
     found = pages(client, store, "jobs?limit=50", "jobs")
     assert [len(page) for page in found] == [50, 50, 20]
     assert [job["syncLogId"] for page in found for job in page] == logs[::-1]
 
 
-def test_a_page_that_fits_exactly_is_the_last(client: FlaskClient, runtime: Runtime, store: CreatedStore) -> None:
+def test_page_that_fits_exactly_is_the_last(client: FlaskClient, runtime: Runtime, store: CreatedStore) -> None:
     for _ in range(3):
         accept_batch(runtime, store.store_id, "orders", [make_order()])
     assert [len(page) for page in pages(client, store, "jobs?limit=3", "jobs")] == [3]
 
 
-def test_a_job_accepted_between_two_pages_moves_none(
-    client: FlaskClient, runtime: Runtime, store: CreatedStore
-) -> None:
+def test_new_job_between_two_pages_moves_no_other(client: FlaskClient, runtime: Runtime, store: CreatedStore) -> None:
     logs = [str(accept_batch(runtime, store.store_id, "orders", [make_order()])) for _ in range(4)]
     first = get(client, store, "jobs?limit=2")
     accept_batch(runtime, store.store_id, "orders", [make_order()])
@@ -81,7 +77,7 @@ def test_a_job_accepted_between_two_pages_moves_none(
     [("entity=products", [1]), ("status=completed", [2, 0]), ("status=running", [1]), ("mode=populate", [2]),
      ("source=plugin", [2, 1, 0]), ("entity=orders&status=completed&mode=upsert", [0]), ("status=failed", [])],
 )  # fmt: skip
-def test_jobs_are_filtered(
+def test_jobs_are_filtered_by_each_field(
     client: FlaskClient, runtime: Runtime, store: CreatedStore, query: str, wanted: list[int]
 ) -> None:
     logs = [
@@ -96,12 +92,12 @@ def test_jobs_are_filtered(
 @pytest.mark.parametrize(
     "query", ["entity=x", "status=", "mode=x", "source=x", "limit=0", "limit=201", "limit=x", "cursor=x", "cursor="]
 )
-def test_a_wrong_filter_is_refused(client: FlaskClient, store: CreatedStore, query: str) -> None:
+def test_wrong_filter_is_refused(client: FlaskClient, store: CreatedStore, query: str) -> None:
     answer = get(client, store, f"jobs?{query}")
     assert (answer.status_code, answer.json["error"]["code"]) == (400, "VALIDATION_ERROR")
 
 
-def test_a_running_job_says_so(client: FlaskClient, runtime: Runtime, store: CreatedStore) -> None:
+def test_running_job_answers_its_state(client: FlaskClient, runtime: Runtime, store: CreatedStore) -> None:
     log_id = accept_batch(runtime, store.store_id, "orders", [make_order()] * 2)
     answer = client.get(f"/api/sync/jobs/{log_id}", headers=bearer(store.token))
     data = (answer.json or {})["data"]
@@ -110,7 +106,7 @@ def test_a_running_job_says_so(client: FlaskClient, runtime: Runtime, store: Cre
     assert data["errorsUrl"] == f"/api/sync/jobs/{log_id}/errors"
 
 
-def test_a_completed_job_tells_all_its_counts(client: FlaskClient, runtime: Runtime, store: CreatedStore) -> None:
+def test_completed_job_answers_all_counts(client: FlaskClient, runtime: Runtime, store: CreatedStore) -> None:
     sync(runtime, store.store_id, "orders", [make_order(wc_order_id=1), make_order(wc_order_id=2)])
     orders = [make_order(wc_order_id=1), make_order(wc_order_id=2, status="x"), make_order(wc_order_id=3), {}]
     log = sync(runtime, store.store_id, "orders", [*orders, make_order(wc_order_id=3)])
@@ -122,7 +118,7 @@ def test_a_completed_job_tells_all_its_counts(client: FlaskClient, runtime: Runt
     assert data["finishedAt"].endswith("Z") and data["error"] is None
 
 
-def test_an_unchanged_job_is_not_sent_again(client: FlaskClient, runtime: Runtime, store: CreatedStore) -> None:
+def test_unchanged_job_answers_304(client: FlaskClient, runtime: Runtime, store: CreatedStore) -> None:
     log_id = accept_batch(runtime, store.store_id, "orders", [make_order()])
 
     def ask(tag: str) -> Any:
@@ -142,7 +138,7 @@ def bad_orders(count: int) -> list[Any]:
     return [{"wc_order_id": n, "date_created": "2026-01-15"} for n in range(1, count + 1)]
 
 
-def test_a_job_shows_its_first_ten_errors(client: FlaskClient, runtime: Runtime, store: CreatedStore) -> None:
+def test_job_shows_its_first_ten_errors(client: FlaskClient, runtime: Runtime, store: CreatedStore) -> None:
     log = sync(runtime, store.store_id, "orders", bad_orders(20))
     errors = get(client, store, f"jobs/{log.id}")["errors"]
     assert [(error["index"], error["id"], error["field"]) for error in errors] == [
@@ -150,9 +146,7 @@ def test_a_job_shows_its_first_ten_errors(client: FlaskClient, runtime: Runtime,
     ]
 
 
-def test_errors_come_a_page_at_a_time_and_none_twice(
-    client: FlaskClient, runtime: Runtime, store: CreatedStore
-) -> None:
+def test_record_errors_are_paged_without_repeat(client: FlaskClient, runtime: Runtime, store: CreatedStore) -> None:
     log = sync(runtime, store.store_id, "orders", bad_orders(25))
     found = pages(client, store, f"jobs/{log.id}/errors?limit=15", "errors")
     assert [len(page) for page in found] == [15, 15, 15, 5]
@@ -161,9 +155,7 @@ def test_errors_come_a_page_at_a_time_and_none_twice(
 
 
 @pytest.mark.parametrize("cursor", ["x", write_cursor("1", "a\x00b"), write_cursor("1", "a", " b")])
-def test_a_cursor_that_we_never_made_is_refused(
-    client: FlaskClient, runtime: Runtime, store: CreatedStore, cursor: str
-) -> None:
+def test_forged_cursor_is_refused(client: FlaskClient, runtime: Runtime, store: CreatedStore, cursor: str) -> None:
     log = sync(runtime, store.store_id, "orders", bad_orders(1))
     assert get(client, store, f"jobs/{log.id}/errors?cursor={cursor}").status_code == 400
 
@@ -191,12 +183,12 @@ def test_errors_are_downloaded_as_json_lines(client: FlaskClient, runtime: Runti
     assert lines[-1] == {"index": 2, "id": None, "field": "*", **reason}
 
 
-def test_a_job_without_errors_has_an_empty_page(client: FlaskClient, runtime: Runtime, store: CreatedStore) -> None:
+def test_job_without_errors_has_an_empty_page(client: FlaskClient, runtime: Runtime, store: CreatedStore) -> None:
     log = sync(runtime, store.store_id, "orders", [make_order()])
     assert get(client, store, f"jobs/{log.id}/errors") == {"errors": [], "errorsNotListed": 0, "nextCursor": None}
 
 
-def test_a_failed_job_says_why_and_is_retried_in_its_place(
+def test_failed_job_answers_why_and_can_be_retried(
     client: FlaskClient, runtime: Runtime, store: CreatedStore, root_conn: Connection, redis: Redis
 ) -> None:
     log_id = accept_batch(runtime, store.store_id, "orders", [make_order()])
@@ -222,7 +214,7 @@ def test_only_a_failed_job_is_retried(client: FlaskClient, runtime: Runtime, sto
     assert (status, body["error"]["code"], body["error"]["details"]) == (409, "CONFLICT", {"status": state})
 
 
-def test_a_failed_job_whose_payload_is_gone_is_not_retried(
+def test_failed_job_whose_payload_is_gone_is_not_retried(
     client: FlaskClient, runtime: Runtime, store: CreatedStore, root_conn: Connection
 ) -> None:
     log_id = accept_batch(runtime, store.store_id, "orders", [make_order()])
@@ -231,7 +223,7 @@ def test_a_failed_job_whose_payload_is_gone_is_not_retried(
     assert command(client, store, log_id, "retry")[0] == 409
 
 
-def test_a_cancelled_job_never_takes_effect(
+def test_cancelled_job_never_takes_effect(
     client: FlaskClient, runtime: Runtime, store: CreatedStore, root_conn: Connection
 ) -> None:
     log_id = accept_batch(runtime, store.store_id, "orders", [make_order()])
@@ -258,12 +250,12 @@ def test_only_a_running_job_is_cancelled(
     assert (status, body["error"]["code"], body["error"]["details"]) == (409, "CONFLICT", {"status": state})
 
 
-def test_an_unknown_job_is_not_found(client: FlaskClient, store: CreatedStore) -> None:
+def test_unknown_job_is_not_found(client: FlaskClient, store: CreatedStore) -> None:
     assert [command(client, store, new_id(), name)[0] for name in ("retry", "cancel")] == [404, 404]
     assert get(client, store, f"jobs/{new_id()}").status_code == 404
 
 
-def test_status_tells_how_many_and_how_fresh(client: FlaskClient, runtime: Runtime, store: CreatedStore) -> None:
+def test_status_answers_counts_and_freshness(client: FlaskClient, runtime: Runtime, store: CreatedStore) -> None:
     assert get(client, store, "status")["orders"] == {"count": 0, "last_synced": None, "metadata": None}
     newest = "2026-01-16T00:00:00Z"
     orders = [make_order(wc_order_id=1), make_order(wc_order_id=2, date_modified=newest), {}]
@@ -298,7 +290,7 @@ def one_worker(runtime: Runtime, store: CreatedStore, redis: Redis) -> threading
     return thread
 
 
-def test_a_client_that_waits_gets_the_result(
+def test_client_that_waits_gets_the_result(
     client: FlaskClient, runtime: Runtime, store: CreatedStore, redis: Redis
 ) -> None:
     worker = one_worker(runtime, store, redis)
@@ -309,12 +301,12 @@ def test_a_client_that_waits_gets_the_result(
     assert answer.headers["Preference-Applied"] == "wait=10"
 
 
-def test_a_client_that_waits_in_vain_gets_the_receipt(client: FlaskClient, store: CreatedStore) -> None:
+def test_client_that_waited_in_vain_gets_the_receipt(client: FlaskClient, store: CreatedStore) -> None:
     answer = post(client, store.token, "orders", [make_order()], {"Prefer": "wait=1"})
     assert (answer.status_code, (answer.json or {})["data"]["status"]) == (202, "running")
 
 
-def test_a_client_that_waits_learns_of_the_failure(
+def test_client_that_waits_learns_of_the_failure(
     client: FlaskClient, runtime: Runtime, store: CreatedStore, root_conn: Connection, redis: Redis
 ) -> None:
     root_conn.execute("ALTER TABLE entity_stats RENAME TO hidden_stats")
@@ -330,8 +322,6 @@ def test_a_client_that_waits_learns_of_the_failure(
 
 
 @pytest.mark.parametrize("prefer", ["wait=0", "wait=x", "wait", "return=minimal"])
-def test_a_client_that_does_not_wait_gets_the_receipt_at_once(
-    client: FlaskClient, store: CreatedStore, prefer: str
-) -> None:
+def test_client_that_does_not_wait_gets_the_receipt(client: FlaskClient, store: CreatedStore, prefer: str) -> None:
     answer = post(client, store.token, "orders", [make_order()], {"Prefer": prefer})
     assert answer.status_code == 202 and "Preference-Applied" not in answer.headers

@@ -71,7 +71,7 @@ STRAIGHT = {"REMOTE_ADDR": "127.0.0.1", "SERVER_PROTOCOL": "HTTP/1.1", "HTTP_HOS
         ({"HTTP_AUTHORIZATION": f"Bearer {TOKEN}", "REMOTE_ADDR": "10.0.0.7"}, 403),
     ],
 )
-def test_without_a_token_only_this_machine_reads_and_no_proxy_on_it(
+def test_without_token_only_this_machine_reads_metrics(
     client: FlaskClient, environ: dict[str, str], status: int
 ) -> None:
     assert client.get("/metrics", environ_overrides=STRAIGHT | environ).status_code == status
@@ -88,18 +88,18 @@ def test_without_a_token_only_this_machine_reads_and_no_proxy_on_it(
         (None, 401),
     ],
 )
-def test_where_a_token_is_set_it_is_asked_of_everybody(guarded: FlaskClient, header: str | None, status: int) -> None:
+def test_metrics_token_is_asked_of_everybody(guarded: FlaskClient, header: str | None, status: int) -> None:
     for address in ("127.0.0.1", "10.0.0.7"):
         headers = {"Authorization": header} if header else {}
         answer = guarded.get("/metrics", headers=headers, environ_overrides=STRAIGHT | {"REMOTE_ADDR": address})
         assert answer.status_code == status
 
 
-def test_a_stores_token_opens_nothing(guarded: FlaskClient, store: CreatedStore) -> None:
+def test_token_of_a_store_reads_no_metrics(guarded: FlaskClient, store: CreatedStore) -> None:
     assert guarded.get("/metrics", headers=bearer(store.token)).status_code == 401
 
 
-def test_it_speaks_openmetrics_where_that_is_asked_for(client: FlaskClient) -> None:
+def test_openmetrics_is_answered_where_accepted(client: FlaskClient) -> None:
     plain, open_metrics = (
         client.get("/metrics"),
         client.get("/metrics", headers={"Accept": "application/openmetrics-text"}),
@@ -143,7 +143,7 @@ def test_no_label_comes_from_a_caller(client: FlaskClient, store: CreatedStore) 
     assert str(store.store_id) not in page
 
 
-def test_a_batch_shows_from_its_acceptance_to_its_outcome(
+def test_batch_is_counted_from_acceptance_to_outcome(
     client: FlaskClient, runtime: Runtime, root_conn: Connection, store_id: UUID
 ) -> None:
     labels = {"entity": "orders", "source": "plugin"}
@@ -191,7 +191,7 @@ def test_totals_count_every_way_to_end_and_never_shrink(
     assert [after - had for after, had in zip(ended(), before, strict=True)] == [2, 1, 1]
 
 
-def test_the_outbound_side_shows_by_type_and_state(
+def test_outbound_items_are_counted_by_type_and_state(
     client: FlaskClient, runtime: Runtime, root_conn: Connection, store_id: UUID
 ) -> None:
     root_conn.execute("DELETE FROM wc_sync_items")
@@ -211,9 +211,7 @@ def test_the_outbound_side_shows_by_type_and_state(
     assert value(client, "sluice_outbound_breaches", type="product", cause="platform") == 0
 
 
-def test_watermarks_show_where_a_schedule_keeps_them(
-    client: FlaskClient, root_conn: Connection, store_id: UUID
-) -> None:
+def test_watermarks_of_scheduled_entities_are_shown(client: FlaskClient, root_conn: Connection, store_id: UUID) -> None:
     root_conn.execute("UPDATE stores SET platform = 'shopify' WHERE id = %s", (store_id,))
     mark = """INSERT INTO sync_metadata (store_id, sync_type, last_sync_time, lateness)
               VALUES (%s, 'orders', now() - interval '1 h', interval '7 s')"""
@@ -230,7 +228,7 @@ def test_watermarks_show_where_a_schedule_keeps_them(
     assert value(client, "sluice_watermark_overlap_seconds", **labels) == 300
 
 
-def test_dispatcher_pool_and_alerts_show(
+def test_dispatcher_pool_and_alerts_are_shown(
     client: FlaskClient, runtime: Runtime, settings: Settings, root_conn: Connection, store_id: UUID
 ) -> None:
     root_conn.execute("UPDATE dispatcher_marks SET marked_at = now() - interval '1 h'")
@@ -247,7 +245,7 @@ def test_dispatcher_pool_and_alerts_show(
 
 
 @pytest.mark.parametrize(("away", "up"), [("postgres", (0, 1)), ("redis", (1, 0)), ("both", (0, 0))])
-def test_a_scrape_while_a_server_is_away_tells_the_rest(
+def test_scrape_while_a_server_is_away_answers_the_rest(
     settings: Settings, database: Database, servers: Servers, redis: Redis, away: str, up: tuple[int, int]
 ) -> None:
     url = "postgresql://nobody@127.0.0.1:1/nothing" if away != "redis" else database.url
@@ -303,7 +301,7 @@ def crowded(database: Database) -> Iterator[Connection]:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", ASKED)
-def test_beside_100_000_logs_no_question_reads_a_whole_table(crowded: Connection, name: str) -> None:
+def test_no_query_reads_a_whole_table_of_100_000_logs(crowded: Connection, name: str) -> None:
     row = crowded.execute(BODY, (name,)).fetchone()
     assert row is not None
     body = str(row[0]).removeprefix("BEGIN ATOMIC").removesuffix("END").strip().removesuffix(";")

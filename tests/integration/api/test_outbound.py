@@ -82,7 +82,7 @@ def data_of(answer: Any, status: int) -> Any:
     return answer.json["data"]
 
 
-def test_the_catalogue_is_taken_in_once(client: FlaskClient, erp: dict[str, str]) -> None:
+def test_same_catalogue_again_changes_nothing(client: FlaskClient, erp: dict[str, str]) -> None:
     product = make_erp_product(version=2)
     first = put(client, erp, [product, {"sku": "no id"}])
     assert (first["insertedCount"], first["skippedCount"], first["queuedItems"]) == (1, 1, 1)
@@ -96,7 +96,7 @@ def test_the_catalogue_is_taken_in_once(client: FlaskClient, erp: dict[str, str]
 
 
 @pytest.mark.parametrize("path", ADMIN_ONLY)
-def test_what_concerns_the_whole_store_is_for_its_admin(
+def test_runs_over_the_whole_store_need_an_admin(
     client: FlaskClient, plugin: dict[str, str], admin: dict[str, str], path: str
 ) -> None:
     assert client.post(WOO + path, headers=plugin).status_code == 403
@@ -105,7 +105,7 @@ def test_what_concerns_the_whole_store_is_for_its_admin(
     assert client.get(WOO + "/sync/failed", headers=plugin).status_code == 403
 
 
-def test_one_product_is_sent_and_waited_for(
+def test_product_sync_is_accepted_and_polled(
     client: FlaskClient, erp: dict[str, str], shop: FakeWooCommerce, pushing: Runtime, store_id: UUID
 ) -> None:
     product = make_erp_product()
@@ -123,7 +123,7 @@ def test_one_product_is_sent_and_waited_for(
     assert (stats["completed"], stats["queueDepth"], stats["outOfSyncProducts"]) == (1, 0, 0)
 
 
-def test_a_result_may_be_waited_for(
+def test_product_sync_is_waited_for(
     client: FlaskClient, erp: dict[str, str], shop: FakeWooCommerce, pushing: Runtime, store_id: UUID
 ) -> None:
     product = make_erp_product()
@@ -144,12 +144,12 @@ def test_a_result_may_be_waited_for(
 
 
 @pytest.mark.parametrize("path", ["/sync/product/{}", "/sync/stock/{}", "/sync/price/{}"])
-def test_unknown_and_malformed_products(client: FlaskClient, erp: dict[str, str], path: str) -> None:
+def test_unknown_and_malformed_products_are_refused(client: FlaskClient, erp: dict[str, str], path: str) -> None:
     assert client.post(WOO + path.format(uuid4()), headers=erp).status_code == 404
     assert client.post(WOO + path.format("x"), headers=erp).status_code == 400
 
 
-def test_a_full_run_is_counted_and_its_failures_named(
+def test_full_run_lists_its_failed_items(
     client: FlaskClient,
     erp: dict[str, str],
     admin: dict[str, str],
@@ -177,7 +177,7 @@ def test_a_full_run_is_counted_and_its_failures_named(
     assert data_of(client.get(f"{WOO}/sync/failed", headers=admin), 200)["items"] == []
 
 
-def test_a_dry_run_tells_the_differences_and_writes_nothing(
+def test_dry_run_answers_differences_and_writes_nothing(
     client: FlaskClient,
     admin: dict[str, str],
     shop: FakeWooCommerce,
@@ -211,7 +211,7 @@ def test_a_dry_run_tells_the_differences_and_writes_nothing(
 @pytest.mark.parametrize(
     ("decision", "counted", "price"), [("approve", "approvedItems", "0.01"), ("reject", "rejectedItems", "19.9")]
 )
-def test_what_brakes_hold_is_decided_by_an_admin(
+def test_held_items_are_decided_by_an_admin(
     client: FlaskClient,
     erp: dict[str, str],
     admin: dict[str, str],
@@ -237,7 +237,7 @@ def test_what_brakes_hold_is_decided_by_an_admin(
     assert [one["regular_price"] for one in shop.state.products.values()] == [price]
 
 
-def test_drift_names_what_the_shop_has_not_got(client: FlaskClient, erp: dict[str, str]) -> None:
+def test_out_of_sync_lists_products_the_shop_lacks(client: FlaskClient, erp: dict[str, str]) -> None:
     product = make_erp_product()
     put(client, erp, [product])
     [drift] = data_of(client.get(f"{WOO}/mappings?out_of_sync=true", headers=erp), 200)["mappings"]
@@ -245,7 +245,9 @@ def test_drift_names_what_the_shop_has_not_got(client: FlaskClient, erp: dict[st
     assert data_of(client.get(f"{WOO}/mappings", headers=erp), 200)["mappings"] == []
 
 
-def test_events_over_http(client: FlaskClient, erp: dict[str, str], root_conn: Connection, store_id: UUID) -> None:
+def test_events_are_taken_over_http(
+    client: FlaskClient, erp: dict[str, str], root_conn: Connection, store_id: UUID
+) -> None:
     product_id = str(uuid4())
     events = [
         *({"event": "pricing.price_changed", "productId": product_id} for _ in range(50)),
@@ -261,7 +263,7 @@ def test_events_over_http(client: FlaskClient, erp: dict[str, str], root_conn: C
     assert found.fetchall() == [("price",), ("stock",)]
 
 
-def test_the_store_next_door_sees_nothing(
+def test_another_store_sees_nothing_of_it(
     client: FlaskClient,
     conn: Connection,
     erp: dict[str, str],
@@ -281,9 +283,7 @@ def test_the_store_next_door_sees_nothing(
     assert data_of(client.get(f"{WOO}/sync/status", headers=theirs), 200)["total"] == 0
 
 
-def test_orders_are_pulled_through_the_engine(
-    client: FlaskClient, plugin: dict[str, str], shop: FakeWooCommerce
-) -> None:
+def test_woocommerce_orders_are_pulled(client: FlaskClient, plugin: dict[str, str], shop: FakeWooCommerce) -> None:
     accepted = data_of(client.post(f"{WOO}/pull/orders", json={}, headers=plugin), 202)
     job = data_of(client.get(accepted["statusUrl"], headers=plugin), 200)
     assert (job["entity"], job["source"]) == ("orders", "woocommerce")
@@ -293,9 +293,7 @@ def test_orders_are_pulled_through_the_engine(
         assert client.post(f"{WOO}/pull/orders", json={"since": since}, headers=plugin).status_code == 400
 
 
-def test_a_dry_run_of_a_shop_that_is_not_connected_is_a_conflict_and_no_failure(
-    conn: Connection, client: FlaskClient
-) -> None:
+def test_dry_run_of_an_unconnected_shop_answers_409(conn: Connection, client: FlaskClient) -> None:
     store = create_store(conn, "Not connected", "woocommerce", role="admin")
     for path in ("all", "categories"):
         answer = client.post(f"{WOO}/sync/{path}?dry_run=true", headers=bearer(store.token))
@@ -303,7 +301,9 @@ def test_a_dry_run_of_a_shop_that_is_not_connected_is_a_conflict_and_no_failure(
         assert (answer.json or {})["error"]["details"] == {"code": "SHOP_NOT_SET_UP"}
 
 
-def test_slow_shops_never_have_all_threads(client: FlaskClient, plugin: dict[str, str], shop: FakeWooCommerce) -> None:
+def test_slow_shops_never_occupy_all_threads(
+    client: FlaskClient, plugin: dict[str, str], shop: FakeWooCommerce
+) -> None:
     room = client.application.extensions[EXTENSION].shop_room
     url = f"{WOO}/pull/orders?dry_run=true"
     with ExitStack() as others:

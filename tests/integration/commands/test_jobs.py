@@ -13,13 +13,14 @@ from pathlib import Path
 from typing import Any
 from uuid import UUID
 
+import msgspec
 import pytest
 from psycopg import Connection
 
 from app.__main__ import main
 from app.commands.terminal.exits import AWAY, DONE, FAILED, NOT_FOUND, WRONG_USE
 from app.commands.terminal.watching import line_of, outcome
-from app.usecases.job_answers import log_answer
+from app.usecases.job_answers import job_answer
 from tests.conftest import Database, Servers
 from tests.support.factories import make_order
 from tests.support.paths import ROOT
@@ -139,7 +140,7 @@ def test_watch_shows_a_bar_on_a_terminal(
 
 def test_outcome_follows_the_last_status(runtime: Runtime, store_id: UUID) -> None:
     log_id = accept_batch(runtime, store_id, "orders", [make_order()])
-    answer = log_answer(read_log(runtime, store_id, log_id))
+    answer = msgspec.to_builtins(job_answer(read_log(runtime, store_id, log_id)))
     ends = {status: outcome(answer | {"status": status}) for status in ("completed", "failed", "cancelled")}
     assert ends == {"completed": DONE, "failed": FAILED, "cancelled": FAILED}
     pulled = answer | {"progress": {"total": None}, "syncedCount": 1200, "phase": None}

@@ -129,7 +129,7 @@ def test_form_takes_the_scopes_of_its_call(world: World, sessions: dict[str, Vis
     answers = {name: send(guest, form.of(world.empty.store_id)) for name, guest in sessions.items()}
     refused = {name for name, answer in answers.items() if answer.status_code == 403}
     assert refused == {name for name, scopes in SESSIONS.items() if not set(scopes) & set(form.needs)}
-    assert all("takes a token with the scope" in words_of(answers[name]) for name in refused)
+    assert all("needs a token with the scope" in words_of(answers[name]) for name in refused)
     assert all(
         answer.status_code in (200, 302, 400, 404, 409) for name, answer in answers.items() if name not in refused
     )

@@ -338,4 +338,4 @@ def test_a_page_says_that_the_database_is_down(servers: Servers) -> None:
         guest.client.set_cookie("sluice_console", "anything", path="/console")
         answer = guest.get("/stores")
         assert answer.status_code == 503 and int(answer.headers["Retry-After"]) > 0
-        assert "Temporarily unavailable" in words_of(answer)
+        assert "Not available at the moment" in words_of(answer)

@@ -6,6 +6,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -13,12 +14,14 @@ from hypothesis import strategies as st
 from app.console.sign_in_attempts import MOST_FAILURES, WINDOW_SECONDS, SignInAttempts
 from app.console.views.bars import KINDS, LEAST_WIDTH, WIDTH, percent_of, segments_of
 from app.console.views.formatting import ago, duration, label, number, utc, when
-from app.console.views.logs import row_of, timeline_of
+from app.console.views.logs import LogRow, row_of, timeline_of
 from app.console.views.modes import MODES, modes_of, summary_of
 from app.console.views.plots import RANGES, figures_of, series_of, start_of, totals_of
 from app.http.errors import ApiError
+from app.usecases.job_answers import job_answer
 from db.insight.overview import Finished
 from db.sync.logs import LogView
+from schemas.answers.jobs import Progress
 from schemas.platforms.registry import PLATFORMS
 from schemas.requests.modes import PULL_MODES
 from schemas.requests.start_form import NUMBERS, StartForm
@@ -32,6 +35,12 @@ LOG = LogView(
     next_attempt_at=NOW, accepted_at=NOW, started_at=NOW, finished_at=NOW + timedelta(seconds=2), error_code=None,
     error_message=None, request_id="r",
 )  # fmt: skip
+
+
+def shown(log: LogView) -> LogRow:
+    return row_of(log, job_answer(log))
+
+
 COUNTS = st.lists(st.integers(0, 10**6), min_size=6, max_size=6)
 
 
@@ -50,10 +59,11 @@ def test_a_bar_adds_up_and_shows_each_outcome(counts: list[int], still_open: int
 
 def test_progress_is_a_percentage_of_a_known_total() -> None:
     running = replace(LOG, status="running", phase="processing", inserted=0, records_synced=0, finished_at=None)
-    assert percent_of(LOG, {}) == 100.0
-    assert percent_of(running, {}) == 0.0
-    assert percent_of(replace(running, received=25), {"progress": {"total": 100}}) == 25.0
-    assert percent_of(replace(running, received=25), {"progress": {"total": None}}) is None
+    progress = Progress(1, 25, 100, None, None, None)
+    assert percent_of(LOG, None) == 100.0
+    assert percent_of(running, None) == 0.0
+    assert percent_of(replace(running, received=25), progress) == 25.0
+    assert percent_of(replace(running, received=25), msgspec.structs.replace(progress, total=None)) is None
 
 
 @pytest.mark.parametrize(
@@ -69,14 +79,14 @@ def test_progress_is_a_percentage_of_a_known_total() -> None:
 )
 def test_each_state_offers_its_actions(status: str, source: str, actions: list[str]) -> None:
     phase = "queued" if status == "running" else None
-    assert row_of(replace(LOG, status=status, source=source, phase=phase), {}).actions == actions
+    assert shown(replace(LOG, status=status, source=source, phase=phase)).actions == actions
 
 
 def test_a_timeline_ends_with_the_end_or_the_next_step() -> None:
-    ended = timeline_of(row_of(LOG, {}))
+    ended = timeline_of(shown(LOG))
     assert [step.title for step in ended] == ["Accepted and stored", "Started by a worker", "Completed"]
     retrying = replace(LOG, status="running", phase="retrying", finished_at=None, error_message="the database was away")
-    last = timeline_of(row_of(retrying, {}))[-1]
+    last = timeline_of(shown(retrying))[-1]
     assert last.title == "Waiting to retry" and "the database was away" in last.detail
 
 

@@ -12,43 +12,33 @@ from uuid import UUID
 
 import jsonschema_rs
 import pytest
-from flask import Flask
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from schemathesis.openapi import from_dict
 from werkzeug.routing import Rule
 
-from app.http.errors import STATUSES
-from app.openapi.document import OPERATIONS, build_document
-from app.openapi.headers import ERRORS
-from app.openapi.operation import CALLER, Access, Operation
-from app.server.factory import ROUTES
-from app.settings.environment import load_settings
+from app.http.errors import ERROR_CODES, ApiError
+from app.http.operation import BODY, CALLER, Access, Operation
+from app.openapi.errors import error_answer
 from schemas.base.fields import RecordSchema
 from schemas.base.strict_json import loads
 from schemas.erp.payloads import ErpCategorySchema, ErpProductSchema
+from schemas.platforms.descriptor import Platform
+from schemas.platforms.registry import PLATFORMS
 from schemas.plugin.categories import CategorySchema
 from schemas.plugin.customers import CustomerSchema
 from schemas.plugin.orders import OrderSchema
 from schemas.plugin.products import ProductSchema
-from schemas.requests.pulls import read_schedule, read_shopify_start
+from schemas.requests.fields import read_object, read_request
+from schemas.requests.pulls import pull_start_schema, read_schedule, read_shopify_start
+from tests.support.contract import APP, DOCUMENT, OPERATIONS
 from workers.core.timing import Timing, check_timing
 
-DOCUMENT = build_document(load_settings({}))
 PLACE = re.compile(r"\{(\w+)\}")
 SOME_ID = str(UUID(int=7))
 METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
 
 
-def make_app() -> Flask:
-    """The routes alone: no server is needed to know them."""
-    app = Flask("contract", static_folder=None)
-    for group in ROUTES:
-        app.register_blueprint(group.blueprint)
-    return app
-
-
-APP = make_app()
 ADAPTER = APP.url_map.bind("localhost")
 
 
@@ -96,7 +86,7 @@ def has_choices(operation: Operation) -> bool:
 
 def codes_in(code: CodeType, known: dict[str, Any], seen: set[int]) -> set[str]:
     """The error codes that a piece of code names, and those of the functions of app and schemas that it calls."""
-    found = {const for const in code.co_consts if isinstance(const, str) and const in STATUSES}
+    found = {const for const in code.co_consts if isinstance(const, str) and const in ERROR_CODES}
     for inner in code.co_consts:
         if isinstance(inner, CodeType):
             found |= codes_in(inner, known, seen)
@@ -115,20 +105,27 @@ def codes_of(thing: Any, seen: set[int]) -> set[str]:
     return codes_in(function.__code__, function.__globals__, seen)
 
 
+def reading_codes(operation: Operation) -> set[str]:
+    """The codes of reading the query and the body, and of the quota."""
+    found = {"VALIDATION_ERROR"} if operation.query else set()
+    if operation.body is not None:
+        found |= {*BODY, *codes_of(operation.body.parser, set())}
+    return found | ({"STORAGE_FULL"} if operation.brings_data else set())
+
+
 @pytest.mark.parametrize("operation", OPERATIONS, ids=lambda operation: operation.name)
-def test_every_error_that_the_code_can_answer_is_described_and_no_other(operation: Operation) -> None:
+def test_declared_errors_are_those_the_code_can_answer(operation: Operation) -> None:
     view = view_of(operation)
     refused = {"NOT_FOUND"} if has_choices(operation) else set()
-    assert set(operation.errors) == codes_of(view, set()) | guard_codes(operation.access) | refused | {"INTERNAL"}
+    around = guard_codes(operation.access) | reading_codes(operation) | refused | {"INTERNAL"}
+    assert set(operation.errors) == codes_of(view, set()) | around
 
 
-@pytest.mark.parametrize("operation", OPERATIONS, ids=lambda operation: operation.name)
-def test_the_scopes_that_are_described_are_those_that_are_asked_for(operation: Operation) -> None:
-    assert operation.access == getattr(view_of(operation), "requires", None)
-
-
-def test_every_error_code_has_its_words() -> None:
-    assert set(ERRORS) == set(STATUSES)
+@pytest.mark.parametrize("code", ERROR_CODES)
+def test_contract_and_api_use_the_same_error_texts(code: str) -> None:
+    """One declaration: the example in the contract is what is answered where an error has no words of its own."""
+    example = error_answer([code])["content"]["application/json"]["examples"][code]["value"]["error"]
+    assert (example["code"], example["message"]) == (code, ApiError(code).message)
 
 
 def check(schema: Any, instance: Any) -> None:
@@ -146,7 +143,7 @@ def contents(node: Any, path: str = "") -> Iterator[tuple[str, dict[str, Any]]]:
                 yield from contents(value, f"{path}/{key}")
 
 
-def test_the_document_is_openapi() -> None:
+def test_document_is_valid_openapi() -> None:
     from_dict(DOCUMENT)
     operations = [operation for path in DOCUMENT["paths"].values() for operation in path.values()]
     assert len({operation["operationId"] for operation in operations}) == len(operations) == len(OPERATIONS)
@@ -213,7 +210,7 @@ def component(name: str) -> dict[str, Any]:
 
 @pytest.mark.parametrize("examples", [3, pytest.param(100, marks=pytest.mark.slow)])
 @pytest.mark.parametrize("name", RECORDS)
-def test_a_record_that_fits_the_document_is_not_skipped(name: str, examples: int) -> None:
+def test_record_that_fits_the_document_is_not_skipped(name: str, examples: int) -> None:
     schema: RecordSchema = RECORDS[name]()
 
     @settings(max_examples=examples, phases=(Phase.generate,), suppress_health_check=(HealthCheck.too_slow,))
@@ -229,7 +226,7 @@ def test_a_record_that_fits_the_document_is_not_skipped(name: str, examples: int
 
 
 @pytest.mark.parametrize("name", RECORDS)
-def test_what_the_document_requires_is_required(name: str) -> None:
+def test_fields_that_the_document_requires_are_required(name: str) -> None:
     described = DOCUMENT["components"]["schemas"][name]
     errors = RECORDS[name]().validate({})
     assert set(described["required"]) == set(errors)
@@ -238,15 +235,27 @@ def test_what_the_document_requires_is_required(name: str) -> None:
 
 @settings(max_examples=10)
 @given(st.deferred(lambda: bodies(component("Schedule"))))
-def test_a_schedule_that_fits_the_document_can_be_followed(body: dict[str, Any]) -> None:
+def test_schedule_that_fits_the_document_is_accepted(body: dict[str, Any]) -> None:
     asked = read_schedule(json.dumps(body).encode())
     check_timing(Timing(asked.cron, asked.every_seconds))
 
 
 @settings(max_examples=10)
 @given(st.deferred(lambda: bodies(component("ShopifyStart"))))
-def test_a_start_that_fits_the_document_is_taken(body: dict[str, Any]) -> None:
+def test_start_that_fits_the_document_is_accepted(body: dict[str, Any]) -> None:
     assert read_shopify_start(json.dumps(body).encode()).job_type == body["jobType"]
+
+
+@pytest.mark.parametrize("platform", PLATFORMS.values(), ids=lambda platform: platform.name)
+def test_pull_that_fits_the_document_is_accepted(platform: Platform) -> None:
+    schema = pull_start_schema(platform)()
+
+    @settings(max_examples=10)
+    @given(bodies(component(f"{platform.name.capitalize()}PullStart")))
+    def check_one(body: dict[str, Any]) -> None:
+        assert read_request(schema, read_object(json.dumps(body).encode()))["mode"] in platform.modes
+
+    check_one()
 
 
 @pytest.mark.parametrize(
@@ -260,6 +269,6 @@ def test_a_start_that_fits_the_document_is_taken(body: dict[str, Any]) -> None:
         {},
     ],
 )
-def test_a_start_that_is_refused_does_not_fit_the_document(body: dict[str, Any]) -> None:
+def test_start_that_is_refused_does_not_fit_the_document(body: dict[str, Any]) -> None:
     with pytest.raises(jsonschema_rs.ValidationError):
         check(component("ShopifyStart"), body)

@@ -6,32 +6,30 @@ import base64
 import hashlib
 import re
 
-from app.openapi.document import OPERATIONS, build_document
 from app.openapi.page import POLICY, render_page
-from app.settings.environment import load_settings
+from tests.support.contract import DOCUMENT, OPERATIONS
 
-DOCUMENT = build_document(load_settings({}))
 PAGE = render_page(DOCUMENT)
 IDS = re.findall(r'\bid="([^"]+)"', PAGE)
 LINKS = re.findall(r'\b(?:href|src)="([^"]*)"', PAGE)
 
 
-def test_every_operation_and_schema_has_its_place() -> None:
+def test_page_has_every_operation_and_schema() -> None:
     assert {operation.name for operation in OPERATIONS} <= set(IDS)
     assert {f"schema-{name.lower()}" for name in DOCUMENT["components"]["schemas"]} <= set(IDS)
     assert len(set(IDS)) == len(IDS)
 
 
-def test_every_link_leads_to_a_place_on_the_page_or_to_the_document() -> None:
+def test_every_link_leads_somewhere_on_the_page() -> None:
     assert {link for link in LINKS if not link.startswith("#")} == {"openapi.json"}
     assert {link.removeprefix("#") for link in LINKS} - {"openapi.json"} <= set(IDS)
 
 
-def test_nothing_runs_and_nothing_is_fetched() -> None:
+def test_page_runs_no_script_and_fetches_nothing() -> None:
     assert not re.search(r"<(script|link|img|iframe|object)\b|\son\w+=|\sstyle=|@import|url\(", PAGE)
 
 
-def test_the_policy_allows_the_pages_own_style_and_nothing_else() -> None:
+def test_policy_allows_nothing_but_the_pages_style() -> None:
     (style,) = re.findall(r"<style>(.*?)</style>", PAGE, re.DOTALL)
     digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
     sources = dict(part.strip().split(" ", 1) for part in POLICY.split(";"))
@@ -39,7 +37,7 @@ def test_the_policy_allows_the_pages_own_style_and_nothing_else() -> None:
     assert sources["style-src"] == f"'sha256-{digest}'"
 
 
-def test_words_of_the_document_are_text_on_the_page() -> None:
+def test_texts_of_the_document_are_escaped_on_the_page() -> None:
     spoiled = DOCUMENT | {"info": {**DOCUMENT["info"], "description": "<script>alert(1)</script> `<b>`"}}
     page = render_page(spoiled)
     assert "<script" not in page

@@ -1,0 +1,29 @@
+"""What the service says of itself; these answers have no envelope."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from schemas.answers.fields import AnswerData, one_of
+
+Checked = Annotated[str, one_of("ok", "unavailable")]
+
+
+class Health(AnswerData):
+    """The process serves."""
+
+    status: Annotated[str, one_of("ok")]
+
+
+class Checks(AnswerData):
+    """What the service depends on."""
+
+    postgres: Checked
+    redis: Checked
+
+
+class Readiness(AnswerData):
+    """`degraded`: without Redis, batches are still accepted."""
+
+    status: Annotated[str, one_of("ok", "degraded", "unavailable")]
+    checks: Checks
