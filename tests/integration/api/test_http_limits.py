@@ -42,7 +42,7 @@ def padded(size: int) -> bytes:
     return body[:-2] + b"x" * (size - len(body)) + b'"}'
 
 
-ACCEPTED = ("accepted", "dropped", "duplicate", "sync_log")
+ACCEPTED = ("taken", "accepted", "dropped", "duplicate", "sync_log")
 
 
 @pytest.fixture(autouse=True)
