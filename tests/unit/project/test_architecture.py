@@ -150,7 +150,7 @@ def test_each_queue_has_a_worker_in_compose() -> None:
     assert {queue_of(command) for command in commands} - {None} == set(QUEUES)
 
 
-def test_every_file_says_what_it_is() -> None:
+def test_every_file_starts_with_a_description() -> None:
     silent = [path for path in [*SOURCES, *SQL_FILES] if not says_what_it_is(path)]
     assert [str(path.relative_to(ROOT)) for path in silent if path.name != "__init__.py" or path.read_text()] == []
 
