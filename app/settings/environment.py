@@ -44,7 +44,7 @@ class SettingsError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """The settings of one process. The comment beside each is its row in the README."""
+    """The settings of one process. docs/settings.md explains each."""
 
     database_url: str | None  # None: embedded servers under data_dir
     migration_database_url: str | None

@@ -26,8 +26,9 @@ from tests.support.pipeline import bearer
 from tests.unit.app.openapi.test_contract import paths_of
 from workers.core.ids import new_id
 
-TABLE = ROOT / "docs" / "tokens.md"
-ROW = re.compile(r"^\| `([A-Z]+) (/api/\S+)` \| (.+) \|$", re.MULTILINE)
+TOKENS = ROOT / "docs" / "tokens.md"
+CALLS = ROOT / "docs" / "api.md"
+ROW = re.compile(r"^\| `([A-Z]+) (/api/\S+)` \| ([^|]+) \|", re.MULTILINE)
 GUARDED = [operation for operation in OPERATIONS if isinstance(operation.access, tuple)]
 Command = Callable[..., tuple[int, str]]
 
@@ -73,15 +74,15 @@ def test_route_of_a_store_refuses_an_operator(
     assert answer.status_code == 403
 
 
-def test_table_in_the_guide_is_what_routes_ask_for() -> None:
+def test_listed_scopes_are_those_of_the_routes() -> None:
     described = {
-        (method, path): tuple(re.findall(r"`(\w+)`", scopes)) for method, path, scopes in ROW.findall(TABLE.read_text())
+        (method, path): tuple(re.findall(r"`(\w+)`", scopes)) for method, path, scopes in ROW.findall(CALLS.read_text())
     }
     assert described == {(one.method.upper(), one.path): one.access for one in GUARDED}
 
 
 def test_presets_in_the_guide_are_those_in_use() -> None:
-    rows = re.findall(r"^\| `(\w+)` \| ((?:`\w+`(?:, )?)+) \|", TABLE.read_text(), re.MULTILINE)
+    rows = re.findall(r"^\| `(\w+)` \| ((?:`\w+`(?:, )?)+) \|", TOKENS.read_text(), re.MULTILINE)
     assert {role: tuple(re.findall(r"`(\w+)`", scopes)) for role, scopes in rows} == dict(PRESETS)
 
 
