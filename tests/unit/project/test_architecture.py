@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import re
 from argparse import Namespace
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from functools import cache
 from pathlib import Path
@@ -27,6 +28,8 @@ SQL_TEXT = re.compile(
     r"\bSELECT\b.+\bFROM\b|\bINSERT INTO\b|\bUPDATE\b.+\bSET\b|\bDELETE FROM\b|\b(CREATE|ALTER|DROP) (TABLE|ROLE|DATABASE)\b",
     re.DOTALL,
 )
+MOST_MODULES = 20  # in one folder
+CROWDED = {"app/commands": 21}
 HEADER = re.compile(r"^-- name: (\w+)$", re.MULTILINE)
 
 
@@ -47,6 +50,12 @@ def is_inside(module: str, allowed: tuple[str, ...]) -> bool:
 
 def test_app_init_is_empty() -> None:
     assert (ROOT / "app" / "__init__.py").read_text(encoding="utf-8") == ""
+
+
+def test_no_folder_is_crowded() -> None:
+    files = [path for path in (*SOURCES, *(ROOT / "tests").rglob("*.py")) if path.name != "__init__.py"]
+    counts = Counter(path.parent.relative_to(ROOT).as_posix() for path in files)
+    assert {name: count for name, count in counts.items() if count > CROWDED.get(name, MOST_MODULES)} == {}
 
 
 def texts_of(nodes: Iterable[ast.AST]) -> Iterator[str]:
