@@ -1,4 +1,4 @@
-"""The database's clock set an hour forward or back: nothing is rescued that needs it not, and nothing waits for the hour."""
+"""The database's clock set an hour forward or back: no log is recovered without need, and none waits."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def enqueues(root_conn: Connection) -> list[int]:
 def test_waiting_logs_start_at_once(
     dispatcher: Dispatcher, runtime: Runtime, store_id: UUID, root_conn: Connection, redis: Redis, hours: int
 ) -> None:
-    """Ten logs, of which eight wait in Redis and two for their admission."""
+    """Ten logs: eight wait in Redis, two to be admitted."""
     logs = accept_orders(runtime, store_id, 10)
     set_clock(root_conn, hours)
     for _ in range(3):
@@ -83,7 +83,7 @@ def test_a_retry_is_made_no_more_often_than_usual(
 
 
 def begin(runtime: Runtime, store_id: UUID, log_id: UUID, pause: float) -> None:
-    """Count an attempt, of which nothing comes; the next is due after the pause."""
+    """Count an attempt that has no result; the next is due after the pause."""
     with runtime.pool.connection() as conn, tenant(conn, store_id):
         assert begin_attempt(conn, store_id, log_id, 5, [pause]) is not None
 

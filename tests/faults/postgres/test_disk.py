@@ -1,4 +1,4 @@
-"""PostgreSQL's disk full: what was accepted waits, what can't be kept is refused for the moment, and no status lies."""
+"""PostgreSQL's disk is full: accepted batches wait, others answer 503, and every status is true."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ BLOCK = b"\0" * 65536
 
 @contextmanager
 def filled(disk: Path) -> Iterator[None]:
-    """Not a byte is free within the block."""
+    """Fill the disk within the block."""
     ballast = disk / "ballast"
     with ballast.open("wb", buffering=0) as file, suppress(OSError):
         while file.write(BLOCK):
@@ -59,7 +59,7 @@ def is_full(stack: Stack) -> bool:
 
 
 def accept_until_refused(shop: Shop) -> tuple[list[str], list[dict[str, Any]], str]:
-    """What still finds a place in PostgreSQL's files is accepted: the jobs, then the batch for which none was left."""
+    """Post until the disk has no room: the accepted jobs, and the batch that was refused."""
     jobs: list[str] = []
     for first in count(LATER, 2000):
         batch, key = make_orders(first, 2000), uuid4().hex

@@ -1,4 +1,4 @@
-"""Locks in the way: an administrator's, a deadlock with him, and four clients with the same orders in other orders."""
+"""An administrator's table lock, a deadlock, and four clients that send the same orders shuffled."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def test_a_long_table_lock_only_delays_batches(stack: Stack, shop: Shop) -> None
 
 @pytest.mark.slow
 def test_a_deadlocked_worker_tries_again(stack: Stack, shop: Shop) -> None:
-    """The administrator has the second order and wants the first, which the worker has; and he is the more patient."""
+    """The administrator locks the second order and waits for the first, which the worker has locked."""
     lock = "UPDATE orders SET status = status WHERE store_id = %s AND external_id = %s"
     shop.wait_completed([shop.accept("orders", [make_order(wc_order_id=key, total=1) for key in (1, 2)])])
     with stack.superuser() as conn, ThreadPoolExecutor(1) as thread:
@@ -63,7 +63,7 @@ def test_shuffled_orders_of_four_clients_do_not_deadlock(stack: Stack, shop: Sho
 
 
 def shuffled(number: int) -> list[dict[str, Any]]:
-    """All orders in an order of their own; a higher number is the newer state."""
+    """Post all orders shuffled; a higher number is the newer state."""
     when = f"2026-01-15T10:30:{number:02d}Z"
     orders = [make_order(wc_order_id=key, total=number, date_modified=when) for key in range(1, ORDERS + 1)]
     random.Random(number).shuffle(orders)
@@ -72,7 +72,7 @@ def shuffled(number: int) -> list[dict[str, Any]]:
 
 @pytest.mark.parametrize("entities", [("customers", "orders"), ("orders", "customers")], ids=" first, then ".join)
 def test_concurrent_order_and_customer_are_linked(stack: Stack, shop: Shop, entities: tuple[str, str]) -> None:
-    """Neither has committed when the other begins."""
+    """Neither transaction has committed when the other begins."""
     records = {"orders": [make_order(customer_id=7)], "customers": [make_customer(wc_customer_id=7)]}
     with held(shop):
         jobs = []

@@ -1,4 +1,4 @@
-"""PostgreSQL stopped at once, its connections cut, and away."""
+"""PostgreSQL stopped immediately, its connections closed, and down."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def test_an_immediate_stop_in_mid_batch_applies_once(stack: Stack, shop: Shop) -
 
 @pytest.mark.slow
 def test_connections_cut_under_load_apply_once(stack: Stack, shop: Shop) -> None:
-    """All connections of API, workers and dispatcher are ended each time some more batches have been accepted."""
+    """Close all connections whenever some more batches were accepted."""
     batches = [make_orders(first, 200) for first in range(1, 8001, 200)]
     jobs: list[str] = []
     cut = 0

@@ -1,4 +1,4 @@
-"""The API killed under load: whoever got a receipt has his batch, and whoever got none may post again with his key."""
+"""The API killed under load: a client with a receipt has its batch, and one without may post again."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def test_batches_apply_once_while_the_api_is_killed(stack: Stack, shop: Shop) ->
 
 
 def kill_api(stack: Stack, killed: list[int]) -> list[int]:
-    """Kill -9 of its master; its supervisor ends the others of its group."""
+    """Kill the master process; its supervisor ends the rest of the group."""
     alive = wait_until(lambda: [pid for pid in stack.pids("api") if pid not in killed], 10.0, "an API to kill")
     for pid in alive:
         os.kill(pid, signal.SIGKILL)

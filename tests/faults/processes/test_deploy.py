@@ -1,4 +1,4 @@
-"""Restarts as a deployment brings them: of everything at once, of one worker after the other, and of workers for a minute."""
+"""Restarts as in a deployment: everything at once, worker by worker, and a minute without workers."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ AWAY_SECONDS = 60.0
 
 @pytest.mark.slow
 def test_stopping_process_groups_fails_no_batch(stack: Stack, shop: Shop) -> None:
-    """As systemd does it unless told otherwise: SIGTERM to everyone in the group, children included."""
+    """SIGTERM to all processes of the group, as systemd sends it."""
     batches = [make_orders(first, 100) for first in range(1, 1001, 100)]
     with ThreadPoolExecutor(4) as clients:
         with held(shop):
@@ -42,7 +42,7 @@ def test_stopping_process_groups_fails_no_batch(stack: Stack, shop: Shop) -> Non
 
 @pytest.mark.slow
 def test_restarting_workers_every_second_applies_once(stack: Stack, shop: Shop) -> None:
-    """Many of them before they have begun: a worker takes a second or two to start."""
+    """Many are killed before they are ready: a worker takes a second or two to start."""
     with posting_all_the_time(shop) as posted:
         for _ in range(ROLLING_SECONDS):
             for pid in stack.pids("worker")[:1]:
@@ -55,7 +55,7 @@ def test_restarting_workers_every_second_applies_once(stack: Stack, shop: Shop) 
 
 @contextmanager
 def posting_all_the_time(shop: Shop) -> Iterator[list[tuple[str, list[dict[str, Any]]]]]:
-    """Four clients that post a small batch about every second each; yields (job id, batch) of each."""
+    """Four clients that each post a small batch about every second; yields (job id, batch)."""
     numbers, over = count(), threading.Event()
     posted: list[tuple[str, list[dict[str, Any]]]] = []
 

@@ -1,4 +1,4 @@
-"""Two dispatchers, none for a while, and a queue that is merely long: nothing amplifies."""
+"""Two dispatchers, a frozen one, and a long queue: no batch is enqueued more often than needed."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ LONG_QUEUE = 5000
 
 
 def enqueues_of(shops: list[Shop]) -> list[int]:
-    """How often each log of the shops was put into Redis."""
+    """How often each log of the stores was enqueued."""
     return [count for (count,) in shops[0].stack.sql(ENQUEUES, [shop.id for shop in shops])]
 
 
@@ -78,7 +78,7 @@ def test_a_frozen_dispatcher_is_noticed_and_catches_up(stack: Stack, shop: Shop)
 
 @pytest.mark.slow
 def test_a_long_queue_is_not_enqueued_again() -> None:
-    """All of it waits in Redis, far longer than the dispatcher's patience with a batch that nobody begins."""
+    """The batches wait in Redis for longer than the dispatcher waits for an unstarted batch."""
     with running_stack(WORKERS="2", QUEUE_WINDOW="1000") as stack:
         shops = [stack.create_store(f"Shop {number}") for number in range(5)]
         batches = [make_orders(first, 2) for first in range(1, 2 * LONG_QUEUE // 5, 2)]

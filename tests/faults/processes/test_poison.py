@@ -1,4 +1,4 @@
-"""Batches that end their workers again and again: tried so often, then given up, kept, and open to a retry."""
+"""Batches that kill their worker each time: given up after the last attempt, kept, and retried on request."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def assert_given_up(shop: Shop, job: dict[str, Any]) -> None:
 
 @contextmanager
 def killing_whoever_works_on(stack: Stack, shop: Shop) -> Iterator[list[int]]:
-    """Kill -9 the worker of every counted attempt at the store's log; yields the ids of those killed."""
+    """Kill the worker of every counted attempt at the store's log; yields their process ids."""
     killed: list[int] = []
     over = threading.Event()
 
@@ -76,7 +76,7 @@ def killing_whoever_works_on(stack: Stack, shop: Shop) -> Iterator[list[int]]:
 
 @pytest.mark.slow
 def test_a_batch_too_large_for_memory_is_given_up(stack: Stack, shop: Shop) -> None:
-    """What fits is done meanwhile, by the same workers."""
+    """Smaller batches are applied meanwhile, by the same workers."""
     batch = [make_order(wc_order_id=key, items=[make_item()] * 40) for key in range(1, 1501)]
     small = stack.create_store("Small")
     with short_of_memory(stack, SPARE_BYTES):

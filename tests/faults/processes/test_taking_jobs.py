@@ -1,4 +1,4 @@
-"""What Redis has handed out and nobody has begun: the taker frozen, killed, told to stop, a stranger, or cut off."""
+"""Jobs that were taken from Redis and not started: by a frozen, killed, stopped, unknown or disconnected worker."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ TAKES_A_BATCH = (b"BLMOVE", QUEUE.encode())
 
 
 def test_a_job_taken_by_a_frozen_idle_worker_moves_on(stack: Stack, shop: Shop) -> None:
-    """Its request for a job is with Redis already, so the next job goes to it."""
+    """The frozen worker has asked Redis for a job already, so it gets the next one."""
     batches = [make_orders(first, 10) for first in range(1, 61, 10)]
     with frozen(stack.pids("worker")[0]):
         ended = shop.wait_ended([shop.accept("orders", batch) for batch in batches])
@@ -32,7 +32,7 @@ def test_a_job_taken_by_a_frozen_idle_worker_moves_on(stack: Stack, shop: Shop) 
 )
 @pytest.mark.slow
 def test_a_job_taken_but_never_started_moves_on(stack: Stack, shop: Shop, number: signal.Signals) -> None:
-    """Both workers have taken a batch by the time they thaw, and with it their end."""
+    """Both workers have taken a batch when they thaw, and are killed at once."""
     batches = [make_orders(first, 10) for first in (1, 11)]
     with stack.frozen("worker") as workers:
         jobs = [shop.accept("orders", batch) for batch in batches]
@@ -47,7 +47,7 @@ def test_a_job_taken_but_never_started_moves_on(stack: Stack, shop: Shop, number
 
 @pytest.mark.slow
 def test_a_job_taken_by_a_stranger_is_enqueued_again(stack: Stack, shop: Shop) -> None:
-    """As a worker of two queues takes a job and dies, or the ghost of a dead one does: nothing in Redis tells of it."""
+    """A worker of two queues takes a job and dies, and Redis keeps no trace of it."""
     batches = [make_orders(first, 10) for first in range(1, 61, 10)]
     with stack.frozen("worker"):
         jobs = [shop.accept("orders", batch) for batch in batches]
@@ -73,7 +73,7 @@ def clients_in(stack: Stack, command: str) -> int:
 
 @pytest.mark.slow
 def test_silent_redis_connections_are_dropped(stack: Stack, shop: Shop) -> None:
-    """Redis goes on handing jobs to connections of which no worker hears again."""
+    """Redis keeps sending jobs to connections that no worker reads."""
     batches = [make_orders(first, 10) for first in range(1, 61, 10)]
     with redis_through(stack, Trap(TAKES_A_BATCH, Act.MUTE_REPLY, left=2)) as trap:
         wait_until(lambda: clients_in(stack, "blmove") == WAITING, 10.0, "all workers to wait for a job")

@@ -26,7 +26,7 @@ IMPATIENT_SECONDS = 1.5  # RQ takes a second signal within one second for the fi
 
 @pytest.fixture(autouse=True)
 def known_workers(stack: Stack, shop: Shop) -> None:
-    """A worker whose Redis was emptied is no longer known there by its process id; a new one is."""
+    """After Redis was emptied it does not know the process ids of old workers, only of new ones."""
     for pid in set(stack.pids("worker")) - known(stack):
         send(pid, signal.SIGTERM)
     wait_until(lambda: set(stack.pids("worker")) <= known(stack) and is_whole(stack), 30.0, "workers that are known")

@@ -1,4 +1,4 @@
-"""A Redis that keeps its data, as in production: killed, it has everything again, and nothing is enqueued twice."""
+"""Redis with an append-only file, as in production: after a kill it has its data, and no job is enqueued twice."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ KEEPS = ("--port", "0", "--save", "", "--appendonly", "yes", "--appendfsync", "e
 
 @contextmanager
 def redis_that_keeps(folder: Path) -> Iterator[str]:
-    """A server with an append-only file; killed without a warning at the end. Yields its URL."""
+    """A server with an append-only file, killed at the end. Yields its URL."""
     path = folder / "redis.sock"
     path.unlink(missing_ok=True)
     where = ("--dir", str(folder), "--unixsocket", str(path))

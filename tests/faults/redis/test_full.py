@@ -1,4 +1,4 @@
-"""Redis with no room, with a wrong policy, and unable to save: no batch is refused, and the backlog drains afterwards."""
+"""Redis full, with an evicting policy, or unable to save: no batch is refused, and the backlog drains."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ WRITE = b"sluice:test"
 
 @contextmanager
 def configured(redis: Redis, **options: str) -> Iterator[None]:
-    """Options of Redis within the block, by name with `_` for `-`, set in this order and taken back in the other."""
+    """Set options of Redis within the block, named with `_` for `-`; undone in reverse order."""
     named = {name.replace("_", "-"): value for name, value in options.items()}
     before = {name: str(redis.config_get(name)[name] or "") for name in named}
     try:
@@ -45,7 +45,7 @@ def test_a_full_redis_refuses_no_batch(stack: Stack, shop: Shop) -> None:
 
 @pytest.mark.slow
 def test_batches_complete_after_redis_evicts_jobs(stack: Stack, shop: Shop) -> None:
-    """A policy that `up` refuses at its start, set behind its back: what is evicted is handed out again."""
+    """`up` refuses this policy at the start, so the test sets it later."""
     batches = make_batches(20)
     with stack.frozen("worker"):
         jobs = [shop.accept("orders", batch) for batch in batches]
@@ -58,7 +58,7 @@ def test_batches_complete_after_redis_evicts_jobs(stack: Stack, shop: Shop) -> N
 
 @pytest.mark.slow
 def test_a_redis_that_cannot_save_refuses_no_batch(stack: Stack, shop: Shop, tmp_path: Path) -> None:
-    """Its disk is full, or gone: it takes no write until it has saved again."""
+    """After a failed save Redis refuses writes until it can save again."""
     batches, gone = make_batches(10), tmp_path / "gone"
     gone.mkdir()
     with configured(stack.redis, dir=str(gone), save="3600 1"):

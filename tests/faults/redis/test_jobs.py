@@ -1,4 +1,4 @@
-"""Redis written to by somebody else: nothing is run for him, and nothing of ours is done twice."""
+"""Redis written to by somebody else: foreign jobs do not run, and no batch is applied twice."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Redis emptied, killed, frozen, away: nothing accepted is lost or doubled, and no answer waits for it."""
+"""Redis emptied, killed, frozen, down: no batch is lost or applied twice, and no answer waits for Redis."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def flush(redis: Redis) -> None:
 
 
 def delete_jobs(redis: Redis) -> None:
-    """What waits stays in the queue, as ids of jobs that are no more."""
+    """The queue keeps the ids of jobs that are deleted."""
     redis.delete(*redis.scan_iter("rq:job:*"))
 
 
@@ -105,7 +105,7 @@ def test_a_frozen_redis_delays_no_answer(stack: Stack, shop: Shop) -> None:
 
 
 def accept_at_leisure(shop: Shop, seconds: float) -> tuple[list[list[dict[str, Any]]], list[str]]:
-    """A batch about every second, each accepted in time whatever Redis does."""
+    """Post a batch about every second; each must be accepted in time."""
     batches, jobs = make_batches(int(seconds)), []
     for batch in batches:
         began = time.monotonic()

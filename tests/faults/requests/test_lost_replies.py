@@ -1,4 +1,4 @@
-"""Connections cut at the moment that counts: a COMMIT, an enqueue, and an API that dies between the two."""
+"""Connections cut at a COMMIT or an enqueue, and an API that dies between the two."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ ENQUEUE = (b"RPUSH",)
 
 @pytest.mark.slow
 def test_a_receipt_lost_at_commit_is_repeated(stack: Stack, shop: Shop) -> None:
-    """The batch is stored and the client told otherwise; with its key it finds its batch, and makes no second."""
+    """The batch is stored, but the client gets an error. With its key it finds the batch."""
     batch, key = make_orders(1, 20), uuid4().hex
     with postgres_through(stack, Trap((hash_key(key).encode(),), Act.CUT_REPLY)) as trap:
         assert receipt(shop, batch, key) is None
@@ -53,7 +53,7 @@ def test_a_batch_without_a_commit_can_be_posted_again(stack: Stack, shop: Shop) 
     ("act", "attempts"), [(Act.CUT_REPLY, 1), (Act.CUT_REQUEST, 2)], ids=["answer lost", "never arrived"]
 )
 def test_a_batch_cut_off_at_commit_is_applied_once(stack: Stack, shop: Shop, act: Act, attempts: int) -> None:
-    """Whether it was committed is for the database to say, and not for the error."""
+    """After the error only the database knows whether the batch was committed."""
     batch = make_orders(1, 100)
     with postgres_through(stack, Trap(COMMIT_OF_A_BATCH, act)) as trap:
         ended = shop.wait_ended([accept_in_the_end(shop, batch)])
@@ -95,7 +95,7 @@ def test_api_killed_before_the_commit_stores_nothing(stack: Stack, shop: Shop) -
 
 @contextmanager
 def posting(shop: Shop, batch: list[dict[str, Any]], key: str) -> Iterator[None]:
-    """A client that posts within the block and is cut off."""
+    """A client that posts within the block and loses its connection."""
     with ThreadPoolExecutor(1) as client:
         answer = client.submit(shop.post, "orders", batch, Idempotency_Key=key)
         yield
@@ -103,6 +103,6 @@ def posting(shop: Shop, batch: list[dict[str, Any]], key: str) -> Iterator[None]
 
 
 def kill_api(stack: Stack) -> None:
-    """Kill -9 of master and web workers at once."""
+    """Kill master and web workers at once."""
     for master in stack.pids("api"):
         os.killpg(master, signal.SIGKILL)

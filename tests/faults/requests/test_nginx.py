@@ -1,4 +1,4 @@
-"""The buffering proxy of docker-compose.yml, run for real: slow bodies stay with it, and its own refusals are ours in shape."""
+"""The nginx of docker-compose.yml: it buffers slow bodies, and its refusals have the form of the API's."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def proxy(stack: Stack, tmp_path_factory: pytest.TempPathFactory) -> Iterator[in
 
 
 def _configuration(folder: Path, port: int, upstream: int) -> str:
-    """The file's own, but for addresses and folders. Docker's names are left out: only nginx 1.27.3 and newer look them up."""
+    """The real configuration with other addresses and folders, without Docker's names, which need nginx 1.27.3."""
     text = NGINX.read_text(encoding="utf-8")
     text = text.replace("/tmp/nginx.pid", str(folder / "pid")).replace("listen 8080", f"listen 127.0.0.1:{port}")
     text = re.sub(r"resolver [^;]*;", "", text).replace("server api:8000 resolve", f"server 127.0.0.1:{upstream}")
@@ -87,7 +87,7 @@ def _post(shop: Shop, port: int, number: int) -> httpx.Response:
 
 
 def _dripping(shop: Shop, port: int) -> socket.socket:
-    """A client that has said how long its body will be, and takes its time."""
+    """A client that has announced the length of its body, and sends it slowly."""
     connection = socket.create_connection(("127.0.0.1", port), timeout=20.0)
     head = ["POST /api/sync/orders HTTP/1.1", "Host: test", f"Authorization: Bearer {shop.token}"]
     head += ["Content-Type: application/json", "Content-Length: 5000", "", '{"orders"']
@@ -96,7 +96,7 @@ def _dripping(shop: Shop, port: int) -> socket.socket:
 
 
 def test_forty_slow_bodies_leave_room_for_others(stack: Stack, proxy: int) -> None:
-    """Ten times as many as the API has threads."""
+    """Ten times as many slow clients as the API has threads."""
     shop = stack.create_store()
     statuses = []
     with ExitStack() as open_connections:
@@ -122,7 +122,7 @@ def test_nginx_refuses_in_the_same_form_as_the_api(stack: Stack, proxy: int) -> 
 
 
 def _ask(port: int, source: str, path: str = "/console/login", **headers: str) -> httpx.Response:
-    """From another address of loopback."""
+    """Connect from another loopback address."""
     sent = {name.replace("_", "-"): value for name, value in headers.items()}
     with httpx.Client(transport=httpx.HTTPTransport(local_address=source)) as client:
         return client.get(f"http://127.0.0.1:{port}{path}", headers=sent)

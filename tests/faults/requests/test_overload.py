@@ -1,4 +1,4 @@
-"""More than there is room for: fifty clients and two connections, and bodies that inflate to gigabytes."""
+"""Fifty clients for two connections, and bodies that decompress to gigabytes."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ SPARE_KIB = 64 * 1024
 def test_an_exhausted_pool_answers_503_and_stores_nothing(
     settings: Settings, database: Database, servers: Servers, store: CreatedStore, root_conn: Connection
 ) -> None:
-    """Both connections wait for a lock; the others learn it in time, and all is well once it is gone."""
+    """Both connections wait for a lock; other clients get 503, and succeed once it is gone."""
     app = create_app(replace(settings, db_pool_size=CONNECTIONS), database.url, servers.redis.url)
     services = app.extensions[EXTENSION]
 
@@ -73,14 +73,14 @@ def test_gigabyte_gzip_bodies_take_no_memory(stack: Stack, shop: Shop) -> None:
 
 
 def bomb(megabytes: int) -> bytes:
-    """One gzip member of so many megabytes, made of pieces that stand alone; it has no end, and nobody gets there."""
+    """One gzip member of that many megabytes, without an end."""
     packer = zlib.compressobj(9, zlib.DEFLATED, 16 + zlib.MAX_WBITS)
     first, piece = (packer.compress(bytes(MEGABYTE)) + packer.flush(zlib.Z_FULL_FLUSH) for _ in range(2))
     return first + piece * (megabytes - 1)
 
 
 def memory_of_api(stack: Stack) -> int:
-    """The most that its processes ever held, in KiB."""
+    """Peak memory of its processes, in KiB."""
     listed = processes()
     masters = stack.pids("api")
     family = masters + [pid for pid, (parent, _) in listed.items() if parent in masters]

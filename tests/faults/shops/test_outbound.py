@@ -1,4 +1,4 @@
-"""Sending in real processes: workers killed anywhere in a full sync, ten of them at once, and the shop that it must come to."""
+"""Outbound in real processes: workers killed at any moment of a full sync, and ten workers at once."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def stack() -> Iterator[Stack]:
 
 @pytest.fixture
 def fake() -> Iterator[FakeWooCommerce]:
-    """Each answer stays away for a while after the work is done: long enough to be killed between the two."""
+    """Delay each answer after the work is done, so that a worker can be killed in between."""
     with FakeWooCommerce() as fake:
         fake.latency = 0.2
         yield fake
@@ -53,7 +53,7 @@ def shop(stack: Stack, fake: FakeWooCommerce) -> Shop:
 
 
 def connected(stack: Stack, fake: FakeWooCommerce) -> Shop:
-    """A store whose shop is the fake one, and its admin's way in."""
+    """A store connected to the fake shop, and a client of its admin."""
     with psycopg.connect(stack.postgres.app_url(), autocommit=True) as conn:
         made = create_store(conn, "Kept in step", "woocommerce", fake.url, "admin")
         set_credentials(conn, KEY, made.store_id, fake.credentials)
@@ -61,7 +61,7 @@ def connected(stack: Stack, fake: FakeWooCommerce) -> Shop:
 
 
 def tell(shop: Shop, products: Sequence[dict[str, Any]]) -> None:
-    """What the ERP has."""
+    """The ERP's products."""
     for start in range(0, len(products), AT_ONCE):
         body = json.dumps({"products": products[start : start + AT_ONCE]}).encode()
         answer = shop.call("PUT", "/api/v1/erp/products", body)
@@ -69,14 +69,14 @@ def tell(shop: Shop, products: Sequence[dict[str, Any]]) -> None:
 
 
 def wake_all(shop: Shop) -> None:
-    """A wake-up for each worker, though one is enough."""
+    """Wake up every worker, though one is enough."""
     for _ in range(WORKERS):
         shop.stack.redis.delete(push_mark(shop.id))
         enqueue_push(shop.stack.redis, shop.id)
 
 
 def kill_somewhere(shop: Shop, fake: FakeWooCommerce, draw: random.Random) -> None:
-    """Kill all that push once a few more calls have come in, at any moment of a call, its answer or its record."""
+    """Kill all push workers after a few more calls, at any moment of a call or the saving of its result."""
     goal = fake.calls[WRITES] + draw.randint(1, 8)
     wait_until(lambda: fake.calls[WRITES] >= goal, 60.0, f"call {goal}")
     time.sleep(draw.uniform(0, 0.3))
@@ -84,7 +84,7 @@ def kill_somewhere(shop: Shop, fake: FakeWooCommerce, draw: random.Random) -> No
 
 
 def assert_in_step(shop: Shop, fake: FakeWooCommerce, products: Sequence[dict[str, Any]]) -> None:
-    """Each product is in the shop once and as the ERP has it, and mapped to the one that is it; each item has its verdict."""
+    """Check that each product is in the shop once, equals the ERP's, and is mapped, and that each item has ended."""
     wait_until(lambda: shop.stack.one(OPEN, shop.id) == 0, 180.0, "a verdict on every item")
     assert "failed" not in dict(shop.stack.sql(VERDICTS, shop.id))
     standing = fake.state.products
@@ -119,7 +119,7 @@ def test_a_killed_forced_sync_changes_nothing(shop: Shop, fake: FakeWooCommerce)
 
 
 def test_a_shop_answering_after_31_s_gets_products_once(shop: Shop, fake: FakeWooCommerce) -> None:
-    """Nobody waits for longer than 30 s; the shop has made the products, and the next attempt finds them."""
+    """Calls time out after 30 s; the shop has created the products, and the next attempt finds them."""
     products = [make_erp_product() for _ in range(30)]
     fake.faults.add(Fault("hang", WRITES, seconds=31))
     tell(shop, products)
@@ -131,7 +131,7 @@ def test_a_shop_answering_after_31_s_gets_products_once(shop: Shop, fake: FakeWo
 
 
 def test_long_syncs_yield_to_another_store(stack: Stack, shop: Shop, fake: FakeWooCommerce) -> None:
-    """Each of the two workers has a long one in hand; a third store's product does not wait for their ends."""
+    """Both workers run long syncs; a third store's product does not wait for their end."""
     fake.latency = 1.0
     long = [shop, connected(stack, fake)]
     for one in long:
@@ -148,7 +148,7 @@ def test_long_syncs_yield_to_another_store(stack: Stack, shop: Shop, fake: FakeW
 
 
 def test_ten_workers_send_no_item_twice(fake: FakeWooCommerce) -> None:
-    """All are woken again and again while one sends; each product is written by exactly one call."""
+    """All workers are woken while one sends; each product is written by exactly one call."""
     products = [make_erp_product() for _ in range(3_000)]
     with running_stack(PUSH_WORKERS=str(WORKERS), SECRET_KEY=KEY) as stack:
         shop = connected(stack, fake)

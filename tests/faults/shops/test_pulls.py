@@ -1,4 +1,4 @@
-"""Pulls in real processes: workers killed in mid-run, long runs that make way, and a deploy that does not wait for them."""
+"""Pulls in real processes: killed workers, long runs that yield, and a deployment during a run."""
 
 from __future__ import annotations
 

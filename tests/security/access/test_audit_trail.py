@@ -1,4 +1,4 @@
-"""The audit trail: nobody changes or removes an event, every change leaves one, and no secret stands in it."""
+"""The audit trail: events can't be changed or removed, every change has one, and none contains a secret."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Behind a proxy that ends TLS: whose headers are believed, and cookies and answers that stay on https."""
+"""Behind a TLS proxy: which headers are trusted, and which cookies and headers https adds."""
 
 from __future__ import annotations
 

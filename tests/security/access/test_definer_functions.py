@@ -1,4 +1,4 @@
-"""`sluice_app` stages in temporary tables, so it may create them; no function of `sluice_system` looks into one."""
+"""`sluice_app` may create temporary tables; no function of `sluice_system` reads or writes one."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Operators' tokens: listed, ended and replaced by the tables' owner; the application's password alone makes no operator."""
+"""Operators' tokens are listed, revoked and rotated by the tables' owner; the application's role can't create one."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A token does what its scopes say and nothing else: through the API, the console and the command line."""
+"""A token may do what its scopes allow, and nothing else: through API, console and command line."""
 
 from __future__ import annotations
 

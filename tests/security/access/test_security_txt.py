@@ -1,4 +1,4 @@
-"""Whoever finds a hole learns whom to tell: /.well-known/security.txt as RFC 9116 has it, from two settings."""
+"""/.well-known/security.txt (RFC 9116), from two settings."""
 
 from __future__ import annotations
 

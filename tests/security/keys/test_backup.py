@@ -1,4 +1,4 @@
-"""A backup holds every row of every store, says so only after it looked, and is put back with the walls between stores."""
+"""A backup contains every row of every store, is verified, and is restored with row-level security."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Keys can be changed: what is under a former one stays readable, is made anew in bites, and says under which key it is."""
+"""Keys can be rotated: values under a former key stay readable, are re-encrypted in steps, and name their key."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""An operator is told where addresses are under no key: once in the log, and on the console's System page."""
+"""A missing EMAIL_HASH_KEY is reported once in the log, and on the console's System page."""
 
 from __future__ import annotations
 

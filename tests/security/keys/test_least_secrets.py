@@ -1,4 +1,4 @@
-"""SECRET_KEY opens the credentials of every shop: processes that read none run without it."""
+"""Processes that read no credentials run without SECRET_KEY."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Alerts go out signed, and in clear to this machine alone."""
+"""Alerts are signed, and sent without TLS to this machine only."""
 
 from __future__ import annotations
 

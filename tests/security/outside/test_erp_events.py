@@ -1,4 +1,4 @@
-"""An ERP's access to Redis: its user can only send events, for its own stores, signed where a key is set."""
+"""The ERP's Redis user can only send events, for its own stores, signed if a key is set."""
 
 from __future__ import annotations
 

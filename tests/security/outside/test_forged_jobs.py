@@ -1,4 +1,4 @@
-"""Jobs that somebody else wrote into Redis: nothing of their hash may have an effect but our functions and their arguments."""
+"""Jobs that somebody else wrote into Redis: only Sluice's functions and their arguments have an effect."""
 
 from __future__ import annotations
 

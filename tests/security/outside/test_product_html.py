@@ -1,4 +1,4 @@
-"""Attack: bring markup that runs in a shop's visitors' browsers by the ERP's catalogue."""
+"""Attack: put scripts into a shop through the ERP's catalogue."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A Redis behind TLS: `rediss://` verifies the server, and everything works over it."""
+"""Redis over TLS: `rediss://` verifies the server."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Attack: give a store an address, or an authorisation server, that leads to a service inside our own network."""
+"""Attack: give a store an address, or an authorisation server, that leads into the private network."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A shop's answer that would inflate, or parse, to gigabytes: refused within a few megabytes, whoever asks."""
+"""Answers of shops that would decompress or parse to gigabytes are refused within a few megabytes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Attack: put an e-mail address wherever text is taken, in each form that a shop or a mail program reads as an address."""
+"""Attack: put an e-mail address into every text, in every form that a shop or a mail program reads as one."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A small batch whose every record has every problem: what is kept of it, and the work it makes, is bounded."""
+"""A small batch whose records have every problem: the stored errors and the work are bounded."""
 
 from __future__ import annotations
 

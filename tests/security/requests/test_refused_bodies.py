@@ -1,4 +1,4 @@
-"""A client that is still writing when its body is refused sees the answer, and not a broken pipe."""
+"""A client that is still sending when its body is refused sees the answer, not a broken pipe."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Small requests that would take hundreds of megabytes to parse: every route refuses them while it reads them."""
+"""Small requests that would take hundreds of megabytes to parse are refused by every route."""
 
 from __future__ import annotations
 

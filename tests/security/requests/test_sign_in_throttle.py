@@ -1,4 +1,4 @@
-"""Failed sign-ins are counted by token and by client, so that one visitor's failures don't lock out the others."""
+"""Failed sign-ins count by token and by client, so that one visitor does not lock out others."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A store that fills the disk is stopped at its quota, and its neighbours are not."""
+"""A store that fills the disk is stopped at its quota; other stores are not affected."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Wrong tokens: their look-ups are throttled for each client address, and callers with a good token don't notice."""
+"""Look-ups of wrong tokens are limited per client address; callers with a valid token do not notice."""
 
 from __future__ import annotations
 

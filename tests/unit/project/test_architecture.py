@@ -1,4 +1,4 @@
-"""Where SQL stands, and that every query, setting and queue has exactly one user. `make lint` checks the imports."""
+"""SQL only in db/, one user for every query, a row for every setting, and a worker for every queue."""
 
 from __future__ import annotations
 

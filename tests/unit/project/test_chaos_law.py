@@ -1,4 +1,4 @@
-"""The judge of watermarks: it sees what is missing or too old, and demands nothing that the platform showed later."""
+"""The chaos run's check of watermarks finds missing and old records, and no others."""
 
 from __future__ import annotations
 

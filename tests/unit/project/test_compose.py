@@ -1,4 +1,4 @@
-"""The production files hold together: commands, ports, variables, files and safeguards; no Docker needed to know it."""
+"""The production files agree: commands, ports, variables, files and safeguards. Needs no Docker."""
 
 from __future__ import annotations
 

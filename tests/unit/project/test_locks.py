@@ -1,4 +1,4 @@
-"""The lock files name everything that is installed, each with hashes, and nothing of the machine that wrote them."""
+"""The lock files name every package with its hashes, and nothing of the machine that wrote them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The table of log events is the code's own: each event once, with its level and fields, and none that is not logged."""
+"""docs/log-events.md lists each logged event once, with its level and fields."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Rules and dashboard are what Prometheus and Grafana accept, and ask for nothing that `/metrics` does not tell."""
+"""Rules and dashboard have the form of Prometheus and Grafana, and use only metrics that exist."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The table of faults names tests that exist, and leaves no test of a fault out."""
+"""docs/reliability.md names every fault test, and only tests that exist."""
 
 from __future__ import annotations
 
