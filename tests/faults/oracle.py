@@ -115,7 +115,7 @@ def accept_in_the_end(shop: Shop, batch: list[dict[str, Any]], key: str = "") ->
 
 
 def receipt(shop: Shop, batch: list[dict[str, Any]], key: str) -> httpx.Response | None:
-    """None if the client must try again: 503, 429 or a broken connection."""
+    """None if the client must try again: 503, or a broken connection."""
     try:
         answer = shop.post("orders", batch, Idempotency_Key=key)
     except httpx.TransportError:
