@@ -44,7 +44,7 @@ class SettingsError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """The settings of one process. The table of settings in the documents describes each."""
+    """The settings of one process. docs/settings.md explains each."""
 
     database_url: str | None  # None: embedded servers under data_dir
     migration_database_url: str | None

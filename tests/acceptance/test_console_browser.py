@@ -15,11 +15,11 @@ from playwright.sync_api import Browser, expect, sync_playwright
 from app.usecases.stores import Origin, create_operator
 from tests.fakes.shopify.shop import FakeShopify
 from tests.fakes.woocommerce import FakeWooCommerce
-from tests.support.browser import DESK, PHONE, Scheme, Window, find_chromium, missing, window
 from tests.support.factories import make_order
 from tests.support.outbound import make_erp_product
 from tests.support.stack import Shop, Stack, running_stack
 from tests.support.waiting import wait_until
+from tests.tools.browser import DESK, PHONE, Scheme, Window, find_chromium, missing, window
 from workers.core.ids import new_id
 
 pytestmark = [pytest.mark.slow, pytest.mark.skipif(missing() is not None, reason=missing() or "")]

@@ -1,4 +1,4 @@
-"""One running Sluice for all fault tests that need no settings of their own, and a new shop for each test."""
+"""One running stack for all fault tests with default settings, and a new store for each test."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from tests.support.waiting import wait_until
 
 @pytest.fixture(scope="session")
 def stack() -> Iterator[Stack]:
-    """Two workers. What must never happen whatever the fault is looked for at the end."""
+    """A stack with two workers. At the end it is searched for leaked addresses and tracebacks."""
     with running_stack(WORKERS="2", **UNMEASURED) as running:
         yield running
         assert_nothing_told(running)
@@ -22,7 +22,7 @@ def stack() -> Iterator[Stack]:
 
 @pytest.fixture
 def shop(stack: Stack) -> Iterator[Shop]:
-    """A store of its own on a stack that has got over the test before."""
+    """A new store, on a stack that has recovered from the previous test."""
     wait_until(lambda: is_whole(stack), 30.0, "the stack to be whole")
     yield stack.create_store()
     stack.thaw()

@@ -1,4 +1,4 @@
-"""Ways to harm a running stack, each undone at the end of its block."""
+"""Faults for a running stack, each undone at the end of its block."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ CUT = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_
 
 
 def is_whole(stack: Stack) -> bool:
-    """Whether everything runs, answers, and waits for work."""
+    """Whether all processes run, answer and are idle."""
     waiters = [int(stack.up.env[name]) for name in ("WORKERS", "PULL_WORKERS", "PUSH_WORKERS")]
     running = len(stack.pids("worker")) == waiters[0] and all(stack.pids(kind) for kind in KINDS)
     if not running or not stack.answers_sql() or stack.up.health() != 200:
@@ -43,14 +43,14 @@ def is_whole(stack: Stack) -> bool:
 
 
 def pause(seconds: float) -> None:
-    """For a fault that must last; never to wait for something that can be asked."""
+    """Sleep while a fault lasts. To wait for a condition, use `wait_until`."""
     end = time.monotonic() + seconds
     wait_until(lambda: time.monotonic() >= end, seconds + 1.0, "the clock")
 
 
 @contextmanager
 def away(stack: Stack, kind: str, number: signal.Signals) -> Iterator[None]:
-    """Those of a kind are gone within the block; whoever would start them again is frozen meanwhile."""
+    """Kill all processes of a kind for the block; their supervisor is frozen meanwhile."""
     send(stack.up.pid, signal.SIGSTOP)
     try:
         stack.kill(kind, number)
@@ -62,7 +62,7 @@ def away(stack: Stack, kind: str, number: signal.Signals) -> Iterator[None]:
 
 @contextmanager
 def frozen(pid: int) -> Iterator[None]:
-    """The process stands still within the block; it may be killed there."""
+    """Freeze the process within the block. It may be killed there."""
     os.kill(pid, signal.SIGSTOP)
     try:
         yield
@@ -72,7 +72,7 @@ def frozen(pid: int) -> Iterator[None]:
 
 @contextmanager
 def postgres_through(stack: Stack, trap: Trap) -> Iterator[Trap]:
-    """Within the block every connection to PostgreSQL of API, workers and dispatcher goes through a proxy."""
+    """Route all connections of API, workers and dispatcher to PostgreSQL through a proxy."""
     parts = conninfo_to_dict(stack.postgres.app_url())
     with in_the_way(Path(str(parts["host"])) / f".s.PGSQL.{parts['port']}", trap):
         stack.sql(CUT)
@@ -82,7 +82,7 @@ def postgres_through(stack: Stack, trap: Trap) -> Iterator[Trap]:
 
 @contextmanager
 def redis_through(stack: Stack, trap: Trap) -> Iterator[Trap]:
-    """Within the block every connection to Redis goes through a proxy."""
+    """Route all connections to Redis through a proxy."""
     path = EmbeddedRedis(stack.root).url.removeprefix("unix://").partition("?")[0]
     with in_the_way(Path(path), trap):
         with suppress(RedisError):
@@ -92,7 +92,7 @@ def redis_through(stack: Stack, trap: Trap) -> Iterator[Trap]:
 
 @contextmanager
 def short_of_memory(stack: Stack, spare: int) -> Iterator[None]:
-    """Workers, and those that are started in their place, may take `spare` bytes more than they have now."""
+    """Limit the memory of workers and their successors to `spare` bytes more than now."""
     if not hasattr(resource, "prlimit"):
         pytest.skip("the memory of another process is limited on Linux alone")
     workers = stack.pids("worker")
@@ -112,7 +112,7 @@ def _address_space(pid: int) -> int:
 
 
 def set_clock(conn: Connection, hours: int) -> None:
-    """Set the database's clock: seen from it, all that was written lies so much longer ago. What is in hand keeps its times."""
+    """Move all stored times, as if the database's clock had been set. Running attempts keep theirs."""
     conn.execute(
         "UPDATE sync_logs SET next_attempt_at = next_attempt_at - %(shift)s, enqueued_at = enqueued_at - %(shift)s,"
         " accepted_at = accepted_at - %(shift)s, started_at = started_at - %(shift)s"
@@ -123,7 +123,7 @@ def set_clock(conn: Connection, hours: int) -> None:
 
 @contextmanager
 def small_disk(path: Path, size: str) -> Iterator[Path]:
-    """A file system of that size at `path`; for root alone."""
+    """Mount a file system of that size at `path`. Needs root."""
     path.mkdir()
     mount = ["mount", "-t", "tmpfs", "-o", f"size={size},mode=755", "tmpfs", str(path)]
     mounted = os.geteuid() == 0 and subprocess.run(mount, capture_output=True).returncode == 0

@@ -1,4 +1,4 @@
-"""What must be true after any fault: every accepted batch took effect, once, with the right rows. Nothing else did."""
+"""Checks after any fault: every accepted batch was applied once with the right rows, and nothing else."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ BUSY = "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'sluice w
 
 
 def make_orders(first: int, count: int) -> list[dict[str, Any]]:
-    """Orders that differ from each other in every column that the oracle reads."""
+    """Orders that differ in every column that the oracle reads."""
     return [make_order_numbered(number) for number in range(first, first + count)]
 
 
@@ -36,7 +36,7 @@ def make_order_numbered(number: int) -> dict[str, Any]:
 
 
 def assert_applied_once(shop: Shop, posted: Sequence[Sequence[dict[str, Any]]], jobs: Sequence[Answer]) -> None:
-    """Order batches, disjoint and all accepted by this one store: the rows are those posted, and each came in once."""
+    """Check that a store's rows are those of the batches, each inserted once. The batches are disjoint."""
     assert [(job["status"], job["error"]) for job in jobs] == [("completed", None)] * len(posted)
     assert [job["counts"]["inserted"] for job in jobs] == [len(batch) for batch in posted]
     assert [job["syncedCount"] for job in jobs] == [len(batch) for batch in posted]
@@ -47,7 +47,7 @@ def assert_applied_once(shop: Shop, posted: Sequence[Sequence[dict[str, Any]]], 
 
 
 def assert_nothing_told(stack: Stack) -> None:
-    """The address that came with every order is in no file, and no exception was printed as it is."""
+    """Check that no file contains the address of the orders, and that no raw traceback was printed."""
     needles = [half.encode() for half in CANARY.split("@")]
     files = [path for path in stack.files() if path.is_file()]
     assert [str(path) for path in files if any(needle in path.read_bytes() for needle in needles)] == []
@@ -71,7 +71,7 @@ def expected(posted: Sequence[Sequence[dict[str, Any]]]) -> dict[int, tuple[Any,
 
 
 def leftovers(stack: Stack, store_id: UUID) -> tuple[int, int]:
-    """Payloads that are still kept, and logs of the store."""
+    """The numbers of stored payloads and of logs of the store."""
     payloads = stack.one("SELECT count(*) FROM sync_payloads WHERE store_id = %s", store_id)
     return payloads, stack.one("SELECT count(*) FROM sync_logs WHERE store_id = %s", store_id)
 
@@ -88,12 +88,12 @@ def held(shop: Shop) -> Iterator[None]:
 
 
 def wait_in_the_middle(stack: Stack, workers: int = 1) -> None:
-    """Until so many workers have written all rows of their batches and wait, uncommitted, for a lock that is `held`."""
+    """Wait until that many workers have written their rows and wait, uncommitted, for a lock of `held`."""
     wait_until(lambda: stack.one(BUSY) == workers, 20.0, "a worker in the middle of its batch")
 
 
 def worker_of(stack: Stack, job_id: str) -> int:
-    """The process id of the living worker that has the job in hand, as RQ tells."""
+    """The process id of the live worker that runs the job, from RQ."""
     return wait_until(lambda: find_worker_of(stack, job_id), 10.0, f"the worker of {job_id}") or 0
 
 
@@ -107,7 +107,7 @@ def find_worker_of(stack: Stack, job_id: str) -> int | None:
 
 
 def accept_in_the_end(shop: Shop, batch: list[dict[str, Any]], key: str = "") -> str:
-    """Post as a careful client does: with the same key again until there is a receipt; the job id."""
+    """Post with the same key until there is a receipt; returns the job's id."""
     key = key or uuid4().hex
     answer = wait_until(lambda: receipt(shop, batch, key), RECOVERY_SECONDS, "a receipt")
     assert answer is not None
@@ -115,7 +115,7 @@ def accept_in_the_end(shop: Shop, batch: list[dict[str, Any]], key: str = "") ->
 
 
 def receipt(shop: Shop, batch: list[dict[str, Any]], key: str) -> httpx.Response | None:
-    """None where the client is to try again: told so, or cut off."""
+    """None if the client must try again: 503, or a broken connection."""
     try:
         answer = shop.post("orders", batch, Idempotency_Key=key)
     except httpx.TransportError:

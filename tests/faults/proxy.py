@@ -1,4 +1,4 @@
-"""A proxy in the place of a server's Unix socket: it cuts a connection at a chosen word, or lets it fall silent."""
+"""A proxy for a server's Unix socket that cuts a connection at a chosen word, or makes it fall silent."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from pathlib import Path
 
 
 class Act(enum.Enum):
-    """What happens at the word."""
+    """What the proxy does when the trap springs."""
 
     CUT_REQUEST = enum.auto()  # it never reaches the server; both ends see the connection break
     CUT_REPLY = enum.auto()  # the server has done what it says; its answer is lost, and the connection breaks
@@ -24,7 +24,7 @@ class Act(enum.Enum):
 
 @dataclass
 class Trap:
-    """Springs on a connection whose client has sent these words in this order; on the first `left` of them."""
+    """Springs on a connection whose client has sent these words in this order, `left` times at most."""
 
     words: tuple[bytes, ...]
     act: Act
@@ -64,7 +64,7 @@ class Link:
                 end.shutdown(socket.SHUT_RDWR)
 
     def _from_client(self) -> bool:
-        """Whether the connection is to live on."""
+        """False if the connection must be closed."""
         data = self.client.recv(65536)
         before_server = self.trap.act in (Act.CUT_REQUEST, Act.MUTE_REQUEST)
         if self._spoke(data) and before_server and self.trap.spring():
@@ -85,7 +85,7 @@ class Link:
         return bool(data)
 
     def _spoke(self, data: bytes) -> bool:
-        """Whether all the words have now been said; a word may come in two pieces."""
+        """Whether all the words were sent. A word may arrive in two pieces."""
         for word in self.trap.words[self.seen :]:
             before, found, data = (self.unread + data).partition(word)
             self.unread = b"" if found else before[-len(word) :]
@@ -137,7 +137,7 @@ def _accept(listener: socket.socket, behind: Path, trap: Trap, links: list[Link]
 
 
 def _give_back(path: Path, behind: Path, ours: int) -> None:
-    """A server that was started anew meanwhile has made its own socket."""
+    """A server that was restarted meanwhile has created its own socket."""
     with suppress(FileNotFoundError):
         if path.stat().st_ino == ours:
             os.replace(behind, path)

@@ -1,4 +1,4 @@
-"""The judge of watermarks: it sees what is missing or too old, and demands nothing that the platform showed later."""
+"""The chaos run's check of watermarks finds missing and old records, and no others."""
 
 from __future__ import annotations
 
@@ -21,7 +21,5 @@ HISTORY = History([Change(1, 100, 100.4), Change(2, 105, 105.2), Change(1, 110, 
         (121.0, {1: 110.0, 2: 105.0}, 1),  # the late one is due from when it was shown
     ],
 )
-def test_a_watermark_is_ahead_of_what_was_shown_before_it(
-    watermark: float, stored: dict[int, float], count: int
-) -> None:
+def test_a_watermark_ahead_of_shown_changes_is_found(watermark: float, stored: dict[int, float], count: int) -> None:
     assert len(breaches(HISTORY, watermark, stored)) == count

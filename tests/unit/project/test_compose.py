@@ -1,4 +1,4 @@
-"""The production files hold together: commands, ports, variables, files and safeguards; no Docker needed to know it."""
+"""The production files agree: commands, ports, variables, files and safeguards. Needs no Docker."""
 
 from __future__ import annotations
 
@@ -112,7 +112,7 @@ def test_every_command_exists(command: list[str]) -> None:
         assert parse(command[1:]).command.callback
 
 
-def test_gunicorn_finds_the_application_and_its_settings() -> None:
+def test_gunicorn_finds_application_and_settings() -> None:
     for command in our_commands():
         if command[0] == "gunicorn":
             module, name = command[1].split(":")
@@ -204,7 +204,7 @@ def test_the_backup_service_can_reach_all_rows() -> None:
     )
 
 
-def test_urls_name_the_services_roles_and_passwords_that_exist() -> None:
+def test_urls_name_existing_services_and_roles() -> None:
     made = made_secrets()
     assert made["database_url"] == f"postgresql://sluice_app:{made['app_password']}@postgres:5432/sluice"
     assert made["migration_database_url"] == f"postgresql://sluice_owner:{made['owner_password']}@postgres:5432/sluice"
@@ -214,7 +214,7 @@ def test_urls_name_the_services_roles_and_passwords_that_exist() -> None:
     assert environment("postgres")["POSTGRES_DB"] == "sluice"
 
 
-def test_postgres_gets_its_roles_from_the_projects_own_file() -> None:
+def test_postgres_roles_come_from_the_bootstrap_file() -> None:
     script = (ROOT / "docker" / "postgres-roles.sh").read_text(encoding="utf-8")
     mounted = dict(volume.split(":")[:2] for volume in SERVICES["postgres"]["volumes"])
     assert f"--file {mounted['./db/bootstrap.sql']}" in script
@@ -301,7 +301,7 @@ def test_every_command_of_the_image_is_in_exec_form() -> None:
                 assert isinstance(json.loads(rest), list), rest
 
 
-def test_targets_exist_and_the_default_one_is_the_application() -> None:
+def test_default_build_target_is_the_application() -> None:
     built = {service["build"]["target"] for service in SERVICES.values() if "build" in service}
     assert built == {"app", "backup", "dashboard"} <= set(STAGES)
     assert list(STAGES)[-1] == "app"
@@ -314,7 +314,7 @@ def test_nobody_runs_as_root() -> None:
         assert re.fullmatch(r"[1-9]\d*:[1-9]\d*", user), name
 
 
-def test_every_container_is_confined_and_its_logs_are_bounded() -> None:
+def test_containers_are_confined_with_bounded_logs() -> None:
     for name, service in SERVICES.items():
         assert "no-new-privileges:true" in service["security_opt"], name
         assert service["cap_drop"] == ["ALL"], name
@@ -322,7 +322,7 @@ def test_every_container_is_confined_and_its_logs_are_bounded() -> None:
         assert service["deploy"]["resources"]["limits"]["memory"], name
 
 
-def test_every_root_is_read_only_and_processes_are_bounded() -> None:
+def test_roots_are_read_only_and_processes_bounded() -> None:
     assert "configs" not in COMPOSE, "Compose writes an inline config into the root"
     for name, service in SERVICES.items():
         assert service["read_only"] is True, name
@@ -330,12 +330,12 @@ def test_every_root_is_read_only_and_processes_are_bounded() -> None:
 
 
 @pytest.mark.parametrize("service", SERVING)
-def test_signs_of_life_can_be_written_where_the_root_is_read_only(service: str) -> None:
+def test_heartbeats_can_be_written_on_a_read_only_root(service: str) -> None:
     writable = [Path(mount.split(":")[0]) for mount in SERVICES[service]["tmpfs"]]
     assert load_settings(environment(service), needs_key=False).data_dir.is_relative_to(writable[0])
 
 
-def test_every_lasting_service_has_a_health_check_and_comes_back() -> None:
+def test_lasting_services_have_health_check_and_restart() -> None:
     for name, service in SERVICES.items():
         if name in ONE_SHOT:
             assert service["restart"].startswith("on-failure")
@@ -344,13 +344,13 @@ def test_every_lasting_service_has_a_health_check_and_comes_back() -> None:
         assert service["restart"] == "unless-stopped", name
 
 
-def test_everything_waits_for_the_migrations_and_they_for_the_database() -> None:
+def test_services_wait_for_migrations() -> None:
     for name in SERVING:
         assert SERVICES[name]["depends_on"]["migrate"] == {"condition": "service_completed_successfully"}
     assert SERVICES["migrate"]["depends_on"] == {"postgres": {"condition": "service_healthy"}}
 
 
-def test_work_in_hand_is_finished_before_a_stop() -> None:
+def test_services_get_time_to_finish_their_work() -> None:
     assert SERVICES["worker"]["deploy"]["replicas"] == 2
     assert seconds(SERVICES["worker"]["stop_grace_period"]) == 120
     assert seconds(SERVICES["api"]["stop_grace_period"]) == 40
@@ -359,7 +359,7 @@ def test_work_in_hand_is_finished_before_a_stop() -> None:
         assert "stop_grace_period" in service or name in ONE_SHOT, name
 
 
-def test_redis_keeps_what_it_is_given() -> None:
+def test_redis_is_durable_and_never_evicts() -> None:
     script = (ROOT / "docker" / "redis.sh").read_text(encoding="utf-8")
     for option in ("--appendonly yes", "--appendfsync everysec", "--maxmemory-policy noeviction", "user default off"):
         assert option in script
@@ -371,7 +371,7 @@ def test_redis_keeps_what_it_is_given() -> None:
     assert version >= (8, 2, 2)
 
 
-def test_postgres_never_quotes_rows() -> None:
+def test_postgres_never_logs_rows() -> None:
     assert "log_error_verbosity=terse" in SERVICES["postgres"]["command"]
 
 
@@ -390,7 +390,7 @@ def test_the_servers_are_on_the_inner_network_alone() -> None:
     assert used == set(COMPOSE["networks"])
 
 
-def test_nginx_takes_bodies_whole_and_one_size_above_the_apis_own_bound() -> None:
+def test_nginx_buffers_bodies_above_the_api_limit() -> None:
     assert directive("proxy_request_buffering") == "on"
     assert directive("client_max_body_size") == "17m"
     assert load_settings({}).max_body_bytes < 17 * 1024 * 1024
@@ -404,7 +404,7 @@ def test_nginx_takes_bodies_whole_and_one_size_above_the_apis_own_bound() -> Non
     assert NGINX.count("{") == NGINX.count("}")
 
 
-def test_bodies_wait_on_disk_and_a_client_holds_few() -> None:
+def test_bodies_are_buffered_on_disk_and_bounded() -> None:
     assert "./docker/nginx.conf:/etc/nginx/nginx.conf:ro" in SERVICES["nginx"]["volumes"]
     [spool] = [volume.split(":")[1] for volume in SERVICES["nginx"]["volumes"] if not volume.startswith(".")]
     assert Path(directive("client_body_temp_path")).parent == Path(directive("proxy_temp_path")).parent == Path(spool)
@@ -415,7 +415,7 @@ def test_bodies_wait_on_disk_and_a_client_holds_few() -> None:
     assert re.search(r"limit_req_zone \$binary_remote_addr zone=(\w+):", NGINX)[1] in directive("limit_req")  # type: ignore[index]
 
 
-def test_nginx_believes_the_headers_of_named_proxies_alone() -> None:
+def test_nginx_trusts_headers_of_named_proxies_only() -> None:
     [config] = SERVICES["nginx"]["secrets"]
     assert f"include {config['target']};" in NGINX
     assert directive("proxy_set_header X-Forwarded-For") == "$remote_addr"
@@ -423,7 +423,7 @@ def test_nginx_believes_the_headers_of_named_proxies_alone() -> None:
     assert not re.search(r"^set_real_ip_from", made_secrets()[config["source"]], re.MULTILINE)
 
 
-def test_the_dashboard_is_locked() -> None:
+def test_the_dashboard_needs_a_password() -> None:
     assert environment("dashboard")["RQ_DASHBOARD_USERNAME"]
     assert len(made_secrets()["dashboard_password"]) == 64
     assert set(re.findall(r"/run/secrets/(\w+)", str(SERVICES["dashboard"]["command"]))) == secrets_of("dashboard")

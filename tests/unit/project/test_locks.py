@@ -1,4 +1,4 @@
-"""The lock files name everything that is installed, each with hashes, and nothing of the machine that wrote them."""
+"""The lock files name every package with its hashes, and nothing of the machine that wrote them."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def is_pinned(one: Requirement, lock: dict[str, Requirement]) -> bool:
 
 
 @pytest.mark.parametrize("name", LOCKS)
-def test_lock_has_hashes_for_each_package_alone(name: str) -> None:
+def test_lock_has_hashes_for_each_package(name: str) -> None:
     """Whatever is no entry with hashes is a comment: no option, index or path of a machine."""
     text = text_of(f"{name}.lock")
     rest = [line for line in ENTRY.sub("", text).splitlines() if line.strip() and not line.lstrip().startswith("#")]
@@ -68,7 +68,7 @@ def test_lock_has_hashes_for_each_package_alone(name: str) -> None:
     assert not re.search(r"https?://|file:|/work|find-links|index-url", text)
 
 
-def test_lock_holds_every_package_that_is_imported_by_another() -> None:
+def test_lock_holds_every_required_package() -> None:
     """The closure of requirements.txt over what is installed here."""
     lock, seen = locked("requirements"), set[str]()
     queue = [(one.name, frozenset(one.extras)) for one in wanted("requirements")]

@@ -1,4 +1,4 @@
-"""The table of log events is the code's own: each event once, with its level and fields, and none that is not logged."""
+"""docs/log-events.md lists each logged event once, with its level and fields."""
 
 from __future__ import annotations
 
@@ -86,12 +86,12 @@ ROWS = ROW.findall((ROOT / "docs" / "log-events.md").read_text(encoding="utf-8")
 TABLE = {event: Row(level, frozenset(re.findall(r"`(\w+)`", fields))) for event, level, fields, _ in ROWS}
 
 
-def test_an_event_is_a_constant_name_and_nothing_else_is_positional() -> None:
+def test_every_event_is_a_constant_name() -> None:
     assert len(calls()) > 50
     assert [call.place for call in calls() if not re.fullmatch(r"[a-z][a-z0-9_]*", call.event)] == []
 
 
-def test_each_event_stands_in_the_table_with_its_level_and_fields() -> None:
+def test_every_event_has_a_row_with_level_and_fields() -> None:
     assert [call for call in calls() if not is_told(call, TABLE.get(call.event))] == []
 
 
@@ -100,11 +100,11 @@ def is_told(call: Logged, row: Row | None) -> bool:
     return row is not None and row.level == level and call.fields <= row.fields
 
 
-def test_the_table_names_each_event_once_and_none_that_is_not_logged() -> None:
+def test_every_row_is_an_event_that_is_logged() -> None:
     assert sorted(event for event, *_ in ROWS) == sorted({call.event for call in calls()})
 
 
-def test_the_table_promises_no_field_that_nobody_logs() -> None:
+def test_every_field_in_the_table_is_logged() -> None:
     bound = {("request", "log_id"), ("request", "records"), ("attempt_failed", "seconds")}
     known: dict[str, set[str]] = {}
     for call in calls():

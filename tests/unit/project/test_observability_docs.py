@@ -1,4 +1,4 @@
-"""Rules and dashboard are what Prometheus and Grafana accept, and ask for nothing that `/metrics` does not tell."""
+"""Rules and dashboard have the form of Prometheus and Grafana, and use only metrics that exist."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ def expressions() -> Iterator[str]:
 
 
 @pytest.mark.parametrize("expression", sorted(set(expressions())))
-def test_only_what_is_told_is_asked_for(expression: str) -> None:
+def test_queries_use_only_exposed_metrics(expression: str) -> None:
     names = set(METRIC.findall(expression))
     assert names or expression.startswith("up{")
     assert names <= exposed().keys()
@@ -71,14 +71,14 @@ def test_only_what_is_told_is_asked_for(expression: str) -> None:
     assert all(expression.count(opened) == expression.count(closed) for opened, closed in ("()", "[]", "{}"))
 
 
-def test_whatever_is_told_is_shown_or_watched() -> None:
+def test_every_metric_is_shown_or_watched() -> None:
     base = {re.sub(r"_(bucket|count|sum|created)$", "", name) for name in exposed() if not name.endswith("_created")}
     asked = {re.sub(r"_(bucket|count|sum)$", "", name) for one in expressions() for name in METRIC.findall(one)}
     left_out = {"sluice_database_pool_waited_total", "sluice_database_pool_wait_seconds_total", "up"}
     assert base - asked == left_out
 
 
-def test_rules_have_the_form_that_prometheus_accepts() -> None:
+def test_rules_have_the_form_of_prometheus() -> None:
     assert set(RULES) == {"groups"}
     names = [group["name"] for group in RULES["groups"]]
     assert len(set(names)) == len(names) and all(set(group) == {"name", "rules"} for group in RULES["groups"])
@@ -91,13 +91,13 @@ def test_rules_have_the_form_that_prometheus_accepts() -> None:
         assert rule["annotations"]["summary"]
 
 
-def test_every_rule_and_every_kind_of_alert_says_what_to_do() -> None:
+def test_every_rule_and_alert_says_what_to_do() -> None:
     rows = re.findall(r"^\| `(\w+)` \|", OPERATIONS, re.MULTILINE)
     wanted = [rule["alert"] for rule in ALERTS] + list(KINDS)
     assert sorted(row for row in rows if not row.startswith("sluice_")) == sorted(wanted)
 
 
-def test_every_metric_stands_in_the_operators_table() -> None:
+def test_every_metric_has_its_row_in_operations() -> None:
     rows = re.findall(r"^\| `(sluice_\w+)` \|", OPERATIONS, re.MULTILINE)
     base = {re.sub(r"_(bucket|count|sum|created)$", "", name) for name in exposed() if not name.endswith("_created")}
     assert sorted(rows) == sorted(base - {"up"})

@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 from typing import Any
 
-from tests.support.openapi_diff import differences
+from tests.tools.openapi_diff import differences
 
 ANSWER: dict[str, Any] = {"schema": {"type": ["string", "null"], "enum": ["a", "b", None]}}
 DOCUMENT: dict[str, Any] = {

@@ -1,4 +1,4 @@
-"""The table of faults names tests that exist, and leaves no test of a fault out."""
+"""docs/reliability.md names every fault test, and only tests that exist."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from tests.support.paths import ROOT
 
 TESTS = ROOT / "tests"
 TABLE = (TESTS.parent / "docs" / "reliability.md").read_text(encoding="utf-8")
-NAMED = re.findall(r"`(\w+/test_\w+\.py)::(test_\w+)`", TABLE)
+NAMED = re.findall(r"`([\w/]+/test_\w+\.py)::(test_\w+)`", TABLE)
 
 
 def names_in(path: Path) -> set[str]:
@@ -23,10 +23,16 @@ def test_every_test_that_is_named_exists() -> None:
 
 def test_every_test_of_a_fault_is_named() -> None:
     named = {name for _, name in NAMED}
-    missing = {name for path in (TESTS / "faults").glob("test_*.py") for name in names_in(path) - named}
+    missing = {name for path in (TESTS / "faults").rglob("test_*.py") for name in names_in(path) - named}
     assert missing == set()
 
 
 def test_faults_are_numbered_without_gaps() -> None:
     numbers = [int(number) for number in re.findall(r"^\| (\d+) \|", TABLE, re.MULTILINE)]
     assert numbers == list(range(1, 64))
+
+
+def test_every_test_file_named_in_documents_exists() -> None:
+    texts = [path.read_text(encoding="utf-8") for path in (ROOT / "SECURITY.md", *(ROOT / "docs").glob("*.md"))]
+    named = {path for text in texts for path in re.findall(r"`(?:tests/)?((?:\w+/)+test_\w+\.py)", text)}
+    assert [path for path in sorted(named) if not (TESTS / path).is_file()] == []

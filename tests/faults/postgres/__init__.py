@@ -1,0 +1,1 @@
+"""PostgreSQL stopped, locked, full, or with a wrong clock."""

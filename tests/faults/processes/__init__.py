@@ -1,0 +1,1 @@
+"""Killed, frozen and restarted workers, dispatchers and API processes."""

@@ -1,0 +1,1 @@
+"""Redis lost, frozen, full, emptied or written to by others."""

@@ -1,0 +1,1 @@
+"""Lost answers, slow clients and overload."""

@@ -1,0 +1,1 @@
+"""Processes killed while they pull from a shop or send to it."""

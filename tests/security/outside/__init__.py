@@ -1,0 +1,1 @@
+"""What others send or answer: shops, the ERP, Redis, webhooks."""

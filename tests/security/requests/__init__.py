@@ -1,0 +1,1 @@
+"""Attacks by requests: bombs, floods and full disks."""

@@ -1,0 +1,1 @@
+"""Programs around the tests: measures, comparisons, the coverage gate."""
