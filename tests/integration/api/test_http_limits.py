@@ -76,10 +76,14 @@ def test_body_of_16_mib_and_a_byte_is_refused(client: FlaskClient, store: Create
     assert code(send(client, store, padded(MOST + 1))) == (413, "PAYLOAD_TOO_LARGE")
 
 
-@pytest.mark.parametrize(("size", "status"), [(MOST, 202), (MOST + 1, 413)], ids=["taken", "refused"])
-def test_limit_is_on_the_inflated_body(client: FlaskClient, store: CreatedStore, size: int, status: int) -> None:
-    answer = send(client, store, gzip.compress(padded(size), 1), Content_Encoding="gzip")
-    assert answer.status_code == status
+@pytest.mark.usefixtures("leaves_a_log")
+def test_inflated_body_at_the_limit_is_accepted(client: FlaskClient, store: CreatedStore) -> None:
+    assert send(client, store, gzip.compress(padded(MOST), 1), Content_Encoding="gzip").status_code == 202
+
+
+def test_inflated_body_above_the_limit_is_refused(client: FlaskClient, store: CreatedStore) -> None:
+    answer = send(client, store, gzip.compress(padded(MOST + 1), 1), Content_Encoding="gzip")
+    assert code(answer) == (413, "PAYLOAD_TOO_LARGE")
 
 
 def test_gzip_bomb_is_refused(client: FlaskClient, store: CreatedStore) -> None:
