@@ -20,7 +20,7 @@ from app.usecases.stores import Origin, add_token
 from tests.support.console import Visitor, World, visitor, words_of
 from tests.support.paths import ROOT
 
-# What each form takes: a call of the API that does the same, whose scopes stand in docs/tokens.md, or the scopes themselves.
+# What each form takes: a call of the API that does the same, whose scopes are in docs/api.md, or the scopes themselves.
 ANYBODY, ANY_SESSION, OPERATORS = "anybody", "any session", "operators"
 FORMS: dict[str, str | tuple[str, ...]] = {
     "try_login": ANYBODY,
@@ -45,7 +45,7 @@ SESSIONS: dict[str, tuple[str, ...]] = {
     **{f"{scope} alone": (scope,) for scope in SCOPES},
     **{f"all but {scope}": tuple(other for other in SCOPES if other != scope) for scope in SCOPES},
 }
-CALL = re.compile(r"^\| `([A-Z]+ /api/\S+)` \| (.+) \|$", re.MULTILINE)
+CALL = re.compile(r"^\| `([A-Z]+ /api/\S+)` \| ([^|]+) \|", re.MULTILINE)
 PLACE = re.compile(r"<(?:any\((?P<choices>[^)]*)\):|(?P<kind>\w+):)?(?P<name>\w+)>")
 SOME_ID = str(UUID(int=7))
 
@@ -68,7 +68,7 @@ class Form:
 
 def api_scopes() -> dict[str, tuple[str, ...]]:
     """What each call takes, by the guide: another test holds it to what the routes declare."""
-    text = (ROOT / "docs" / "tokens.md").read_text(encoding="utf-8")
+    text = (ROOT / "docs" / "api.md").read_text(encoding="utf-8")
     return {call: tuple(re.findall(r"`(\w+)`", scopes)) for call, scopes in CALL.findall(text)}
 
 
