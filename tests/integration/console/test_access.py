@@ -146,18 +146,6 @@ def without_id(answer: TestResponse) -> str:
     return re.sub(r"Request \w+", "", words_of(answer))
 
 
-@pytest.mark.parametrize(
-    "path", ["/logs/{done}/retry", "/outbound/holds/{hold}/approve", "/outbound/holds/{hold}/reject",
-             "/outbound/failed/price/REJECTED", "/store/tokens",
-             "/store/credentials", "/store/schedules", "/start"]
-)  # fmt: skip
-def test_nobody_changes_another_store(world: World, path: str) -> None:
-    guest = visitor(world.app, world.pulled.token)
-    rest = path.format(done=world.failed, hold=world.hold)
-    answer = guest.post(place(world.full.store_id, rest), place(world.pulled.store_id))
-    assert answer.status_code == 404
-
-
 def test_operators_pages_answer_404_to_a_store(world: World, admin: Visitor) -> None:
     assert [admin.get(path).status_code for path in ("/stores", "/stores/live", "/stores/new")] == [404] * 3
 
@@ -169,34 +157,3 @@ def test_the_plugins_token_administers_nothing(world: World) -> None:
         answer = guest.post(place(own, path), place(own, "/store"), role="admin")
         assert answer.status_code == 403, path
     assert "admin" in guest.read(place(own, "/store"))
-
-
-CHANGES = (
-    "/logs/{failed}/retry", "/logs/{failed}/cancel", "/start", "/start/confirm", "/outbound/failed/price/REJECTED",
-    "/outbound/holds/{hold}/approve", "/outbound/holds/{hold}/reject", "/store/tokens", "/store/tokens/rotate",
-    "/store/credentials", "/store/schedules",
-    "/store/schedules/orders/remove",
-)  # fmt: skip
-
-
-@pytest.mark.parametrize("token", [None, "", "0" * 64])
-def test_a_change_without_a_csrf_token_is_refused(
-    world: World, admin: Visitor, root_conn: Connection, token: str | None
-) -> None:
-    before = root_conn.execute("SELECT count(*) FROM api_tokens").fetchone()
-    for path in CHANGES:
-        address = f"/console/{world.full.store_id}{path.format(failed=world.failed, hold=world.hold)}"
-        sent = {"role": "admin"} | ({"csrf": token} if token is not None else {})
-        assert admin.client.post(address, data=sent).status_code == 403, path
-    assert admin.client.post("/console/logout", data={}).status_code == 403
-    assert root_conn.execute("SELECT count(*) FROM api_tokens").fetchone() == before
-
-
-def test_the_list_of_changes_is_complete(world: World) -> None:
-    """Retry and cancel share a rule. Four routes are not in the list: sign in, sign out, new store, revoke token."""
-    rules = {
-        rule.rule
-        for rule in world.app.url_map.iter_rules()
-        if rule.rule.startswith("/console") and "POST" in (rule.methods or set())
-    }
-    assert len(rules) == len(CHANGES) - 1 + 4

@@ -15,16 +15,14 @@ from flask.testing import FlaskClient
 from psycopg import Connection
 
 from app.commands.terminal.exits import DONE, NOT_FOUND
-from app.http.operation import Operation
-from app.http.scopes import CUSTOM, PRESETS, SCOPES, grant_of
-from app.usecases.stores import CreatedStore, Origin, add_token, create_operator, create_store
+from app.http.scopes import CUSTOM, PRESETS, grant_of
+from app.usecases.stores import CreatedStore, Origin, add_token
 from schemas.platforms.registry import PLATFORMS
 from tests.support.console import World, csrf_of, place, visitor
 from tests.support.contract import OPERATIONS
 from tests.support.outbound import make_erp_product
 from tests.support.paths import ROOT
 from tests.support.pipeline import bearer
-from tests.unit.app.openapi.test_contract import paths_of
 from workers.core.ids import new_id
 
 TOKENS = ROOT / "docs" / "tokens.md"
@@ -32,47 +30,6 @@ CALLS = ROOT / "docs" / "api.md"
 ROW = re.compile(r"^\| `([A-Z]+) (/api/\S+)` \| ([^|]+) \|", re.MULTILINE)
 GUARDED = [operation for operation in OPERATIONS if isinstance(operation.access, tuple)]
 Command = Callable[..., tuple[int, str]]
-
-
-@pytest.fixture(scope="module")
-def tokens(conn: Connection) -> dict[str, str]:
-    """A token of each preset, and one of each scope alone, of one store."""
-    made = create_store(conn, "Scoped shop", "woocommerce", role="admin")
-    grants = {role: grant_of(role) for role in PRESETS} | {f"{scope} alone": grant_of("", [scope]) for scope in SCOPES}
-    found = {name: add_token(conn, made.store_id, grant, Origin("test")) for name, grant in grants.items()}
-    return {name: token for name, token in found.items() if token is not None}
-
-
-def missing_of(client: FlaskClient, operation: Operation, token: str) -> list[str] | None:
-    """The scopes that a call lacks by its answer; None where it is not refused for them."""
-    (path, *_) = paths_of(operation)
-    answer = client.open(path, method=operation.method.upper(), headers=bearer(token), json={})
-    error = (answer.json or {}).get("error", {}) if answer.is_json else {}
-    missing: list[str] | None = error.get("details", {}).get("missingScopes")
-    if missing is not None:
-        assert (answer.status_code, error["code"]) == (403, "FORBIDDEN")
-        assert all(scope in error["message"] for scope in missing)
-    return missing
-
-
-@pytest.mark.parametrize("operation", GUARDED, ids=lambda operation: operation.name)
-def test_route_answers_tokens_that_have_its_scope(
-    client: FlaskClient, tokens: dict[str, str], operation: Operation
-) -> None:
-    assert isinstance(operation.access, tuple) and operation.access
-    has = {**PRESETS, **{f"{scope} alone": (scope,) for scope in SCOPES}}
-    for name, token in tokens.items():
-        allowed = set(operation.access) & set(has[name])
-        assert missing_of(client, operation, token) == (None if allowed else list(operation.access)), name
-
-
-@pytest.mark.parametrize("operation", GUARDED, ids=lambda operation: operation.name)
-def test_route_of_a_store_refuses_an_operator(
-    client: FlaskClient, owner_conn: Connection, operation: Operation
-) -> None:
-    token = create_operator(owner_conn, Origin("test"))
-    answer = client.open(paths_of(operation)[0], method=operation.method.upper(), headers=bearer(token), json={})
-    assert answer.status_code == 403
 
 
 def test_listed_scopes_are_those_of_the_routes() -> None:
@@ -112,25 +69,6 @@ def scoped(conn: Connection, world: World, *scopes: str) -> str:
     token = add_token(conn, world.full.store_id, grant_of("", scopes), Origin("test"))
     assert token is not None
     return token
-
-
-@pytest.mark.parametrize(
-    "path", ["/start", "/start/confirm", "/store/schedules", "/store/schedules/orders/remove", "/logs/{failed}/retry"]
-)
-def test_read_only_console_session_changes_nothing(world: World, conn: Connection, path: str) -> None:
-    guest, store_id = visitor(world.app, scoped(conn, world, "read")), world.full.store_id
-    answer = guest.post(place(store_id, path.format(failed=world.failed)), place(store_id, "/store"))
-    assert answer.status_code == 403
-
-
-def test_console_session_without_pull_pauses_nothing(world: World, conn: Connection) -> None:
-    """As in the API: `ingest` is enough to retry and cancel a job, not to pause a pull."""
-    guest, log = (
-        visitor(world.app, scoped(conn, world, "read", "ingest")),
-        place(world.full.store_id, f"/logs/{world.failed}"),
-    )
-    assert [guest.post(f"{log}/{action}", log).status_code for action in ("pause", "resume")] == [403, 403]
-    assert guest.post(f"{log}/cancel", log).status_code == 409
 
 
 def test_console_shows_no_button_that_is_refused(world: World, conn: Connection) -> None:
