@@ -7,7 +7,7 @@ STAMP := $(VENV)/.installed
 # Keep bytecode, whatever the shell says: tests start hundreds of processes, and each would compile all of its imports.
 export PYTHONDONTWRITEBYTECODE :=
 
-.PHONY: help setup demo demo-shopify demo-tiktok run test test-faults test-hosts test-console chaos lint format house bench bench-peers bench-scale dashboard lock sbom audit-deps image-digests clean
+.PHONY: help setup demo demo-shopify demo-tiktok run test test-order test-faults test-hosts test-console chaos lint format house bench bench-peers bench-scale dashboard lock sbom audit-deps image-digests clean
 
 help: ## list these commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -56,8 +56,12 @@ test-console: setup ## test the console in a real browser (chromium must be inst
 	@$(BIN)/python -m tests.tools.browser
 	@$(BIN)/python -m pytest -q tests/acceptance/test_console_browser.py tests/acceptance/test_console_scale.py
 
-SECONDS ?= 150
 SEED ?= 1
+BUSY ?=
+test-order: setup ## run the same tests in random order, also beside busy cores: make test-order SEED=7 BUSY=--busy
+	@$(BIN)/python -m pytest -q -n 3 --dist loadfile --no-loadscope-reorder -m "not slow" -p tests.tools.shuffle --seed $(SEED) $(BUSY) tests
+
+SECONDS ?= 150
 chaos: setup ## inject random faults under load and check every row: make chaos SECONDS=150 SEED=1
 	@$(BIN)/python -m tests.chaos --seconds $(SECONDS) --seed $(SEED)
 
