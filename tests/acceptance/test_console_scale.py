@@ -72,8 +72,8 @@ def busy(database: Database) -> UUID:
         root.execute(FILL, (store_id, LOGS, LOGS))
         root.execute(OPEN, (store_id, OPEN_LOGS))
         root.execute(ITEMS, (store_id, LOGS))
-        # In production logs stand in the order of their acceptance: all are inserted with the same width and grow later. Here an
-        # open log is narrower than the ended ones, and fits into what each of their pages has left.
+        # In production logs stand in the order of their acceptance: all are inserted with the same width, and grow later.
+        # Here the open logs are narrower than the ended ones, and one fits into what each page has left.
         root.execute("CLUSTER sync_logs USING sync_logs_newest")
         root.execute("VACUUM ANALYZE sync_logs, wc_sync_items")
     return store_id
