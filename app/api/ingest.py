@@ -1,4 +1,4 @@
-"""POST /api/sync/{orders,products,customers,categories}: takes a batch and answers a receipt (specifications 1 and 2)."""
+"""POST /api/sync/<entity> of the plugin contract: takes a batch and answers a receipt (specifications 1 and 2)."""
 
 from __future__ import annotations
 
@@ -16,7 +16,6 @@ from app.http.prefer import look, wait_for_end, wanted_wait
 from app.http.serve import Reply, operations
 from app.http.services import services
 from app.metrics.requests import note_records
-from app.openapi.record_examples import PLUGIN_RECORDS
 from db.sync.logs import LogView
 from schemas.answers import jobs as answers
 from schemas.plugin.entities import ENTITIES, Entity
@@ -25,6 +24,7 @@ from workers.inbound.accept import Acceptance, KeyReused, Limits, Receipt, TooMa
 
 blueprint = Blueprint("ingest", __name__)
 
+CHOICES = ",".join(ENTITIES)
 POLL_AFTER_SECONDS = 1
 OPEN_LOGS_RETRY_SECONDS = 10
 IDEMPOTENCY_KEY = re.compile(r"[\x21-\x7e]{1,255}")
@@ -96,14 +96,14 @@ def _post(entity: Entity) -> Operation:
         access=("ingest",),
         audit=False,  # the hot path: each batch is a sync log, with its request id
         headers=("Idempotency-Key", "Prefer"),
-        body=BatchBody(entity.name, type(entity.schema), PLUGIN_RECORDS[entity.name], _parser),
+        body=BatchBody(entity.name, type(entity.schema), entity.example, _parser),
         brings_data=True,
         answers=(ACCEPTED, DONE),
         errors=("IDEMPOTENCY_KEY_REUSED", "SYNC_FAILED"),
     )
 
 
-@operations(blueprint, "/api/sync/<any(orders,products,customers,categories):entity>", *map(_post, ENTITIES.values()))
+@operations(blueprint, f"/api/sync/<any({CHOICES}):entity>", *map(_post, ENTITIES.values()))
 def post_batch(entity: str, body: Sent) -> Reply:
     """The batch is durable before the answer, and processed after it."""
     batch, store_id = body.batch, current_store_id()

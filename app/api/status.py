@@ -12,6 +12,7 @@ from app.usecases.job_answers import status_answer
 from db.catalogue.entity_stats import list_stats
 from db.core.tenancy import tenant
 from db.sync.metadata import list_metadata
+from schemas.answers.fields import AnswerData
 from schemas.answers.jobs import Status
 from schemas.plugin.entities import ENTITIES
 
@@ -29,7 +30,7 @@ blueprint = Blueprint("status", __name__)
     access=("read",),
     answers=(Answer(200, "Figures of the store.", Status),),
 )
-def get_status() -> Status:
+def get_status() -> AnswerData:
     # The figures are kept beside the rows: nothing is counted for this answer.
     with services().pool.connection() as conn, tenant(conn, current_store_id()):
         stats, metadata = list_stats(conn, current_store_id()), list_metadata(conn, current_store_id())

@@ -27,7 +27,7 @@ from schemas.requests.modes import SCHEDULED_MODES
 from schemas.requests.pulls import MOST_MINUTES, MOST_SECONDS
 from workers.core.timing import Timing, WrongSchedule
 
-ENTITIES = ("orders", "products", "customers")
+ENTITIES = tuple(dict.fromkeys(entity for platform in PLATFORMS.values() for entity in platform.pulled))
 
 entity_option = click.option("--entity", type=click.Choice(ENTITIES), default="orders", show_default=True)
 

@@ -21,10 +21,11 @@ BEGIN
           FROM pg_class c
           JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
          WHERE c.relnamespace = 'public'::regnamespace
-           AND c.relname IN ('orders', 'order_items', 'products', 'customers', 'categories', 'sync_logs', 'sync_payloads',
-                             'sync_record_errors', 'pull_runs', 'pull_pages', 'stale_arrivals', 'sync_coverage',
-                             'erp_products', 'erp_categories', 'wc_sync_items', 'wc_sync_batches',
-                             'wc_product_sync_mappings', 'wc_order_events')
+           -- Entities have their tables' names. The others are listed, because most tables hold a few rows of a store.
+           AND (c.relname IN (SELECT name FROM public.entities)
+                OR c.relname IN ('order_items', 'sync_logs', 'sync_payloads', 'sync_record_errors', 'pull_runs', 'pull_pages',
+                                 'stale_arrivals', 'sync_coverage', 'erp_products', 'erp_categories', 'wc_sync_items',
+                                 'wc_sync_batches', 'wc_product_sync_mappings', 'wc_order_events'))
          GROUP BY c.oid, c.relname
     LOOP
         -- 28 bytes: what a row takes besides its columns.

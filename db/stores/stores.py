@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
@@ -9,9 +10,28 @@ from uuid import UUID
 from psycopg import Connection
 from psycopg.rows import class_row
 
-from db.core.sql import queries
+from db.core.sql import fill, queries
+from schemas.records.entities import ENTITY_RECORDS
 
 SQL = queries(__file__)
+
+
+def _tables_of_records() -> Iterator[str]:
+    for entity in reversed(ENTITY_RECORDS.values()):
+        if entity.lines:
+            yield entity.lines.table
+        yield entity.name
+
+
+# Children before parents, so that no statement waits for a cascade's row-by-row checks. Tables that are not named hold a
+# few rows, and go with the tenant's own.
+ERASE_ORDER = tuple(
+    fill(SQL["erase_rows"], table=table)
+    for table in (
+        *_tables_of_records(),
+        *("sync_logs", "stale_arrivals", "sync_coverage", "wc_sync_items", "wc_product_sync_mappings", "erp_products"),
+    )
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +88,7 @@ def stop_store(conn: Connection, store_id: UUID) -> None:
 
 def erase_rows(conn: Connection, store_id: UUID, most: int) -> int:
     for query in ERASE_ORDER:
-        gone = conn.execute(SQL[query], {"store_id": store_id, "most": most}).rowcount
+        gone = conn.execute(query, {"store_id": store_id, "most": most}).rowcount
         if gone:
             return gone
     return 0  # nothing of the store is left but its own row and small tables
@@ -80,20 +100,3 @@ def delete_store(conn: Connection, store_id: UUID, most: int) -> bool:
     while erase_rows(conn, store_id, most):
         pass
     return conn.execute(SQL["delete_store"], {"store_id": store_id}).rowcount == 1
-
-
-# Children before parents, so that no statement waits for a cascade's row-by-row checks. Tables that are not named hold a
-# few rows, and go with the tenant's own.
-ERASE_ORDER = (
-    "erase_order_items",
-    "erase_orders",
-    "erase_customers",
-    "erase_products",
-    "erase_categories",
-    "erase_sync_logs",
-    "erase_stale_arrivals",
-    "erase_sync_coverage",
-    "erase_wc_sync_items",
-    "erase_wc_product_sync_mappings",
-    "erase_erp_products",
-)

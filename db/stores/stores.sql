@@ -37,71 +37,11 @@ UPDATE sync_logs SET status = 'cancelled', phase = NULL, finished_at = clock_tim
 -- Blocks referrers until commit.
 SELECT FROM stores WHERE id = %(store_id)s FOR UPDATE
 
--- name: erase_order_items
--- Order items of one store, at most `most`.
-DELETE FROM order_items
+-- name: erase_rows
+-- Rows of one store, at most `most`. A log goes with its payload, record errors, run and pages.
+DELETE FROM {table}
  WHERE store_id = %(store_id)s
-   AND ctid = ANY (ARRAY(SELECT ctid FROM order_items WHERE store_id = %(store_id)s LIMIT %(most)s))
-
--- name: erase_orders
--- Orders of one store, at most `most`.
-DELETE FROM orders
- WHERE store_id = %(store_id)s
-   AND ctid = ANY (ARRAY(SELECT ctid FROM orders WHERE store_id = %(store_id)s LIMIT %(most)s))
-
--- name: erase_customers
--- Customers of one store, at most `most`.
-DELETE FROM customers
- WHERE store_id = %(store_id)s
-   AND ctid = ANY (ARRAY(SELECT ctid FROM customers WHERE store_id = %(store_id)s LIMIT %(most)s))
-
--- name: erase_products
--- Products of one store, at most `most`.
-DELETE FROM products
- WHERE store_id = %(store_id)s
-   AND ctid = ANY (ARRAY(SELECT ctid FROM products WHERE store_id = %(store_id)s LIMIT %(most)s))
-
--- name: erase_categories
--- Categories of one store, at most `most`.
-DELETE FROM categories
- WHERE store_id = %(store_id)s
-   AND ctid = ANY (ARRAY(SELECT ctid FROM categories WHERE store_id = %(store_id)s LIMIT %(most)s))
-
--- name: erase_sync_logs
--- Logs of one store, at most `most`, with payloads, record errors, runs and pages.
-DELETE FROM sync_logs
- WHERE store_id = %(store_id)s
-   AND ctid = ANY (ARRAY(SELECT ctid FROM sync_logs WHERE store_id = %(store_id)s LIMIT %(most)s))
-
--- name: erase_stale_arrivals
--- Late arrivals of one store, at most `most`.
-DELETE FROM stale_arrivals
- WHERE store_id = %(store_id)s
-   AND ctid = ANY (ARRAY(SELECT ctid FROM stale_arrivals WHERE store_id = %(store_id)s LIMIT %(most)s))
-
--- name: erase_sync_coverage
--- Coverage of one store, at most `most`.
-DELETE FROM sync_coverage
- WHERE store_id = %(store_id)s
-   AND ctid = ANY (ARRAY(SELECT ctid FROM sync_coverage WHERE store_id = %(store_id)s LIMIT %(most)s))
-
--- name: erase_wc_sync_items
--- Outbound items of one store, at most `most`.
-DELETE FROM wc_sync_items
- WHERE store_id = %(store_id)s
-   AND ctid = ANY (ARRAY(SELECT ctid FROM wc_sync_items WHERE store_id = %(store_id)s LIMIT %(most)s))
-
--- name: erase_wc_product_sync_mappings
--- Mappings of one store, at most `most`.
-DELETE FROM wc_product_sync_mappings
- WHERE store_id = %(store_id)s
-   AND ctid = ANY (ARRAY(SELECT ctid FROM wc_product_sync_mappings WHERE store_id = %(store_id)s LIMIT %(most)s))
-
--- name: erase_erp_products
--- The ERP's products of one store, at most `most`.
-DELETE FROM erp_products
- WHERE store_id = %(store_id)s
-   AND ctid = ANY (ARRAY(SELECT ctid FROM erp_products WHERE store_id = %(store_id)s LIMIT %(most)s))
+   AND ctid = ANY (ARRAY(SELECT ctid FROM {table} WHERE store_id = %(store_id)s LIMIT %(most)s))
 
 -- name: delete_store
 -- Deletes the store with its tokens, statistics and other small tables.

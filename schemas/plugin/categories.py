@@ -9,6 +9,8 @@ from marshmallow import EXCLUDE, post_load
 from schemas.base.fields import Count, ExternalId, RecordSchema, Reference, Text
 from schemas.records.shop import Category
 
+EXAMPLE: dict[str, Any] = {"wc_category_id": 10, "name": "Widgets", "parent_id": 0, "product_count": 7}
+
 
 class CategorySchema(RecordSchema):
     """A category (FR10). A parent of null or 0 means none."""

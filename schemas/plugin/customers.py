@@ -9,6 +9,15 @@ from marshmallow import EXCLUDE, post_load
 from schemas.base.fields import Count, EmailHash, ExternalId, Money, RecordSchema, Text, Timestamp
 from schemas.records.shop import Customer
 
+EXAMPLE: dict[str, Any] = {
+    "wc_customer_id": 42,
+    "email": "anna@example.com",
+    "display_name": "Anna",
+    "total_spent": "310.50",
+    "order_count": 3,
+    "created_at": "2025-11-02T09:12:00Z",
+}
+
 
 class CustomerSchema(RecordSchema):
     """A customer (FR6). The envelope has replaced `email` by its hash (FR7)."""

@@ -1,4 +1,4 @@
-"""The four entities of the plugin contract: names, schemas, and the shapes that msgspec reads them with."""
+"""The entities of the plugin contract: names, schemas, and the shapes that msgspec reads them with."""
 
 from __future__ import annotations
 
@@ -11,22 +11,24 @@ from marshmallow import Schema, ValidationError, fields
 from schemas.base.error_codes import Problem, problems
 from schemas.base.fast_validators import FastLoad, compile_schema
 from schemas.base.fields import RecordSchema
-from schemas.plugin.categories import CategorySchema
-from schemas.plugin.customers import CustomerSchema
-from schemas.plugin.orders import OrderSchema
-from schemas.plugin.products import ProductSchema
-from schemas.records.shop import Category, Customer, Order, Product, Record
+from schemas.plugin import categories, customers, orders, products
+from schemas.records.entities import ENTITY_RECORDS
+from schemas.records.shop import Record
 
 Scalar = str | int | float | bool | None
 
 
 @dataclass(frozen=True, slots=True)
 class Entity:
-    """One entity. `name` is used in envelope and URL; `id_field` is the name of the external id in a record."""
+    """One entity. `name` is used in envelope and URL; `id_field` is the name of the external id in a record.
+
+    The contract shows `example` as a record of a batch.
+    """
 
     name: str
     id_field: str
     schema: RecordSchema
+    example: dict[str, Any]
     known_fields: frozenset[str]
     fast_load: FastLoad
     lists: dict[str, frozenset[str]]  # by name of a list field, the known fields of its entries
@@ -69,12 +71,13 @@ def _known_shape(name: str, schema: Schema) -> type[msgspec.Struct]:
     return msgspec.defstruct(name, scalars, gc=False, forbid_unknown_fields=True)
 
 
-def _entity(name: str, id_field: str, schema: RecordSchema, record: type[Record]) -> Entity:
+def _entity(name: str, schema: RecordSchema, example: dict[str, Any]) -> Entity:
     return Entity(
         name=name,
-        id_field=id_field,
+        id_field=str(schema.fields["external_id"].data_key),
         schema=schema,
-        fast_load=compile_schema(schema, record),
+        example=example,
+        fast_load=compile_schema(schema, ENTITY_RECORDS[name].record),
         known_fields=frozenset(_names(schema)),
         lists={field: frozenset(_names(inner)) for field, inner in _nested(schema).items()},
         shape=_shape(name, schema),
@@ -82,10 +85,10 @@ def _entity(name: str, id_field: str, schema: RecordSchema, record: type[Record]
     )
 
 
-ORDERS = _entity("orders", "wc_order_id", OrderSchema(), Order)
-PRODUCTS = _entity("products", "wc_product_id", ProductSchema(), Product)
-CUSTOMERS = _entity("customers", "wc_customer_id", CustomerSchema(), Customer)
-CATEGORIES = _entity("categories", "wc_category_id", CategorySchema(), Category)
+ORDERS = _entity("orders", orders.OrderSchema(), orders.EXAMPLE)
+PRODUCTS = _entity("products", products.ProductSchema(), products.EXAMPLE)
+CUSTOMERS = _entity("customers", customers.CustomerSchema(), customers.EXAMPLE)
+CATEGORIES = _entity("categories", categories.CategorySchema(), categories.EXAMPLE)
 ENTITIES = {entity.name: entity for entity in (ORDERS, PRODUCTS, CUSTOMERS, CATEGORIES)}
 
 

@@ -11,6 +11,19 @@ from schemas.records.shop import Order, OrderItem
 
 MOST_ITEMS = 1000
 
+EXAMPLE: dict[str, Any] = {
+    "wc_order_id": 1001,
+    "date_created": "2026-01-15T10:30:00Z",
+    "date_modified": "2026-01-15T12:00:00Z",
+    "status": "completed",
+    "total": 99.99,
+    "currency": "USD",
+    "customer_id": 42,
+    "items": [
+        {"product_name": "Blue Widget", "sku": "BW-001", "quantity": 2, "total": 49.99, "wc_product_id": 501},
+    ],
+}
+
 
 class OrderItemSchema(RecordSchema):
     """A line. Its name may be blank, because WooCommerce keeps lines of deleted products."""

@@ -9,6 +9,16 @@ from marshmallow import EXCLUDE, post_load
 from schemas.base.fields import ExternalId, Money, RecordSchema, Reference, Text, Timestamp
 from schemas.records.shop import Product
 
+EXAMPLE: dict[str, Any] = {
+    "wc_product_id": 501,
+    "name": "Blue Widget",
+    "sku": "BW-001",
+    "price": "24.99",
+    "category_id": 10,
+    "stock_quantity": 12,
+    "updated_at": "2026-01-14T08:00:00Z",
+}
+
 
 class ProductSchema(RecordSchema):
     """A product (FR2)."""

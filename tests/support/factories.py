@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
 from typing import Any
+
+from schemas.base.fields import Text
+from schemas.plugin.entities import ENTITIES, Entity
+from schemas.records.entities import ENTITY_RECORDS
 
 WHEN = "2026-01-15T10:30:00Z"
 
@@ -70,10 +76,21 @@ def make_category(**overrides: Any) -> dict[str, Any]:
     return {"wc_category_id": 10, "name": "Widgets", "parent_id": None, "product_count": 25} | overrides
 
 
-MAKERS = {"orders": make_order, "products": make_product, "customers": make_customer, "categories": make_category}
-ID_FIELDS = {
+def _first_text(entity: Entity) -> str:
+    return next(name for name, field in entity.schema.fields.items() if isinstance(field, Text))
+
+
+# Another entity's record is its example in the contract, which then has every field.
+MAKERS: dict[str, Callable[..., dict[str, Any]]] = {
+    name: partial(dict, entity.example) for name, entity in ENTITIES.items()
+} | {"orders": make_order, "products": make_product, "customers": make_customer, "categories": make_category}
+# The contract's own names: those of the schema are compared with them.
+ID_FIELDS = {name: entity.id_field for name, entity in ENTITIES.items()} | {
     "orders": "wc_order_id",
     "products": "wc_product_id",
     "customers": "wc_customer_id",
     "categories": "wc_category_id",
 }
+# A text of each record, and its time of change if it has one; named alike in payload and table.
+TEXT_FIELDS = {name: _first_text(entity) for name, entity in ENTITIES.items()}
+CHANGED_FIELDS = {name: entity.record.CHANGED for name, entity in ENTITY_RECORDS.items() if entity.record.CHANGED}

@@ -25,7 +25,7 @@ ADDRESS = "cli"
 # Only ids, flags and names of ours are recorded: any other argument may hold a secret.
 RECORDED_ARGUMENTS = (
     *("log_id", "batch_id", "token_id", "product", "type", "entity", "mode", "role", "platform", "categories", "force"),
-    *("off", "grace_hours", "never"),
+    *("off", "grace_hours", "never", "dry_run"),
 )
 
 

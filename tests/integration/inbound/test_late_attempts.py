@@ -16,7 +16,7 @@ from db.core.pool import Pool, SluiceConnection
 from db.core.tenancy import tenant
 from db.sync.logs import begin_attempt
 from tests.conftest import Database
-from tests.support.factories import ID_FIELDS, MAKERS
+from tests.support.factories import CHANGED_FIELDS, ID_FIELDS, MAKERS, TEXT_FIELDS
 from tests.support.pipeline import accept_batch, read_log, sync
 from tests.support.pulls import in_thread
 from tests.support.waiting import wait_until
@@ -25,14 +25,12 @@ from workers.inbound.process import Outcome, process
 
 WAITING = """SELECT count(*) FROM pg_stat_activity
               WHERE datname = current_database() AND wait_event_type = 'Lock' AND application_name LIKE 'sluice %%'"""
-TEXTS = {"orders": "status", "products": "name", "customers": "display_name", "categories": "name"}
-TIMES = {"orders": "date_modified", "products": "updated_at"}
 
 
 def version(entity: str, text: str, hour: int) -> dict[str, Any]:
     """The record as it was at that hour; of an entity without times of its own the order of acceptance tells."""
-    own_time = {TIMES[entity]: f"2026-01-16T{hour:02}:00:00Z"} if entity in TIMES else {}
-    return MAKERS[entity](**{TEXTS[entity]: text}, **own_time)
+    own_time = {CHANGED_FIELDS[entity]: f"2026-01-16T{hour:02}:00:00Z"} if entity in CHANGED_FIELDS else {}
+    return MAKERS[entity](**{TEXT_FIELDS[entity]: text}, **own_time)
 
 
 @pytest.mark.parametrize("entity", MAKERS)
@@ -60,7 +58,7 @@ def test_older_batch_does_not_replace_newer_that_commits_first(
             for thread in threads:
                 thread.join()
     assert outcomes == [Outcome.COMPLETED] * 2
-    query = f"SELECT {TEXTS[entity]} FROM {entity} WHERE store_id = %s AND external_id = %s"
+    query = f"SELECT {TEXT_FIELDS[entity]} FROM {entity} WHERE store_id = %s AND external_id = %s"
     found = root_conn.execute(query.encode(), (store_id, MAKERS[entity]()[ID_FIELDS[entity]])).fetchall()
     assert found == [("newer",)]
     assert (read_log(runtime, store_id, newer).updated, read_log(runtime, store_id, older).stale) == (1, 1)

@@ -10,24 +10,23 @@ from uuid import UUID
 import pytest
 from psycopg import Connection
 
-from tests.support.factories import ID_FIELDS, MAKERS, make_item, make_order
+from tests.support.factories import ID_FIELDS, MAKERS, TEXT_FIELDS, make_item, make_order
 from tests.support.pipeline import accept_batch, read_log, sync
 from tests.support.waiting import wait_until
 from workers.core.runtime import Runtime
 from workers.inbound.process import Outcome, process
 
 EARLY, LATE = "2026-01-15T10:00:00Z", "2026-01-15T11:00:00Z"
-TEXT = {"orders": "status", "products": "name", "customers": "display_name", "categories": "name"}
 SMALL_BOUND = 20_000
 
 
 def stored(root_conn: Connection, store_id: UUID, entity: str = "orders") -> list[Any]:
-    query = f"SELECT {TEXT[entity]} FROM {entity} WHERE store_id = %s ORDER BY external_id"
+    query = f"SELECT {TEXT_FIELDS[entity]} FROM {entity} WHERE store_id = %s ORDER BY external_id"
     return [row[0] for row in root_conn.execute(query.encode(), (store_id,))]
 
 
 def record(entity: str, text: str, **more: Any) -> dict[str, Any]:
-    return MAKERS[entity](**{TEXT[entity]: text}, **more)
+    return MAKERS[entity](**{TEXT_FIELDS[entity]: text}, **more)
 
 
 def test_newer_wins_if_the_older_is_processed_later(runtime: Runtime, store_id: UUID, root_conn: Connection) -> None:

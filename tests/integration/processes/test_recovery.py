@@ -7,7 +7,6 @@ import logging
 import threading
 from collections import Counter
 from collections.abc import Callable, Iterator
-from typing import Any
 from uuid import UUID
 
 import psycopg
@@ -19,7 +18,7 @@ from redis import Redis
 from app.settings.logs import SHARED, logging_dict
 from app.usecases.stores import CreatedStore
 from tests.conftest import Database
-from tests.support.factories import MAKERS, make_customer, make_order
+from tests.support.factories import CHANGED_FIELDS, MAKERS, TEXT_FIELDS, make_customer, make_order
 from tests.support.pipeline import accept_batch, read_log, sync
 from workers.core.queues import waiting_logs
 from workers.core.runtime import Runtime
@@ -27,12 +26,6 @@ from workers.inbound.process import Outcome, process
 from workers.processes.dispatcher import Dispatcher
 
 SECRET = "zebra crossing"
-CHANGED: dict[str, dict[str, Any]] = {
-    "orders": {"status": "new", "date_modified": "2026-02-01T00:00:00Z"},
-    "products": {"name": "new", "updated_at": "2026-02-01T00:00:00Z"},
-    "customers": {"display_name": "new"},
-    "categories": {"name": "new"},
-}
 
 
 @pytest.fixture
@@ -202,7 +195,10 @@ def test_populate_never_overwrites_any_entity(
     sync(runtime, store_id, entity, [MAKERS[entity]()])
     query = f"SELECT t::text, xmin::text FROM {entity} t WHERE store_id = %s".encode()
     before = root_conn.execute(query, (store_id,)).fetchall()
-    log = sync(runtime, store_id, entity, [MAKERS[entity](**CHANGED[entity])], "populate")
+    changed = {TEXT_FIELDS[entity]: "new"}
+    if entity in CHANGED_FIELDS:
+        changed[CHANGED_FIELDS[entity]] = "2026-02-01T00:00:00Z"
+    log = sync(runtime, store_id, entity, [MAKERS[entity](**changed)], "populate")
     assert (log.existing, log.records_skipped, log.records_synced) == (1, 1, 0)
     assert root_conn.execute(query, (store_id,)).fetchall() == before
 

@@ -270,6 +270,19 @@ def test_full_database_is_replaced_only_when_asked(
     assert old in said and count_stores(servers.postgres.superuser_url(old)) == 0
 
 
+@pytest.mark.parametrize("more", [(), ("--dry-run",)], ids=["restored", "dry run"])
+def test_audit_tells_a_dry_run_of_restore(
+    shell: Run, database: Database, servers: Servers, other: str, tmp_path: Path, more: tuple[str, ...]
+) -> None:
+    file = tmp_path / "x"
+    assert shell("backup", file)[0] == 0
+    assert shell("restore", file, "--database", other, *more)[0] == 0
+    with psycopg.connect(database.superuser_url) as conn:
+        query = """SELECT result, details FROM audit_events WHERE action = 'backup.restore'
+                    ORDER BY happened_at DESC LIMIT 1"""
+        assert conn.execute(query).fetchone() == ("ok", {"dryRun": True} if more else {})
+
+
 def count_stores(url: str) -> int:
     with psycopg.connect(url) as conn:
         [(count,)] = conn.execute("SELECT count(*) FROM stores").fetchall()

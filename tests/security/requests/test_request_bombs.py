@@ -17,6 +17,7 @@ from psycopg import Connection
 
 from app.http.body import CONTAINERS_A_RECORD
 from app.http.operation import Operation
+from app.settings.environment import Settings
 from app.usecases.stores import CreatedStore, create_store
 from tests.conftest import Database, Servers
 from tests.support.contract import OPERATIONS
@@ -110,14 +111,27 @@ def address(operation: Operation) -> str:
 @pytest.mark.parametrize("operation", WITH_BODY, ids=lambda operation: operation.name)
 @pytest.mark.parametrize("unit", [b"{},", b"[],", b"1,"], ids=["objects", "arrays", "numbers"])
 def test_no_route_with_a_body_parses_a_bomb(
-    client: FlaskClient, conn: Connection, operation: Operation, unit: bytes
+    client: FlaskClient,
+    conn: Connection,
+    settings: Settings,
+    monkeypatch: pytest.MonkeyPatch,
+    operation: Operation,
+    unit: bytes,
 ) -> None:
+    """A body that exceeds one bound by little: the limits of records and bytes would refuse it later, or not at all."""
+    parsed: list[str] = []
+    monkeypatch.setattr("app.http.body._parse_in_turn", lambda *_: parsed.append("parsed"))
+    assert operation.body is not None
+    bounds = operation.body.limits(settings)
+    most, what = (bounds.values, "values") if unit == b"1," else (bounds.containers, "objects and arrays")
     admin = create_store(conn, "Test shop", "shopify", role="admin")
     name = operation.path.rpartition("/")[2].encode()
-    body = gzip.compress(b'{"' + name + b'":[' + unit * 5_000_000 + b"1]}", 1)
+    sent = gzip.compress(b'{"' + name + b'":[' + unit * (most + 1) + b"1]}", 1)
     headers = bearer(admin.token) | {"Content-Type": "application/json", "Content-Encoding": "gzip"}
-    answer = client.open(address(operation), method=operation.method.upper(), data=body, headers=headers)
-    assert (answer.status_code, (answer.json or {})["error"]["code"]) == (413, "PAYLOAD_TOO_LARGE")
+    answer = client.open(address(operation), method=operation.method.upper(), data=sent, headers=headers)
+    error = (answer.json or {})["error"]
+    assert (answer.status_code, error["code"], parsed) == (413, "PAYLOAD_TOO_LARGE", [])
+    assert error["message"] == f"the body may hold at most {most} {what}; send smaller batches"
 
 
 def test_only_one_place_reads_bodies() -> None:

@@ -14,12 +14,20 @@ from hypothesis import strategies as st
 
 from schemas.base.error_codes import REASONS, Problem, problems
 from schemas.base.strict_json import loads
-from schemas.plugin.entities import ENTITIES, external_id, load_record, load_strictly
+from schemas.plugin.entities import ENTITIES, Entity, external_id, load_record, load_strictly
 from schemas.records.shop import Category, Customer, Order, OrderItem, Product
 from tests.support.examples import examples
 from tests.support.factories import ID_FIELDS, MAKERS, make_category, make_item, make_order, make_product
 
+
+def required_fields(entity: Entity) -> set[str]:
+    return {field.data_key or name for name, field in entity.schema.fields.items() if field.required}
+
+
 SHORTEST: dict[str, dict[str, Any]] = {
+    name: {field: value for field, value in entity.example.items() if field in required_fields(entity)}
+    for name, entity in ENTITIES.items()
+} | {
     "orders": {"wc_order_id": 1, "date_created": "2026-01-15", "status": "completed", "total": 1},
     "products": {"wc_product_id": 1, "name": "Widget"},
     "customers": {"wc_customer_id": 1},
