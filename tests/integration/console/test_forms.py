@@ -187,6 +187,8 @@ def signed_out(world: World, conn: Connection, root_conn: Connection) -> list[Vi
     for column in ENDED:
         token = add_token(conn, world.empty.store_id, Grant(CUSTOM, SCOPES), Origin("test")) or ""
         guests.append(visitor(world.app, token))
+        # Cookies of ended sessions are counted by address.
+        guests[-1].client.environ_base["REMOTE_ADDR"] = f"203.0.113.{len(guests)}"
         query = f"UPDATE api_tokens SET {column} = now() - interval '1 second' WHERE token_sha256 = %s"
         root_conn.execute(query.encode(), (token_sha256(token),))
     return guests

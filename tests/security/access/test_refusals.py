@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
+from ipaddress import ip_address
+from itertools import count
 from typing import Any
 from uuid import UUID
 
@@ -35,6 +37,7 @@ from workers.pulls.start import Wanted, start_pull
 STORE, OPERATOR, METRICS, NOBODY = "store", "operator", "metrics", "nobody"
 ENDED = ("expires_at", "revoked_at")  # the columns of a token's end
 HAS: dict[str, tuple[str, ...]] = {**PRESETS, **{f"{scope} alone": (scope,) for scope in SCOPES}}
+CALLS = count()
 METRICS_TOKEN = "a token for metrics that is long enough"
 
 
@@ -95,7 +98,9 @@ def refusal_of(operation: Operation, caller: Caller) -> int | None:
 
 
 def call(client: FlaskClient, operation: Operation, path: str, headers: Mapping[str, str]) -> TestResponse:
-    return client.open(path, method=operation.method.upper(), headers=dict(headers), json={})
+    # Wrong tokens are counted by address: each call has its own, so that none is refused for those before it.
+    address = {"REMOTE_ADDR": str(ip_address("198.18.0.0") + next(CALLS))}
+    return client.open(path, method=operation.method.upper(), headers=dict(headers), json={}, environ_overrides=address)
 
 
 def check_refusal(answer: TestResponse, operation: Operation, caller: Caller) -> None:
