@@ -12,6 +12,7 @@ import re
 import subprocess
 from collections.abc import Iterable, Iterator
 from pathlib import Path
+from typing import TypeGuard
 
 from tests.mutants.mutant import Mutant, edit
 
@@ -35,11 +36,27 @@ def cosmic_mutants(tool: Path, root: Path, paths: Iterable[str], scratch: Path) 
     )
     subprocess.run([tool, "init", config, session], cwd=root, check=True)
     dumped = subprocess.run([tool, "dump", session], cwd=root, check=True, capture_output=True, text=True).stdout
-    for line in dumped.splitlines():
-        found = json.loads(line)[0]["mutations"][0]
-        path, operator, occurrence = found["module_path"], found["operator_name"], found["occurrence"]
-        if OPERATORS.fullmatch(operator):
-            yield _cosmic(tool, path, operator, occurrence, found["start_pos"][0])
+    left_out = {path: set(_lines_left_out((root / path).read_text(encoding="utf-8"))) for path in paths}
+    for item in dumped.splitlines():
+        found = json.loads(item)[0]["mutations"][0]
+        path, operator, line = found["module_path"], found["operator_name"], found["start_pos"][0]
+        if OPERATORS.fullmatch(operator) and line not in left_out[path]:
+            yield _cosmic(tool, path, operator, found["occurrence"], line)
+
+
+def _lines_left_out(text: str) -> Iterator[int]:
+    # Figures of a log event, and a module's constants: a wait of 3 seconds instead of 2 is a choice and no mistake.
+    tree = ast.parse(text)
+    constants = [node for node in tree.body if isinstance(node, ast.Assign | ast.AnnAssign)]
+    for node in (*constants, *filter(_is_log_event, ast.walk(tree))):
+        yield from range(node.lineno, (node.end_lineno or node.lineno) + 1)
+
+
+def _is_log_event(node: ast.AST) -> TypeGuard[ast.Expr]:
+    match node:
+        case ast.Expr(value=ast.Call(func=ast.Attribute(value=ast.Name(id="log")))):
+            return True
+    return False
 
 
 def _cosmic(tool: Path, path: str, operator: str, occurrence: int, line: int) -> Mutant:
@@ -65,10 +82,8 @@ def dropped_statements(path: str, text: str) -> Iterator[Mutant]:
 
 def _says_something(node: ast.stmt) -> bool:
     match node:
-        case ast.Expr(value=ast.Call(func=ast.Attribute(value=ast.Name(id="log")))):
-            return False
         case ast.Expr(value=ast.Call()) | ast.AugAssign() | ast.Raise():
-            return True
+            return not _is_log_event(node)
         case ast.If(orelse=[]):
             return isinstance(node.body[-1], LEAVES)
     return False

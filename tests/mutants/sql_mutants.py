@@ -13,11 +13,12 @@ BETWEEN = re.compile(r"\bBETWEEN\s+\S+\s+$")
 CLAUSE = re.compile(
     r"\b(?:AND|OR|ORDER BY|GROUP BY|LIMIT|FOR UPDATE|RETURNING|UNION|ON CONFLICT|JOIN|DO|THEN|WHEN|ELSE|END)\b|[;,]|\n\n"
 )
+NOW = r" (?:clock_timestamp|now)\(\)"  # no stored time equals it, so a bound at this moment includes nothing
 RULES = (
-    (r"(?<![<>=!])<(?![<>=@])", "<=", "include the bound"),
-    (r"<=", "<", "exclude the bound"),
-    (r"(?<![<>=-])>(?![>=])", ">=", "include the bound"),
-    (r">=", ">", "exclude the bound"),
+    (rf"(?<![<>=!])<(?![<>=@]|{NOW})", "<=", "include the bound"),
+    (rf"<=(?!{NOW})", "<", "exclude the bound"),
+    (rf"(?<![<>=-])>(?![>=]|{NOW})", ">=", "include the bound"),
+    (rf">=(?!{NOW})", ">", "exclude the bound"),
     (r" [+] 1\b", " + 0", "count nothing"),
     (r"\bleast\(", "greatest(", "the greatest"),
     (r"\bgreatest\(", "least(", "the least"),
