@@ -72,16 +72,15 @@ def first_difference(before: str, after: str) -> tuple[str, str]:
 def try_mutant(
     tree: Path, mutant: Mutant, tests: Sequence[str], timeout: float, known: dict[tuple[str, str, str], str]
 ) -> Result:
-    """Put the mutant into the tree, run the tests unless its survival is explained, and take it out again."""
+    """Put the mutant into the tree, run the tests, and take it out again."""
     began, path = time.monotonic(), tree / mutant.path
     original = path.read_text(encoding="utf-8")
     try:
         mutant.make(tree)
         before, after = first_difference(original, path.read_text(encoding="utf-8"))
-        fate = known.get((mutant.path, before, mutant.what))
-        if fate is None:
-            _forget_bytecode(path)
-            fate = "survived" if run_tests(tree, tests, timeout)[0] else "killed"
+        _forget_bytecode(path)
+        survived, _ = run_tests(tree, tests, timeout)
+        fate = known.get((mutant.path, before, mutant.what), "survived") if survived else "killed"
     finally:
         path.write_text(original, encoding="utf-8")
         _forget_bytecode(path)

@@ -13,7 +13,7 @@ from psycopg import Connection
 from redis import Redis
 
 from db.core.tenancy import tenant
-from db.sync.dispatch import give_up, list_stranded
+from db.sync.dispatch import give_up, list_stranded, mend_times
 from db.sync.logs import Ticket
 from tests.conftest import Database
 from tests.support.factories import make_order
@@ -146,6 +146,31 @@ def test_log_is_given_up_after_its_last_attempt(
     root_conn.execute(DUE, (5,))
     assert list_stranded(conn, [], 5, 20) == []
     assert give_up(conn, 5, "X", "x") == [(store_id, log_id)]
+
+
+@pytest.mark.parametrize(
+    ("attempts", "accepted", "enqueued", "mended"),
+    [
+        (0, "1 hour", "1 hour", 1),
+        (1, "1 hour", "1 hour", 1),
+        (0, "1 hour", "-1 minute", 1),  # admitted after the clock was set back
+        (1, "-1 minute", "-1 minute", 0),  # waits for its next attempt
+        (0, "-1 minute", "-1 minute", 0),
+    ],
+)
+def test_times_to_come_are_mended_after_the_clock_was_set_back(
+    dispatcher: Dispatcher, runtime: Runtime, conn: Connection, root_conn: Connection, store_id: UUID,
+    attempts: int, accepted: str, enqueued: str, mended: int,
+) -> None:  # fmt: skip
+    accept_batch(runtime, store_id, "orders", [make_order()])
+    root_conn.execute(
+        """UPDATE sync_logs SET attempts = %s, accepted_at = now() + %s::interval, enqueued_at = now() + %s::interval,
+                                next_attempt_at = now() + interval '1 hour'""",
+        (attempts, accepted, enqueued),
+    )
+    assert mend_times(conn) == mended
+    query = "SELECT next_attempt_at <= now() AND enqueued_at <= now() FROM sync_logs"
+    assert root_conn.execute(query).fetchone() == (mended == 1,)
 
 
 def test_log_without_attempts_left_keeps_its_payload(
