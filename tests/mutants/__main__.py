@@ -75,7 +75,7 @@ def in_turns(mutants: Iterable[Mutant], rng: random.Random) -> list[Mutant]:
 
 def run_all(sampled: list[Mutant], by_path: dict[str, Promise], trees: list[Path], deadline: float) -> list[Result]:
     """Results of all mutants that begin before the deadline. Exits if the tests fail without any mutant."""
-    known = {(known.path, known.line, known.what): known.why for known in read_survivors()}
+    known = {(one.path, one.line, one.becomes): one.why for one in read_survivors()}
     free: queue.SimpleQueue[Path] = queue.SimpleQueue()
     for tree in trees:
         free.put(tree)

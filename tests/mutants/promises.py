@@ -21,11 +21,11 @@ class Promise:
 
 @dataclass(frozen=True, slots=True)
 class Survivor:
-    """A mutant that no test can or need notice. `line` is the line that it changes, without indentation."""
+    """A mutant that no test can or need notice: the first line that it changes and what that becomes, without indentation."""
 
     path: str
     line: str
-    what: str
+    becomes: str
     why: str
 
 

@@ -18,7 +18,7 @@ from tests.mutants.mutant import Mutant
 from tests.support.paths import ROOT
 
 PYTEST = ("-m", "pytest", "-x", "-q", "--no-header", "--tb=no", "-p", "no:cacheprovider", "-m", "not slow")
-Known = dict[tuple[str, str, str], str]  # path, changed line and mistake of a survivor: why it survives
+Known = dict[tuple[str, str, str], str]  # path, changed line and what it becomes: why that survives
 STOP_SECONDS = 20.0  # until the servers of a test run that was interrupted have ended
 
 
@@ -80,7 +80,7 @@ def try_mutant(
         before, after = first_difference(original, path.read_text(encoding="utf-8"))
         _forget_bytecode(path)
         survived, _ = run_tests(tree, tests, timeout)
-        fate = known.get((mutant.path, before, mutant.what), "survived") if survived else "killed"
+        fate = known.get((mutant.path, before, after), "survived") if survived else "killed"
     finally:
         path.write_text(original, encoding="utf-8")
         _forget_bytecode(path)
