@@ -7,7 +7,7 @@ STAMP := $(VENV)/.installed
 # Keep bytecode, whatever the shell says: tests start hundreds of processes, and each would compile all of its imports.
 export PYTHONDONTWRITEBYTECODE :=
 
-.PHONY: help setup demo demo-shopify demo-tiktok run test test-order test-faults test-hosts test-console chaos lint format house bench bench-peers bench-scale dashboard lock sbom audit-deps image-digests clean
+.PHONY: help setup demo demo-shopify demo-tiktok run test test-order test-faults test-hosts test-console chaos lint format house bench bench-peers bench-scale mutants dashboard lock sbom audit-deps image-digests clean
 
 help: ## list these commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -65,6 +65,17 @@ SECONDS ?= 150
 chaos: setup ## inject random faults under load and check every row: make chaos SECONDS=150 SEED=1
 	@$(BIN)/python -m tests.chaos --seconds $(SECONDS) --seed $(SEED)
 
+MUTANTS := .venv-mutants
+$(MUTANTS)/.installed: tests/mutants/requirements.txt
+	@test -x $(MUTANTS)/bin/python || $(PYTHON) -m venv $(MUTANTS)
+	@$(MUTANTS)/bin/python -m pip install --quiet --disable-pip-version-check -r $<
+	@touch $@
+
+MINUTES ?= 30
+ONLY ?=
+mutants: setup $(MUTANTS)/.installed ## put mistakes into the code, one at a time, and list those no test notices: make mutants MINUTES=30 SEED=1 ONLY=db/pulls
+	@nice $(BIN)/python -m tests.mutants --minutes $(MINUTES) --seed $(SEED) --only "$(ONLY)" --cosmic-ray $(MUTANTS)/bin/cosmic-ray
+
 lint: setup ## run ruff, mypy --strict and import-linter
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy && $(BIN)/lint-imports --no-logo
 
@@ -119,4 +130,4 @@ image-digests: ## pin the base images by their present digests (needs docker bui
 	@.ci/image-digests Dockerfile docker-compose.yml
 
 clean: ## remove everything that make created, except .data
-	rm -rf $(VENV) .venv-dashboard $(TOOLS) sbom.cdx.json .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage* htmlcov bench-results .console-shots $(PEERS)
+	rm -rf $(VENV) .venv-dashboard $(TOOLS) $(MUTANTS) sbom.cdx.json .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage* htmlcov bench-results .console-shots $(PEERS)

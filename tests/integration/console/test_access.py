@@ -90,10 +90,11 @@ def test_only_a_trusted_proxy_sets_address_and_scheme(servers: Servers, database
 def test_signing_out_ends_the_session_everywhere(world: World, admin: Visitor) -> None:
     cookie = admin.client.get_cookie("sluice_console", path="/console")
     assert cookie is not None
-    assert admin.post("/logout", place(world.full.store_id)).location == "/console/login"
     thief = visitor(world.app)
     thief.client.set_cookie("sluice_console", cookie.value, path="/console")
-    assert thief.get("/").status_code == 302
+    assert thief.get(place(world.full.store_id)).status_code == 200
+    assert admin.post("/logout", place(world.full.store_id)).location == "/console/login"
+    assert thief.get(place(world.full.store_id)).location.startswith("/console/login")
 
 
 def test_a_revoked_token_ends_its_sessions_at_once(world: World, conn: Connection) -> None:

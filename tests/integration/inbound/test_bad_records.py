@@ -181,3 +181,19 @@ def test_retry_replaces_the_reported_errors(runtime: Runtime, store_id: UUID, ro
     root_conn.execute(stale, (store_id, log_id))
     process(runtime, store_id, log_id)
     assert "of an earlier try" not in [row[2] for row in errors_of(root_conn, log_id)]
+
+
+def test_a_failure_of_the_database_is_blamed_on_no_record(
+    runtime: Runtime, store_id: UUID, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The attempt fails at once: no second write is tried to find a bad record."""
+    calls: list[object] = []
+
+    def fail(*_arguments: object) -> Any:
+        calls.append(_arguments)
+        raise psycopg.errors.DeadlockDetected
+
+    monkeypatch.setattr("workers.inbound.apply.upsert", fail)
+    log_id = accept_batch(runtime, store_id, "orders", [make_order(wc_order_id=key + 1) for key in range(4)])
+    assert process(runtime, store_id, log_id) is Outcome.RETRYING
+    assert len(calls) == 1

@@ -113,6 +113,17 @@ def test_unchanged_records_are_not_written(runtime: Runtime, store_id: UUID, roo
     assert places(root_conn, store_id) == before
 
 
+def test_unchanged_records_are_not_written_while_a_newer_log_waits(
+    runtime: Runtime, store_id: UUID, root_conn: Connection
+) -> None:
+    sync(runtime, store_id, "orders", [make_order()])
+    before = places(root_conn, store_id)
+    same = accept_batch(runtime, store_id, "orders", [make_order()])
+    accept_batch(runtime, store_id, "orders", [make_order(status="newer")])
+    assert process(runtime, store_id, same) is Outcome.COMPLETED
+    assert places(root_conn, store_id) == before
+
+
 def written_by_processing(runtime: Runtime, store_id: UUID, root_conn: Connection, orders: list[Any]) -> int:
     """Bytes of write-ahead log that processing one batch writes."""
 

@@ -121,6 +121,24 @@ def test_claims_go_by_priority_then_age(
     ]
 
 
+def test_a_product_that_a_claim_holds_is_not_claimed_again(
+    pushing: Runtime, root_conn: Connection, store_id: UUID, conn: Connection
+) -> None:
+    held, other = make_erp_product(), make_erp_product()
+    put_products(pushing, store_id, [held])
+    holder = new_id()
+    with tenant(conn, store_id):
+        assert take_lease(conn, store_id, holder, 60)
+        assert claim_next(conn, store_id, holder, 100) is not None
+    ask(pushing, store_id, held["product_id"], "price")
+    with tenant(conn, store_id):
+        assert claim_next(conn, store_id, holder, 100) is None
+    put_products(pushing, store_id, [other])
+    with tenant(conn, store_id):
+        claim = claim_next(conn, store_id, holder, 100)
+    assert claim is not None and [str(task.product_id) for task in claim.tasks] == [other["product_id"]]
+
+
 def test_failing_products_of_a_call_fail_alone(
     pushing: Runtime, root_conn: Connection, store_id: UUID, shop: FakeWooCommerce
 ) -> None:

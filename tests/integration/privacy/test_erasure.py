@@ -345,6 +345,21 @@ def test_stored_pages_of_pulls_lose_the_customer(
         assert page.received == 3
 
 
+def test_a_page_alone_loses_the_customer_and_other_pages_stay(
+    client: FlaskClient, runtime: Runtime, conn: Connection, root_conn: Connection
+) -> None:
+    shops = [create_store(conn, f"Shop {number}", "shopify", role="admin") for number in range(2)]
+    for shop, names in zip(shops, ([(42, NAME), (43, "Carl")], [(43, "Carl")]), strict=True):
+        page = encode_page(FetchedPage(7, WHEN, 3, list(enumerate(person(*name) for name in names)), []))
+        log_id = start_run(runtime, shop.store_id)
+        root_conn.execute("UPDATE pull_runs SET page = %s WHERE log_id = %s", (page, log_id))
+    assert [erase(client, shop).status_code for shop in shops] == [204, 404]
+    for shop in shops:
+        query = "SELECT page, rest_page FROM pull_runs WHERE store_id = %s"
+        (body, rest) = root_conn.execute(query, (shop.store_id,)).fetchone() or (b"", b"")
+        assert [one.display_name for _, one in decode_page("customers", body).records] == ["Carl"] and rest is None
+
+
 def start_run(runtime: Runtime, store_id: UUID) -> UUID:
     with runtime.pool.connection() as conn, tenant(conn, store_id):
         return start_pull(conn, store_id, "shopify", Wanted("customers", "incremental"), "test").log_id

@@ -13,14 +13,16 @@ from psycopg import Connection
 from redis import Redis
 
 from db.core.tenancy import tenant
-from db.sync.dispatch import list_stranded
+from db.sync.dispatch import give_up, list_stranded, mend_times
 from db.sync.logs import Ticket
 from tests.conftest import Database
 from tests.support.factories import make_order
 from tests.support.pipeline import accept_batch, read_log, sync
+from tests.support.pulls import start
 from workers.core.queues import waiting_logs
 from workers.core.runtime import Runtime
 from workers.processes.dispatcher import Dispatcher
+from workers.pulls.start import Wanted
 
 LONG_AGO = "UPDATE sync_logs SET enqueued_at = now() - interval '1 minute' WHERE enqueued_at IS NOT NULL"
 
@@ -117,6 +119,58 @@ def test_concurrent_dispatchers_never_take_the_same_log(
     for thread in threads:
         thread.join()
     assert len(taken) == len({ticket.log_id for ticket in taken}) > 0
+
+
+DUE = "UPDATE sync_logs SET attempts = %s, next_attempt_at = now(), enqueued_at = now() - interval '1 minute'"
+END = "UPDATE sync_logs SET status = %s, phase = NULL, error_code = 'INTERNAL'"
+
+
+@pytest.mark.parametrize("status", ["completed", "failed", "cancelled", "paused"])
+def test_log_that_is_not_running_is_left_alone(
+    dispatcher: Dispatcher, runtime: Runtime, conn: Connection, root_conn: Connection, store_id: UUID, status: str
+) -> None:
+    start(runtime, store_id, Wanted("orders", "incremental"))
+    root_conn.execute(DUE, (5,))
+    root_conn.execute(END, (status,))
+    assert list_stranded(conn, [], 6, 20) == []
+    assert give_up(conn, 5, "X", "x") == []
+
+
+def test_log_is_given_up_after_its_last_attempt(
+    dispatcher: Dispatcher, runtime: Runtime, conn: Connection, root_conn: Connection, store_id: UUID
+) -> None:
+    log_id = start(runtime, store_id, Wanted("orders", "incremental"))
+    root_conn.execute(DUE, (4,))
+    assert give_up(conn, 5, "X", "x") == []
+    assert [ticket.log_id for ticket in list_stranded(conn, [], 5, 20)] == [log_id]
+    root_conn.execute(DUE, (5,))
+    assert list_stranded(conn, [], 5, 20) == []
+    assert give_up(conn, 5, "X", "x") == [(store_id, log_id)]
+
+
+@pytest.mark.parametrize(
+    ("attempts", "accepted", "enqueued", "mended"),
+    [
+        (0, "1 hour", "1 hour", 1),
+        (1, "1 hour", "1 hour", 1),
+        (0, "1 hour", "-1 minute", 1),  # admitted after the clock was set back
+        (1, "-1 minute", "-1 minute", 0),  # waits for its next attempt
+        (0, "-1 minute", "-1 minute", 0),
+    ],
+)
+def test_times_to_come_are_mended_after_the_clock_was_set_back(
+    dispatcher: Dispatcher, runtime: Runtime, conn: Connection, root_conn: Connection, store_id: UUID,
+    attempts: int, accepted: str, enqueued: str, mended: int,
+) -> None:  # fmt: skip
+    accept_batch(runtime, store_id, "orders", [make_order()])
+    root_conn.execute(
+        """UPDATE sync_logs SET attempts = %s, accepted_at = now() + %s::interval, enqueued_at = now() + %s::interval,
+                                next_attempt_at = now() + interval '1 hour'""",
+        (attempts, accepted, enqueued),
+    )
+    assert mend_times(conn) == mended
+    query = "SELECT next_attempt_at <= now() AND enqueued_at <= now() FROM sync_logs"
+    assert root_conn.execute(query).fetchone() == (mended == 1,)
 
 
 def test_log_without_attempts_left_keeps_its_payload(
