@@ -12,6 +12,7 @@ import pytest
 from psycopg import Connection
 
 from db.core.migrate import MigrationError, migrate, newest_migration, pending
+from schemas.records.erp import OPTIONAL_FIELDS
 from schemas.records.shop import Customer, Order, Product
 from tests.conftest import Database, Servers
 from tests.support.catalogue import describe
@@ -19,6 +20,7 @@ from tests.support.old_schema import ROWS, Row, empty_database, fill, old_databa
 from workers.pulls.page_codec import decode_page
 
 NUMBERS = [f"{number:04}" for number in range(15, 23)]
+SINCE_BASELINE = ["0002"]
 # Tables that the old database did not have, or whose rows tell of the migrations themselves.
 NEW = {"platforms", "entities", "store_storage", "audit_events", "schema_functions"}
 SCOPES = {"store": ["ingest", "read", "pull"], "admin": ["ingest", "read", "erp", "pull", "admin"]}
@@ -63,7 +65,7 @@ CHANGES: dict[str, list[Callable[[Row], Row]]] = {
     "sync_record_errors": [lambda row: row | {"external_id": {"007": "7"}.get(row["external_id"], row["external_id"])}],
     "api_tokens": [lambda row: row | {"scopes": SCOPES[row["role"]], "label": None, "created_by": None}],
     "wc_sync_items": [renamed(weighed="checked_by_brakes")],
-    "erp_products": [renamed(part_hashes="group_hashes")],
+    "erp_products": [renamed(part_hashes="group_hashes"), lambda row: row | {"stated_fields": list(OPTIONAL_FIELDS)}],
     "alerts": [renamed(raise_told_at="raise_notified_at", recovery_told_at="recovery_notified_at")],
     "pull_runs": [without_pages],
     "sync_metadata": [without_pages],
@@ -120,7 +122,8 @@ def taken_over(filled: Filled) -> Iterator[Connection]:
 def test_taken_over_schema_equals_a_new_one(servers: Servers, fresh: Connection, newest: str) -> None:
     with old_database(servers, newest) as made:
         changes = migrate(made.owner_url)
-        assert changes.taken_over and [name[:4] for name in changes.migrations] == NUMBERS[NUMBERS.index(newest) + 1 :]
+        rest = NUMBERS[NUMBERS.index(newest) + 1 :] + SINCE_BASELINE
+        assert changes.taken_over and [name[:4] for name in changes.migrations] == rest
         with psycopg.connect(made.superuser_url, autocommit=True) as conn:
             assert describe(conn) == describe(fresh)
 
@@ -199,9 +202,10 @@ def test_sequence_of_acceptance_continues(taken_over: Connection) -> None:
     assert row == (7,)
 
 
-def test_baseline_is_recorded_alone(taken_over: Connection) -> None:
-    assert newest_migration(taken_over) == "0001_baseline"
-    assert taken_over.execute("SELECT count(*) FROM schema_migrations").fetchone() == (1,)
+def test_baseline_replaces_the_old_migrations(taken_over: Connection) -> None:
+    names = taken_over.execute("SELECT name FROM schema_migrations ORDER BY name").fetchall()
+    assert [name[:4] for (name,) in names] == ["0001", *SINCE_BASELINE]
+    assert newest_migration(taken_over) == names[-1][0]
 
 
 def test_second_run_changes_nothing(filled: Filled) -> None:

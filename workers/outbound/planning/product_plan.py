@@ -95,12 +95,16 @@ class ProductWrite:
         regular_price, sale_price, stock = (
             (before.regular_price, before.sale_price, before.stock) if before else (None, None, None)
         )
-        if "price" in self.groups:
+        # What is not in the payload stays in the shop, and with it what we know of it: fields that the ERP left out, and
+        # the merchant's own offer.
+        if "regular_price" in self.payload:
             regular_price = product.regular_price
-            if "sale_price" in self.payload:  # else the merchant's own offer stays, and with it what we sent before
-                sale_price = product.sale_price
-        if "stock" in self.groups:
-            stock = (product.stock_quantity or 0) if product.manage_stock else None
+        if "sale_price" in self.payload:
+            sale_price = product.sale_price
+        if "stock_quantity" in self.payload:
+            stock = product.stock_quantity or 0
+        elif self.payload.get("manage_stock") is False:
+            stock = None
         sent = Sent(wc_product_id, self.hashes, regular_price, sale_price, stock)
         return Done(self.task.items, wc_product_id, sent)
 
