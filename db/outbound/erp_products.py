@@ -15,7 +15,7 @@ from schemas.records.erp import ErpProduct
 
 SQL = queries(__file__)
 GroupHashes = Mapping[str, str]
-IMAGES, CATEGORIES, HASHES = 10, 11, 14  # places in a row of get_products
+IMAGES, CATEGORIES, STATED, HASHES = 10, 11, 14, 15  # places in a row of get_products
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +55,11 @@ def upsert_erp_products(conn: Connection, store_id: UUID, rows: Sequence[tuple[E
 
 
 def _parameters(store_id: UUID, product: ErpProduct, hashes: GroupHashes) -> dict[str, object]:
-    lists = {"image_urls": list(product.image_urls), "category_ids": list(product.category_ids)}
+    lists = {
+        "image_urls": list(product.image_urls),
+        "category_ids": list(product.category_ids),
+        "stated_fields": list(product.stated_fields),
+    }
     return {**asdict(product), **lists, "store_id": store_id, "group_hashes": Jsonb(dict(hashes))}
 
 
@@ -66,7 +70,8 @@ def get_products(conn: Connection, store_id: UUID, product_ids: Sequence[UUID]) 
 
 def _stored(row: tuple[Any, ...]) -> StoredProduct:
     # The query has the columns in the order of the record; arrays come as lists.
-    values = (*row[:IMAGES], tuple(row[IMAGES]), tuple(row[CATEGORIES]), *row[CATEGORIES + 1 : HASHES])
+    lists = tuple(row[IMAGES]), tuple(row[CATEGORIES])
+    values = (*row[:IMAGES], *lists, *row[CATEGORIES + 1 : STATED], tuple(row[STATED]))
     return StoredProduct(ErpProduct(*values), row[HASHES], row[HASHES + 1])
 
 

@@ -11,22 +11,25 @@ SELECT product_id, version, allow_manual_woocommerce_offers, group_hashes
 -- name: upsert_erp_product
 -- A record without a version keeps the stored one.
 INSERT INTO erp_products AS stored (store_id, product_id, sku, name, description, regular_price, sale_price, sale_from, sale_to,
-       manage_stock, stock_quantity, image_urls, category_ids, allow_manual_woocommerce_offers, version, group_hashes)
+       manage_stock, stock_quantity, image_urls, category_ids, allow_manual_woocommerce_offers, version, stated_fields,
+       group_hashes)
 VALUES (%(store_id)s, %(product_id)s, %(sku)s, %(name)s, %(description)s, %(regular_price)s, %(sale_price)s, %(sale_from)s,
         %(sale_to)s, %(manage_stock)s, %(stock_quantity)s, %(image_urls)s, %(category_ids)s,
-        %(allow_manual_woocommerce_offers)s, %(version)s, %(group_hashes)s)
+        %(allow_manual_woocommerce_offers)s, %(version)s, %(stated_fields)s, %(group_hashes)s)
     ON CONFLICT (store_id, product_id) DO UPDATE SET
        sku = EXCLUDED.sku, name = EXCLUDED.name, description = EXCLUDED.description, regular_price = EXCLUDED.regular_price,
        sale_price = EXCLUDED.sale_price, sale_from = EXCLUDED.sale_from, sale_to = EXCLUDED.sale_to,
        manage_stock = EXCLUDED.manage_stock, stock_quantity = EXCLUDED.stock_quantity, image_urls = EXCLUDED.image_urls,
        category_ids = EXCLUDED.category_ids, version = coalesce(EXCLUDED.version, stored.version),
-       allow_manual_woocommerce_offers = EXCLUDED.allow_manual_woocommerce_offers, group_hashes = EXCLUDED.group_hashes,
+       allow_manual_woocommerce_offers = EXCLUDED.allow_manual_woocommerce_offers,
+       stated_fields = EXCLUDED.stated_fields, group_hashes = EXCLUDED.group_hashes,
        updated_at = clock_timestamp()
 
 -- name: get_products
 -- The current products with their hashes, and whether a call may have created each in the shop.
 SELECT product_id, sku, name, description, regular_price, sale_price, sale_from, sale_to, manage_stock, stock_quantity,
-       image_urls, category_ids, allow_manual_woocommerce_offers, version, group_hashes, create_begun_at IS NOT NULL
+       image_urls, category_ids, allow_manual_woocommerce_offers, version, stated_fields, group_hashes,
+       create_begun_at IS NOT NULL
   FROM erp_products
  WHERE store_id = %(store_id)s AND product_id = ANY (%(product_ids)s::uuid[])
 

@@ -60,3 +60,8 @@ def has_unchecked(conn: Connection, store_id: UUID) -> bool:
 
 def mark_checked(conn: Connection, store_id: UUID) -> None:
     conn.execute(SQL["mark_checked"], {"store_id": store_id})
+
+
+def recheck_products(conn: Connection, store_id: UUID, product_ids: Sequence[UUID]) -> None:
+    """Let brakes check all waiting items of these products before one is claimed. Needs `lock_items`."""
+    conn.execute(SQL["recheck_products"], {"store_id": store_id, "product_ids": list(product_ids)})

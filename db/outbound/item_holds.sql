@@ -63,3 +63,9 @@ SELECT EXISTS (SELECT FROM wc_sync_items WHERE store_id = %(store_id)s AND statu
 -- name: mark_checked
 -- Locks the items; a change that joins one of them afterwards resets `checked_by_brakes`.
 UPDATE wc_sync_items SET checked_by_brakes = true WHERE store_id = %(store_id)s AND status = 'pending' AND NOT checked_by_brakes
+
+-- name: recheck_products
+-- Brakes check the waiting items of these products again, also approved ones: a person approved other values, or none.
+UPDATE wc_sync_items
+   SET checked_by_brakes = false, approved = false, updated_at = clock_timestamp()
+ WHERE store_id = %(store_id)s AND status = 'pending' AND product_id = ANY (%(product_ids)s::uuid[])

@@ -20,7 +20,10 @@ SQL = queries(__file__)
 
 @dataclass(frozen=True, slots=True)
 class Sent:
-    """What the shop last got of a product: a hash per field group, and the figures that brakes and manual offers need."""
+    """What the shop last got of a product: a hash per field group, and the figures that brakes and manual offers need.
+
+    The figures of an adopted product are the shop's own. `stock` is None if the shop sells the product without counting it.
+    """
 
     wc_product_id: int
     group_hashes: GroupHashes

@@ -28,7 +28,7 @@ from schemas.base.fields import (
     whole_number,
 )
 from schemas.base.privacy import mask_emails
-from schemas.records.erp import ErpCategory, ErpProduct
+from schemas.records.erp import OPTIONAL_FIELDS, ErpCategory, ErpProduct
 
 LONGEST_SKU = 100  # WooCommerce's lookup table holds no more
 LONGEST_DESCRIPTION = 200_000
@@ -147,7 +147,10 @@ class Several(ContractField, fields.List[Any]):
 
 
 class ErpProductSchema(RecordSchema):
-    """A product of the ERP. Without `manage_stock`, stock is managed if there is a quantity."""
+    """A product of the ERP. A field that is left out is never sent, one that is null is cleared.
+
+    Without `manage_stock`, stock is managed if there is a quantity.
+    """
 
     class Meta:
         unknown = EXCLUDE
@@ -167,8 +170,8 @@ class ErpProductSchema(RecordSchema):
     allow_manual_woocommerce_offers = Flag(load_default=False)
     version = Count(load_default=None, allow_none=True)
 
-    @post_load
-    def make(self, data: dict[str, Any], **_kwargs: Any) -> ErpProduct:
+    @post_load(pass_original=True)
+    def make(self, data: dict[str, Any], original: dict[str, Any], **_kwargs: Any) -> ErpProduct:
         sale, regular = data["sale_price"], data["regular_price"]
         # WooCommerce silently drops a sale price that is not below the regular one.
         if sale is not None and (regular is None or sale >= regular):
@@ -178,9 +181,11 @@ class ErpProductSchema(RecordSchema):
             raise ValidationError({"sale_to": ["before_its_begin"]})
         data["image_urls"] = tuple(data["image_urls"] or ())
         data["category_ids"] = tuple(dict.fromkeys(data["category_ids"] or ()))
+        stated = set(original)
         if data["manage_stock"] is None:
             data["manage_stock"] = data["stock_quantity"] is not None
-        return ErpProduct(**data)
+            stated |= {"manage_stock"} if "stock_quantity" in original else set()
+        return ErpProduct(**data, stated_fields=tuple(name for name in OPTIONAL_FIELDS if name in stated))
 
 
 class ErpCategorySchema(RecordSchema):

@@ -7,6 +7,9 @@ from datetime import datetime
 from decimal import Decimal
 from uuid import UUID
 
+# The fields that the ERP may leave out of a product. Leaving one out is no statement about it; `null` clears it.
+OPTIONAL_FIELDS = ("description", "regular_price", "sale_price", "manage_stock", "stock_quantity")
+
 
 @dataclass(frozen=True, slots=True)
 class ErpProduct:
@@ -14,7 +17,8 @@ class ErpProduct:
 
     `stock_quantity` counts only with `manage_stock`. `sale_from` is inclusive, `sale_to` the last second of the sale.
     The first of `image_urls` is the main picture. `category_ids` refer to ErpCategory records. A higher `version` replaces
-    a lower one; None replaces any.
+    a lower one; None replaces any. `stated_fields` are those of OPTIONAL_FIELDS that the record has: the others are not the
+    ERP's, and are never sent. The dates of a sale belong to `sale_price`.
     """
 
     product_id: UUID
@@ -31,6 +35,7 @@ class ErpProduct:
     category_ids: tuple[UUID, ...]
     allow_manual_woocommerce_offers: bool
     version: int | None
+    stated_fields: tuple[str, ...] = OPTIONAL_FIELDS
 
     @property
     def key(self) -> UUID:

@@ -443,7 +443,7 @@ def test_a_category_deleted_in_the_shop_is_created_again(
 def test_a_manual_offer_stays_if_the_product_allows_it(
     pushing: Runtime, root_conn: Connection, store_id: UUID, shop: FakeWooCommerce
 ) -> None:
-    products = [make_erp_product(allow_manual_woocommerce_offers=allowed) for allowed in (True, False)]
+    products = [make_erp_product(sale_price=None, allow_manual_woocommerce_offers=own) for own in (True, False)]
     put_products(pushing, store_id, products)
     push(pushing, store_id)
     for product in products:

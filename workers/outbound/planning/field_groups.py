@@ -13,6 +13,11 @@ from workers.outbound.planning.sanitize import clean_description, clean_name
 
 # In the order of their priority. An item of type "product" asks for all of them.
 FIELD_GROUPS = ("price", "stock", "product", "category", "image")
+OPTIONAL = {
+    "price": ("regular_price", "sale_price"),
+    "stock": ("manage_stock", "stock_quantity"),
+    "product": ("description",),
+}
 _canonical = msgspec.json.Encoder(order="deterministic").encode
 
 
@@ -29,7 +34,11 @@ def hash_groups(product: ErpProduct) -> dict[str, str]:
         "category": sorted(str(category_id) for category_id in product.category_ids),
         "image": product.image_urls,
     }
-    return {group: _hash(value) for group, value in values.items()}
+    # A field that is left out differs from one that is null. Without such fields the hash is that of earlier versions.
+    left_out = {
+        group: [name for name in optional if name not in product.stated_fields] for group, optional in OPTIONAL.items()
+    }
+    return {group: _hash([value, left_out[group]] if left_out.get(group) else value) for group, value in values.items()}
 
 
 def hash_category(category: ErpCategory) -> str:

@@ -68,7 +68,7 @@ class PulledOrder(TypedDict):
 
 
 def to_woocommerce_product(product: ErpProduct, category_ids: Mapping[UUID, int]) -> Payload:
-    """All fields that the ERP decides, without markup that a shop should not serve.
+    """All fields that the ERP states, without markup that a shop should not serve.
 
     `category_ids`: WooCommerce's id per ERP category; unmapped ones are left out. Without mapped categories, or without images,
     the field is absent, so that the shop keeps its own.
@@ -76,12 +76,16 @@ def to_woocommerce_product(product: ErpProduct, category_ids: Mapping[UUID, int]
     return {
         "name": clean_name(product.name) or product.sku,
         "sku": product.sku,
-        "description": clean_description(product.description or ""),
+        **({"description": clean_description(product.description or "")} if states(product, "description") else {}),
         **to_woocommerce_price(product),
         **to_woocommerce_stock(product),
         **to_woocommerce_categories(product, category_ids),
         **to_woocommerce_images(product),
     }
+
+
+def states(product: ErpProduct, field: str) -> bool:
+    return field in product.stated_fields
 
 
 def to_woocommerce_groups(product: ErpProduct, groups: Collection[str], category_ids: Mapping[UUID, int]) -> Payload:
@@ -90,16 +94,21 @@ def to_woocommerce_groups(product: ErpProduct, groups: Collection[str], category
 
 
 def to_woocommerce_stock(product: ErpProduct) -> Payload:
-    if not product.manage_stock:
-        return {"manage_stock": False}
-    return {"manage_stock": True, "stock_quantity": product.stock_quantity or 0}
+    if not states(product, "manage_stock"):
+        return {}
+    if product.manage_stock and states(product, "stock_quantity"):
+        return {"manage_stock": True, "stock_quantity": product.stock_quantity or 0}
+    return {"manage_stock": product.manage_stock}
 
 
 def to_woocommerce_price(product: ErpProduct) -> Payload:
-    """The price fields; a product without a sale clears sale price and dates. Dates are naive UTC, as `_gmt` fields are."""
+    """The stated prices; a sale price of None clears sale price and dates. Dates are naive UTC, as `_gmt` fields are."""
+    regular = {"regular_price": price_text(product.regular_price)} if states(product, "regular_price") else {}
+    if not states(product, "sale_price"):
+        return regular
     on_sale = product.sale_price is not None
     return {
-        "regular_price": price_text(product.regular_price),
+        **regular,
         "sale_price": price_text(product.sale_price),
         "date_on_sale_from_gmt": gmt_text(product.sale_from if on_sale else None),
         "date_on_sale_to_gmt": gmt_text(product.sale_to if on_sale else None),

@@ -5,6 +5,7 @@ A task that needs no write, or can't have one, has its result here already.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -94,12 +95,16 @@ class ProductWrite:
         regular_price, sale_price, stock = (
             (before.regular_price, before.sale_price, before.stock) if before else (None, None, None)
         )
-        if "price" in self.groups:
+        # What is not in the payload stays in the shop, and with it what we know of it: fields that the ERP left out, and
+        # the merchant's own offer.
+        if "regular_price" in self.payload:
             regular_price = product.regular_price
-            if "sale_price" in self.payload:  # else the merchant's own offer stays, and with it what we sent before
-                sale_price = product.sale_price
-        if "stock" in self.groups:
-            stock = (product.stock_quantity or 0) if product.manage_stock else None
+        if "sale_price" in self.payload:
+            sale_price = product.sale_price
+        if "stock_quantity" in self.payload:
+            stock = product.stock_quantity or 0
+        elif self.payload.get("manage_stock") is False:
+            stock = None
         sent = Sent(wc_product_id, self.hashes, regular_price, sale_price, stock)
         return Done(self.task.items, wc_product_id, sent)
 
@@ -142,7 +147,7 @@ def _plan_product(task: ProductTask, shop: ShopState) -> ProductWrite | Result:
         return Done(task.items, task.sent.wc_product_id)
     existing = shop.existing_product(task)
     if existing is not None:
-        return Adopted(task.items, _adopted_state(existing))
+        return Adopted(task.items, _adopted_state(existing, task.product))
     if shop.error is not None:
         return Refused(task.items, shop.error)
     write = _write(task, task.stored, shop)
@@ -153,16 +158,24 @@ def _plan_product(task: ProductTask, shop: ShopState) -> ProductWrite | Result:
     return write
 
 
-def _adopted_state(existing: ShopObject) -> Sent:
+def _adopted_state(existing: ShopObject, product: ErpProduct) -> Sent:
     # No field group counts as sent, so the next claim sends all of them. Brakes measure that change against these figures.
-    stock = existing.get("stock_quantity") if existing.get("manage_stock") is True else None
+    # A sale price that counts as ours would be replaced, so a manual offer that is to stay is left out.
+    sale_price = None if product.allow_manual_woocommerce_offers else number_of(existing.get("sale_price"))
     return Sent(
         wc_product_id=existing["id"],
         group_hashes={},
         regular_price=number_of(existing.get("regular_price")),
-        sale_price=None,
-        stock=int(stock) if isinstance(stock, int) else None,
+        sale_price=sale_price,
+        stock=_stock_of(existing),
     )
+
+
+def _stock_of(existing: ShopObject) -> int | None:
+    if existing.get("manage_stock") is not True:
+        return 0 if existing.get("stock_status") == "outofstock" else None
+    pieces = number_of(existing.get("stock_quantity"))
+    return None if pieces is None else math.ceil(pieces)  # plugins sell half pieces; half a piece is not "sold out"
 
 
 def _write(task: ProductTask, stored: StoredProduct, shop: ShopState) -> ProductWrite:

@@ -14,6 +14,7 @@ from db.core.pool import Pool
 from db.core.tenancy import tenant
 from db.outbound.batches import count_ended_items
 from db.outbound.item_claims import complete_items, fail_items, holds_claim, return_items
+from db.outbound.item_holds import recheck_products
 from db.outbound.items import Origin, lock_items
 from db.outbound.mappings import (
     ProductMapping,
@@ -77,6 +78,10 @@ def _save_mappings(conn: Connection, store_id: UUID, result: ClaimResult) -> Non
         if isinstance(one, Done | Adopted) and one.sent is not None
     ]
     save_mappings(conn, store_id, sorted(mappings, key=lambda mapping: mapping.product_id))
+    # Brakes saw these items while the product was not mapped, so with nothing to compare.
+    adopted = [_product_id(one) for one in result.results if isinstance(one, Adopted)]
+    if adopted:
+        recheck_products(conn, store_id, adopted)
     if result.calls:
         # A rate-limited call changed nothing in the shop; any other failed one may have.
         unconfirmed = [one for one in result.refused if not isinstance(one.error, RateLimitError)]
