@@ -13,6 +13,7 @@ from flask import Flask
 from psycopg import Connection
 from structlog.testing import capture_logs
 
+from app.metrics.processes import VARIABLE as METRICS_FOLDER
 from app.settings.environment import Settings
 from app.stack.state import Running, write_running
 from app.usecases.stores import Origin, create_operator, create_store
@@ -30,6 +31,7 @@ def warned(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[ModuleTy
     """gunicorn's settings as a production API reads them."""
     for name, value in (OWN | {"DATA_DIR": str(tmp_path)}).items():
         monkeypatch.setenv(name, value)
+    monkeypatch.setenv(METRICS_FOLDER, "")  # the module sets it, and later tests would count into that folder
     module = importlib.import_module("app.server.gunicorn_conf")
     monkeypatch.setattr(module, "configure_logging", lambda *_words: None)
     yield importlib.reload(module)
