@@ -236,8 +236,8 @@ class ClaimMachine(RuleBasedStateMachine):
             self._check_takeover(name)
         if worker.place == CALL:
             assert holder == process.holder and seconds_left + self.place.clock.monotonic() - began > 0
-        if worker is process.main and worker.place == JOIN:
-            process.alive_at = began if holder == process.holder and seconds_left > 0 else None
+        if worker is process.main and worker.place == JOIN and holder == process.holder and seconds_left > 0:
+            process.alive_at = began
         if process.main.has_ended:
             del self.processes[name]
 
