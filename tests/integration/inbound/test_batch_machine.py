@@ -30,7 +30,7 @@ from db.sync.payloads import delete_payload
 from tests.support.examples import examples
 from tests.support.factories import make_customer, make_order
 from tests.support.pipeline import accept_batch
-from tests.support.stepped_worker import SteppedWorker, stepped, stop
+from tests.support.stepped.worker import SteppedWorker, stepped, stop
 from workers.core.runtime import Runtime
 from workers.inbound import apply
 from workers.inbound.attempts import LONGEST_DELAY_SECONDS

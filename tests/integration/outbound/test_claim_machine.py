@@ -27,8 +27,8 @@ from db.core.tenancy import tenant
 from tests.fakes.woocommerce import FakeWooCommerce
 from tests.support.examples import examples
 from tests.support.outbound import connect_shop, make_erp_product, put_products, with_key
-from tests.support.stepped_push import ANSWER, CALL, JOIN, step_pushes
-from tests.support.stepped_worker import MovedClock, SteppedWorker, stepped
+from tests.support.stepped.push import ANSWER, CALL, JOIN, step_pushes
+from tests.support.stepped.worker import MovedClock, SteppedWorker, stepped
 from workers.core.runtime import Runtime
 from workers.outbound.runs import retry_failed, start_full
 from workers.outbound.sending.push_store import LEASE_SECONDS, RENEW_SECONDS, push_store

@@ -28,7 +28,7 @@ from db.pulls.runs import pause_pull, resume_pull
 from db.sync.logs import cancel_log
 from tests.support.examples import examples
 from tests.support.pulls import MemoryShop, MemorySource, busy, start
-from tests.support.stepped_worker import ENDED, FETCH, MovedClock, SteppedFetcher, SteppedWorker, stepped
+from tests.support.stepped.worker import ENDED, FETCH, MovedClock, SteppedFetcher, SteppedWorker, stepped
 from workers.core.runtime import Runtime
 from workers.platforms.common.interface import Page, Window
 from workers.pulls import turn
