@@ -15,7 +15,7 @@ from db.core.tenancy import tenant
 from db.sync.metadata import get_metadata
 from tests.support.pipeline import bearer, read_log
 from tests.support.pulls import MemoryShop, run, start, turn
-from tests.support.stepped_shop import SteppedShop
+from tests.support.stepped.shop import SteppedShop
 from tests.support.waiting import wait_until
 from workers.core.runtime import Runtime
 from workers.pulls.start import Wanted

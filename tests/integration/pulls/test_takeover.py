@@ -11,7 +11,7 @@ from psycopg import Connection
 from app.usecases.stores import create_store
 from tests.support.pipeline import read_log
 from tests.support.pulls import MemoryShop, busy, in_thread, start, turn
-from tests.support.stepped_shop import SteppedShop
+from tests.support.stepped.shop import SteppedShop
 from tests.support.waiting import wait_until
 from workers.core.runtime import Runtime
 from workers.pulls.start import Wanted

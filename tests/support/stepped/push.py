@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from db.core.pool import Pool
-from tests.support.stepped_worker import MovedClock, SteppedWorker, stop, worker_of_thread
+from tests.support.stepped.worker import MovedClock, SteppedWorker, stop, worker_of_thread
 from workers.outbound.sending import push_store, shop_connection
 from workers.shops.opener import open_store_woocommerce
 
