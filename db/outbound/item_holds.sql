@@ -1,8 +1,8 @@
 -- name: list_reopenable_items
--- All failed items, or those that failed for a passing reason a while ago; skips locked ones.
+-- All failed items, or those that failed for a passing reason a while ago; skips locked ones. What a person rejected stays.
 SELECT id
   FROM wc_sync_items
- WHERE store_id = %(store_id)s AND status = 'failed'
+ WHERE store_id = %(store_id)s AND status = 'failed' AND error_code <> %(rejected)s
    AND (%(everything)s OR (retryable AND last_attempt < now() - make_interval(secs => %(rest_seconds)s)))
    FOR UPDATE SKIP LOCKED
 

@@ -526,7 +526,7 @@ def test_a_rejected_price_stays_until_the_erp_changes_it(
     assert {one["regular_price"] for one in shop.state.products.values()} == {"19.9"}
     assert statuses(root_conn, store_id) == {"completed": 12, "failed": 24}
     with tenant(conn, store_id):
-        assert retry_failed(conn, store_id, everything=False) == 0
+        assert [retry_failed(conn, store_id, everything=everything) for everything in (False, True)] == [0, 0]
     put_products(pushing, store_id, [one | {"regular_price": "20.10"} for one in products[:3]])
     push(pushing, store_id)
     assert sorted(one["regular_price"] for one in shop.state.products.values()) == ["19.9"] * 9 + ["20.1"] * 3
