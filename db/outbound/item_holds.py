@@ -73,5 +73,5 @@ def mark_checked(conn: Connection, store_id: UUID) -> None:
 
 
 def recheck_products(conn: Connection, store_id: UUID, product_ids: Sequence[UUID]) -> None:
-    """Let brakes check all waiting items of these products before one is claimed. Needs `lock_items`."""
+    """Let brakes check all open items of these products before one is claimed again. Needs `lock_items`."""
     conn.execute(SQL["recheck_products"], {"store_id": store_id, "product_ids": list(product_ids)})
