@@ -75,7 +75,7 @@ def _wanted_orders(since: datetime | None) -> Wanted:
     tag="ERP",
     summary="Tell of changes in the ERP",
     about="What the ERP publishes over Redis, over HTTP: stock, price, product, category and image events. Bad ones are"
-    " listed, and the others taken.",
+    " listed, and the others taken. 400 if all are bad, with the reason of each in `details.refused`.",
     access=("erp",),
     audit="erp.events",
     body=Body(
@@ -92,8 +92,11 @@ def post_events(body: dict[str, Any]) -> Reply:
         raise ApiError("PAYLOAD_TOO_LARGE", f"at most {MOST_EVENTS} events in a request")
     read = [_event(entry) for entry in entries]
     events = [event for event in read if isinstance(event, Event)]
-    take_events(services().pool, services().wake_up, events, "http")
     refused = [RefusedEvent(index, event) for index, event in enumerate(read) if not isinstance(event, Event)]
+    if refused and not events:
+        reasons = [{"index": one.index, "reason": one.reason} for one in refused]
+        raise ApiError("VALIDATION_ERROR", "none of the events can be taken", details={"refused": reasons})
+    take_events(services().pool, services().wake_up, events, "http")
     return Reply(EventsAnswer(len(entries), len(events), refused), 202)
 
 

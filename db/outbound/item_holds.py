@@ -13,9 +13,19 @@ from db.core.sql import queries
 SQL = queries(__file__)
 
 
-def list_reopenable_items(conn: Connection, store_id: UUID, everything: bool, rest_seconds: float) -> list[UUID]:
-    """Failed items: all, or those that failed for a passing reason at least `rest_seconds` ago. Locks them."""
-    parameters = {"store_id": store_id, "everything": everything, "rest_seconds": rest_seconds}
+def list_reopenable_items(
+    conn: Connection, store_id: UUID, everything: bool, rest_seconds: float, rejected: str
+) -> list[UUID]:
+    """Failed items: all, or those that failed for a passing reason at least `rest_seconds` ago. Locks them.
+
+    Items with the error code `rejected` are left out.
+    """
+    parameters = {
+        "store_id": store_id,
+        "everything": everything,
+        "rest_seconds": rest_seconds,
+        "rejected": rejected,
+    }
     return [row[0] for row in conn.execute(SQL["list_reopenable_items"], parameters).fetchall()]
 
 
@@ -63,5 +73,5 @@ def mark_checked(conn: Connection, store_id: UUID) -> None:
 
 
 def recheck_products(conn: Connection, store_id: UUID, product_ids: Sequence[UUID]) -> None:
-    """Let brakes check all waiting items of these products before one is claimed. Needs `lock_items`."""
+    """Let brakes check all open items of these products before one is claimed again. Needs `lock_items`."""
     conn.execute(SQL["recheck_products"], {"store_id": store_id, "product_ids": list(product_ids)})

@@ -1,8 +1,8 @@
 -- name: list_reopenable_items
--- All failed items, or those that failed for a passing reason a while ago; skips locked ones.
+-- All failed items, or those that failed for a passing reason a while ago; skips locked ones. What a person rejected stays.
 SELECT id
   FROM wc_sync_items
- WHERE store_id = %(store_id)s AND status = 'failed'
+ WHERE store_id = %(store_id)s AND status = 'failed' AND error_code <> %(rejected)s
    AND (%(everything)s OR (retryable AND last_attempt < now() - make_interval(secs => %(rest_seconds)s)))
    FOR UPDATE SKIP LOCKED
 
@@ -65,7 +65,9 @@ SELECT EXISTS (SELECT FROM wc_sync_items WHERE store_id = %(store_id)s AND statu
 UPDATE wc_sync_items SET checked_by_brakes = true WHERE store_id = %(store_id)s AND status = 'pending' AND NOT checked_by_brakes
 
 -- name: recheck_products
--- Brakes check the waiting items of these products again, also approved ones: a person approved other values, or none.
+-- Brakes check the open items of these products again, also approved ones: a person approved other values, or none. A claimed
+-- item goes on, and is checked again if it comes back.
 UPDATE wc_sync_items
    SET checked_by_brakes = false, approved = false, updated_at = clock_timestamp()
- WHERE store_id = %(store_id)s AND status = 'pending' AND product_id = ANY (%(product_ids)s::uuid[])
+ WHERE store_id = %(store_id)s AND product_id = ANY (%(product_ids)s::uuid[]) AND status IN ('pending', 'syncing')
+   AND (checked_by_brakes OR approved)

@@ -19,7 +19,7 @@ from db.outbound.overview import lock_failed_group
 from workers.core.ids import new_id
 from workers.outbound.requests import request_categories, request_products
 from workers.outbound.sending.claim import PRODUCTS_A_CALL
-from workers.outbound.sending.holds import approve, reject, reopen
+from workers.outbound.sending.holds import REJECTED, approve, reject, reopen
 
 __all__ = [
     "AUTOMATIC_REST_SECONDS",
@@ -75,9 +75,12 @@ def start_categories(conn: Connection, store_id: UUID, source: str, *, force: bo
 
 
 def retry_failed(conn: Connection, store_id: UUID, *, everything: bool) -> int:
-    """Retry failed items: all, or those that failed for a passing reason over a minute ago. Returns how many wait now."""
+    """Retry failed items: all, or those that failed for a passing reason over a minute ago. Returns how many wait now.
+
+    What a person rejected stays rejected; `retry_group` reopens it by name.
+    """
     lock_items(conn, store_id)
-    ids = list_reopenable_items(conn, store_id, everything, AUTOMATIC_REST_SECONDS)
+    ids = list_reopenable_items(conn, store_id, everything, AUTOMATIC_REST_SECONDS, REJECTED)
     return reopen(conn, store_id, ids, approved=False)
 
 

@@ -136,7 +136,10 @@ def to_order(native: WooOrder) -> Order:
         date_modified=native.date_modified_gmt,
         status=native.status,
         total=native.total,
-        subtotal=storable_sum("line_items", (line.subtotal for line in native.line_items or ())),
+        # An order without lines sums up to zero; a sum of unknown amounts is unknown.
+        subtotal=Decimal(0)
+        if not native.line_items
+        else storable_sum("line_items", (line.subtotal for line in native.line_items or ())),
         tax_total=native.total_tax,
         shipping_total=native.shipping_total,
         discount_total=native.discount_total,

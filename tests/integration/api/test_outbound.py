@@ -263,6 +263,18 @@ def test_events_are_taken_over_http(
     assert found.fetchall() == [("price",), ("stock",)]
 
 
+def test_events_that_are_all_refused_are_an_error(client: FlaskClient, erp: dict[str, str]) -> None:
+    events = [{"event": "weather.changed"}, {"event": "product.updated"}]
+    answer = client.post(f"{WOO}/events", json={"events": events}, headers=erp)
+    assert answer.status_code == 400
+    error = answer.get_json()["error"]
+    assert error["code"] == "VALIDATION_ERROR"
+    assert error["details"] == {
+        "refused": [{"index": 0, "reason": "unknown_event"}, {"index": 1, "reason": "no_target_id"}]
+    }
+    data_of(client.post(f"{WOO}/events", json={"events": []}, headers=erp), 202)
+
+
 def test_another_store_sees_nothing_of_it(
     client: FlaskClient,
     conn: Connection,

@@ -490,6 +490,23 @@ def test_an_approval_does_not_cover_later_changes(
     assert [one["regular_price"] for one in shop.state.products.values()] == ["19.9"]
 
 
+def test_an_approved_run_does_not_cover_later_changes(
+    pushing: Runtime, conn: Connection, store_id: UUID, shop: FakeWooCommerce
+) -> None:
+    product = make_erp_product()
+    put_products(pushing, store_id, [product])
+    push(pushing, store_id)
+    put_products(pushing, store_id, [product | {"regular_price": "199"}])
+    with tenant(conn, store_id):
+        run = start_full(conn, store_id, "test", force=False)
+    push(pushing, store_id)
+    with tenant(conn, store_id):
+        assert approve(conn, store_id, run.batch_id) == 2  # the price, and the whole product
+    put_products(pushing, store_id, [product | {"regular_price": "0.05"}])  # joins the price alone
+    push(pushing, store_id)
+    assert [one["regular_price"] for one in shop.state.products.values()] == ["19.9"]
+
+
 @pytest.mark.parametrize("kind", ["maintenance", "error_page", "html", "php_warning", "database_down", "drop"])
 def test_a_failing_shop_gets_each_product_once(
     pushing: Runtime, root_conn: Connection, store_id: UUID, shop: FakeWooCommerce, kind: str
@@ -544,7 +561,7 @@ def test_a_rejected_price_stays_until_the_erp_changes_it(
     assert {one["regular_price"] for one in shop.state.products.values()} == {"19.9"}
     assert statuses(root_conn, store_id) == {"completed": 12, "failed": 24}
     with tenant(conn, store_id):
-        assert retry_failed(conn, store_id, everything=False) == 0
+        assert [retry_failed(conn, store_id, everything=everything) for everything in (False, True)] == [0, 0]
     put_products(pushing, store_id, [one | {"regular_price": "20.10"} for one in products[:3]])
     push(pushing, store_id)
     assert sorted(one["regular_price"] for one in shop.state.products.values()) == ["19.9"] * 9 + ["20.1"] * 3

@@ -43,8 +43,8 @@ FAIL = (
     "UPDATE sync_logs SET status = 'failed', phase = NULL, finished_at = now(), error_code = 'INTERNAL' WHERE id = %s"
 )
 SENT = "UPDATE wc_sync_items SET status = 'completed' WHERE store_id = %s"
-FAIL_ITEMS = """UPDATE wc_sync_items SET status = 'failed', error_code = 'REJECTED', error_message = 'No.', retryable = false
-    WHERE store_id = %s"""
+FAIL_ITEMS = """UPDATE wc_sync_items SET status = 'failed', error_code = 'SHOP_REFUSED_VALUE', error_message = 'No.',
+    retryable = false WHERE store_id = %s"""
 HOLD = """INSERT INTO wc_sync_batches (store_id, id, kind, status, total_items, preview)
     VALUES (%s, %s, 'hold', 'needs_approval', 1, '{}')"""
 HOLD_ITEMS = "UPDATE wc_sync_items SET status = 'needs_approval', hold_id = %s WHERE store_id = %s"

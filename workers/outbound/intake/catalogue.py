@@ -22,6 +22,7 @@ from db.outbound.erp_products import (
     lock_catalogue,
     upsert_erp_products,
 )
+from db.outbound.item_holds import recheck_products
 from db.outbound.items import Origin, lock_items
 from schemas.base.error_codes import Problem
 from schemas.erp.load import load_erp_category, load_erp_product
@@ -72,6 +73,8 @@ def take_products(conn: Connection, store_id: UUID, payloads: Sequence[Any], ori
     lock_items(conn, store_id)  # before any row: a claim marks rows of products while it holds this lock
     upsert_erp_products(conn, store_id, changes.writes)
     items = request_products(conn, store_id, changes.to_send, origin)
+    # An approved item of another type would carry the new values, too.
+    recheck_products(conn, store_id, [product_id for product_id, _ in changes.to_send])
     return Intake(len(payloads), changes.counts, refused, len(items), masked)
 
 

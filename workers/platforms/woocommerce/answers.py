@@ -28,6 +28,7 @@ PERMANENT = {
     "woocommerce_rest_shop_order_invalid_id": errors.NOT_IN_SHOP,
     "woocommerce_rest_term_invalid": errors.NOT_IN_SHOP,
     "woocommerce_product_invalid_image_id": errors.IMAGE_REFUSED,
+    "product_external_invalid_manage_stock": errors.EXTERNAL_WITH_STOCK,
     "woocommerce_rest_request_entity_too_large": errors.BATCH_TOO_LARGE,
     "rest_no_route": errors.WOOCOMMERCE_MISSING,
 }

@@ -30,6 +30,7 @@ DUPLICATE_SKU = "DUPLICATE_SKU"
 SKU_IN_TRASH = "SKU_IN_TRASH"
 TERM_EXISTS = "TERM_EXISTS"
 IMAGE_REFUSED = "IMAGE_REFUSED"
+EXTERNAL_WITH_STOCK = "EXTERNAL_WITH_STOCK"
 BATCH_TOO_LARGE = "BATCH_TOO_LARGE"
 MAPPING_NOT_FOUND = "MAPPING_NOT_FOUND"
 
@@ -56,6 +57,10 @@ MESSAGES = {
     SKU_IN_TRASH: "A product in the shop's trash holds this SKU. Restore it, or delete it permanently.",
     TERM_EXISTS: "The shop already has a category with this name at this place.",
     IMAGE_REFUSED: "The shop could not download an image, or does not know its id.",
+    EXTERNAL_WITH_STOCK: (
+        "The product is sold on another site (an external product), for which WooCommerce counts no stock. "
+        "Leave its stock out in the ERP, or set manage_stock to false."
+    ),
     BATCH_TOO_LARGE: "The shop accepts fewer items in one request than were sent.",
     MAPPING_NOT_FOUND: "The product has never been sent to this shop.",
 }

@@ -43,6 +43,7 @@ def error_body(code: str, status: Any, message: str = "…", **data: Any) -> dic
         (404, "woocommerce_rest_term_invalid", errors.NOT_IN_SHOP, False),
         (400, "woocommerce_product_image_upload_error", errors.IMAGE_REFUSED, True),
         (400, "woocommerce_product_invalid_image_id", errors.IMAGE_REFUSED, False),
+        (400, "product_external_invalid_manage_stock", errors.EXTERNAL_WITH_STOCK, False),
         (413, "woocommerce_rest_request_entity_too_large", errors.BATCH_TOO_LARGE, False),
         (404, "rest_no_route", errors.WOOCOMMERCE_MISSING, False),
         (401, "woocommerce_rest_cannot_view", errors.SHOP_REFUSED_KEY, False),

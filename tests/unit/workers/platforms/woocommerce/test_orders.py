@@ -55,6 +55,13 @@ def test_no_data_of_the_buyer_is_requested_or_read() -> None:
     assert not {"billing", "shipping", "customer_ip_address", "customer_note"} & set(ORDERS.fields)
 
 
+def test_an_order_without_lines_sums_up_to_zero() -> None:
+    payload = recorded_order(173)
+    assert read(payload | {"line_items": []}).subtotal == Decimal(0)
+    unknown = [line | {"subtotal": ""} for line in payload["line_items"]]
+    assert read(payload | {"line_items": unknown}).subtotal is None
+
+
 def test_line_without_product_and_guest_order_are_read() -> None:
     order = read(recorded_order(171))
     assert order.customer_external_id is None
