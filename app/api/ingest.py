@@ -29,7 +29,7 @@ POLL_AFTER_SECONDS = 1
 OPEN_LOGS_RETRY_SECONDS = 10
 IDEMPOTENCY_KEY = re.compile(r"[\x21-\x7e]{1,255}")
 ABOUT = """The batch is committed before the answer, and processed after it: 202 means that it will end `completed` or `failed`,
-whatever is restarted meanwhile. Each record is judged by itself: one that does not fit its schema is skipped with a reason, and
+even if processes restart. Each record is checked on its own: one that does not fit its schema is skipped with a reason, and
 the others are applied. A record is the whole state: an optional field that is left out becomes empty. The newer state wins,
 whichever batch is processed first. `Content-Encoding: gzip` is welcome."""
 ACCEPTED = Answer(

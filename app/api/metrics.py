@@ -22,7 +22,7 @@ FIGURES = "# HELP sluice_redis_up …\n# TYPE sluice_redis_up gauge\nsluice_redi
     tag="Service",
     summary="Figures of all stores together",
     about="Counts and ages, no id and nothing of a store's data. 401 where `METRICS_TOKEN` is set and was not sent; where"
-    " it is not set, 403 for whoever comes from another machine or through a proxy.",
+    " it is not set, 403 for requests from another machine or through a proxy.",
     access="metrics",
     answers=(
         Answer(

@@ -31,8 +31,8 @@ CONSOLE: dict[str, str | None] = {
     "console.logout": "console.sign_out",
 }
 
-# Commands declare their action where they are defined. These are the actions that no request has: whoever lists all actions
-# need not import the commands.
+# Commands declare their action where they are defined. These are the actions that no request has, so that a list of all
+# actions does not import the commands.
 COMMAND_ACTIONS = (
     *("backup.create", "backup.restore", "brakes.set", "event_secret.show", "key.rotate", "operator.create"),
     *("operator.revoke", "operator.rotate", "schema.migrate", "store.delete", "store.scrub"),
