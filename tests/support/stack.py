@@ -318,10 +318,15 @@ class Stack:
     def log(self) -> str:
         return self.up.text("err")
 
-    def files(self) -> list[Path]:
+    def files(self) -> Iterator[tuple[Path, bytes]]:
         """Of DATA_DIR, of the cluster where it is kept elsewhere, and the output of `up`."""
-        places = {self.root.parent, current_directory(self.root).resolve()}
-        return [path for place in places for path in place.rglob("*") if path.is_file() and not path.is_symlink()]
+        for place in {self.root.parent, current_directory(self.root).resolve()}:
+            for path in [path for path in place.rglob("*") if path.is_file() and not path.is_symlink()]:
+                try:
+                    content = path.read_bytes()
+                except FileNotFoundError:  # PostgreSQL runs, and replaces some of its files
+                    continue
+                yield path, content
 
     def thaw(self) -> None:
         for pid in [self.up.pid, *self.up.family()]:
