@@ -74,8 +74,8 @@ def _basic(header: str | None) -> tuple[str, str]:
     scheme, _, encoded = (header or "").partition(" ")
     if scheme.lower() != "basic":
         return "", ""
-    name, _, secret = base64.b64decode(encoded).decode().partition(":")
-    return name, secret
+    name, _, secret = base64.b64decode(encoded + "==").decode(errors="replace").partition(":")
+    return name.strip(), secret
 
 
 def _header_params(header: str | None) -> PhpQuery:
