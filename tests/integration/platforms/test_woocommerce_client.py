@@ -138,7 +138,7 @@ def test_failed_items_of_a_batch_have_their_reasons(world: World) -> None:
     assert sum(item.product is not None for item in answer.created) == 93
     assert [error.code for error in refused] == [
         errors.DUPLICATE_SKU,
-        errors.SKU_IN_TRASH,
+        errors.PRODUCT_NOT_CREATED,
         errors.IMAGE_REFUSED,
         errors.IMAGE_REFUSED,
         *[errors.NOT_IN_SHOP] * 3,
@@ -170,7 +170,8 @@ def test_duplicate_and_trashed_sku_are_distinguished(world: World) -> None:
     assert failure(lambda: world.client.create_product(CAN)).resource_id == first["id"]
     world.shop.trash_product(first["id"])
     found = failure(lambda: world.client.create_product(CAN))
-    assert (found.code, found.retryable) == (errors.SKU_IN_TRASH, False)
+    assert (found.code, found.retryable) == (errors.PRODUCT_NOT_CREATED, False)
+    assert world.client.find_sku_holders(["CAN-5"], trashed=True)["CAN-5"]["id"] == first["id"]
     assert world.client.find_product_by_sku("CAN-5") is None
     assert world.client.get_product(first["id"])["status"] == "trash"
 

@@ -21,7 +21,7 @@ FIELD_NAME = re.compile(r"[a-z_][a-z0-9_.\[\]]{0,60}")
 
 PERMANENT = {
     "product_invalid_sku": errors.DUPLICATE_SKU,
-    "woocommerce_rest_product_not_created": errors.SKU_IN_TRASH,
+    "woocommerce_rest_product_not_created": errors.PRODUCT_NOT_CREATED,
     "term_exists": errors.TERM_EXISTS,
     "woocommerce_rest_product_invalid_id": errors.NOT_IN_SHOP,
     "woocommerce_rest_invalid_product_id": errors.NOT_IN_SHOP,

@@ -20,7 +20,8 @@ def free_sku(shop: ShopState, own_id: int, sku: str) -> str:
     owner = shop.skus.get(folded(sku)) if sku else None
     if owner is None or owner == own_id:
         return sku
-    if shop.products[owner]["status"] == "trash" or ESCAPED_IN_LOOKUPS & set(sku):
+    held_by = shop.products.get(owner)  # None: the row of a product that is gone was left behind
+    if held_by is None or held_by["status"] == "trash" or ESCAPED_IN_LOOKUPS & set(sku):
         if own_id:
             return sku
         told = html.escape(sku).replace("&#x27;", "&#039;")
