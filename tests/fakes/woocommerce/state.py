@@ -38,6 +38,7 @@ class Settings:
     zone: str = "Europe/Bucharest"
     plain_permalinks: bool = False
     authenticates_by_query: bool = False  # whether a key counts under ?rest_route=
+    refuses_keys_in_query: bool = False  # whether a firewall takes them out of the address
     strips_authorization: bool = False  # whether the web server keeps the header from PHP
     active: bool = True
     knows_modified_after: bool = True  # since 5.8

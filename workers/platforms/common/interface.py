@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Protocol
 
@@ -57,11 +57,16 @@ class PlatformError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class ShopAccess:
-    """From the store's row and its decrypted credentials. `url` None: the platform's own address."""
+    """From the store's row and its decrypted credentials. `url` None: the platform's own address.
+
+    `key_in_query` is what `remember_key_in_query` was last called with, for hosts that drop the Authorization header.
+    """
 
     platform: str
     url: str | None
-    credentials: Mapping[str, str]
+    credentials: Mapping[str, str] = field(repr=False)
+    key_in_query: bool = False
+    remember_key_in_query: Callable[[bool], object] = lambda is_in_query: None
 
 
 @dataclass(frozen=True, slots=True)

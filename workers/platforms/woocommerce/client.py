@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import html
 import unicodedata
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -50,19 +50,29 @@ class Listing:
 
 
 def open_client(
-    url: str, credentials: Mapping[str, str], clock: Clock, *, allow_http: bool, ports: Collection[int] = SHOP_PORTS
+    url: str,
+    credentials: Mapping[str, str],
+    clock: Clock,
+    *,
+    allow_http: bool,
+    ports: Collection[int] = SHOP_PORTS,
+    key_in_query: bool = False,
+    remember_key_in_query: Callable[[bool], object] = lambda is_in_query: None,
 ) -> WooCommerceClient:
     """A client for a store's shop. Makes no call.
 
     `allow_http` and `ports` are the settings ALLOW_HTTP_SHOPS and ALLOWED_SHOP_PORTS; `credentials` have `consumer_key` and
-    `consumer_secret`. Raises PlatformError SHOP_ADDRESS_REFUSED or SHOP_CREDENTIALS_INCOMPLETE.
+    `consumer_secret`. For the last two see `WooCommerceCalls`. Raises PlatformError SHOP_ADDRESS_REFUSED or
+    SHOP_CREDENTIALS_INCOMPLETE.
     """
     address = read_shop_url(url, allow_http=allow_http, ports=ports)
     consumer_key, consumer_secret = credentials.get("consumer_key"), credentials.get("consumer_secret")
     if not consumer_key or not consumer_secret:
         raise bad_credentials()
     key = ShopKey(consumer_key.strip(), consumer_secret.strip())
-    return WooCommerceClient(WooCommerceCalls(address, key, clock))
+    return WooCommerceClient(
+        WooCommerceCalls(address, key, clock, key_in_query=key_in_query, remember_key_in_query=remember_key_in_query)
+    )
 
 
 class WooCommerceClient:
@@ -73,6 +83,10 @@ class WooCommerceClient:
 
     def close(self) -> None:
         self._calls.close()
+
+    def probe(self) -> None:
+        """Make the smallest call that the key permits. Raises as every method does."""
+        self._list("/products", {"per_page": 1, "_fields": "id"})
 
     def get_product(self, wc_product_id: int) -> ShopObject:
         """One product, also a trashed one (`status` "trash"). Raises NOT_IN_SHOP."""
