@@ -39,7 +39,12 @@ def open_store_shop(runtime: Runtime, store_id: UUID) -> Shop:
         _read_key_in_query(pool, store_id),
         _remember_key_in_query(pool, store_id),
     )
-    limits = CallLimits(settings.allow_http_shops, settings.tiktok_calls_per_second, settings.allowed_shop_ports)
+    limits = CallLimits(
+        settings.allow_http_shops,
+        settings.tiktok_calls_per_second,
+        settings.allowed_shop_ports,
+        settings.allowed_shop_networks,
+    )
     return open_shop(access, limits, token_store_of(settings, pool, store_id), Clock())
 
 
@@ -66,6 +71,7 @@ def open_store_woocommerce(settings: Settings, pool: Pool, store_id: UUID) -> Wo
         Clock(),
         allow_http=settings.allow_http_shops,
         ports=settings.allowed_shop_ports,
+        networks=settings.allowed_shop_networks,
         key_in_query=_read_key_in_query(pool, store_id),
         remember_key_in_query=_remember_key_in_query(pool, store_id),
     )

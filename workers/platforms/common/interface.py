@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Any, Protocol
 
 from app.settings.environment import SHOP_PORTS
+from app.settings.values import Network
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,11 +72,12 @@ class ShopAccess:
 
 @dataclass(frozen=True, slots=True)
 class CallLimits:
-    """Settings: ALLOW_HTTP_SHOPS, TIKTOK_CALLS_PER_SECOND and ALLOWED_SHOP_PORTS."""
+    """Settings: ALLOW_HTTP_SHOPS, TIKTOK_CALLS_PER_SECOND, ALLOWED_SHOP_PORTS and ALLOWED_SHOP_NETWORKS."""
 
     allow_http: bool
     tiktok_per_second: float
     ports: Collection[int] = SHOP_PORTS
+    networks: Collection[Network] = ()
 
 
 class Source(Protocol):

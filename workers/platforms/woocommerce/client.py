@@ -14,6 +14,7 @@ from datetime import datetime
 from typing import Any
 
 from app.settings.environment import SHOP_PORTS
+from app.settings.values import Network
 from workers.platforms.common.address import read_shop_url
 from workers.platforms.common.answers import Answer
 from workers.platforms.common.failures import bad_credentials
@@ -56,16 +57,17 @@ def open_client(
     *,
     allow_http: bool,
     ports: Collection[int] = SHOP_PORTS,
+    networks: Collection[Network] = (),
     key_in_query: bool = False,
     remember_key_in_query: Callable[[bool], object] = lambda is_in_query: None,
 ) -> WooCommerceClient:
     """A client for a store's shop. Makes no call.
 
-    `allow_http` and `ports` are the settings ALLOW_HTTP_SHOPS and ALLOWED_SHOP_PORTS; `credentials` have `consumer_key` and
+    `allow_http`, `ports` and `networks` are settings, as for `read_shop_url`; `credentials` have `consumer_key` and
     `consumer_secret`. For the last two see `WooCommerceCalls`. Raises PlatformError SHOP_ADDRESS_REFUSED or
     SHOP_CREDENTIALS_INCOMPLETE.
     """
-    address = read_shop_url(url, allow_http=allow_http, ports=ports)
+    address = read_shop_url(url, allow_http=allow_http, ports=ports, networks=networks)
     consumer_key, consumer_secret = credentials.get("consumer_key"), credentials.get("consumer_secret")
     if not consumer_key or not consumer_secret:
         raise bad_credentials()

@@ -18,6 +18,7 @@ def open_woocommerce(access: ShopAccess, limits: CallLimits, _tokens: TokenStore
             clock,
             allow_http=limits.allow_http,
             ports=limits.ports,
+            networks=limits.networks,
             key_in_query=access.key_in_query,
             remember_key_in_query=access.remember_key_in_query,
         )
