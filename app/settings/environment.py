@@ -10,13 +10,16 @@ from pathlib import Path
 from typing import TypeVar
 
 from app.settings.values import (
+    NO_NETWORKS,
     ErpUser,
+    Network,
     TrustedProxies,
     erp_users,
     https_url,
     moment,
     one_of,
     ports,
+    private_networks,
     proxies,
     secret,
     secrets,
@@ -88,6 +91,7 @@ class Settings:
     alert_watermark_seconds: int
     allow_http_shops: bool
     allowed_shop_ports: frozenset[int]
+    allowed_shop_networks: tuple[Network, ...]
     tiktok_calls_per_second: int
     prepared_statements: bool
     trusted_proxies: TrustedProxies
@@ -210,6 +214,7 @@ def _platforms(read: _Reader) -> partial[Settings]:
         push_cache_seconds=read("PUSH_CACHE_SECONDS", whole(1, 366 * 24 * 3600), 24 * 3600),
         allow_http_shops=read("ALLOW_HTTP_SHOPS", yes_or_no, False),
         allowed_shop_ports=read("ALLOWED_SHOP_PORTS", ports, SHOP_PORTS),
+        allowed_shop_networks=read("ALLOWED_SHOP_NETWORKS", private_networks, NO_NETWORKS),
         tiktok_calls_per_second=read("TIKTOK_CALLS_PER_SECOND", whole(1, 1000), 20),
     )
 

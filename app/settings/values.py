@@ -16,6 +16,10 @@ MOST_PROXIES = 8
 USER_NAME = re.compile(r"[A-Za-z0-9_-]{1,32}")
 
 Network = IPv4Network | IPv6Network
+INNER_NETWORKS: tuple[Network, ...] = tuple(
+    ip_network(text)
+    for text in ("10.0.0.0/8", "100.64.0.0/10", "127.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "::1/128", "fc00::/7")
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +60,26 @@ def ports(value: str) -> frozenset[int]:
     ):
         raise ValueError("a list of ports from 1 to 65535, separated by commas")
     return frozenset(map(int, listed))
+
+
+NO_NETWORKS: tuple[Network, ...] = ()
+
+
+def private_networks(value: str) -> tuple[Network, ...]:
+    """Networks that are not on the internet, without those in which clouds keep their metadata."""
+    try:
+        listed = tuple(ip_network(entry.strip()) for entry in value.split(","))
+    except ValueError:
+        raise ValueError("a list of networks such as 192.168.0.0/16, separated by commas") from None
+    if not all(any(_contains(inner, one) for inner in INNER_NETWORKS) for one in listed):
+        raise ValueError("a list of networks inside " + ", ".join(map(str, INNER_NETWORKS)))
+    return listed
+
+
+def _contains(outer: Network, inner: Network) -> bool:
+    if isinstance(outer, IPv4Network):
+        return isinstance(inner, IPv4Network) and inner.subnet_of(outer)
+    return isinstance(inner, IPv6Network) and inner.subnet_of(outer)
 
 
 def one_of(*allowed: str) -> Callable[[str], str]:

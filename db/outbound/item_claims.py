@@ -65,7 +65,7 @@ class Failed:
 
 @dataclass(frozen=True, slots=True)
 class Returned:
-    """Waits again for `delay` seconds. `spent` False: the attempt does not count."""
+    """Waits again for `delay` seconds. `spent` False: the attempt does not count. `paused`: seconds that its store waits."""
 
     id: UUID
     claim_id: UUID
@@ -73,6 +73,7 @@ class Returned:
     message: str | None
     delay: float
     spent: bool
+    paused: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,6 +166,7 @@ def return_items(conn: Connection, store_id: UUID, back: Sequence[Returned], spe
         "codes": [one.code for one in back],
         "messages": [one.message for one in back],
         "delays": [one.delay for one in back],
+        "pauses": [one.paused for one in back],
         "spents": [one.spent for one in back],
         "platform": spent.platform,
         "validation": spent.validation,

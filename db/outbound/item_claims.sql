@@ -130,10 +130,10 @@ UPDATE wc_sync_items i
        attempts = i.attempts - CASE WHEN d.spent THEN 0 ELSE 1 END,
        next_attempt_at = clock_timestamp() + make_interval(secs => d.delay),
        completed_at = CASE WHEN back.is_superseded THEN clock_timestamp() END, updated_at = clock_timestamp(),
-       platform_seconds = i.platform_seconds + %(platform)s, backoff_seconds = i.backoff_seconds + d.delay,
+       platform_seconds = i.platform_seconds + %(platform)s, backoff_seconds = i.backoff_seconds + d.delay + d.paused,
        validation_seconds = i.validation_seconds + %(validation)s
   FROM unnest(%(ids)s::uuid[], %(claim_ids)s::uuid[], %(codes)s::text[], %(messages)s::text[], %(delays)s::float8[],
-              %(spents)s::boolean[]) d (id, claim_id, code, message, delay, spent)
+              %(pauses)s::float8[], %(spents)s::boolean[]) d (id, claim_id, code, message, delay, paused, spent)
   JOIN back ON back.id = d.id
  WHERE i.store_id = %(store_id)s AND i.id = d.id AND i.claim_id = d.claim_id AND i.status = 'syncing'
 RETURNING i.batch_id, i.status = 'superseded' AND back.hands_on IS NOT TRUE

@@ -49,6 +49,21 @@ def release_lease(conn: Connection, store_id: UUID, holder: UUID) -> None:
     conn.execute(SQL["release_lease"], {"store_id": store_id, "holder": holder})
 
 
+def count_failure(conn: Connection, store_id: UUID) -> int:
+    """Count that the shop failed as a whole, and return how often it did in a row. Locks the lease."""
+    row = conn.execute(SQL["count_failure"], {"store_id": store_id}).fetchone()
+    return int(row[0]) if row else 1
+
+
+def forget_failures(conn: Connection, store_id: UUID) -> None:
+    conn.execute(SQL["forget_failures"], {"store_id": store_id})
+
+
+def get_failures(conn: Connection, store_id: UUID) -> int:
+    row = conn.execute(SQL["get_failures"], {"store_id": store_id}).fetchone()
+    return int(row[0]) if row else 0
+
+
 def pause_store(conn: Connection, store_id: UUID, seconds: float) -> None:
     conn.execute(SQL["pause_store"], {"store_id": store_id, "seconds": seconds})
 

@@ -30,6 +30,23 @@ SELECT holder
 -- Never releases another holder's lease.
 UPDATE wc_push_leases SET holder = NULL, lease_until = NULL WHERE store_id = %(store_id)s AND holder = %(holder)s
 
+-- name: count_failure
+-- Calls that fail together are one failure: it counts only if there is no pause yet.
+UPDATE wc_push_leases
+   SET failures_in_a_row = failures_in_a_row + (resume_at IS NULL OR resume_at <= clock_timestamp())::int
+ WHERE store_id = %(store_id)s
+RETURNING failures_in_a_row
+
+-- name: forget_failures
+-- Writes only if there were failures, and leaves a pause alone that another call has just caused.
+UPDATE wc_push_leases
+   SET failures_in_a_row = 0
+ WHERE store_id = %(store_id)s AND failures_in_a_row > 0 AND (resume_at IS NULL OR resume_at <= clock_timestamp())
+
+-- name: get_failures
+-- How often the shop failed in a row; no row if nothing was ever sent to it.
+SELECT failures_in_a_row FROM wc_push_leases WHERE store_id = %(store_id)s
+
 -- name: pause_store
 -- Never shortens a pause.
 UPDATE wc_push_leases

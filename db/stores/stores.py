@@ -57,6 +57,16 @@ def get_store(conn: Connection, store_id: UUID) -> Store | None:
         return cursor.execute(SQL["get_store"], {"store_id": store_id}).fetchone()
 
 
+def has_key_in_query(conn: Connection, store_id: UUID) -> bool:
+    """Whether the shop's host drops the Authorization header, so that the key goes into the address."""
+    row = conn.execute(SQL["has_key_in_query"], {"store_id": store_id}).fetchone()
+    return bool(row and row[0])
+
+
+def set_key_in_query(conn: Connection, store_id: UUID, *, is_in_query: bool) -> None:
+    conn.execute(SQL["set_key_in_query"], {"store_id": store_id, "is_in_query": is_in_query})
+
+
 def list_store_ids(conn: Connection) -> list[UUID]:
     return [row[0] for row in conn.execute(SQL["list_store_ids"]).fetchall()]
 

@@ -8,6 +8,14 @@ SELECT id, name, platform, shop_url, credentials IS NOT NULL AS has_credentials,
   FROM stores
  WHERE id = %(store_id)s
 
+-- name: has_key_in_query
+-- False until it was set; no row for another store's id.
+SELECT coalesce((settings ->> 'key_in_query')::boolean, false) FROM stores WHERE id = %(store_id)s
+
+-- name: set_key_in_query
+-- Leaves the store's other settings alone.
+UPDATE stores SET settings = settings || jsonb_build_object('key_in_query', %(is_in_query)s::boolean) WHERE id = %(store_id)s
+
 -- name: list_store_ids
 -- Ids only, oldest first.
 SELECT store_id FROM list_store_ids()

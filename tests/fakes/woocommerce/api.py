@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import parse_qsl, urlencode
 
 from tests.fakes.common.server import Call
-from tests.fakes.woocommerce import batch, categories, customers, orders, product_list, products
+from tests.fakes.woocommerce import batch, customers, orders, refunds
 from tests.fakes.woocommerce.auth import PhpQuery, authenticate, php_query
-from tests.fakes.woocommerce.checks import check_product
+from tests.fakes.woocommerce.catalogue import categories, product_list, products, variations
+from tests.fakes.woocommerce.checks import check_product, check_variation
 from tests.fakes.woocommerce.errors import ApiError, Crash, no_route
 from tests.fakes.woocommerce.lists import Rows, only_fields, paged
 from tests.fakes.woocommerce.state import ApiKey, JsonObject, ShopState
@@ -34,13 +35,19 @@ class Resource:
 
     path: str
     listed: Callable[[ShopState, PhpQuery], Rows]
-    get: Callable[[ShopState, int], JsonObject]
+    get: Callable[[ShopState, int], JsonObject] | None = None
     create: Callable[[ShopState, JsonObject], JsonObject] | None = None
     update: Callable[[ShopState, int, JsonObject], JsonObject] | None = None
     delete: Callable[..., JsonObject] | None = None
     check: Callable[[JsonObject], None] = lambda payload: None
     forgets_totals: bool = False
-    shown: Callable[[JsonObject], JsonObject] = lambda row: row
+    hides_missing: bool = False  # whether a stranger is refused before he learns that there is no such object
+    shown: Callable[[ShopState, JsonObject, str], JsonObject] = lambda shop, row, context: row
+    named_deletes: dict[str, int] = field(default_factory=dict)  # what the error of a failed delete names beside the id
+
+
+def _attributes(shop: ShopState, query: PhpQuery) -> Rows:
+    return list(shop.attributes.values())
 
 
 def _rename(shop: ShopState, wc_id: int, payload: JsonObject) -> JsonObject:
@@ -68,9 +75,50 @@ RESOURCES = (
         check=check_product,
         shown=products.shown,
     ),
-    Resource("orders", orders.listed, orders.get, forgets_totals=True),
+    Resource("products/attributes", _attributes),
+    Resource(
+        "orders",
+        orders.listed,
+        orders.get,
+        update=orders.update,
+        delete=orders.delete,
+        forgets_totals=True,
+        hides_missing=True,
+    ),
     Resource("customers", customers.listed, customers.get),
 )
+
+
+def _resources(shop: ShopState, route: str) -> Iterator[Resource]:
+    yield from RESOURCES
+    if shop.settings.lists_variations:
+        yield Resource("variations", variations.listed_of_all, shown=variations.shown)
+    if shop.settings.lists_refunds:
+        yield Resource("refunds", refunds.listed_of_all, forgets_totals=True)
+    if match := re.match(r"/products/(\d+)/variations", route):
+        yield _variations_of(int(match[1]))
+    if match := re.match(r"/orders/(\d+)/refunds", route):
+        order_id = int(match[1])
+        yield Resource(
+            f"orders/{order_id}/refunds",
+            lambda shop, query: refunds.listed(shop, order_id, query),
+            lambda shop, refund_id: refunds.get(shop, order_id, refund_id),
+            delete=lambda shop, refund_id, *, force: refunds.delete(shop, order_id, refund_id, force=force),
+        )
+
+
+def _variations_of(parent_id: int) -> Resource:
+    return Resource(
+        f"products/{parent_id}/variations",
+        lambda shop, query: variations.listed(shop, parent_id, query),
+        lambda shop, wc_id: variations.get(shop, parent_id, wc_id),
+        lambda shop, payload: variations.create(shop, parent_id, payload),
+        lambda shop, wc_id, payload: variations.update(shop, parent_id, wc_id, payload),
+        lambda shop, wc_id, *, force: variations.delete(shop, parent_id, wc_id, force=force),
+        check=check_variation,
+        shown=variations.shown,
+        named_deletes={"product_id": parent_id},
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,10 +155,11 @@ def _serve(shop: ShopState, call: Call, route: str) -> Outcome:
     if not shop.settings.active:
         raise no_route()
     query = php_query(call.query)
-    key = authenticate(shop, call.method, call.path, query, call.headers.get("Authorization"))
+    header = None if shop.settings.strips_authorization else call.headers.get("Authorization")
+    key = authenticate(shop, call.method, call.path, query, header)
     method = str(query.get("_method") or call.headers.get("X-HTTP-Method-Override") or call.method)
     asked = Asked(method, route.rstrip("/"), query, _payload(call), key, call.query)
-    for resource in RESOURCES:
+    for resource in _resources(shop, asked.route):
         match = re.fullmatch(rf"/{resource.path}(?:/(\d+|batch))?", asked.route)
         if match:
             return _dispatch(shop, resource, match[1], asked)
@@ -162,12 +211,16 @@ def _page(shop: ShopState, resource: Resource, asked: Asked) -> Outcome:
         pairs = [pair for pair in parse_qsl(asked.raw_query) if pair[0] != "page"]
         address = shop.url(f"/{resource.path}") + "?" + urlencode([*pairs, ("page", str(page + 1))])
         headers["Link"] = f'<{address}>; rel="next"'
-    return Outcome(200, [only_fields(asked.query, resource.shown(row)) for row in found.rows], headers)
+    return Outcome(
+        200, [only_fields(asked.query, resource.shown(shop, row, _context(asked))) for row in found.rows], headers
+    )
 
 
 def _one(shop: ShopState, resource: Resource, wc_id: int, asked: Asked) -> Outcome:
-    if asked.method == "GET":
-        document = resource.shown(resource.get(shop, wc_id))
+    if asked.method == "GET" and resource.get is not None:
+        if resource.hides_missing:
+            _permit(asked, "view")
+        document = resource.shown(shop, resource.get(shop, wc_id), _context(asked))
         _permit(asked, "view")
     elif asked.method in WRITES and resource.update is not None:
         resource.check(asked.payload)
@@ -180,6 +233,10 @@ def _one(shop: ShopState, resource: Resource, wc_id: int, asked: Asked) -> Outco
         raise no_route()
     links = {"_links": document["_links"]} if "_links" in document else {}  # one object alone shows them in any case
     return Outcome(200, only_fields(asked.query, document) | links)
+
+
+def _context(asked: Asked) -> str:
+    return str(asked.query.get("context", "view"))
 
 
 def _is_forced(query: PhpQuery) -> bool:
@@ -196,6 +253,7 @@ def _batch(shop: ShopState, resource: Resource, asked: Asked) -> Outcome:
         lambda item: create(shop, item),
         lambda wc_id, item: update(shop, wc_id, {name: value for name, value in item.items() if name != "id"}),
         lambda wc_id: delete(shop, wc_id, force=True),
+        resource.named_deletes,
     )
     return Outcome(200, document)
 

@@ -61,6 +61,8 @@ def _refused(message: str, code: str = "woocommerce_rest_authentication_error") 
 
 def _by_key_and_secret(shop: ShopState, query: PhpQuery, header: str | None) -> ApiKey | None:
     name, secret = query.get("consumer_key"), query.get("consumer_secret")
+    if shop.settings.refuses_keys_in_query:
+        name = None
     if not (name and secret):
         name, secret = _basic(header)
     if not isinstance(name, str) or not isinstance(secret, str) or not name or not secret or name not in shop.keys:
@@ -74,8 +76,8 @@ def _basic(header: str | None) -> tuple[str, str]:
     scheme, _, encoded = (header or "").partition(" ")
     if scheme.lower() != "basic":
         return "", ""
-    name, _, secret = base64.b64decode(encoded).decode().partition(":")
-    return name, secret
+    name, _, secret = base64.b64decode(encoded + "==").decode(errors="replace").partition(":")
+    return name.strip(), secret
 
 
 def _header_params(header: str | None) -> PhpQuery:

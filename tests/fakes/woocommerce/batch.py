@@ -17,6 +17,7 @@ def run(
     create: Callable[[JsonObject], JsonObject],
     update: Callable[[int, JsonObject], JsonObject],
     delete: Callable[[int], JsonObject],
+    named_deletes: JsonObject,
 ) -> Any:
     """The answer: only lists that had items; an empty list if none had."""
     if not all(isinstance(payload.get(name, []), list) for name in ("create", "update", "delete")):
@@ -31,7 +32,9 @@ def run(
     if lists["update"]:
         answer["update"] = [_item(item.get("id"), update, _id(item.get("id")), item) for item in lists["update"]]
     if lists["delete"]:
-        answer["delete"] = [_item(_named(wc_id), delete, _id(wc_id)) for wc_id in lists["delete"] if wc_id != 0]
+        answer["delete"] = [
+            _item(_named(wc_id, named_deletes), delete, _id(wc_id)) for wc_id in lists["delete"] if wc_id != 0
+        ]
     return answer or []
 
 
@@ -50,5 +53,7 @@ def _id(value: Any) -> int:
     return int(text) if text.isdecimal() else 0
 
 
-def _named(value: Any) -> Any:
+def _named(value: Any, beside: JsonObject) -> Any:
+    if beside:
+        return {"id": value, **beside, "force": True}
     return value | {"force": True} if isinstance(value, dict) else value

@@ -22,6 +22,7 @@ KINDS: dict[str, str] = {
     "weight": "string",
     "stock_quantity": "integer",
     "menu_order": "integer",
+    "purchase_note": "string",
     "manage_stock": "boolean",
     "virtual": "boolean",
     "downloadable": "boolean",
@@ -36,7 +37,13 @@ ENUMS = {
     "status": STATUSES,
     "stock_status": ("instock", "outofstock", "onbackorder"),
     "backorders": ("no", "notify", "yes"),
+    "tax_status": ("taxable", "shipping", "none"),
+    "catalog_visibility": ("visible", "catalog", "search", "hidden"),
 }
+OF_VARIATIONS = (
+    *("sku", "description", "regular_price", "sale_price", "weight", "stock_quantity", "menu_order", "virtual"),
+    *("downloadable", "meta_data", "status", "stock_status", "backorders"),
+)
 
 
 def _is_integer(value: Any) -> bool:
@@ -47,7 +54,7 @@ def _is_integer(value: Any) -> bool:
 
 
 FITS: dict[str, Callable[[Any], bool]] = {
-    "string": lambda value: isinstance(value, str),
+    "string": lambda value: value is None or isinstance(value, str),
     "integer": _is_integer,
     "boolean": lambda value: isinstance(value, bool) or value in ("true", "false", "1", "0", 0, 1, ""),
     "array": lambda value: isinstance(value, list | str),
@@ -56,6 +63,21 @@ FITS: dict[str, Callable[[Any], bool]] = {
 
 def check_product(payload: JsonObject) -> None:
     """Raises ApiError naming every wrong field, in the order of the schema."""
+    _check(payload)
+    if isinstance(payload.get("categories"), list):
+        for index, entry in enumerate(payload["categories"]):
+            if not isinstance(entry, dict):
+                raise invalid_params({"categories": not_of_type(f"categories[{index}]", "object")})
+
+
+def check_variation(payload: JsonObject) -> None:
+    """As `check_product`; fields that a variation does not have are taken without a word."""
+    if payload.get("manage_stock", "parent") != "parent" and not FITS["boolean"](payload["manage_stock"]):
+        raise invalid_params({"manage_stock": not_of_type("manage_stock", "boolean")})
+    _check({name: value for name, value in payload.items() if name in OF_VARIATIONS})
+
+
+def _check(payload: JsonObject) -> None:
     problems: dict[str, tuple[str, str, Any]] = {}
     for name, allowed in ENUMS.items():
         if name in payload and payload[name] not in allowed:

@@ -21,6 +21,13 @@ class ApiError(Exception):
         return {"code": self.code, "message": self.message, "data": {"status": self.status, **self.data}}
 
 
+class BareError(ApiError):
+    """An error that says nothing beside its code and message."""
+
+    def body(self) -> JsonObject:
+        return super().body() | {"data": None}
+
+
 class Crash(ApiError):
     """A PHP fatal error, as WordPress reports it."""
 

@@ -13,10 +13,13 @@ KINDS = (
     "error_page",
     "database_down",
     "php_warning",
+    "buffered_warning",
     "hang",
     "drop",
     "lost_answer",
     "crash",
+    "bad_gateway",
+    "gateway_timeout",
 )
 
 
@@ -26,7 +29,9 @@ class Fault:
 
     `times`: how many calls it meets, None for all; `skip`: how many it lets pass before. `seconds`: what Retry-After says, or
     how long a `hang` lasts, which does the work and answers in the end; negative for no Retry-After. `drop` does nothing and
-    closes, `lost_answer` does the work and closes, `crash` is PHP's fatal error before any work.
+    closes, `lost_answer` does the work and closes, `crash` is PHP's fatal error before any work. `php_warning` replaces the
+    headers, `buffered_warning` leaves them. `bad_gateway` is a web server whose PHP is down, `gateway_timeout` one
+    that gave up although the work is done.
     """
 
     kind: str

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import datetime
+from typing import Any
 
 from tests.fakes.woocommerce.auth import PhpQuery
 from tests.fakes.woocommerce.errors import ApiError, invalid_params, not_one_of
@@ -22,7 +24,27 @@ STATUSES = (
     "failed",
     "checkout-draft",
 )
+WRITABLE = (
+    "auto-draft",
+    "pending",
+    "processing",
+    "on-hold",
+    "completed",
+    "cancelled",
+    "refunded",
+    "failed",
+    "checkout-draft",
+)
 HIDDEN = ("trash", "auto-draft", "checkout-draft")
+
+KEYS: dict[str, Callable[[JsonObject], Any]] = {
+    "date": lambda row: row["date_created_gmt"],
+    "id": lambda row: row["id"],
+    "include": lambda row: row["id"],
+    "title": lambda row: row["id"],
+    "slug": lambda row: row["id"],
+    "modified": lambda row: row["date_modified_gmt"],
+}
 
 
 def add(shop: ShopState, created: datetime, modified: datetime | None = None, **fields: object) -> JsonObject:
@@ -74,6 +96,28 @@ def get(shop: ShopState, order_id: int) -> JsonObject:
     return shop.orders[order_id]
 
 
+def update(shop: ShopState, order_id: int, payload: JsonObject) -> JsonObject:
+    """Change an order's status, which also takes it out of the trash; other fields are the shop's own affair."""
+    if order_id not in shop.orders:
+        raise ApiError(400, "woocommerce_rest_shop_order_invalid_id", "ID is invalid.")
+    status = payload.get("status", shop.orders[order_id]["status"])
+    if "status" in payload and status not in WRITABLE:
+        raise invalid_params({"status": not_one_of("status", WRITABLE)})
+    return touch(shop, order_id, status=status)
+
+
+def delete(shop: ShopState, order_id: int, *, force: bool) -> JsonObject:
+    """The order before it was trashed or deleted."""
+    order = get(shop, order_id)
+    if force:
+        del shop.orders[order_id]
+    elif order["status"] == "trash":
+        raise ApiError(410, "woocommerce_rest_already_trashed", "The shop_order has already been deleted.")
+    else:
+        shop.orders[order_id] = order | {"status": "trash"} | shop.dates("date_modified", shop.now())
+    return order
+
+
 def touch(shop: ShopState, order_id: int, **fields: object) -> JsonObject:
     """Change an order as its shop would: its modified date moves."""
     shop.orders[order_id] |= fields | shop.dates("date_modified", shop.now())
@@ -88,22 +132,24 @@ def listed(shop: ShopState, query: PhpQuery) -> Rows:
             code, text, data = not_one_of(f"status[{index}]", STATUSES)
             raise invalid_params({"status": (code, text, data)})
     rows = [row for row in shop.orders.values() if _is_wanted(row["status"], wanted)]
+    if query.get("product"):
+        rows = [row for row in rows if any(str(one["product_id"]) == query["product"] for one in row["line_items"])]
+    if query.get("search"):
+        text = str(query["search"]).casefold()
+        rows = [row for row in rows if any(text in str(one).casefold() for one in row["billing"].values())]
     if query.get("customer"):
         rows = [row for row in rows if str(row["customer_id"]) == query["customer"]]
     if texts(query, "include"):
         ids = set(texts(query, "include"))
         rows = [row for row in rows if str(row["id"]) in ids]
+    if texts(query, "exclude"):
+        excluded = set(texts(query, "exclude"))
+        rows = [row for row in rows if str(row["id"]) not in excluded]
     rows = within_dates(shop, query, rows, loses_fractions=True)
-    keys = {
-        "date": lambda row: row["date_created_gmt"],
-        "id": lambda row: row["id"],
-        "include": lambda row: row["id"],
-        "title": lambda row: row["id"],
-        "slug": lambda row: row["id"],
-        "modified": lambda row: row["date_modified_gmt"],
-    }
-    return ordered(query, rows, keys, "desc")
+    return ordered(query, rows, KEYS, "desc")
 
 
 def _is_wanted(status: str, wanted: list[str]) -> bool:
-    return status in wanted or ("any" in wanted and status not in HIDDEN)
+    if "any" in wanted:  # it swallows the statuses that are named beside it
+        return status not in HIDDEN
+    return status in wanted

@@ -9,7 +9,7 @@ import time
 import unicodedata
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from urllib.parse import quote
 from zoneinfo import ZoneInfo
@@ -38,8 +38,12 @@ class Settings:
     zone: str = "Europe/Bucharest"
     plain_permalinks: bool = False
     authenticates_by_query: bool = False  # whether a key counts under ?rest_route=
+    refuses_keys_in_query: bool = False  # whether a firewall takes them out of the address
+    strips_authorization: bool = False  # whether the web server keeps the header from PHP
     active: bool = True
     knows_modified_after: bool = True  # since 5.8
+    lists_variations: bool = True  # since 10.3: those of all products in one list
+    lists_refunds: bool = True  # since 9.0
     broken_images: tuple[tuple[str, str], ...] = (("missing", "Not Found"),)  # part of an address, and why it fails
 
 
@@ -59,9 +63,13 @@ class ShopState:
             str, int
         ] = {}  # of a slug that is taken: the least that may be free, as none is given back
         self.trashed_from: dict[int, str] = {}  # a trashed product's id, and the status it had
+        self.children: dict[int, list[int]] = {}  # of a variable product: the ids of its variations
+        self.attributes: dict[int, JsonObject] = {}  # the shop's own, which products refer to by id
         self.images: dict[int, JsonObject] = {}
+        self.uploads: set[str] = set()  # names of files
         self.categories: dict[int, JsonObject] = {}
         self.orders: dict[int, JsonObject] = {}
+        self.refunds: dict[int, JsonObject] = {}
         self.customers: dict[int, JsonObject] = {}
         self.nonces: dict[str, dict[int, str]] = {}
         self.next_post_id, self.next_term_id, self.next_user_id, self.next_meta_id = 10, UNCATEGORIZED, 2, 40
@@ -76,12 +84,24 @@ class ShopState:
         local, gmt = (None, None) if moment is None else _clocks(moment, self.zone)
         return {name: local, f"{name}_gmt": gmt}
 
+    def is_within(self, begins: str | None, ends: str | None) -> bool:
+        """Whether it is now between two dates in UTC, of which either may be open."""
+        now = self.now().strftime(NAIVE)
+        return (not begins or begins <= now) and (not ends or now <= ends)
+
     def read_date(self, text: str, *, gmt: bool) -> datetime:
-        """A date of a payload: naive text is the shop's wall clock, or UTC for the `_gmt` field."""
+        """A date of a payload: naive text is the shop's wall clock, or UTC for the `_gmt` field.
+
+        Seconds of the epoch and the word `tomorrow` are dates, too, as PHP reads them.
+        """
+        if text.isdecimal():
+            return datetime.fromtimestamp(int(text), UTC)
+        if text == "tomorrow":
+            text = (self.now() + timedelta(days=1)).strftime("%Y-%m-%d")
         moment = datetime.fromisoformat(text)
-        if moment.tzinfo is None:
-            moment = moment.replace(tzinfo=UTC if gmt else self.zone)
-        return moment.astimezone(UTC)
+        if moment.tzinfo is None and not gmt:  # the later one of two that a clock shows alike
+            return max(moment.replace(tzinfo=self.zone, fold=fold).astimezone(UTC) for fold in (0, 1))
+        return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).astimezone(UTC)
 
     def new_post_id(self) -> int:
         self.next_post_id += 1
@@ -111,14 +131,20 @@ def _clocks(moment: datetime, zone: ZoneInfo) -> tuple[str, str]:
 
 
 def slug_of(name: str) -> str:
-    """A name in an address: ASCII letters and digits, everything else a hyphen or an escape."""
-    plain = unicodedata.normalize("NFD", re.sub(r"<[^>]*>|&\w+;", "", name))
-    kept = "".join(char for char in plain if not unicodedata.combining(char)).lower()
-    kept = re.sub(r"[“”„‘’\"'.,;:!?()&/+]", "", kept)
-    return quote(re.sub(r"[\s_-]+", "-", kept).strip("-"), safe="-").lower()
+    """A name in an address: ASCII letters and digits, everything else a hyphen or an escape; at most 200 characters."""
+    kept = (
+        without_accents(re.sub(r"<(?=[a-zA-Z/!?])[^>]*>|&\w+;", "", name)).lower().replace("/", "-").replace(".", "-")
+    )
+    kept = re.sub(r"%(?![0-9a-f]{2})|[\t\r\n“”„‘’\"',;:!?()&+<>]", "", kept)
+    return quote(re.sub(r"[ _-]+", "-", kept).strip("-"), safe="-%").lower()[:200]
 
 
-def escaped(text: str) -> str:
-    """Text as WordPress stores it from users without the right to write HTML: ampersands escaped, scripts removed."""
-    without_scripts = re.sub(r"</?(script|style|iframe|object)[^>]*>", "", text, flags=re.IGNORECASE)
-    return re.sub(r"&(?!(#\d+|#x[0-9a-fA-F]+|\w+);)", "&amp;", without_scripts)
+def folded(sku: str) -> str:
+    """A SKU as the shop's database compares it: neither case nor accents count."""
+    return without_accents(sku.strip()).casefold()
+
+
+def without_accents(text: str) -> str:
+    if text.isascii():
+        return text
+    return "".join(char for char in unicodedata.normalize("NFD", text) if not unicodedata.combining(char))

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import traceback
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
 
+from app.settings.logs import logging_dict
+from tests.fakes.common.server import Call, Reply
 from tests.fakes.common.tls import contexts
 from tests.fakes.woocommerce import ApiKey, FakeWooCommerce, Fault, Settings
 from workers.platforms.common.address import ShopAddress, read_shop_url
@@ -34,6 +37,7 @@ CAN = {"name": "Can", "sku": "CAN-5", "regular_price": "24.90", "manage_stock": 
 class World:
     shop: FakeWooCommerce
     client: WooCommerceClient
+    remembered: list[bool] = field(default_factory=list)
 
     def fault(self, kind: str, pattern: str = "", **how: Any) -> None:
         self.shop.faults.add(Fault(kind, pattern, **how))
@@ -59,8 +63,10 @@ def tls_world(tmp_path: Path) -> Iterator[World]:
     with FakeWooCommerce(tls=server) as shop:
         http = httpx.Client(verify=trusting, timeout=10, trust_env=False)
         key = ShopKey(shop.credentials["consumer_key"], shop.credentials["consumer_secret"])
-        client = WooCommerceClient(WooCommerceCalls(address_of(shop), key, Clock(), client=http))
-        yield World(shop, client)
+        remembered: list[bool] = []
+        calls = WooCommerceCalls(address_of(shop), key, Clock(), client=http, remember_key_in_query=remembered.append)
+        client = WooCommerceClient(calls)
+        yield World(shop, client, remembered)
         client.close()
 
 
@@ -138,7 +144,7 @@ def test_failed_items_of_a_batch_have_their_reasons(world: World) -> None:
     assert sum(item.product is not None for item in answer.created) == 93
     assert [error.code for error in refused] == [
         errors.DUPLICATE_SKU,
-        errors.SKU_IN_TRASH,
+        errors.PRODUCT_NOT_CREATED,
         errors.IMAGE_REFUSED,
         errors.IMAGE_REFUSED,
         *[errors.NOT_IN_SHOP] * 3,
@@ -170,7 +176,8 @@ def test_duplicate_and_trashed_sku_are_distinguished(world: World) -> None:
     assert failure(lambda: world.client.create_product(CAN)).resource_id == first["id"]
     world.shop.trash_product(first["id"])
     found = failure(lambda: world.client.create_product(CAN))
-    assert (found.code, found.retryable) == (errors.SKU_IN_TRASH, False)
+    assert (found.code, found.retryable) == (errors.PRODUCT_NOT_CREATED, False)
+    assert world.client.find_sku_holders(["CAN-5"], trashed=True)["CAN-5"]["id"] == first["id"]
     assert world.client.find_product_by_sku("CAN-5") is None
     assert world.client.get_product(first["id"])["status"] == "trash"
 
@@ -304,6 +311,76 @@ def test_basic_authentication_over_https(tls_world: World) -> None:
     tls_world.shop.state.keys[key] = ApiKey("cs_changed")
     found = failure(lambda: tls_world.client.find_product_by_sku("CAN-5"))
     assert (found.code, found.status) == (errors.SHOP_REFUSED_KEY, 401)
+
+
+def test_a_host_that_strips_the_header_gets_the_key_in_the_query(
+    tls_world: World, capfd: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
+) -> None:
+    """Once found out it is remembered, a write is done once, and no secret gets into logs or errors."""
+    for name, logger in logging_dict("DEBUG", "json")["loggers"].items():
+        caplog.set_level(logger["level"], logger=name)
+    caplog.set_level("DEBUG")
+    tls_world.shop.configure(strips_authorization=True)
+    made = tls_world.client.create_product(CAN)
+    assert tls_world.remembered == [True]
+    tls_world.client.update_product(made["id"], {"regular_price": "9"})
+    assert tls_world.shop.calls == {"POST /products": 2, "PUT /products/{id}": 1}
+    assert [one["regular_price"] for one in tls_world.shop.state.products.values()] == ["9"]
+    tls_world.fault("bad_gateway")
+    texts = [repr(failure(lambda: tls_world.client.find_product_by_sku("CAN-5")))]
+    with FakeWooCommerce() as gone:
+        address = address_of(gone)
+    http = httpx.Client(timeout=1, trust_env=False)
+    key = ShopKey(*tls_world.shop.credentials.values())
+    unreachable = WooCommerceClient(WooCommerceCalls(address, key, Clock(), client=http, key_in_query=True))
+    with pytest.raises(NetworkError) as caught:
+        unreachable.probe()
+    told = capfd.readouterr()
+    texts += [*traceback.format_exception(caught.value), told.out, told.err, caplog.text]
+    assert not any(secret in text for secret in tls_world.shop.credentials.values() for text in texts)
+
+
+def test_a_host_that_passes_the_header_again_gets_it(tls_world: World) -> None:
+    tls_world.shop.configure(strips_authorization=True)
+    tls_world.client.create_product(CAN)
+    tls_world.shop.configure(strips_authorization=False, refuses_keys_in_query=True)
+    assert tls_world.client.find_product_by_sku("CAN-5") is not None
+    assert tls_world.remembered == [True, False]
+
+
+def test_each_refusal_of_a_key_says_what_is_wrong(tls_world: World) -> None:
+    """A revoked key and a stripped header look alike, so the message names both."""
+    shop, client = tls_world.shop, tls_world.client
+    [(name, key)] = shop.state.keys.items()
+    told: dict[str, str] = {}
+    for case, keys in {
+        "unknown": {},
+        "secret": {name: ApiKey("cs_changed")},
+        "read only": {name: ApiKey(key.secret, "read")},
+        "no manager": {name: ApiKey(key.secret, "read_write", manages=False)},
+    }.items():
+        shop.state.keys.clear()
+        shop.state.keys.update(keys)
+        found = failure(lambda: client.create_product(CAN))
+        assert (found.code, found.retryable) == (errors.SHOP_REFUSED_KEY, False)
+        told[case] = found.message
+    assert "revoked" in told["unknown"] and "Authorization" in told["unknown"]
+    assert "secret" in told["secret"] and "read/write" in told["read only"] and "user" in told["no manager"]
+    assert len(set(told.values())) == 4 and tls_world.remembered == []
+
+
+def test_a_key_is_never_in_the_query_over_plain_http(world: World) -> None:
+    world.shop.state.keys.clear()
+    seen: list[str] = []
+    original = world.shop._server.answer
+
+    def answer(call: Call) -> Reply:
+        seen.append(call.query)
+        return original(call)
+
+    world.shop._server.answer = answer
+    assert failure(world.client.probe).code == errors.SHOP_REFUSED_KEY
+    assert seen and not any("consumer_secret" in query for query in seen)
 
 
 def test_untrusted_certificate_is_permanent(tls_world: World) -> None:

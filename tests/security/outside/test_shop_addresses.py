@@ -171,6 +171,37 @@ def test_ports_are_allowed_by_a_setting() -> None:
             load_settings({"ALLOWED_SHOP_PORTS": wrong})
 
 
+@given(st.one_of([drawn(network) for network in [*INNER_V4, *INNER_V6]]))
+def test_a_listed_network_opens_no_other(address: ipaddress.IPv4Address | ipaddress.IPv6Address) -> None:
+    networks = load_settings({"ALLOWED_SHOP_NETWORKS": "192.168.5.0/24, fd00:1::/32"}).allowed_shop_networks
+    wanted = any(address in network for network in networks)
+    mapped = getattr(address, "ipv4_mapped", None)
+    if mapped is None:
+        assert may_connect(address, loopback=False, networks=networks) is wanted
+
+
+def test_a_shop_in_a_listed_network_is_reached(inner_service: FakeServer) -> None:
+    networks = load_settings({"ALLOWED_SHOP_NETWORKS": "127.0.0.1/32"}).allowed_shop_networks
+    port = int(inner_service.url.rpartition(":")[2])
+    url = inner_service.url.replace("http:", "https:")
+    with pytest.raises(PlatformError):
+        read_shop_url(url, allow_http=False, ports={port})
+    with pytest.raises(PlatformError):
+        read_shop_url(url, allow_http=False, networks=networks)
+    address = read_shop_url(url, allow_http=False, ports={port}, networks=networks)
+    with guarded_client(address, httpx.Timeout(5.0)) as client:
+        assert client.get(f"{inner_service.url}/").status_code == 200
+    inner_service.calls.clear()
+
+
+@pytest.mark.parametrize(
+    "wrong", ["0.0.0.0/0", "169.254.0.0/16", "8.8.8.0/24", "fe80::/10", "2000::/3", "10.0.0.1/8", "x", ","]
+)
+def test_only_private_networks_can_be_listed(wrong: str) -> None:
+    with pytest.raises(SettingsError):
+        load_settings({"ALLOWED_SHOP_NETWORKS": wrong})
+
+
 @given(st.sampled_from(["127.0.0.1", "127.9.9.9", "[::1]", "localhost"]), st.integers(1, 65535))
 def test_with_the_setting_fakes_may_have_any_port(host: str, port: int) -> None:
     address = read_shop_url(f"http://{host}:{port}", allow_http=True)

@@ -8,10 +8,7 @@ from dataclasses import dataclass
 from db.outbound.item_claims import ClaimedItem, Spent
 from db.outbound.mappings import Sent
 from workers.platforms.common.interface import PlatformError
-from workers.platforms.woocommerce.errors import RateLimitError
-
-DEFAULT_PAUSE_SECONDS = 10.0  # after 429 without Retry-After
-LONGEST_PAUSE_SECONDS = 3600.0
+from workers.platforms.woocommerce.errors import RateLimitError, concerns_whole_shop
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,12 +64,11 @@ class ClaimResult:
         return [one.sent.wc_product_id for one in self.results if isinstance(one, Done | Adopted) and one.sent]
 
     @property
-    def pause(self) -> float | None:
-        """Seconds for which the shop asked for no calls; None if it did not ask."""
-        pauses = [pause_after(one.error) for one in self.refused if isinstance(one.error, RateLimitError)]
-        return max(pauses, default=None)
+    def shop_failure(self) -> PlatformError | None:
+        """The error of a call that says that the shop as a whole fails; a rate limit before others."""
+        errors = [one.error for one in self.refused if concerns_whole_shop(one.error)]
+        return max(errors, key=lambda error: isinstance(error, RateLimitError), default=None)
 
-
-def pause_after(rate_limit: RateLimitError) -> float:
-    asked = DEFAULT_PAUSE_SECONDS if rate_limit.retry_after is None else rate_limit.retry_after
-    return min(asked, LONGEST_PAUSE_SECONDS)
+    @property
+    def shows_a_working_shop(self) -> bool:
+        return self.calls > 0 and any(isinstance(one, Done | Adopted) for one in self.results)

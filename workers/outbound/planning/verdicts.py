@@ -9,9 +9,11 @@ from uuid import UUID
 
 from db.outbound.item_claims import ClaimedItem, Completed, Failed, Returned, Spent
 from workers.outbound.planning.priorities import Life, breach_of, delay_after
-from workers.outbound.planning.results import LONGEST_PAUSE_SECONDS, Done, Refused, Result, pause_after
+from workers.outbound.planning.results import Done, Refused, Result
 from workers.platforms.common.interface import PlatformError
-from workers.platforms.woocommerce.errors import RateLimitError
+from workers.platforms.woocommerce.errors import RateLimitError, concerns_whole_shop
+
+LONGEST_DELAY_SECONDS = 3600.0  # what a shop may ask for
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,10 +30,13 @@ class Verdicts:
         return sum(breach is not None for breach in breaches)
 
 
-def decide_items(results: Sequence[Result], claim_id: UUID, spent: Spent, now: datetime) -> Verdicts:
+def decide_items(
+    results: Sequence[Result], claim_id: UUID, spent: Spent, now: datetime, paused: float = 0.0
+) -> Verdicts:
     """A passing error returns an item until its last attempt, then fails it; a permanent one fails it at once.
 
-    A rate limit spends no attempt.
+    An error of the shop as a whole spends no attempt before the item's deadline, a rate limit never. `paused`: for how many
+    seconds the store waits after it.
     """
     verdicts = Verdicts()
     for result in results:
@@ -40,7 +45,7 @@ def decide_items(results: Sequence[Result], claim_id: UUID, spent: Spent, now: d
                 verdicts.completed.append(Completed(item.id, result.wc_id, _breach(item, spent, now)))
             elif not isinstance(result, Refused):
                 verdicts.returned.append(Returned(item.id, claim_id, None, None, 0.0, spent=False))
-            elif (returned := _retry(item, claim_id, result.error)) is not None:
+            elif (returned := _retry(item, claim_id, result.error, now, paused)) is not None:
                 verdicts.returned.append(returned)
             else:
                 error, breach = result.error, _breach(item, spent, now)
@@ -48,12 +53,14 @@ def decide_items(results: Sequence[Result], claim_id: UUID, spent: Spent, now: d
     return verdicts
 
 
-def _retry(item: ClaimedItem, claim_id: UUID, error: PlatformError) -> Returned | None:
-    if isinstance(error, RateLimitError):
-        return Returned(item.id, claim_id, error.code, error.message, pause_after(error), spent=False)
+def _retry(item: ClaimedItem, claim_id: UUID, error: PlatformError, now: datetime, paused: float) -> Returned | None:
+    if concerns_whole_shop(error) and (isinstance(error, RateLimitError) or now <= item.due_at):
+        # The store's pause makes it wait, and a probe may end that pause early.
+        return Returned(item.id, claim_id, error.code, error.message, 0.0, spent=False, paused=paused)
     if not error.retryable or item.attempts >= item.max_attempts:
         return None
-    delay = min(delay_after(item.attempts, error.retry_after), LONGEST_PAUSE_SECONDS)
+    asked = None if concerns_whole_shop(error) else error.retry_after
+    delay = min(delay_after(item.attempts, asked), LONGEST_DELAY_SECONDS)
     return Returned(item.id, claim_id, error.code, error.message, delay, spent=True)
 
 

@@ -21,19 +21,20 @@ from app.settings.logs import get_logger
 from db.core.errors import is_retryable, safe_facts
 from db.core.tenancy import tenant
 from db.outbound.erp_categories import StoredCategory, save_sent_category
-from db.outbound.push_leases import release_lease, renew_lease, take_lease
+from db.outbound.push_leases import get_failures, release_lease, renew_lease, take_lease
 from workers.core.ids import new_id
 from workers.core.queues import PUSH, count_waiting, push_mark
 from workers.core.runtime import Runtime
 from workers.outbound.sending.cache import cache_results
 from workers.outbound.sending.claim import PRODUCTS_A_CALL, claim_next
 from workers.outbound.sending.interrupted import requeue_interrupted
-from workers.outbound.sending.save_results import save_results
+from workers.outbound.sending.save_results import pause_after_failure, save_results
 from workers.outbound.sending.send_claim import send_claim
 from workers.outbound.sending.shop_connection import CALLS_AT_ONCE, LeaseLost, ShopConnection
 from workers.platforms.common.interface import PlatformError
 from workers.platforms.woocommerce import errors
 from workers.platforms.woocommerce.client import WooCommerceClient
+from workers.platforms.woocommerce.errors import concerns_whole_shop
 from workers.shops.opener import open_store_woocommerce
 
 log = get_logger(__name__)
@@ -91,6 +92,8 @@ def push_store(runtime: Runtime, store_id: UUID) -> PushOutcome:
     with structlog.contextvars.bound_contextvars(store_id=str(store_id)), _lease(runtime, store_id) as turn:
         if turn is None:
             return PushOutcome.BUSY
+        if not _shop_is_back(turn):
+            return PushOutcome.BUSY
         began = time.monotonic()
         _run_threads(turn)
         outcome = turn.outcome
@@ -118,6 +121,24 @@ def _lease(runtime: Runtime, store_id: UUID) -> Iterator[_PushTurn | None]:
     finally:
         connection.close()
         _release(runtime, store_id, holder)
+
+
+def _shop_is_back(turn: _PushTurn) -> bool:
+    """Whether items may be sent: if the shop failed before, a probe finds out, and prolongs the pause."""
+    pool, store_id, shop = turn.runtime.pool, turn.store_id, turn.connection.shop
+    with pool.connection() as conn, tenant(conn, store_id):
+        failures = get_failures(conn, store_id)
+    if failures == 0 or isinstance(shop, PlatformError):
+        return True
+    try:
+        shop.probe()
+    except PlatformError as error:
+        if concerns_whole_shop(error):
+            with pool.connection() as conn, tenant(conn, store_id):
+                pause_after_failure(conn, store_id, error)
+            return False
+        # It answers; what it refuses is the items' affair.
+    return True
 
 
 def _open(runtime: Runtime, store_id: UUID) -> WooCommerceClient | PlatformError:

@@ -23,13 +23,15 @@ from db.outbound.mappings import (
     mark_mappings_failed,
     save_mappings,
 )
-from db.outbound.push_leases import pause_store
+from db.outbound.push_leases import count_failure, forget_failures, pause_store
 from workers.core.ids import new_id
+from workers.outbound.planning.pauses import pause_seconds
 from workers.outbound.planning.results import Adopted, ClaimResult, Done, Refused, Result
 from workers.outbound.planning.verdicts import Verdicts, decide_items
 from workers.outbound.requests import request_categories, request_products
 from workers.outbound.sending.claim import ItemClaim
 from workers.outbound.sending.unconfirmed import forget_unconfirmed
+from workers.platforms.common.interface import PlatformError
 from workers.platforms.woocommerce import errors
 from workers.platforms.woocommerce.errors import RateLimitError, WooCommerceApiError
 
@@ -42,21 +44,39 @@ def save_results(pool: Pool, store_id: UUID, claim: ItemClaim, result: ClaimResu
     Raises psycopg.Error and PoolTimeout: then the items stay claimed until the lease runs out.
     """
     with pool.connection() as conn, tenant(conn, store_id):
-        if result.pause is not None:  # locks the lease, then items, then runs: the order in which a claim locks them
-            pause_store(conn, store_id, result.pause)
+        # Locks the lease, then items, then runs: the order in which a claim locks them.
+        paused = note_how_the_shop_does(conn, store_id, result)
         lock_items(conn, store_id)
         if not holds_claim(conn, store_id, claim.id):
             _request_again(conn, store_id, claim, result)
             return Verdicts()
         owners = get_owners(conn, store_id, result.wc_product_ids)
         result = replace(result, results=refuse_taken_products(result.results, owners))
-        verdicts = decide_items(result.results, claim.id, result.spent, datetime.now(UTC))
+        verdicts = decide_items(result.results, claim.id, result.spent, datetime.now(UTC), paused)
         completed = complete_items(conn, store_id, claim.id, verdicts.completed, result.spent)
         failed = fail_items(conn, store_id, claim.id, verdicts.failed, result.spent)
         superseded = return_items(conn, store_id, verdicts.returned, result.spent) if verdicts.returned else []
         count_ended_items(conn, store_id, succeeded=[*completed, *superseded], failed=failed)
         _save_mappings(conn, store_id, result)
     return verdicts
+
+
+def note_how_the_shop_does(conn: Connection, store_id: UUID, result: ClaimResult) -> float:
+    """Pause the store if its shop failed as a whole, and return the seconds; forget earlier failures if it works."""
+    if result.shop_failure is not None:
+        return pause_after_failure(conn, store_id, result.shop_failure)
+    if result.shows_a_working_shop:
+        forget_failures(conn, store_id)
+    return 0.0
+
+
+def pause_after_failure(conn: Connection, store_id: UUID, error: PlatformError) -> float:
+    """Pause the store after one more failure of its shop; returns the seconds."""
+    failures = count_failure(conn, store_id)
+    seconds = pause_seconds(failures, error)
+    pause_store(conn, store_id, seconds)
+    log.warning("shop_paused", code=error.code, failures=failures, seconds=seconds)
+    return seconds
 
 
 def _request_again(conn: Connection, store_id: UUID, claim: ItemClaim, result: ClaimResult) -> None:

@@ -14,7 +14,7 @@ from workers.outbound.planning.sanitize import clean_name
 from workers.outbound.sending.shop_connection import ShopCalls
 from workers.platforms.common.interface import PlatformError
 from workers.platforms.woocommerce import errors
-from workers.platforms.woocommerce.errors import RateLimitError, ValidationError, WooCommerceApiError
+from workers.platforms.woocommerce.errors import ValidationError, WooCommerceApiError, concerns_whole_shop
 
 log = get_logger(__name__)
 
@@ -57,9 +57,9 @@ class CategorySender:
         for place, item in enumerate(items):
             try:
                 results.append(Done([item], self._bring_up_to_date(item)))
-            except RateLimitError as error:  # the shop would refuse the rest, too
-                return [*results, Refused(items[place:], error)]
             except PlatformError as error:
+                if concerns_whole_shop(error):  # the rest would fail, too
+                    return [*results, Refused(items[place:], error)]
                 results.append(Refused([item], error))
         return results
 

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from app.settings.logs import get_logger
 from workers.outbound.planning.product_plan import ProductWrite
 from workers.outbound.planning.results import Refused, Requeued, Result
+from workers.outbound.sending.refused_skus import explain_refused_skus
 from workers.outbound.sending.shop_connection import ShopCalls
 from workers.platforms.common.interface import PlatformError
 from workers.platforms.woocommerce import errors
@@ -37,8 +38,19 @@ def send_products(calls: ShopCalls, writes: Sequence[ProductWrite]) -> list[Resu
             return [Refused(write.task.items, error) for write in writes]
         log.warning("call_split", code=error.code, products=len(writes))
         return [*send_products(calls, writes[::2]), *send_products(calls, writes[1::2])]
-    answers = zip([*creates, *updates], [*answer.created, *answer.updated], strict=True)
-    return [_result(write, item) for write, item in answers]
+    answers = list(zip([*creates, *updates], [*answer.created, *answer.updated], strict=True))
+    refused = [write.task for write, item in answers if _is_about_sku(write, item)]
+    verdicts = explain_refused_skus(calls, refused)
+    return [verdicts.get(write.task.product_id) or _result(write, item) for write, item in answers]
+
+
+def _is_about_sku(write: ProductWrite, answer: BatchItem) -> bool:
+    if answer.error is None or write.task.sent is not None:
+        return False
+    # For a duplicate it is enough to try again, until that has been of no use.
+    return answer.error.code == errors.PRODUCT_NOT_CREATED or (
+        answer.error.code == errors.DUPLICATE_SKU and write.task.may_exist
+    )
 
 
 def _result(write: ProductWrite, answer: BatchItem) -> Result:
@@ -52,10 +64,6 @@ def _result(write: ProductWrite, answer: BatchItem) -> Result:
         deleted = WooCommerceApiError(errors.NOT_IN_SHOP, status=status, retryable=True)
         return Refused(task.items, deleted, deleted_wc_id=task.sent.wc_product_id)
     if error.code == errors.DUPLICATE_SKU and task.sent is None:
-        # The shop has the SKU: someone else's product, or ours, created by a call that the shop finished after we gave it
-        # up. The next attempt looks it up and adopts it; after the last attempt it is someone else's.
-        if not task.may_exist:
-            return Requeued(task.items)
-        is_last = any(item.attempts >= item.max_attempts for item in task.items)
-        return Refused(task.items, WooCommerceApiError(errors.DUPLICATE_SKU, status=status, retryable=not is_last))
+        # The shop has the SKU: the next attempt looks it up and adopts it.
+        return Requeued(task.items)
     return Refused(task.items, error)

@@ -21,6 +21,7 @@ import httpcore
 import httpx
 
 from app.settings.environment import SHOP_PORTS
+from app.settings.values import Network
 from workers.platforms.common.answer_body import ACCEPT_ENCODING
 from workers.platforms.common.interface import PlatformError
 
@@ -55,7 +56,7 @@ LookUp = Callable[..., list[Any]]  # as socket.getaddrinfo
 class ShopAddress:
     """A shop's URL that may be called. `base` has no trailing slash; `scheme`, `host` and `port` are its origin.
 
-    `loopback`: its name may resolve to this machine.
+    `loopback`: its name may resolve to this machine. `networks`: private ones into which it may lead.
     """
 
     base: str
@@ -63,6 +64,7 @@ class ShopAddress:
     host: str
     port: int
     loopback: bool = False
+    networks: tuple[Network, ...] = ()
 
 
 def refused(message: str) -> PlatformError:
@@ -71,9 +73,14 @@ def refused(message: str) -> PlatformError:
 
 
 def read_shop_url(
-    url: str, *, allow_http: bool, ports: Collection[int] = SHOP_PORTS, hosts: Collection[str] = ()
+    url: str,
+    *,
+    allow_http: bool,
+    ports: Collection[int] = SHOP_PORTS,
+    hosts: Collection[str] = (),
+    networks: Collection[Network] = (),
 ) -> ShopAddress:
-    """Check a URL. `allow_http` and `ports` are the settings ALLOW_HTTP_SHOPS and ALLOWED_SHOP_PORTS.
+    """Check a URL. `allow_http`, `ports` and `networks` are ALLOW_HTTP_SHOPS, ALLOWED_SHOP_PORTS and ALLOWED_SHOP_NETWORKS.
 
     `hosts`: the only allowed names, if they are known. Raises PlatformError SHOP_ADDRESS_REFUSED for http and loopback
     without `allow_http`, for other ports and hosts, and for URLs with a user, a query or a fragment. With `allow_http`,
@@ -93,14 +100,23 @@ def read_shop_url(
     port = DEFAULT_PORTS[parts.scheme] if port is None else port
     loopback = allow_http and parts.scheme == "http"
     if not (loopback and names_loopback(host)):
+        if names_loopback(host) and not _is_within(host, networks):
+            raise refused("The address of the shop leads to this machine, which is not called.")
         _check_origin(host, port, ports, hosts)
     base = f"{parts.scheme}://{parts.netloc}{parts.path.rstrip('/')}"
-    return ShopAddress(base, parts.scheme, host, port, loopback)
+    return ShopAddress(base, parts.scheme, host, port, loopback, tuple(networks))
+
+
+def _is_within(host: str, networks: Collection[Network]) -> bool:
+    # A name counts once it is resolved.
+    try:
+        address = ipaddress.ip_address(host)
+    except ValueError:
+        return False
+    return any(address in network for network in networks)
 
 
 def _check_origin(host: str, port: int, ports: Collection[int], hosts: Collection[str]) -> None:
-    if names_loopback(host):
-        raise refused("The address of the shop leads to this machine, which is not called.")
     if hosts and (host not in hosts or port != DEFAULT_PORTS["https"]):
         raise refused("The address of the authorisation server must be the platform's own: " + ", ".join(sorted(hosts)))
     if port not in ports:
@@ -116,9 +132,14 @@ def names_loopback(host: str) -> bool:
         return host == "localhost"
 
 
-def may_connect(address: Address, *, loopback: bool) -> bool:
-    """Whether an address is public, or this machine with `loopback`. IPv4 hidden in IPv6 is checked as IPv4."""
+def may_connect(address: Address, *, loopback: bool, networks: Collection[Network] = ()) -> bool:
+    """Whether an address is public, in one of `networks`, or this machine with `loopback`.
+
+    IPv4 hidden in IPv6 is checked as IPv4.
+    """
     plain = _unwrapped(address)
+    if any(plain in network for network in networks):
+        return True
     if plain.is_loopback:
         return loopback
     if isinstance(plain, ipaddress.IPv6Address) and plain not in GLOBAL_UNICAST:
@@ -135,7 +156,14 @@ def _unwrapped(address: Address) -> Address:
     return address
 
 
-def resolve(host: str, port: int, *, loopback: bool, look_up: LookUp = socket.getaddrinfo) -> list[str]:
+def resolve(
+    host: str,
+    port: int,
+    *,
+    loopback: bool,
+    networks: Collection[Network] = (),
+    look_up: LookUp = socket.getaddrinfo,
+) -> list[str]:
     """All addresses of a name. Raises PlatformError if any is not allowed, httpcore.ConnectError if there is none.
 
     The resolver has its own time limits (resolv.conf); Python offers none.
@@ -145,7 +173,8 @@ def resolve(host: str, port: int, *, loopback: bool, look_up: LookUp = socket.ge
     except (OSError, UnicodeError):
         raise httpcore.ConnectError("the name was not found") from None
     addresses = list(dict.fromkeys(str(entry[4][0]) for entry in found))
-    if not all(may_connect(ipaddress.ip_address(text.partition("%")[0]), loopback=loopback) for text in addresses):
+    plain = [ipaddress.ip_address(text.partition("%")[0]) for text in addresses]
+    if not all(may_connect(address, loopback=loopback, networks=networks) for address in plain):
         raise refused("The address of the shop leads into a private network, which is not called.")
     return addresses
 
@@ -153,8 +182,11 @@ def resolve(host: str, port: int, *, loopback: bool, look_up: LookUp = socket.ge
 class GuardedBackend(httpcore.SyncBackend):
     """Connects to allowed addresses only. Resolves a name once per connection and connects to that result."""
 
-    def __init__(self, *, loopback: bool, look_up: LookUp = socket.getaddrinfo) -> None:
+    def __init__(
+        self, *, loopback: bool, networks: Collection[Network] = (), look_up: LookUp = socket.getaddrinfo
+    ) -> None:
         self._loopback = loopback
+        self._networks = networks
         self._look_up = look_up
 
     def connect_tcp(
@@ -167,7 +199,7 @@ class GuardedBackend(httpcore.SyncBackend):
     ) -> httpcore.NetworkStream:
         """Try the addresses in the resolver's order; raise the last failure."""
         failure: Exception = httpcore.ConnectError("the name has no address")
-        for address in resolve(host, port, loopback=self._loopback, look_up=self._look_up):
+        for address in resolve(host, port, loopback=self._loopback, networks=self._networks, look_up=self._look_up):
             try:
                 return super().connect_tcp(address, port, timeout, local_address, socket_options)
             except (httpcore.ConnectError, httpcore.ConnectTimeout) as error:
@@ -191,7 +223,7 @@ class GuardedTransport(httpx.HTTPTransport):
             ssl_context=_ssl_context(),
             max_connections=4,
             keepalive_expiry=30.0,
-            network_backend=GuardedBackend(loopback=address.loopback),
+            network_backend=GuardedBackend(loopback=address.loopback, networks=address.networks),
         )
 
 

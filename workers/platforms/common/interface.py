@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Protocol
 
 from app.settings.environment import SHOP_PORTS
+from app.settings.values import Network
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,20 +58,26 @@ class PlatformError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class ShopAccess:
-    """From the store's row and its decrypted credentials. `url` None: the platform's own address."""
+    """From the store's row and its decrypted credentials. `url` None: the platform's own address.
+
+    `key_in_query` is what `remember_key_in_query` was last called with, for hosts that drop the Authorization header.
+    """
 
     platform: str
     url: str | None
-    credentials: Mapping[str, str]
+    credentials: Mapping[str, str] = field(repr=False)
+    key_in_query: bool = False
+    remember_key_in_query: Callable[[bool], object] = lambda is_in_query: None
 
 
 @dataclass(frozen=True, slots=True)
 class CallLimits:
-    """Settings: ALLOW_HTTP_SHOPS, TIKTOK_CALLS_PER_SECOND and ALLOWED_SHOP_PORTS."""
+    """Settings: ALLOW_HTTP_SHOPS, TIKTOK_CALLS_PER_SECOND, ALLOWED_SHOP_PORTS and ALLOWED_SHOP_NETWORKS."""
 
     allow_http: bool
     tiktok_per_second: float
     ports: Collection[int] = SHOP_PORTS
+    networks: Collection[Network] = ()
 
 
 class Source(Protocol):

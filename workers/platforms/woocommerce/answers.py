@@ -21,7 +21,7 @@ FIELD_NAME = re.compile(r"[a-z_][a-z0-9_.\[\]]{0,60}")
 
 PERMANENT = {
     "product_invalid_sku": errors.DUPLICATE_SKU,
-    "woocommerce_rest_product_not_created": errors.SKU_IN_TRASH,
+    "woocommerce_rest_product_not_created": errors.PRODUCT_NOT_CREATED,
     "term_exists": errors.TERM_EXISTS,
     "woocommerce_rest_product_invalid_id": errors.NOT_IN_SHOP,
     "woocommerce_rest_invalid_product_id": errors.NOT_IN_SHOP,
@@ -88,6 +88,7 @@ def error_of(document: Any, status: int) -> WooCommerceApiError | None:
         code,
         status=status,
         wc_code=wc_code,
+        message=_key_message(wc_code, str(document["message"]), status) if code == errors.SHOP_REFUSED_KEY else "",
         resource_id=resource if type(resource) is int else None,
         fields=_fields_named(details.get("params")),
         retryable=retryable,
@@ -111,6 +112,15 @@ def _refusal(text: str) -> tuple[str, bool]:
     if "nonce" in text:
         return errors.SHOP_REFUSED_NONCE, True
     return (errors.SHOP_CLOCK_DIFFERS if "timestamp" in text else errors.SHOP_REFUSED_KEY), False
+
+
+def _key_message(wc_code: str, text: str, status: int) -> str:
+    # WooCommerce's own texts tell the cause; those of a missing or unknown key are the same.
+    if status == 403:
+        return errors.KEY_MESSAGES["forbidden"]
+    if wc_code.startswith("woocommerce_rest_cannot_"):
+        return errors.KEY_MESSAGES["stripped"]
+    return next((message for part, message in errors.KEY_MESSAGES.items() if part in text), "")
 
 
 def _fields_named(params: Any) -> tuple[str, ...]:

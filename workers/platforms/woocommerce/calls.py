@@ -9,6 +9,7 @@ from typing import Any
 
 import httpx
 
+from app.settings.logs import get_logger
 from schemas.base.strict_json import dumps
 from workers.platforms.common.address import ShopAddress
 from workers.platforms.common.answers import Answer
@@ -19,6 +20,8 @@ from workers.platforms.woocommerce import errors
 from workers.platforms.woocommerce.answers import NotTheApi, failure_of, read_document
 from workers.platforms.woocommerce.auth import Pair, Param, ShopKey, encoded, query_pairs, signed_pairs
 from workers.platforms.woocommerce.errors import NetworkError, WooCommerceApiError
+
+log = get_logger(__name__)
 
 TIMEOUT_SECONDS = 30.0
 API = "/wc/v3"
@@ -46,7 +49,10 @@ def once_within(seconds: float) -> CallPolicy:
 
 
 class WooCommerceCalls:
-    """Calls to one shop, from any number of threads."""
+    """Calls to one shop, from any number of threads.
+
+    `key_in_query`: what `remember_key_in_query` was last called with for this shop.
+    """
 
     def __init__(
         self,
@@ -56,6 +62,8 @@ class WooCommerceCalls:
         policy: CallPolicy = once_within(TIMEOUT_SECONDS),  # noqa: B008 - immutable
         new_nonce: Callable[[], str] = lambda: secrets.token_hex(16),
         client: httpx.Client | None = None,
+        key_in_query: bool = False,
+        remember_key_in_query: Callable[[bool], object] = lambda is_in_query: None,
     ) -> None:
         self._address = address
         self._key = key
@@ -65,6 +73,10 @@ class WooCommerceCalls:
         self._clock = clock
         self._new_nonce = new_nonce
         self._plain_permalinks = False
+        # Many hosts keep the Authorization header from PHP. Over https WooCommerce also takes the key in the query.
+        self._key_in_query = key_in_query
+        self._remember_key_in_query = remember_key_in_query
+        self._may_switch = address.scheme == "https"
 
     def close(self) -> None:
         self._http.close()
@@ -77,7 +89,7 @@ class WooCommerceCalls:
         pairs, content = query_pairs(params), None if body is None else dumps(body)
         if not self._plain_permalinks:
             try:
-                return self._send(method, path, pairs, content)
+                return self._authenticated(method, path, pairs, content)
             except NotTheApi as error:
                 # With plain permalinks `/wp-json/` is an ordinary page: a write gets 200 and changes nothing. Only if two
                 # probes confirm that is the call repeated, as the first one can't have reached the API.
@@ -87,7 +99,7 @@ class WooCommerceCalls:
                     raise WooCommerceApiError(errors.PLAIN_PERMALINKS, status=error.status, retryable=False) from None
                 self._plain_permalinks = True
         try:
-            return self._send(method, path, pairs, content)
+            return self._authenticated(method, path, pairs, content)
         except WooCommerceApiError as error:
             if error.status != 401:
                 raise
@@ -110,15 +122,35 @@ class WooCommerceCalls:
             return refusal.wc_code != ""
         return True
 
-    def _send(self, method: str, path: str, pairs: list[Pair], content: bytes | None) -> Read:
+    def _authenticated(self, method: str, path: str, pairs: list[Pair], content: bytes | None) -> Read:
+        is_in_query = self._key_in_query
+        try:
+            return self._send(method, path, pairs, content, key_in_query=is_in_query)
+        except WooCommerceApiError as error:
+            # A refused stranger has changed nothing, so that a write may be repeated.
+            if not (error.is_anonymous and self._may_switch):
+                raise
+        self._may_switch = False  # if it is of no use, then once is enough
+        read = self._send(method, path, pairs, content, key_in_query=not is_in_query)
+        self._may_switch, self._key_in_query = True, not is_in_query
+        log.info("shop_key_moved", is_in_query=not is_in_query)
+        self._remember_key_in_query(not is_in_query)
+        return read
+
+    def _send(
+        self, method: str, path: str, pairs: list[Pair], content: bytes | None, *, key_in_query: bool = False
+    ) -> Read:
         url = f"{self._address.base}/wp-json{API}{path}"
         # Without the content type WordPress ignores the body, and answers 200.
         headers = {} if content is None else {"Content-Type": "application/json"}
         if self._address.scheme == "https":
             if self._plain_permalinks:
                 url, pairs = f"{self._address.base}/", [("rest_route", API + path), *pairs]
-            pair = f"{self._key.consumer_key}:{self._key.consumer_secret}"
-            headers["Authorization"] = f"Basic {base64.b64encode(pair.encode()).decode()}"
+            name, secret = self._key.consumer_key, self._key.consumer_secret
+            if key_in_query:
+                pairs = [*pairs, ("consumer_key", name), ("consumer_secret", secret)]
+            else:
+                headers["Authorization"] = f"Basic {base64.b64encode(f'{name}:{secret}'.encode()).decode()}"
         else:
             timestamp = int(self._clock.unix())
             pairs = signed_pairs(self._key, method, url, pairs, timestamp=timestamp, nonce=self._new_nonce())

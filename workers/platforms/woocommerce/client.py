@@ -6,12 +6,15 @@ client.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+import html
+import unicodedata
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 from app.settings.environment import SHOP_PORTS
+from app.settings.values import Network
 from workers.platforms.common.address import read_shop_url
 from workers.platforms.common.answers import Answer
 from workers.platforms.common.failures import bad_credentials
@@ -48,19 +51,30 @@ class Listing:
 
 
 def open_client(
-    url: str, credentials: Mapping[str, str], clock: Clock, *, allow_http: bool, ports: Collection[int] = SHOP_PORTS
+    url: str,
+    credentials: Mapping[str, str],
+    clock: Clock,
+    *,
+    allow_http: bool,
+    ports: Collection[int] = SHOP_PORTS,
+    networks: Collection[Network] = (),
+    key_in_query: bool = False,
+    remember_key_in_query: Callable[[bool], object] = lambda is_in_query: None,
 ) -> WooCommerceClient:
     """A client for a store's shop. Makes no call.
 
-    `allow_http` and `ports` are the settings ALLOW_HTTP_SHOPS and ALLOWED_SHOP_PORTS; `credentials` have `consumer_key` and
-    `consumer_secret`. Raises PlatformError SHOP_ADDRESS_REFUSED or SHOP_CREDENTIALS_INCOMPLETE.
+    `allow_http`, `ports` and `networks` are settings, as for `read_shop_url`; `credentials` have `consumer_key` and
+    `consumer_secret`. For the last two see `WooCommerceCalls`. Raises PlatformError SHOP_ADDRESS_REFUSED or
+    SHOP_CREDENTIALS_INCOMPLETE.
     """
-    address = read_shop_url(url, allow_http=allow_http, ports=ports)
+    address = read_shop_url(url, allow_http=allow_http, ports=ports, networks=networks)
     consumer_key, consumer_secret = credentials.get("consumer_key"), credentials.get("consumer_secret")
     if not consumer_key or not consumer_secret:
         raise bad_credentials()
     key = ShopKey(consumer_key.strip(), consumer_secret.strip())
-    return WooCommerceClient(WooCommerceCalls(address, key, clock))
+    return WooCommerceClient(
+        WooCommerceCalls(address, key, clock, key_in_query=key_in_query, remember_key_in_query=remember_key_in_query)
+    )
 
 
 class WooCommerceClient:
@@ -71,6 +85,10 @@ class WooCommerceClient:
 
     def close(self) -> None:
         self._calls.close()
+
+    def probe(self) -> None:
+        """Make the smallest call that the key permits. Raises as every method does."""
+        self._list("/products", {"per_page": 1, "_fields": "id"})
 
     def get_product(self, wc_product_id: int) -> ShopObject:
         """One product, also a trashed one (`status` "trash"). Raises NOT_IN_SHOP."""
@@ -87,28 +105,31 @@ class WooCommerceClient:
         return {product["id"]: product for product in found}
 
     def find_product_by_sku(self, sku: str) -> ShopObject | None:
-        """The product with this SKU, regardless of case; None for a trashed one or a variation's."""
+        """The product with this SKU, regardless of case and accents; None for a trashed one or a variation's."""
         return self.find_products_by_sku([sku]).get(sku)
 
     def find_products_by_sku(self, skus: Collection[str]) -> dict[str, ShopObject]:
         """Products by SKU, about one call per 100. The lowest id if a shop has a SKU twice."""
+        holders = self.find_sku_holders(skus)
+        return {sku: product for sku, product in holders.items() if product.get("type") != "variation"}
+
+    def find_sku_holders(self, skus: Collection[str], *, trashed: bool = False) -> dict[str, ShopObject]:
+        """The products and variations that have these SKUs, or those of them in the trash; as `find_products_by_sku`."""
         found: dict[str, ShopObject] = {}
         for several in _sku_lists(skus):
-            found |= self._matches(several)
+            wanted: dict[str, list[str]] = {}
+            for sku in several:
+                wanted.setdefault(_folded(sku), []).append(sku)
+            listed: dict[str, Param] = {"sku": _sku_filter(several), "status": "trash" if trashed else "any"}
+            paging: dict[str, Param] = {"orderby": "id", "order": "desc", "per_page": PAGE_SIZE}
+            for product in self._list("/products", listed | paging).records:
+                for sku in wanted.get(_folded(product.get("sku")), ()):
+                    found[sku] = product
         return found
 
-    def _matches(self, skus: Sequence[str]) -> dict[str, ShopObject]:
-        wanted = {_folded(sku): sku for sku in skus}
-        params: dict[str, Param] = {"sku": ",".join(skus), "orderby": "id", "order": "desc", "per_page": PAGE_SIZE}
-        products = self._list("/products", params).records
-        return {
-            wanted[_folded(product["sku"])]: product
-            for product in products
-            if product.get("type") != "variation" and _folded(product.get("sku")) in wanted
-        }
-
     def create_product(self, payload: Payload) -> ShopObject:
-        """Create a product. Raises DUPLICATE_SKU with `resource_id` (product or variation), SKU_IN_TRASH, SHOP_REFUSED_VALUE.
+        """Create a product. Raises DUPLICATE_SKU with `resource_id` (product or variation), SHOP_REFUSED_VALUE, and
+        PRODUCT_NOT_CREATED, for which `find_sku_holders` tells why: a trashed product has the SKU, or one with quotes in it.
 
         There is no idempotency key: after a NetworkError, look the SKU up before repeating the call.
         """
@@ -180,10 +201,11 @@ def listing_of(records: list[ShopObject], answer: Answer) -> Listing:
 
 
 def _sku_lists(skus: Collection[str]) -> Iterator[list[str]]:
+    """The SKUs in lists of one call each, without those that can't be looked up: the shop splits its filter at commas."""
     several: list[str] = []
     for sku in skus:
         if not sku.strip() or "," in sku:
-            continue  # can't be looked up: the shop splits at commas
+            continue
         if len(several) == PAGE_SIZE or sum(map(len, several)) + len(sku) > LONGEST_SKU_LIST:
             yield several
             several = []
@@ -192,5 +214,12 @@ def _sku_lists(skus: Collection[str]) -> Iterator[list[str]]:
         yield several
 
 
+def _sku_filter(skus: Sequence[str]) -> str:
+    listed = ",".join(skus)
+    return "0,0" if listed == "0" else listed  # PHP takes "0" alone for no filter, and would list every product
+
+
 def _folded(sku: Any) -> str:
-    return str(sku or "").strip().casefold()
+    """A SKU as the shop compares it: without case and accents, and runs of blanks as one."""
+    plain = unicodedata.normalize("NFD", " ".join(html.unescape(str(sku or "")).split()))
+    return "".join(char for char in plain if not unicodedata.combining(char)).casefold()

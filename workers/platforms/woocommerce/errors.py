@@ -28,6 +28,8 @@ WOOCOMMERCE_MISSING = "WOOCOMMERCE_MISSING"
 NOT_IN_SHOP = "NOT_IN_SHOP"
 DUPLICATE_SKU = "DUPLICATE_SKU"
 SKU_IN_TRASH = "SKU_IN_TRASH"
+SKU_OF_VARIATION = "SKU_OF_VARIATION"
+PRODUCT_NOT_CREATED = "PRODUCT_NOT_CREATED"
 TERM_EXISTS = "TERM_EXISTS"
 IMAGE_REFUSED = "IMAGE_REFUSED"
 EXTERNAL_WITH_STOCK = "EXTERNAL_WITH_STOCK"
@@ -55,6 +57,8 @@ MESSAGES = {
     NOT_IN_SHOP: "The shop no longer has this object.",
     DUPLICATE_SKU: "Another product of the shop has this SKU.",
     SKU_IN_TRASH: "A product in the shop's trash holds this SKU. Restore it, or delete it permanently.",
+    SKU_OF_VARIATION: "A variation of another product in the shop has this SKU.",
+    PRODUCT_NOT_CREATED: "The shop did not create the product, and no product there has its SKU, not in the trash either.",
     TERM_EXISTS: "The shop already has a category with this name at this place.",
     IMAGE_REFUSED: "The shop could not download an image, or does not know its id.",
     EXTERNAL_WITH_STOCK: (
@@ -63,6 +67,28 @@ MESSAGES = {
     ),
     BATCH_TOO_LARGE: "The shop accepts fewer items in one request than were sent.",
     MAPPING_NOT_FOUND: "The product has never been sent to this shop.",
+}
+
+
+# SHOP_REFUSED_KEY has one text for each cause that can be told. A revoked key and a stripped header look alike.
+KEY_MESSAGES = {
+    "stripped": (
+        "The shop does not know the consumer key: it was revoked or mistyped, or the shop's web server drops the Authorization "
+        "header, and the key in the address was refused, too. Create a key with read/write permission; if that does not help, "
+        "let the host pass the header on to PHP."
+    ),
+    "key is invalid": (
+        "The shop does not know the consumer key: it was revoked or mistyped. Create one with read/write permission."
+    ),
+    "secret is invalid": (
+        "The shop knows the consumer key, but with another secret. Enter both again, or create a new key."
+    ),
+    "does not match": "The shop knows the consumer key, but with another secret. Enter both again, or create a new key.",
+    "permissions": "The consumer key lacks a permission. Create one with read/write permission.",
+    "forbidden": (
+        "The user of the consumer key may not manage the shop. Create a key for an administrator or a shop manager, with "
+        "read/write permission."
+    ),
 }
 
 
@@ -90,13 +116,19 @@ class WooCommerceApiError(WooCommerceError):
         fields: tuple[str, ...] = (),
         retryable: bool,
         retry_after: float | None = None,
+        message: str = "",
     ) -> None:
-        named = f"The shop refused a value: {', '.join(fields)}." if fields and code == SHOP_REFUSED_VALUE else ""
+        named = f"The shop refused a value: {', '.join(fields)}." if fields and code == SHOP_REFUSED_VALUE else message
         super().__init__(code, retryable=retryable, retry_after=retry_after, message=named)
         self.status = status
         self.wc_code = wc_code
         self.resource_id = resource_id
         self.fields = fields
+
+    @property
+    def is_anonymous(self) -> bool:
+        """Whether the shop saw no key that it knows: it has none, or its web server kept the header."""
+        return self.status == 401 and self.wc_code.startswith("woocommerce_rest_cannot_")
 
 
 class RateLimitError(WooCommerceApiError):
@@ -104,6 +136,27 @@ class RateLimitError(WooCommerceApiError):
 
     def __init__(self, retry_after: float | None) -> None:
         super().__init__(PLATFORM_RATE_LIMITED, status=429, retryable=True, retry_after=retry_after)
+
+
+SHOP_WIDE = frozenset(
+    (
+        PLATFORM_UNREACHABLE,
+        PLATFORM_TIMED_OUT,
+        PLATFORM_RATE_LIMITED,
+        PLATFORM_UNAVAILABLE,
+        PLATFORM_FAILING,
+        PLATFORM_ANSWER_UNREADABLE,
+    )
+)
+
+
+def concerns_whole_shop(error: PlatformError) -> bool:
+    """Whether the shop or its host failed, so that other calls would fail as well; not what WooCommerce says of one item."""
+    wc_code = error.wc_code if isinstance(error, WooCommerceApiError) else ""
+    return error.code in SHOP_WIDE and wc_code in (
+        "",
+        "wp_die",
+    )  # WordPress dies of a maintenance, or without a database
 
 
 class NetworkError(WooCommerceError):

@@ -11,5 +11,15 @@ from workers.platforms.woocommerce.orders import WooCommerceShop
 
 def open_woocommerce(access: ShopAccess, limits: CallLimits, _tokens: TokenStore, clock: Clock) -> WooCommerceShop:
     # Its keys do not expire, so no token is stored.
-    client = open_client(access.url or "", access.credentials, clock, allow_http=limits.allow_http, ports=limits.ports)
-    return WooCommerceShop(client)
+    return WooCommerceShop(
+        open_client(
+            access.url or "",
+            access.credentials,
+            clock,
+            allow_http=limits.allow_http,
+            ports=limits.ports,
+            networks=limits.networks,
+            key_in_query=access.key_in_query,
+            remember_key_in_query=access.remember_key_in_query,
+        )
+    )

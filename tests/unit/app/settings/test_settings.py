@@ -44,6 +44,7 @@ WRONG = [
     ("PREPARED_STATEMENTS", "perhaps"),
     ("ALLOW_HTTP_SHOPS", "1"),
     ("ALLOWED_SHOP_PORTS", "443;80"),
+    ("ALLOWED_SHOP_NETWORKS", "8.8.8.0/24"),
     ("TIKTOK_CALLS_PER_SECOND", "0"),
     ("TRUSTED_PROXIES", "-1"),
     ("TRUSTED_PROXIES", "9"),

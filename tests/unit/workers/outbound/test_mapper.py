@@ -156,7 +156,7 @@ def test_a_manual_offer_is_not_overwritten(theirs: str, last_sent: Decimal | Non
 
 def test_a_recorded_answer_matches_what_was_sent() -> None:
     """The real shop's own answers: what was sent as `_gmt` dates and texts comes back equal."""
-    steps = [step for step in recording()[1] if step.get("name", "").startswith(("02 003", "02 048"))]
+    steps = [step for step in recording("recorded")[1] if step.get("name", "").startswith(("02 003", "02 048"))]
     assert len(steps) == 2
     for step in steps:
         sent = {name: value for name, value in read_json(step["body"]).items() if name != "id"}

@@ -10,22 +10,27 @@ from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from db.outbound.erp_products import StoredProduct
 from db.outbound.item_claims import ClaimedItem, Spent
 from db.outbound.mappings import Sent
 from schemas.records.erp import ErpProduct
 from workers.outbound.planning.field_groups import FIELD_GROUPS, hash_groups
+from workers.outbound.planning.pauses import pause_seconds
 from workers.outbound.planning.product_plan import ProductPlan, ProductTask, ShopState, build_tasks, plan_products
 from workers.outbound.planning.results import Adopted, ClaimResult, Done, Refused, Requeued, Result
 from workers.outbound.planning.verdicts import decide_items
 from workers.outbound.sending.save_results import refuse_taken_products
 from workers.platforms.common.interface import PlatformError
-from workers.platforms.woocommerce.errors import RateLimitError
+from workers.platforms.woocommerce import errors
+from workers.platforms.woocommerce.errors import RateLimitError, WooCommerceApiError
 
 NOW = datetime(2026, 3, 1, tzinfo=UTC)
 NOTHING_SPENT = Spent(0.0, 0.0)
 UNREACHABLE = PlatformError("PLATFORM_UNREACHABLE", "No answer.", retryable=True)
+OWN = WooCommerceApiError(errors.PLATFORM_FAILING, status=500, wc_code="of_an_item", retryable=True)
 REFUSED_KEY = PlatformError("SHOP_REFUSED_KEY", "Refused.", retryable=False)
 LAMPS = UUID(int=1)
 PRODUCT = ErpProduct(
@@ -156,22 +161,27 @@ def hash_of(group: str) -> dict[str, str]:
 
 
 @pytest.mark.parametrize(
-    ("error", "attempts", "delay", "spent"),
+    ("error", "attempts", "late", "delay", "spent"),
     [
-        (UNREACHABLE, 1, 2.0, True),
-        (UNREACHABLE, 2, 4.0, True),
-        (UNREACHABLE, 3, None, None),
-        (REFUSED_KEY, 1, None, None),
-        (RateLimitError(30), 3, 30.0, False),
-        (RateLimitError(None), 1, 10.0, False),
-        (RateLimitError(9_999), 1, 3600.0, False),
+        (OWN, 1, False, 2.0, True),
+        (OWN, 2, False, 4.0, True),
+        (OWN, 3, False, None, None),
+        (UNREACHABLE, 1, False, 0.0, False),
+        (UNREACHABLE, 3, False, 0.0, False),
+        (UNREACHABLE, 1, True, 2.0, True),
+        (UNREACHABLE, 3, True, None, None),
+        (REFUSED_KEY, 1, False, None, None),
+        (RateLimitError(30), 3, False, 0.0, False),
+        (RateLimitError(None), 3, True, 0.0, False),
     ],
 )
 def test_an_error_returns_an_item_or_fails_it(
-    error: PlatformError, attempts: int, delay: float | None, spent: bool | None
+    error: PlatformError, attempts: int, late: bool, delay: float | None, spent: bool | None
 ) -> None:
-    verdicts = decide_items([Refused([make_item(attempts=attempts)], error)], uuid4(), NOTHING_SPENT, NOW)
+    now = NOW + timedelta(minutes=3 if late else 1)
+    verdicts = decide_items([Refused([make_item(attempts=attempts)], error)], uuid4(), NOTHING_SPENT, now, 4.0)
     assert [(one.delay, one.spent) for one in verdicts.returned] == ([] if delay is None else [(delay, spent)])
+    assert [one.paused for one in verdicts.returned] == [4.0 if spent is False else 0.0] * len(verdicts.returned)
     assert [one.code for one in verdicts.failed] == ([error.code] if delay is None else [])
 
 
@@ -187,10 +197,21 @@ def test_late_items_are_counted_with_their_cause() -> None:
     assert ([one.breach for one in verdicts.completed], verdicts.late) == (["platform"], 1)
 
 
-def test_the_longest_rate_limit_pauses_the_store() -> None:
-    refused = [Refused([make_item()], error) for error in (RateLimitError(5), UNREACHABLE, RateLimitError(40))]
-    assert ClaimResult(refused, 2, NOTHING_SPENT).pause == 40
-    assert ClaimResult(refused[1:2], 1, NOTHING_SPENT).pause is None
+def test_a_failure_of_the_whole_shop_is_told_from_an_items() -> None:
+    limit = RateLimitError(40)
+    refused = [Refused([make_item()], error) for error in (OWN, UNREACHABLE, limit)]
+    assert ClaimResult(refused, 2, NOTHING_SPENT).shop_failure is limit
+    assert ClaimResult(refused[:2], 2, NOTHING_SPENT).shop_failure is UNREACHABLE
+    assert ClaimResult(refused[:1], 1, NOTHING_SPENT).shop_failure is None
+
+
+@given(st.integers(1, 1000), st.none() | st.floats(0, 1e5), st.booleans())
+def test_pauses_grow_and_never_exceed_what_is_asked(failures: int, asked: float | None, is_limit: bool) -> None:
+    error = WooCommerceApiError(errors.PLATFORM_UNAVAILABLE, status=503, retryable=True, retry_after=asked)
+    error = RateLimitError(asked) if is_limit else error
+    seconds, later = pause_seconds(failures, error), pause_seconds(failures + 1, error)
+    assert 0.5 <= seconds <= later <= 30
+    assert asked is None or seconds <= max(asked, 0.5)
 
 
 def test_a_shop_product_is_mapped_to_one_product_only() -> None:

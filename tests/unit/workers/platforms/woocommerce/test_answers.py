@@ -36,7 +36,7 @@ def error_body(code: str, status: Any, message: str = "…", **data: Any) -> dic
     ("status", "wc_code", "code", "retryable"),
     [
         (400, "product_invalid_sku", errors.DUPLICATE_SKU, False),
-        (400, "woocommerce_rest_product_not_created", errors.SKU_IN_TRASH, False),
+        (400, "woocommerce_rest_product_not_created", errors.PRODUCT_NOT_CREATED, False),
         (400, "term_exists", errors.TERM_EXISTS, False),
         (404, "woocommerce_rest_product_invalid_id", errors.NOT_IN_SHOP, False),
         (400, "woocommerce_rest_product_invalid_id", errors.NOT_IN_SHOP, False),

@@ -24,7 +24,7 @@ ORDERS = PLATFORMS["woocommerce"].payloads["orders"]
 
 
 def recorded_order(order_id: int) -> dict[str, Any]:
-    shop = next(step for step in recording()[1] if step.get("seed") == "orders!")
+    shop = next(step for step in recording("recorded")[1] if step.get("seed") == "orders!")
     found: dict[str, Any] = next(row for row in shop["rows"] if row["id"] == order_id)
     return found
 

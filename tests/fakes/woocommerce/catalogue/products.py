@@ -4,33 +4,31 @@ from __future__ import annotations
 
 import re
 from datetime import datetime
+from decimal import Decimal
 
-from tests.fakes.woocommerce import product_parts as parts
-from tests.fakes.woocommerce.errors import ApiError, invalid_product
-from tests.fakes.woocommerce.product_defaults import DEFAULTS, EDITOR_FIELDS
-from tests.fakes.woocommerce.product_fields import set_prices, set_stock
-from tests.fakes.woocommerce.state import JsonObject, ShopState, escaped, slug_of
+from tests.fakes.woocommerce.catalogue import parts, texts, variations
+from tests.fakes.woocommerce.catalogue.defaults import DEFAULTS, EDITOR_FIELDS
+from tests.fakes.woocommerce.catalogue.fields import PRICELESS, decimal_text, pieces, set_prices, set_stock, tax_class
+from tests.fakes.woocommerce.catalogue.skus import free_sku, keep_sku, release_sku
+from tests.fakes.woocommerce.errors import ApiError, Crash, invalid_product
+from tests.fakes.woocommerce.state import JsonObject, ShopState, slug_of
 
 UNTYPED = "Product"  # the name of a product that was given none
+TYPES = ("simple", "grouped", "external", "variable")
 PLAIN_FIELDS = (
     "featured",
     "catalog_visibility",
     "virtual",
     "downloadable",
     "external_url",
-    "button_text",
     "tax_status",
-    "tax_class",
     "backorders",
     "low_stock_amount",
     "sold_individually",
-    "weight",
-    "shipping_class",
     "reviews_allowed",
     "upsell_ids",
     "cross_sell_ids",
-    "purchase_note",
-    "menu_order",
+    "grouped_products",
 )
 
 
@@ -38,15 +36,15 @@ def create(shop: ShopState, payload: JsonObject) -> JsonObject:
     """Create a product; a refused one leaves nothing."""
     if "id" in payload:
         raise ApiError(400, "woocommerce_rest_product_exists", "Cannot create existing product.")
+    if "name" in payload and not str(payload["name"]).strip(" ") and payload["name"]:
+        raise Crash
     product = {"id": 0, "name": UNTYPED, "slug": "", "permalink": "", **DEFAULTS}
     now = shop.now()
     product |= shop.dates("date_created", now) | shop.dates("date_modified", now)
     product = _changed(shop, product, payload)
     _set_own_date(shop, product, payload, now)
     product["id"] = shop.new_post_id()
-    _finish(shop, product)
-    _keep(shop, product, before=None)
-    return product
+    return _keep(shop, product, before=None)
 
 
 def update(shop: ShopState, product_id: int, payload: JsonObject) -> JsonObject:
@@ -55,11 +53,18 @@ def update(shop: ShopState, product_id: int, payload: JsonObject) -> JsonObject:
     if before is None:
         raise invalid_product(400)
     _refuse_variation(before)
+    if payload.get("id", product_id) != product_id:
+        raise invalid_product(400)
     product = _changed(shop, dict(before), payload)
     product |= shop.dates("date_modified", shop.now())
-    _finish(shop, product)
-    _keep(shop, product, before)
-    return product
+    _schedule(shop, product, payload)
+    if before["status"] == "trash" and product["status"] != "trash":
+        product["slug"] = product["slug"].removesuffix("__trashed") or product["slug"]
+        shop.trashed_from.pop(product_id, None)
+    elif before["status"] != "trash" and product["status"] == "trash":
+        _trash_children(shop, product)
+        product["slug"] += "__trashed"
+    return _keep(shop, product, before)
 
 
 def get(shop: ShopState, product_id: int) -> JsonObject:
@@ -80,16 +85,26 @@ def delete(shop: ShopState, product_id: int, *, force: bool) -> JsonObject:
     product = get(shop, product_id)
     _refuse_variation(product)
     if force:
+        for child in variations.of_parent(shop, product_id):
+            variations.remove(shop, child)
         del shop.products[product_id]
         shop.trashed_from.pop(product_id, None)
-        shop.skus.pop(folded(product["sku"]), None)
+        release_sku(shop, product)
         return product
     if product["status"] == "trash":
         raise ApiError(410, "woocommerce_rest_already_trashed", "The product has already been deleted.")
     shop.trashed_from[product_id] = product["status"]
     trashed = product | {"status": "trash", "slug": f"{product['slug']}__trashed"}
     shop.products[product_id] = trashed | shop.dates("date_modified", shop.now())
+    _trash_children(shop, product)
     return product
+
+
+def _trash_children(shop: ShopState, product: JsonObject) -> None:
+    # Restoring the product by the API leaves them in the trash.
+    for child in variations.of_parent(shop, product["id"]):
+        if child["status"] != "trash":
+            variations.trash(shop, child)
 
 
 def _refuse_variation(product: JsonObject) -> None:
@@ -101,15 +116,11 @@ def _refuse_variation(product: JsonObject) -> None:
         raise ApiError(404, "woocommerce_rest_invalid_product_id", message)
 
 
-def folded(sku: str) -> str:
-    return sku.strip().casefold()
-
-
 def _changed(shop: ShopState, product: JsonObject, payload: JsonObject) -> JsonObject:
     # Values inside are replaced, never changed in place: `product` shares them with the defaults and its earlier state.
-    _set_texts(product, payload)
+    _set_texts(shop, product, payload)
     if "sku" in payload:
-        product["sku"] = _free_sku(shop, product["id"], str(payload["sku"] or "").strip())
+        product["sku"] = free_sku(shop, product["id"], texts.plain(str(payload["sku"] or "")))
     set_prices(shop, product, payload)
     set_stock(product, payload)
     if "global_unique_id" in payload:
@@ -117,46 +128,39 @@ def _changed(shop: ShopState, product: JsonObject, payload: JsonObject) -> JsonO
     for name in PLAIN_FIELDS:
         if name in payload:
             product[name] = payload[name]
+    if "menu_order" in payload:
+        product["menu_order"] = pieces(payload["menu_order"])
+    if "tax_class" in payload:
+        product["tax_class"] = tax_class(payload["tax_class"])
+    if "weight" in payload:
+        product["weight"] = decimal_text(payload["weight"])
     if "dimensions" in payload:
-        product["dimensions"] = product["dimensions"] | payload["dimensions"]
+        given = {name: decimal_text(value) for name, value in payload["dimensions"].items()}
+        product["dimensions"] = product["dimensions"] | given
     parts.set_parts(shop, product, payload)
     return product
 
 
-def _set_texts(product: JsonObject, payload: JsonObject) -> None:
+def _set_texts(shop: ShopState, product: JsonObject, payload: JsonObject) -> None:
     if "name" in payload:
-        product["name"] = escaped(str(payload["name"]))
-    for name in ("description", "short_description"):
+        product["name"] = texts.rich(str(payload["name"]))
+        if product["name"] in ("", "0"):
+            product["name"] = UNTYPED
+    for name in ("description", "short_description", "purchase_note"):
         if name in payload:
-            product[name] = escaped(str(payload[name] or ""))
-    if payload.get("type") in ("simple", "grouped", "external", "variable"):
+            product[name] = texts.rich(str(payload[name] or ""))
+    if payload.get("type") in TYPES:
         product["type"] = payload["type"]
+    if product["type"] == "external" and "button_text" in payload:
+        product["button_text"] = texts.plain(str(payload["button_text"]))
+    if payload.get("slug"):
+        product["slug"] = _free_slug(shop, slug_of(payload["slug"]))
     if payload.get("status"):
         product["status"] = payload["status"]
 
 
-def _free_sku(shop: ShopState, product_id: int, sku: str) -> str:
-    # The trash keeps its SKUs, and has another error for them.
-    owner = shop.skus.get(folded(sku)) if sku else None
-    if owner is None or owner == product_id:
-        return sku
-    if shop.products[owner]["status"] == "trash":
-        message = f"The product with SKU ({sku}) you are trying to insert is already present in the lookup table"
-        raise ApiError(400, "woocommerce_rest_product_not_created", message)
-    suffix = 1
-    while folded(f"{sku}-{suffix}") in shop.skus:
-        suffix += 1
-    raise ApiError(
-        400,
-        "product_invalid_sku",
-        "Invalid or duplicated SKU.",
-        resource_id=owner,
-        unique_sku=f"{sku}-{suffix}",
-    )
-
-
 def _free_gtin(shop: ShopState, product_id: int, gtin: str) -> str:
-    kept = re.sub(r"[^0-9-]", "", gtin)
+    kept = re.sub(r"[^0-9X-]", "", gtin)
     for other in shop.products.values() if kept else ():
         if other["global_unique_id"] == kept and other["id"] != product_id:
             message = "Invalid or duplicated GTIN, UPC, EAN or ISBN."
@@ -170,8 +174,16 @@ def _set_own_date(shop: ShopState, product: JsonObject, payload: JsonObject, now
     if given:
         moment = shop.read_date(given, gmt=True)
         product |= shop.dates("date_created", moment) | shop.dates("date_modified", moment)
-        if moment > now and product["status"] == "publish":
-            product["status"] = "future"
+    _schedule(shop, product, {})
+
+
+def _schedule(shop: ShopState, product: JsonObject, payload: JsonObject) -> None:
+    given = payload.get("date_created_gmt") or payload.get("date_created")
+    if given:
+        product |= shop.dates("date_created", shop.read_date(given, gmt=True))
+    is_later = product["date_created_gmt"] > shop.dates("now", shop.now())["now_gmt"]
+    if product["status"] in ("publish", "future"):
+        product["status"] = "future" if is_later else "publish"
 
 
 def _finish(shop: ShopState, product: JsonObject) -> None:
@@ -201,36 +213,46 @@ def _free_slug(shop: ShopState, slug: str) -> str:
     return free
 
 
-def shown(product: JsonObject) -> JsonObject:
-    """A product as it is read: texts in paragraphs, without fields of the editor."""
-    seen = dict(product)
-    for name in EDITOR_FIELDS:
-        seen.pop(name, None)
+def shown(shop: ShopState, product: JsonObject, context: str = "view") -> JsonObject:
+    """A product as it is read: for visitors with texts in paragraphs and without fields of the editor, or for editing."""
+    if product["type"] == "variation":
+        return variations.shown_as_product(shop, product)
+    if product["type"] in PRICELESS:
+        product = product | _of_children(shop, product)
+    if context == "edit":
+        return product
+    seen = {name: value for name, value in product.items() if name not in EDITOR_FIELDS}
     for name in ("description", "short_description"):
         if seen[name]:
-            seen[name] = _in_paragraphs(seen[name])
+            seen[name] = texts.paragraphs(seen[name])
     return seen
 
 
-def _in_paragraphs(text: str) -> str:
-    lines = [line if line.startswith("<p") else f"<p>{line}</p>" for line in text.split("\n") if line.strip()]
-    return "".join(f"{line}\n" for line in lines)
+def _of_children(shop: ShopState, product: JsonObject) -> JsonObject:
+    if product["type"] == "variable":
+        return variations.derived(shop, product)
+    members = [shop.products[one] for one in product["grouped_products"] if one in shop.products]
+    return {"price": min((one["price"] for one in members if one["price"] != ""), key=Decimal, default="")}
 
 
 def _finish_price(shop: ShopState, product: JsonObject) -> None:
-    now = shop.now().strftime("%Y-%m-%dT%H:%M:%S")
     begins, ends = product["date_on_sale_from_gmt"], product["date_on_sale_to_gmt"]
-    is_on = product["sale_price"] != "" and (not begins or begins <= now) and (not ends or now <= ends)
+    is_on = product["sale_price"] != "" and shop.is_within(begins, ends)
     product["on_sale"] = is_on
     product["price"] = product["sale_price"] if is_on else product["regular_price"]
     product["purchasable"] = product["price"] != "" and product["type"] == "simple"
+    if product["type"] in PRICELESS:
+        product |= _of_children(shop, product)
     amount = f'<span class="woocommerce-Price-amount amount">{product["price"]}</span>'
     product["price_html"] = amount if product["price"] != "" else ""
 
 
-def _keep(shop: ShopState, product: JsonObject, before: JsonObject | None) -> None:
-    if before is not None and before["sku"]:
-        shop.skus.pop(folded(before["sku"]), None)
-    if product["sku"]:
-        shop.skus[folded(product["sku"])] = product["id"]
+def _keep(shop: ShopState, product: JsonObject, before: JsonObject | None) -> JsonObject:
+    _finish(shop, product)
+    keep_sku(shop, product, before)
     shop.products[product["id"]] = product
+    if product["type"] == "variable":
+        variations.follow_parent_stock(shop, product)
+        variations.refresh_parent(shop, product["id"])
+        return shop.products[product["id"]]
+    return product
