@@ -13,10 +13,12 @@ from functools import partial
 from typing import Any
 from uuid import UUID, uuid4
 
+import psycopg
 import pytest
 from psycopg import Connection
 
 from app.usecases.stores import CreatedStore
+from db.core.tenancy import tenant
 from db.pulls.pages import AppliedPage, Stash, claim_page, discard_page, finish_page, stash_page
 from db.pulls.runs import complete_pull, get_active_pull, pause_pull, resume_pull, retry_pull
 from db.pulls.turns import Worker, begin_pull, fail_pull, postpone_pull, renew_lease, yield_pull
@@ -35,6 +37,7 @@ from db.sync.logs import (
     mark_retrying,
     retry_log,
 )
+from tests.conftest import Database
 
 MOST_ATTEMPTS = 5
 EPOCH = 3
@@ -59,6 +62,7 @@ class State:
 
 PULL = State(queue="pull", has_payload=False, has_page=True)
 STATES = {
+    "is tried before all others": State(due=HOUR),
     "cancelled before admission": State("cancelled", attempts=0, enqueued=None, has_payload=False),
     "paused before admission": replace(PULL, status="paused", entity="categories", enqueued=None, attempts=0),
     "waits for admission": State(attempts=0, enqueued=None),
@@ -66,6 +70,7 @@ STATES = {
     "has spent its attempts unadmitted": State(attempts=5, enqueued=None),
     "accepted by a fast clock, unadmitted": State(attempts=0, due=HOUR, enqueued=None, accepted=HOUR),
     "first attempt is due": State(attempts=0),
+    "first attempt is not due": State(attempts=0, due=HOUR),
     "second attempt is due": State(),
     "is being tried": State(due=HOUR),
     "of another entity": State(due=HOUR, entity="products"),
@@ -239,6 +244,7 @@ def test_delay_of_an_attempt_beyond_the_list_is_the_last(place: Place) -> None:
 def test_only_the_running_attempt_is_claimed(place: Place) -> None:
     assert place.found_by(lambda log_id: claim_log(place.conn, place.store_id, log_id, 1)) == {
         "second attempt is due",
+        "is tried before all others",
         "is being tried",
         "of another entity",
         "enqueued by a fast clock",
@@ -288,6 +294,7 @@ def test_window_admits_the_oldest_waiting_logs_of_a_store(place: Place) -> None:
     assert admit_next(place.conn, place.store_id, 0) == []
     tickets = admit_next(place.conn, place.store_id, in_window + 1)
     assert [ticket.enqueue_no for ticket in tickets] == [2]
+    assert {ticket.enqueue_no for ticket in admit_waiting(place.conn, in_window + 2)} == {2}
 
 
 def test_barrier_is_the_newest_older_log_that_may_be_applied(place: Place) -> None:
@@ -434,3 +441,33 @@ def test_active_pull_is_the_running_or_paused_one(place: Place) -> None:
     }
     cancel_log(place.conn, place.store_id, place.ids["pull is due"])
     assert get_active_pull(place.conn, place.store_id, "orders") is None
+
+
+TURNS: dict[str, Callable[[Connection, UUID, UUID], object]] = {
+    "admit": lambda conn, _store, _log: admit_waiting(conn, 8),
+    "give up": lambda conn, _store, _log: give_up(conn, MOST_ATTEMPTS, "GAVE_UP", ""),
+    "find stranded": lambda conn, _store, _log: list_stranded(conn, [], MOST_ATTEMPTS, 100),
+    "mend times": lambda conn, _store, _log: mend_times(conn),
+    "prune": lambda conn, _store, _log: prune_logs(conn, 30, 100),
+    "admit one store": lambda conn, store_id, _log: admit_next(conn, store_id, 8),
+    "begin": lambda conn, store_id, log_id: begin_attempt(conn, store_id, log_id, MOST_ATTEMPTS, [60.0]),
+    "claim": lambda conn, store_id, log_id: claim_log(conn, store_id, log_id, 1),
+    "begin pull": lambda conn, store_id, log_id: begin_pull(conn, store_id, log_id, MOST_ATTEMPTS, 60),
+}
+
+
+@pytest.mark.parametrize("turn", TURNS)
+def test_locked_logs_are_skipped_without_waiting(
+    conn: Connection, root_conn: Connection, database: Database, store_id: UUID, turn: str
+) -> None:
+    log_ids = {name: uuid4() for name in ("second attempt is due", "pull is due")}
+    for name in (*log_ids, "waits for admission", "has spent its attempts", "enqueued by a fast clock"):
+        insert(root_conn, store_id, log_ids.get(name, uuid4()), STATES[name])
+    insert(root_conn, store_id, uuid4(), replace(STATES["completed"], accepted=LONG_AGO))
+    log_id = log_ids["pull is due" if turn == "begin pull" else "second attempt is due"]
+    with psycopg.connect(database.superuser_url) as holder:
+        holder.execute("SELECT FROM sync_logs FOR UPDATE")
+        with psycopg.connect(database.url, options="-c lock_timeout=300ms") as worker, tenant(worker, store_id):
+            assert not TURNS[turn](worker, store_id, log_id)
+    with tenant(conn, store_id):
+        assert TURNS[turn](conn, store_id, log_id)
