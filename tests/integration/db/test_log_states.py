@@ -79,6 +79,7 @@ STATES = {
     "accepted by a fast clock": State(attempts=0, due=HOUR, accepted=HOUR),
     "enqueued by a fast clock": State(attempts=1, due=HOUR, enqueued=HOUR),
     "failed": State("failed"),
+    "failed with its attempts spent": State("failed", attempts=5),
     "failed by a fast clock": State("failed", due=HOUR, enqueued=HOUR),
     "failed without payload": State("failed", has_payload=False),
     "completed": State("completed", has_payload=False),
@@ -265,7 +266,7 @@ def test_verdict_moves_only_a_running_log(place: Place, mark: Callable[..., bool
 
 def test_only_a_failed_log_with_payload_is_retried(place: Place) -> None:
     retried = place.moved_by(lambda log_id: retry_log(place.conn, place.store_id, log_id))
-    assert retried == {"failed", "failed by a fast clock"}
+    assert retried == {"failed", "failed with its attempts spent", "failed by a fast clock"}
     ticket = retry_log(place.conn, place.store_id, place.ids["failed"])
     assert ticket is not None and ticket.enqueue_no == 2
 
@@ -299,9 +300,7 @@ def test_window_admits_the_oldest_waiting_logs_of_a_store(place: Place) -> None:
 
 def test_barrier_is_the_newest_older_log_that_may_be_applied(place: Place) -> None:
     """Older by number or by time of acceptance, of the same entity, and neither the log itself nor a pull's."""
-    place.conn.execute("UPDATE sync_logs SET accepted_at = now() WHERE accepted_at < now()")
-    latest = "UPDATE sync_logs SET accepted_at = now() + interval '2 hours' WHERE store_id = %s AND id = %s"
-    place.conn.execute(latest, (place.store_id, place.ids["has spent its attempts"]))
+    place.conn.execute("UPDATE sync_logs SET accepted_at = now() + make_interval(mins => (accepted_seq % 3)::int)")
     rows = place.conn.execute(
         "SELECT id, accepted_seq, accepted_at, entity, mode, status, queue FROM sync_logs WHERE store_id = %s",
         (place.store_id,),
