@@ -26,6 +26,8 @@ from db.sync.dispatch import admit_waiting, give_up, list_stranded, mend_times, 
 from db.sync.logs import (
     Claim,
     Counts,
+    NewLog,
+    accept_log,
     admit_next,
     begin_attempt,
     cancel_log,
@@ -440,6 +442,21 @@ def test_active_pull_is_the_running_or_paused_one(place: Place) -> None:
     }
     cancel_log(place.conn, place.store_id, place.ids["pull is due"])
     assert get_active_pull(place.conn, place.store_id, "orders") is None
+
+
+def test_open_batches_of_the_store_fill_it_and_its_window(place: Place) -> None:
+    def accepted(window: int, most_open: int) -> tuple[str, int]:
+        log = NewLog(place.store_id, uuid4(), "orders", "plugin", "upsert", 1, b"x", None, None, None)
+        with place.conn.transaction(force_rollback=True):
+            answer = accept_log(place.conn, log, window, most_open)
+        return answer.verdict, answer.enqueue_no
+
+    admitted = len(named(lambda state: is_running_batch(state) and state.enqueued is not None))
+    are_open = len(named(is_running_batch))
+    for window in (1, admitted):
+        assert accepted(window, are_open) == ("full", 0)
+        assert accepted(window, are_open + 1) == ("accepted", 0)
+    assert accepted(admitted + 1, are_open + 1) == ("accepted", 1)
 
 
 TURNS: dict[str, Callable[[Connection, UUID, UUID], object]] = {

@@ -113,6 +113,23 @@ def test_late_failure_of_an_attempt_leaves_the_next_one_alone(
     assert process(runtime, store_id, log_id) is Outcome.COMPLETED
 
 
+def test_defect_while_the_verdict_is_written_is_raised(runtime: Runtime, root_conn: Connection, store_id: UUID) -> None:
+    """Only a database that is away may swallow a verdict; the log is found later all the same."""
+    log_id = accept_batch(runtime, store_id, "orders", [MAKERS["orders"]()])
+
+    def fail() -> None:
+        raise RuntimeError("a defect")
+
+    watched = WatchedPool(runtime.pool, fail)
+    root_conn.execute("REVOKE INSERT ON orders FROM sluice_app")
+    try:
+        with pytest.raises(RuntimeError, match="a defect"):
+            process(replace(runtime, pool=cast(Pool, watched)), store_id, log_id)
+    finally:
+        root_conn.execute("GRANT INSERT ON orders TO sluice_app")
+    assert read_log(runtime, store_id, log_id).status == "running"
+
+
 def test_attempt_from_before_a_retry_changes_nothing(
     runtime: Runtime, conn: Connection, root_conn: Connection, store_id: UUID
 ) -> None:

@@ -7,7 +7,7 @@ shows.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import Any
 from uuid import UUID, uuid4
@@ -16,6 +16,7 @@ import psycopg
 import pytest
 from psycopg import Connection
 
+from db.core.pool import open_pool
 from db.outbound.item_claims import (
     Completed,
     Failed,
@@ -30,13 +31,20 @@ from db.outbound.item_claims import (
     next_is_category,
     return_items,
 )
+from db.outbound.items import lock_items
+from db.outbound.push_leases import take_lease
 from tests.conftest import Database
+from workers.core.runtime import Runtime
+from workers.outbound.planning.results import ClaimResult
+from workers.outbound.sending.claim import ItemClaim, claim_next
+from workers.outbound.sending.interrupted import requeue_interrupted
+from workers.outbound.sending.save_results import save_results
 
 INSERT = """INSERT INTO wc_sync_items (store_id, id, product_id, category_id, sync_type, priority, status, checked_by_brakes,
                                        attempts, next_attempt_at, claim_id, claimed_by, force, due_at, created_at, batch_id,
                                        error_code, retryable)
             VALUES (%(store_id)s, %(id)s, %(product_id)s, %(category_id)s, %(sync_type)s, %(priority)s, %(status)s, %(checked)s,
-                    1, now() + %(due)s::interval, %(claim_id)s, %(claimed_by)s, %(force)s, now() - %(age)s::interval,
+                    %(attempts)s, now() + %(due)s::interval, %(claim_id)s, %(claimed_by)s, %(force)s, now() - %(age)s::interval,
                     now() - %(age)s::interval, %(batch_id)s, 'X', false)"""
 RUN = "INSERT INTO wc_sync_batches (store_id, id, kind, status) VALUES (%s, %s, 'full', 'syncing')"
 CLAIM, OTHER_CLAIM, HOLDER, OTHER_HOLDER = (uuid4() for _ in range(4))
@@ -61,6 +69,7 @@ class Item:
     holder: UUID = HOLDER
     force: bool = False
     run: UUID | None = None
+    attempts: int = 1
 
     @property
     def is_category(self) -> bool:
@@ -98,6 +107,7 @@ class Place:
                     "force": item.force,
                     "age": f"{item.age} minutes",
                     "batch_id": item.run,
+                    "attempts": item.attempts,
                 }
                 self.conn.execute(INSERT, parameters)
 
@@ -331,6 +341,36 @@ def test_orphans_are_the_items_that_other_processes_send(place: Place) -> None:
     assert place.names([one.id for one in found]) == ["orphan"]
 
 
+@pytest.mark.parametrize(
+    ("attempts", "status", "is_due"),
+    [(1, "pending", True), (2, "pending", False), (9, "pending", False), (10, "failed", True)],
+)
+def test_interrupted_item_waits_longer_and_fails_at_last(
+    place: Place, attempts: int, status: str, is_due: bool
+) -> None:
+    place.add(
+        orphan=Item("product 1", status="syncing", holder=OTHER_HOLDER, attempts=attempts, run=RUNS[0]),
+        own=Item("product 2", status="syncing"),
+    )
+    assert requeue_interrupted(place.conn, place.store_id, HOLDER) == 1
+    assert place.item("orphan", "status, error_code, attempts") == (status, "INTERRUPTED", attempts)
+    assert place.item("orphan", "next_attempt_at <= clock_timestamp()") == (is_due,)
+    assert place.item("own", "status") == ("syncing",)
+    counts = "SELECT success_count, fail_count FROM wc_sync_batches WHERE store_id = %s AND id = %s"
+    assert place.conn.execute(counts, (place.store_id, RUNS[0])).fetchone() == (0, int(status == "failed"))
+
+
+def test_interrupted_item_that_is_superseded_counts_for_its_run(place: Place) -> None:
+    place.add(
+        orphan=Item("product 1", status="syncing", holder=OTHER_HOLDER, run=RUNS[0]),
+        waits=Item("product 1", run=RUNS[1]),
+    )
+    assert requeue_interrupted(place.conn, place.store_id, HOLDER) == 1
+    assert place.item("orphan", "status") == ("superseded",)
+    counts = "SELECT success_count, fail_count FROM wc_sync_batches WHERE store_id = %s AND id = %s"
+    assert place.conn.execute(counts, (place.store_id, RUNS[0])).fetchone() == (1, 0)
+
+
 READERS: dict[str, Callable[[Connection, UUID], object]] = {
     "products": lambda conn, store_id: claim_product_items(conn, store_id, CLAIM, HOLDER, 9),
     "categories": lambda conn, store_id: claim_category_items(conn, store_id, CLAIM, HOLDER, 9),
@@ -348,6 +388,31 @@ def test_items_that_another_holds_are_skipped(
         with psycopg.connect(database.superuser_url, options="-c lock_timeout=300ms") as sender:
             assert READERS[what](sender, store_id) == []
     assert READERS[what](root_conn, store_id)
+
+
+TURNS: dict[str, Callable[[Runtime, Connection, UUID], object]] = {
+    "claim": lambda _runtime, conn, store_id: claim_next(conn, store_id, HOLDER, 9),
+    "take over": lambda _runtime, conn, store_id: requeue_interrupted(conn, store_id, HOLDER),
+    "save": lambda runtime, _conn, store_id: save_results(
+        runtime.pool, store_id, ItemClaim(CLAIM, [], [], {}), ClaimResult([], 0, SPENT)
+    ),
+}
+
+
+@pytest.mark.parametrize("what", TURNS)
+def test_items_of_a_store_are_moved_by_one_at_a_time(
+    runtime: Runtime, database: Database, root_conn: Connection, store_id: UUID, what: str
+) -> None:
+    """Requests, claims and returns take the store's lock, so that they can't deadlock."""
+    assert take_lease(root_conn, store_id, HOLDER, 60)
+    impatient = (
+        f"{database.superuser_url}{'&' if '?' in database.superuser_url else '?'}options=-c%20lock_timeout%3D300ms"
+    )
+    with open_pool(impatient, 1, "test") as pool, psycopg.connect(database.superuser_url) as other, other.transaction():
+        lock_items(other, store_id)
+        with pytest.raises(psycopg.errors.LockNotAvailable), psycopg.connect(impatient) as conn:
+            TURNS[what](replace(runtime, pool=pool), conn, store_id)
+    TURNS[what](runtime, root_conn, store_id)
 
 
 def test_orphans_are_locked_until_they_are_returned(root_conn: Connection, database: Database, store_id: UUID) -> None:

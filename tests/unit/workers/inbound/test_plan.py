@@ -98,7 +98,7 @@ def test_rows_are_written_in_key_order() -> None:
 def test_populate_writes_only_new_records() -> None:
     records = [category(1, "changed", minutes=9), category(2), category(2, index=5)]
     planned = plan_populate(records, {1: stored(category())})
-    assert [write.versioned.record.external_id for write in planned.writes] == [2]
+    assert [(write.versioned.record.external_id, write.is_new) for write in planned.writes] == [(2, True)]
     assert planned.counts == Counts(inserted=1, existing=1, stale=1)
 
 
