@@ -61,7 +61,7 @@ class Ticket:
 
 @dataclass(frozen=True, slots=True)
 class Attempt:
-    """A counted attempt. `number` starts at 1."""
+    """A counted attempt. `number` starts at 1 and never repeats for a log, even after a retry."""
 
     number: int
     request_id: str | None

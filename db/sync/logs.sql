@@ -7,9 +7,10 @@ SELECT verdict, log_id, enqueue_no
 -- name: begin_attempt
 -- Counts an attempt before its work begins, so that one that kills its worker counts too. No row if the log is not
 -- due, not running, out of attempts, or locked by another worker. A log that was accepted in the future is due: the clock was
--- set back since. `delays` is indexed by attempt.
+-- set back since. `delays` is indexed by attempt since the last retry; the number that is returned never repeats for a log.
 UPDATE sync_logs l
    SET attempts = l.attempts + 1,
+       attempt_no = l.attempt_no + 1,
        phase = 'processing',
        started_at = coalesce(l.started_at, clock_timestamp()),
        next_attempt_at = clock_timestamp()
@@ -20,14 +21,14 @@ UPDATE sync_logs l
            AND (next_attempt_at <= clock_timestamp() OR (attempts = 0 AND accepted_at > clock_timestamp()))
            FOR UPDATE SKIP LOCKED) due
  WHERE l.store_id = %(store_id)s AND l.id = due.id
-RETURNING l.attempts, l.request_id
+RETURNING l.attempt_no, l.request_id
 
 -- name: claim_log
 -- Locks the log until the transaction ends. No row if another worker holds it or a later attempt has begun.
 SELECT l.id, l.accepted_seq, l.accepted_at, l.entity, l.mode, l.received, p.body
   FROM sync_logs l
   JOIN sync_payloads p ON p.store_id = l.store_id AND p.log_id = l.id
- WHERE l.store_id = %(store_id)s AND l.id = %(log_id)s AND l.status = 'running' AND l.attempts = %(attempt)s
+ WHERE l.store_id = %(store_id)s AND l.id = %(log_id)s AND l.status = 'running' AND l.attempt_no = %(attempt)s
    FOR UPDATE OF l SKIP LOCKED
 
 -- name: get_barrier
@@ -53,14 +54,14 @@ UPDATE sync_logs
 -- Only if the failed attempt is still the last one; a log that completed meanwhile stays completed.
 UPDATE sync_logs
    SET phase = 'retrying', error_code = %(error_code)s, error_message = %(error_message)s
- WHERE store_id = %(store_id)s AND id = %(log_id)s AND status = 'running' AND attempts = %(attempt)s
+ WHERE store_id = %(store_id)s AND id = %(log_id)s AND status = 'running' AND attempt_no = %(attempt)s
 
 -- name: mark_failed
 -- Only if the failed attempt is still the last one.
 UPDATE sync_logs
    SET status = 'failed', phase = NULL, finished_at = clock_timestamp(),
        error_code = %(error_code)s, error_message = %(error_message)s
- WHERE store_id = %(store_id)s AND id = %(log_id)s AND status = 'running' AND attempts = %(attempt)s
+ WHERE store_id = %(store_id)s AND id = %(log_id)s AND status = 'running' AND attempt_no = %(attempt)s
 
 -- name: admit_next
 -- Admits a store's oldest waiting logs, never more than its window has room for. They are picked in a materialized step: a join
@@ -80,7 +81,8 @@ UPDATE sync_logs l
 RETURNING l.store_id, l.id AS log_id, l.enqueues AS enqueue_no, l.entity, l.received
 
 -- name: retry_log
--- Only from failed, and only while the payload is kept. Attempts start again; accepted_seq stays.
+-- Only from failed, and only while the payload is kept. Attempts are counted anew, but their numbers go on, so that
+-- one from before changes nothing; accepted_seq stays.
 UPDATE sync_logs l
    SET status = 'running', phase = 'queued', attempts = 0, next_attempt_at = clock_timestamp(),
        enqueues = l.enqueues + 1, enqueued_at = clock_timestamp(), finished_at = NULL, error_code = NULL, error_message = NULL

@@ -147,9 +147,7 @@ class BatchMachine(RuleBasedStateMachine):
     @rule(entity=st.sampled_from(("orders", "customers")), texts=st.permutations("abcd"))
     def write_late(self, entity: str, texts: list[str]) -> None:
         """What seldom comes by chance: a newer batch is applied after an older one was planned and before it is written."""
-        for at_work in self.at_work.values():
-            at_work.worker.kill()
-        self.at_work.clear()
+        self._send_workers_home()
         for text in texts[:2]:
             self.accept(entity, [(1, text, None)])
         for name, log_id in zip("AB", list(self.batches)[-2:], strict=True):
@@ -157,6 +155,27 @@ class BatchMachine(RuleBasedStateMachine):
             self._move(name, 2, newest=True)
         for name in "BA":
             self._step(name)
+
+    @rule(failure=st.sampled_from((None, *FAILURES)))
+    def outlast_retry(self, failure: str | None) -> None:
+        """What seldom comes by chance: a worker rests while its batch fails, is retried and begins anew, and goes on."""
+        self._send_workers_home()
+        self.accept("customers", [(1, "a", None)])
+        log_id = list(self.batches)[-1]
+        self._put_to_work("A", log_id)
+        self._step("A")
+        self.let_time_pass()
+        self._put_to_work("B", log_id)
+        self._step("B")
+        self._step("B", FAILURES["permanent"]())
+        self._step("B")
+        with self.place.conn.transaction(), tenant(self.place.conn, self.store_id):
+            self._retry(log_id)
+        self._put_to_work("B", log_id)
+        self._step("B")
+        self._step("A", FAILURES[failure]() if failure else None)
+        if "A" in self.at_work:
+            self._step("A")
 
     @precondition(lambda self: self.at_work)
     @rule(data=st.data(), blow=st.sampled_from(("permanent", "passing", "kill")))
@@ -185,8 +204,7 @@ class BatchMachine(RuleBasedStateMachine):
                 assert cancel_log(self.place.conn, self.store_id, log_id)
                 delete_payload(self.place.conn, self.store_id, log_id)
             for log_id in [] if cancels else failed:
-                assert retry_log(self.place.conn, self.store_id, log_id) is not None
-                self.turns[log_id] += 1
+                self._retry(log_id)
                 del self.ended[log_id]
 
     @invariant()
@@ -212,9 +230,7 @@ class BatchMachine(RuleBasedStateMachine):
         self.seen = versions
 
     def teardown(self) -> None:
-        for at_work in self.at_work.values():
-            at_work.worker.kill()
-        self.at_work.clear()
+        self._send_workers_home()
         if self.batches and sys.exc_info()[0] is None:  # no move has failed
             self._settle()
 
@@ -251,6 +267,15 @@ class BatchMachine(RuleBasedStateMachine):
     @property
     def open_logs(self) -> list[UUID]:
         return [log_id for log_id, log in self._logs().items() if log.status == "running"]
+
+    def _send_workers_home(self) -> None:
+        for at_work in self.at_work.values():
+            at_work.worker.kill()
+        self.at_work.clear()
+
+    def _retry(self, log_id: UUID) -> None:
+        assert retry_log(self.place.conn, self.store_id, log_id) is not None
+        self.turns[log_id] += 1
 
     def _move(self, name: str, steps: int, newest: bool) -> None:
         for _ in range(steps):

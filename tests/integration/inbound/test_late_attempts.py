@@ -14,7 +14,8 @@ from psycopg import Connection
 
 from db.core.pool import Pool, SluiceConnection
 from db.core.tenancy import tenant
-from db.sync.logs import begin_attempt
+from db.sync.dispatch import give_up
+from db.sync.logs import begin_attempt, claim_log, mark_failed, mark_retrying, retry_log
 from tests.conftest import Database
 from tests.support.factories import CHANGED_FIELDS, ID_FIELDS, MAKERS, TEXT_FIELDS
 from tests.support.pipeline import accept_batch, read_log, sync
@@ -110,3 +111,40 @@ def test_late_failure_of_an_attempt_leaves_the_next_one_alone(
     assert (log.status, log.phase, log.attempts, log.error_code) == ("running", "processing", 2, None)
     root_conn.execute("UPDATE sync_logs SET next_attempt_at = now() WHERE id = %s", (log_id,))
     assert process(runtime, store_id, log_id) is Outcome.COMPLETED
+
+
+def test_defect_while_the_verdict_is_written_is_raised(runtime: Runtime, root_conn: Connection, store_id: UUID) -> None:
+    """Only a database that is away may swallow a verdict; the log is found later all the same."""
+    log_id = accept_batch(runtime, store_id, "orders", [MAKERS["orders"]()])
+
+    def fail() -> None:
+        raise RuntimeError("a defect")
+
+    watched = WatchedPool(runtime.pool, fail)
+    root_conn.execute("REVOKE INSERT ON orders FROM sluice_app")
+    try:
+        with pytest.raises(RuntimeError, match="a defect"):
+            process(replace(runtime, pool=cast(Pool, watched)), store_id, log_id)
+    finally:
+        root_conn.execute("GRANT INSERT ON orders TO sluice_app")
+    assert read_log(runtime, store_id, log_id).status == "running"
+
+
+def test_attempt_from_before_a_retry_changes_nothing(
+    runtime: Runtime, conn: Connection, root_conn: Connection, store_id: UUID
+) -> None:
+    """A worker rests so long that the log is given up, retried by a person and begun again."""
+    log_id = accept_batch(runtime, store_id, "orders", [MAKERS["orders"]()])
+    with conn.transaction(), tenant(conn, store_id):
+        late = begin_attempt(conn, store_id, log_id, 1, [60.0])
+    root_conn.execute("UPDATE sync_logs SET next_attempt_at = now() WHERE id = %s", (log_id,))
+    assert give_up(conn, 1, "GAVE_UP", "") == [(store_id, log_id)]
+    with conn.transaction(), tenant(conn, store_id):
+        assert retry_log(conn, store_id, log_id) is not None
+        again = begin_attempt(conn, store_id, log_id, 1, [60.0])
+        assert late is not None and again is not None
+        assert claim_log(conn, store_id, log_id, late.number) is None
+        assert not mark_retrying(conn, store_id, log_id, late.number, "INTERNAL", "")
+        assert not mark_failed(conn, store_id, log_id, late.number, "INTERNAL", "")
+        assert claim_log(conn, store_id, log_id, again.number) is not None
+    assert read_log(runtime, store_id, log_id).attempts == 1

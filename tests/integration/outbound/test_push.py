@@ -25,6 +25,7 @@ from tests.support.outbound import (
     statuses,
 )
 from workers.core.ids import new_id
+from workers.core.queues import PUSH, count_waiting
 from workers.core.runtime import Runtime
 from workers.outbound.planning.results import ClaimResult, Refused
 from workers.outbound.runs import retry_failed, start_full
@@ -290,6 +291,16 @@ def test_items_of_a_killed_worker_are_sent_once(
     assert statuses(root_conn, store_id) == {"completed": 5}
     assert shop.calls["POST /products/batch"] == 2  # the second one updates what the look-up found
     assert sorted(one["sku"] for one in shop.state.products.values()) == sorted(one["sku"] for one in products)
+
+
+def test_a_wake_up_during_a_turn_starts_another_one(pushing: Runtime, redis: Redis, store_id: UUID) -> None:
+    """Further wake-ups are dropped until the turn begins; from then on they mean new work."""
+    for _ in range(2):
+        pushing.wake_up.push(store_id)
+    assert count_waiting(redis, PUSH) == 1
+    push(pushing, store_id)
+    pushing.wake_up.push(store_id)
+    assert count_waiting(redis, PUSH) == 2
 
 
 def test_a_run_counts_a_superseded_item_once(

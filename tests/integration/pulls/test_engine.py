@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -20,6 +20,7 @@ from tests.support.pipeline import read_log
 from tests.support.pulls import BEGIN, MemoryShop, busy, progress, revoked, run, start, turn
 from tests.support.waiting import wait_until
 from workers.core.runtime import Runtime
+from workers.pulls.page_codec import FetchedPage, encode_page
 from workers.pulls.start import AlreadyRunning, Wanted
 from workers.pulls.turn import Turn
 
@@ -286,6 +287,18 @@ def test_stored_page_is_applied_without_fetching_again(
     assert turn(runtime, store_id, log_id, shop) is Turn.COMPLETED
     assert shop.fetches.count(None) == 1
     assert stored(root_conn, store_id) == wanted_rows(shop)
+
+
+def test_applied_page_makes_a_failed_attempt_the_first_one(
+    runtime: Runtime, store_id: UUID, shop: MemoryShop, root_conn: Connection
+) -> None:
+    """Its page was left by a worker that died: after it, one failed fetch is not the last of five."""
+    log_id = start(runtime, store_id, INCREMENTAL)
+    page = encode_page(FetchedPage(1, datetime.now(UTC), 0, [], []))
+    root_conn.execute("UPDATE pull_runs SET page = %s WHERE log_id = %s", (page, log_id))
+    root_conn.execute("UPDATE sync_logs SET attempts = 4 WHERE id = %s", (log_id,))
+    shop.failures.append(busy())
+    assert turn(runtime, store_id, log_id, shop) is Turn.RETRYING
 
 
 def test_bad_record_is_skipped_and_listed_by_its_index(

@@ -95,10 +95,19 @@ def test_rows_are_written_in_key_order() -> None:
     assert len(set(ids)) == 3
 
 
+def test_oldest_news_is_the_oldest_version_that_was_unknown() -> None:
+    known = {key: stored(category(key, "old", minutes)) for key, minutes in ((1, 1), (2, 0), (3, 0))}
+    changed = [category(1, "new", minutes=3), category(2, "of the same time"), category(3, "old", minutes=2)]
+    assert plan_upserts(changed, known, SEQ, 0).oldest_news == NOON + timedelta(minutes=3)
+    with_new = [*changed, category(4, minutes=2), category(5, minutes=9)]
+    assert plan_upserts(with_new, known, SEQ, 0).oldest_news == NOON + timedelta(minutes=2)
+    assert plan_upserts(changed[1:], known, SEQ, 0).oldest_news is None
+
+
 def test_populate_writes_only_new_records() -> None:
     records = [category(1, "changed", minutes=9), category(2), category(2, index=5)]
     planned = plan_populate(records, {1: stored(category())})
-    assert [write.versioned.record.external_id for write in planned.writes] == [2]
+    assert [(write.versioned.record.external_id, write.is_new) for write in planned.writes] == [(2, True)]
     assert planned.counts == Counts(inserted=1, existing=1, stale=1)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from uuid import UUID, uuid4
@@ -63,7 +64,15 @@ def change(before: str | None, after: str | None, **more: object) -> OpenChange:
 
 @pytest.mark.parametrize(
     ("before", "after", "factor"),
-    [("10", "20", 2), ("20", "10", 2), (None, "5", 1), ("10", "0", 10**9), ("1", None, 10**9)],
+    [
+        ("10", "20", 2),
+        ("20", "10", 2),
+        (None, "5", 1),
+        ("0", "5", 1),
+        ("0.5", "1", 2),
+        ("10", "0", 10**9),
+        ("1", None, 10**9),
+    ],
 )
 def test_price_factor_of_a_change(before: str | None, after: str | None, factor: int) -> None:
     assert price_factor(change(before, after)) == factor
@@ -81,10 +90,63 @@ def test_brakes_hold_only_suspicious_changes() -> None:
     assert apply_brakes(Limits(), Catalogue(100, 20), empty[:9]).reasons == ()
 
 
+def test_a_price_may_move_up_to_the_limit() -> None:
+    within, beyond = change("10", "50"), change("10", "50.01")
+    assert apply_brakes(Limits(), Catalogue(1000, 1000), [within, beyond]).held == {beyond.id}
+
+
+def test_brakes_look_at_the_price_that_customers_pay() -> None:
+    offer = replace(change("10", "10"), sale_price=Decimal(1))
+    assert price_factor(offer) == 10
+    ended = replace(change("10", "10"), sent_sale_price=Decimal(5))
+    assert price_factor(ended) == 2
+    hidden = replace(change("10", "20"), sent_sale_price=Decimal(1), sale_price=Decimal(1))
+    assert price_factor(hidden) == 2
+
+
+def test_shares_count_products_and_not_changes() -> None:
+    items = [change("10", "11") for _ in range(30)]
+    twice = [replace(one, id=uuid4()) for one in items]
+    assert apply_brakes(Limits(), Catalogue(100, 0), items + twice).held == frozenset()
+
+
+def test_small_catalogue_is_not_held_by_its_shares() -> None:
+    empty = [change("1", "1", changes_price=False, empties_stock=True) for _ in range(9)]
+    assert apply_brakes(Limits(), Catalogue(9, 9), empty).held == frozenset()
+
+
+def test_preview_shows_the_biggest_changes_first() -> None:
+    small, big = replace(change("10", "60"), sku="A"), replace(change("10", "100"), sku="B")
+    empty = replace(change("10", "100", changes_price=False, empties_stock=True), sku="C")
+    many = [replace(change("10", "60"), sku=f"D{number:02}") for number in range(60)]
+    preview = apply_brakes(Limits(), Catalogue(1000, 1), [small, big, *many]).preview
+    assert [one["sku"] for one in preview["changes"]] == ["B", "A", *(f"D{number:02}" for number in range(48))]
+    assert preview["changes"][0] == {
+        "productId": str(big.product_id),
+        "sku": "B",
+        "regularPrice": ["10", "100"],
+        "salePrice": [None, None],
+        "outOfStock": False,
+    }
+    facts = {name: preview[name] for name in ("reasons", "products", "mappedProducts", "priceChanges", "emptiedStock")}
+    assert facts == {
+        "reasons": ["price_factor"],
+        "products": 62,
+        "mappedProducts": 1000,
+        "priceChanges": 62,
+        "emptiedStock": 0,
+    }
+    only_empty = apply_brakes(Limits(least=1), Catalogue(1000, 1), [empty]).preview
+    assert only_empty["changes"] == [{"productId": str(empty.product_id), "sku": "C", "outOfStock": True}]
+
+
 def test_a_store_can_set_or_disable_its_brakes() -> None:
     assert read_limits(None) == Limits()
     assert read_limits({"enabled": False}) is None
     assert read_limits({"price_share": 0.5}) == Limits(price_share=Decimal("0.5"))
+    assert read_limits({"price_factor": 2, "zero_share": 0.1, "least": 3, "enabled": True}) == Limits(
+        Decimal("0.3"), Decimal(2), Decimal("0.1"), 3
+    )
 
 
 @given(st.sets(st.sampled_from(FIELD_GROUPS)))

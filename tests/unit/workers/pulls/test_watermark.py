@@ -82,8 +82,12 @@ def test_incremental_pull_starts_before_the_watermark() -> None:
         ({}, NOON, Window(created_from=NOON)),
         ({"populated_to": 7, "populated_at": NOON}, None, Window(after_id=7)),
         ({"populated_to": 7, "populated_at": NOON}, NOON - HOUR, Window(after_id=7)),
+        ({"populated_to": 7, "populated_at": NOON}, NOON, Window(after_id=7)),
         ({"populated_to": 7, "populated_at": NOON}, NOON + HOUR, Window(created_from=NOON + HOUR)),
         ({"populated_to": 7, "populated_at": NOON, "populated_from": NOON - HOUR}, None, Window()),
+        ({"populated_to": 7, "populated_at": NOON, "populated_from": NOON - HOUR}, NOON - HOUR, Window(after_id=7)),
+        ({"populated_to": 7}, NOON - HOUR, Window(created_from=NOON - HOUR)),
+        ({"populated_at": NOON}, NOON - HOUR, Window(created_from=NOON - HOUR)),
         ({"populated_to": 7, "populated_at": NOON, "populated_from": NOON - HOUR}, NOON - MINUTE, Window(after_id=7)),
     ],
 )
@@ -130,6 +134,15 @@ def test_lateness_is_measured_from_the_watermark() -> None:
     assert late_by(NOON, NOON) is None
     assert late_by(None, NOON) is None
     assert late_by(NOON, None) is None
+
+
+def test_first_populate_starts_where_it_is_asked_to() -> None:
+    assert populate_window(None, NOON) == Window(created_from=NOON)
+
+
+def test_overlap_widens_beyond_four_fifths_of_it() -> None:
+    assert widened_overlap(HOUR, 48 * MINUTE) == HOUR
+    assert widened_overlap(HOUR, 50 * MINUTE) == 75 * MINUTE
 
 
 @given(st.timedeltas(MINUTE, 24 * HOUR), st.none() | st.timedeltas(timedelta(seconds=1), timedelta(days=9)))
