@@ -6,13 +6,13 @@ Every function takes the entity's descriptor; its statements come from `statemen
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from itertools import repeat
 from operator import attrgetter
 from typing import Any, Generic, TypeVar
 from uuid import UUID
 
+from msgspec import Struct
 from psycopg import Connection
 
 from db.catalogue.statements import Row, Stage, TableStatements, statements_of
@@ -25,8 +25,7 @@ R = TypeVar("R")
 Ids = Mapping[int | None, UUID]
 
 
-@dataclass(frozen=True, slots=True)
-class StoredVersion:
+class StoredVersion(Struct, frozen=True, gc=False):
     """The version of a stored row before a batch is written."""
 
     id: UUID
@@ -35,8 +34,7 @@ class StoredVersion:
     content_hash: bytes
 
 
-@dataclass(frozen=True, slots=True)
-class Versioned(Generic[R]):
+class Versioned(Struct, Generic[R], frozen=True, gc=False):
     """A record with its version: (source_updated_at, the log's accepted_seq). `index` is its place in the batch."""
 
     index: int
@@ -45,8 +43,7 @@ class Versioned(Generic[R]):
     content_hash: bytes
 
 
-@dataclass(frozen=True, slots=True)
-class Write(Generic[R]):
+class Write(Struct, Generic[R], frozen=True, gc=False):
     """A record to write, under its present or new id."""
 
     id: UUID

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 from functools import cache
@@ -94,7 +94,7 @@ def _stage(
 
 def _columns(record: type[Any]) -> dict[str, str]:
     hints = get_type_hints(record)
-    kinds = {field.name: _sql_type(hints[field.name]) for field in fields(record)} | dict.fromkeys(
+    kinds = {name: _sql_type(hints[name]) for name in record.__struct_fields__} | dict.fromkeys(
         _renamed(record), "text"
     )
     return {name: kind for name, kind in kinds.items() if kind is not None}

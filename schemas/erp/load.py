@@ -6,7 +6,7 @@ from typing import Any
 
 from marshmallow import ValidationError
 
-from schemas.base.error_codes import Problem, problems
+from schemas.base.error_codes import Problem, problems_of
 from schemas.base.fields import RecordSchema
 from schemas.erp.payloads import ErpCategorySchema, ErpProductSchema
 from schemas.records.erp import ErpCategory, ErpProduct
@@ -30,4 +30,4 @@ def _load(schema: RecordSchema, payload: Any) -> Any:
     try:
         return schema.load(payload)
     except ValidationError as error:
-        return problems({"_schema": error.messages} if isinstance(error.messages, list) else error.messages)
+        return problems_of(error)

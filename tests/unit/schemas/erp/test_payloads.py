@@ -9,7 +9,7 @@ from uuid import UUID
 import pytest
 from marshmallow import ValidationError
 
-from schemas.base.error_codes import REASONS, problems
+from schemas.base.error_codes import REASONS, problems_of
 from schemas.erp.payloads import ErpCategorySchema, ErpProductSchema
 
 ID = "6f1ed002-ab55-4585-9014-ebf0951522d9"
@@ -20,7 +20,7 @@ def refusals(**fields: Any) -> list[tuple[str, str]]:
     with pytest.raises(ValidationError) as caught:
         ErpProductSchema().load(PLAIN | fields)
     assert isinstance(caught.value.messages, dict)
-    return [(problem.field, problem.code) for problem in problems(caught.value.messages)]
+    return [(problem.field, problem.code) for problem in problems_of(caught.value)]
 
 
 def test_a_product_with_required_fields_only() -> None:
