@@ -15,6 +15,7 @@ from uuid import UUID
 from msgspec import Struct
 from psycopg import Connection
 
+from db.catalogue.copy_lines import copy_lines
 from db.catalogue.statements import Row, Stage, TableStatements, statements_of
 from db.core.sql import queries
 from schemas.records.entities import ENTITY_RECORDS, EntityRecord, Lines, Reference
@@ -150,8 +151,7 @@ def _resolved(references: Sequence[Reference], ids: Sequence[Ids], records: Sequ
 def _copy(conn: Connection, stage: Stage, rows: Iterable[Row]) -> None:
     conn.execute(stage.create)
     with conn.cursor() as cursor, cursor.copy(stage.copy) as stream:
-        for row in rows:
-            stream.write_row(row)
+        stream.write(copy_lines(rows))
 
 
 def _replace_lines(
