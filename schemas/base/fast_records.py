@@ -29,15 +29,17 @@ class _Column:
 
 
 class FastReader:
-    """`shape` is the struct of a payload. `record` is made of its values, which it takes in the order of its own fields."""
+    """`shape` is the struct of a payload. `record` makes a record of the values of `names`."""
 
-    def __init__(self, schema: Schema, record: type[Any], *, known_only: bool = False) -> None:
+    def __init__(
+        self, schema: Schema, record: Callable[..., Any], names: Sequence[str], *, known_only: bool = False
+    ) -> None:
         self.shape = shape_of(schema, type_of, known_only=known_only)
         self._record = record
         shapes: Any = list[self.shape]  # type: ignore[name-defined]  # made at run time
         self._decode = msgspec.json.Decoder(shapes).decode
         self._convert = partial(msgspec.convert, type=shapes)
-        self._columns = [_column(name, schema.fields[name]) for name in record.__struct_fields__]
+        self._columns = [_column(name, schema.fields[name]) for name in names]
 
     def read_all(self, body: bytes) -> list[Any] | None:
         """The records of a JSON array, or None if one of them needs marshmallow."""

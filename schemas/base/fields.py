@@ -66,7 +66,7 @@ class RecordSchema(Schema):
 
 
 def reader_of(schema: RecordSchema) -> FastReader:
-    return FastReader(schema, schema.record, known_only=schema.known_only)
+    return FastReader(schema, schema.record, schema.record.__struct_fields__, known_only=schema.known_only)
 
 
 class StrictField(ContractField, fields.Field[Any]):
