@@ -6,15 +6,16 @@ Every function takes the entity's descriptor; its statements come from `statemen
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from itertools import repeat
 from operator import attrgetter
 from typing import Any, Generic, TypeVar
 from uuid import UUID
 
+from msgspec import Struct
 from psycopg import Connection
 
+from db.catalogue.copy_lines import copy_lines
 from db.catalogue.statements import Row, Stage, TableStatements, statements_of
 from db.core.sql import queries
 from schemas.records.entities import ENTITY_RECORDS, EntityRecord, Lines, Reference
@@ -25,8 +26,7 @@ R = TypeVar("R")
 Ids = Mapping[int | None, UUID]
 
 
-@dataclass(frozen=True, slots=True)
-class StoredVersion:
+class StoredVersion(Struct, frozen=True, gc=False):
     """The version of a stored row before a batch is written."""
 
     id: UUID
@@ -35,8 +35,7 @@ class StoredVersion:
     content_hash: bytes
 
 
-@dataclass(frozen=True, slots=True)
-class Versioned(Generic[R]):
+class Versioned(Struct, Generic[R], frozen=True, gc=False):
     """A record with its version: (source_updated_at, the log's accepted_seq). `index` is its place in the batch."""
 
     index: int
@@ -45,8 +44,7 @@ class Versioned(Generic[R]):
     content_hash: bytes
 
 
-@dataclass(frozen=True, slots=True)
-class Write(Generic[R]):
+class Write(Struct, Generic[R], frozen=True, gc=False):
     """A record to write, under its present or new id."""
 
     id: UUID
@@ -153,8 +151,7 @@ def _resolved(references: Sequence[Reference], ids: Sequence[Ids], records: Sequ
 def _copy(conn: Connection, stage: Stage, rows: Iterable[Row]) -> None:
     conn.execute(stage.create)
     with conn.cursor() as cursor, cursor.copy(stage.copy) as stream:
-        for row in rows:
-            stream.write_row(row)
+        stream.write(copy_lines(rows))
 
 
 def _replace_lines(

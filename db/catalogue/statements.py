@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 from functools import cache
@@ -16,8 +16,11 @@ from db.core.sql import fill, queries
 from schemas.records.entities import ENTITY_RECORDS, EntityRecord, Lines, Reference
 
 SQL = queries(__file__)
+# A stage is filled with JSON arrays that are read as CSV: brackets around a row end up in columns of their own.
+BEGIN, END = {"row_begin": "text"}, {"row_end": "text"}
 SQL_TYPES = {int: "bigint", Decimal: "numeric", str: "text", datetime: "timestamptz", bool: "boolean", UUID: "uuid"}
-VERSION_COLUMNS = {"source_updated_at": "timestamptz", "accepted_seq": "bigint", "content_hash": "bytea"}
+VERSION_COLUMNS = {"source_updated_at": "timestamptz", "accepted_seq": "bigint"}
+HASH_COLUMN = {"content_hash": "text"}  # in base64
 
 Row = tuple[Any, ...]
 
@@ -79,14 +82,15 @@ def _stage(
     own = _columns(record)
     attributes = [_renamed(record).get(name, name) for name in own]
     columns = {**first, **own, **{reference.column: "uuid" for reference in references}, **last}
-    definitions = ", ".join(f"{name} {kind}" for name, kind in columns.items())
+    staged = {**BEGIN, **columns, **(HASH_COLUMN if last else {}), **END}
+    definitions = ", ".join(f"{name} {kind}" for name, kind in staged.items())
     # Named after its columns: a pooler may hand out a connection that still has the stage of an older release.
     stage = f"staged_{table}_{hashlib.blake2b(definitions.encode(), digest_size=4).hexdigest()}"
     names = ", ".join(columns)
     changes = ", ".join(f"{name} = EXCLUDED.{name}" for name in columns if name not in ("id", "external_id"))
     return Stage(
         create=fill(SQL["create_stage"], stage=stage, definitions=definitions),
-        copy=fill(SQL["copy_stage"], stage=stage, columns=names),
+        copy=fill(SQL["copy_stage"], stage=stage, columns=", ".join(staged)),
         write=fill(write, table=table, stage=stage, columns=names, assignments=changes),
         values=attrgetter(*attributes),
     )
@@ -94,7 +98,7 @@ def _stage(
 
 def _columns(record: type[Any]) -> dict[str, str]:
     hints = get_type_hints(record)
-    kinds = {field.name: _sql_type(hints[field.name]) for field in fields(record)} | dict.fromkeys(
+    kinds = {name: _sql_type(hints[name]) for name in record.__struct_fields__} | dict.fromkeys(
         _renamed(record), "text"
     )
     return {name: kind for name, kind in kinds.items() if kind is not None}

@@ -6,6 +6,8 @@ from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Any
 
+from marshmallow import ValidationError
+
 REASONS = {
     "required": "is missing or empty",
     "not_an_object": "must be an object",
@@ -48,9 +50,9 @@ class Problem:
         return REASONS[self.code]
 
 
-def problems(messages: dict[Any, Any]) -> list[Problem]:
+def problems_of(error: ValidationError) -> list[Problem]:
     """Flatten marshmallow's messages into at most PROBLEMS_LISTED problems; the last one may be `more_problems`."""
-    found = list(_walk(messages, ""))
+    found = _walk({"_schema": error.messages} if isinstance(error.messages, list) else error.messages, "")
     if len(found) <= PROBLEMS_LISTED:
         return found
     return [*found[: PROBLEMS_LISTED - 1], Problem("*", "more_problems")]

@@ -5,38 +5,40 @@ Every error message is a code of `schemas.base.error_codes`. Fields raise Valida
 
 from __future__ import annotations
 
-import functools
 import re
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from decimal import ROUND_HALF_UP, Decimal, InvalidOperation
-from typing import Any, ClassVar
+from itertools import chain, islice
+from typing import Annotated, Any, ClassVar
 
-from marshmallow import Schema, ValidationError, fields
+from marshmallow import EXCLUDE, Schema, ValidationError, fields, post_load
+from msgspec import Meta
 
-from schemas.base.contract_field import ContractField, FastCheck, JsonSchema
+from schemas.base.contract_field import ContractField, JsonSchema, Unsure
 from schemas.base.error_codes import further_entries
-from schemas.base.fast_validators import FastLoad, compile_schema
+from schemas.base.fast_records import FastReader
 from schemas.base.privacy import HASH_LENGTHS, mask_emails
 
 BIGINT_MAX: int = 2**63 - 1
 MICRO = Decimal("0.000001")
 MONEY_BOUND = Decimal(10) ** 14  # numeric(20,6) holds 14 digits before the point
-SAFE_MONEY = MONEY_BOUND - 1  # rounding can't carry an amount below it over the bound
+SAFE_MONEY = 10**14 - 1  # rounding can't carry an amount below it over the bound
+SAFE_FLOAT = 10**9  # below it, a double that is written with six decimals is the number that was sent, rounded to six
 LONGEST_PLAIN_AMOUNT = 21  # a sign, thirteen digits, a point, six decimals
+MOST_KNOWN_AMOUNTS = 8192
+ZERO = Decimal("0.000000")  # of both signs, so that equal amounts are written alike
 TEXT_MAX = 2000
 DIGITS = re.compile(r"[0-9]{1,19}")
 SIGNED_DIGITS = re.compile(r"-?[0-9]{1,19}")
 NUMBER = re.compile(r"[+-]?([0-9]{1,40}(\.[0-9]{0,60})?|\.[0-9]{1,60})([eE][+-]?[0-9]{1,3})?")
 DATE = re.compile(
     r"[1-9][0-9]{3}-[0-9]{2}-[0-9]{2}"
-    r"([T ][0-9]{2}:[0-9]{2}(:[0-9]{2}([.,][0-9]{1,9})?)?([Zz]|[+-][0-9]{2}:?[0-9]{2})?)?"
+    r"([Tt ][0-9]{2}:[0-9]{2}(:[0-9]{2}([.,][0-9]{1,9})?)?([Zz]|[+-][0-9]{2}:?[0-9]{2})?)?"
 )
 ZERO_DATES = ("0000-00-00 00:00:00", "0000-00-00T00:00:00")  # what WordPress writes for no date
-PLAIN_ID = re.compile(r"[1-9][0-9]{0,18}").fullmatch
+PLAIN_ID = Annotated[str, Meta(pattern=r"^[1-9][0-9]{0,18}\Z")]
 PLAIN_AMOUNT = re.compile(r"-?[0-9]{1,13}(\.[0-9]{1,6})?").fullmatch
-PLAIN_MOMENT = re.compile(
-    r"[1-9][0-9]{3}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(Z|[+-][0-9]{2}:[0-9]{2})?"
-).fullmatch
 UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
 BLANK = r"\s\u0000\u001c-\u001f\u0085"  # in a JSON Schema's pattern: what Python strips as blank, and NUL
 MOMENT_SCHEMA: JsonSchema = {
@@ -49,9 +51,22 @@ COMMON_MESSAGES: dict[str, Any] = {"required": "required", "null": "required", "
 
 
 class RecordSchema(Schema):
-    """A record of the contract. Subclasses decide about unknown fields; errors are codes."""
+    """A payload that is loaded into `record`. Unknown fields are dropped; errors are codes."""
+
+    class Meta:
+        unknown = EXCLUDE
 
     error_messages = {"type": "not_an_object", "unknown": "not_an_object"}  # noqa: RUF012 - marshmallow's own shape
+    record: ClassVar[type[Any]]
+    known_only: ClassVar[bool] = False  # whether the fast reader leaves a payload with unknown fields to marshmallow
+
+    @post_load
+    def make(self, data: dict[str, Any], **_kwargs: Any) -> Any:
+        return self.record(**data)
+
+
+def reader_of(schema: RecordSchema) -> FastReader:
+    return FastReader(schema, schema.record, schema.record.__struct_fields__, known_only=schema.known_only)
 
 
 class StrictField(ContractField, fields.Field[Any]):
@@ -91,13 +106,13 @@ class Text(StrictField):
             raise refuse("required")
         return value
 
-    def fast_check(self, variable: str) -> FastCheck:
-        blank = "" if self.blank else f" or not {variable}.strip()"
-        lines = [
-            f"if type({variable}) is not str or len({variable}) > {self.longest}{blank}: return None",
-            f"if not {variable}.isprintable() and unstorable({variable}): return None",
-        ]
-        return FastCheck(lines, {"unstorable": UNSTORABLE.search})
+    def fast_type(self) -> Any:
+        return Annotated[str, Meta(min_length=0 if self.blank else 1, max_length=self.longest)]
+
+    def fast_column(self, column: Sequence[Any]) -> Iterable[Any]:
+        if not self.blank and any(text is not None and not text.strip() for text in column):
+            raise Unsure
+        return column
 
     def json_schema(self) -> JsonSchema:
         pattern = r"^([^\u0000]+)?$" if self.blank else rf"^[^\u0000]*[^{BLANK}][^\u0000]*$"
@@ -113,9 +128,11 @@ class MaskedText(Text):
     def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> str:
         return mask_emails(super()._deserialize(value, attr, data, **kwargs))
 
-    def fast_check(self, variable: str) -> FastCheck:
-        plain = super().fast_check(variable)
-        return FastCheck([*plain.lines, f"{variable} = masked({variable})"], {**plain.names, "masked": mask_emails})
+    def fast_type(self) -> Any:
+        return super().fast_type()
+
+    def fast_column(self, column: Sequence[Any]) -> Iterable[Any]:
+        return [text and mask_emails(text) for text in super().fast_column(column)]
 
 
 class ExternalId(StrictField):
@@ -127,8 +144,11 @@ class ExternalId(StrictField):
             raise refuse("not_an_id")
         return number
 
-    def fast_check(self, variable: str) -> FastCheck:
-        return FastCheck([fast_id_line(variable), fast_range_line(variable, "0 <")], {"id_of": fast_id})
+    def fast_type(self) -> Any:
+        return Annotated[int, Meta(ge=1, le=BIGINT_MAX)] | PLAIN_ID
+
+    def fast_column(self, column: Sequence[Any]) -> Iterable[Any]:
+        return fast_ids(column)
 
     def json_schema(self) -> JsonSchema:
         return number_schema(1, BIGINT_MAX, "^[1-9][0-9]{0,17}$")
@@ -143,9 +163,11 @@ class Reference(StrictField):
             raise refuse("not_an_id")
         return number or None
 
-    def fast_check(self, variable: str) -> FastCheck:
-        lines = [fast_id_line(variable), fast_range_line(variable, "0 <="), f"{variable} = {variable} or None"]
-        return FastCheck(lines, {"id_of": fast_id})
+    def fast_type(self) -> Any:
+        return Annotated[int, Meta(ge=0, le=BIGINT_MAX)] | PLAIN_ID
+
+    def fast_column(self, column: Sequence[Any]) -> Iterable[Any]:
+        return [number or None for number in fast_ids(column)]
 
     def json_schema(self) -> JsonSchema:
         return number_schema(0, BIGINT_MAX, "^[0-9]{1,18}$")
@@ -162,23 +184,20 @@ class Count(StrictField):
             raise refuse("out_of_range")
         return number
 
-    def fast_check(self, variable: str) -> FastCheck:
-        return FastCheck([fast_range_line(variable, "0 <=")])
+    def fast_type(self) -> Any:
+        return Annotated[int, Meta(ge=0, le=BIGINT_MAX)]
 
     def json_schema(self) -> JsonSchema:
         return number_schema(0, BIGINT_MAX, "^[0-9]{1,18}$")
 
 
-def fast_id(text: str) -> int | None:
-    return int(text) if PLAIN_ID(text) else None
-
-
-def fast_id_line(variable: str) -> str:
-    return f"if type({variable}) is str: {variable} = id_of({variable})"
-
-
-def fast_range_line(variable: str, low: str) -> str:
-    return f"if type({variable}) is not int or not {low} {variable} <= {BIGINT_MAX}: return None"
+def fast_ids(column: Sequence[Any]) -> Sequence[int | None]:
+    if set(map(type, column)) == {int}:
+        return column
+    numbers = [None if value is None else int(value) for value in column]
+    if any(number is not None and number > BIGINT_MAX for number in numbers):
+        raise Unsure
+    return numbers
 
 
 def number_schema(least: int, most: int, digits: str) -> JsonSchema:
@@ -208,30 +227,41 @@ class Money(StrictField):
         number = number.quantize(MICRO, ROUND_HALF_UP)  # PostgreSQL's own rounding, so that both agree
         if abs(number) >= MONEY_BOUND:
             raise refuse("out_of_range")
-        return number
+        return number or ZERO
 
-    def fast_check(self, variable: str) -> FastCheck:
-        return FastCheck(
-            [f"{variable} = money({variable})", f"if {variable} is None: return None"], {"money": fast_money}
-        )
+    def fast_type(self) -> Any:
+        # Not Decimal, which reads 1_000 and the digits of all scripts.
+        return Annotated[str, Meta(max_length=LONGEST_PLAIN_AMOUNT)] | int | float
+
+    def fast_column(self, column: Sequence[Any]) -> Iterable[Any]:
+        return map((REQUIRED_AMOUNTS if self.required else AMOUNTS).__getitem__, column)
 
     def json_schema(self) -> JsonSchema:
         return amount_schema(-99_999_999_999_999, r"^-?[0-9]{1,13}(\.[0-9]{1,6})?$")
 
 
-def fast_money(value: Any) -> Decimal | None:
-    kind = type(value)
-    if kind is str:
-        # Longer texts are rare and must not fill the cache.
-        return _fast_amount(value) if len(value) <= LONGEST_PLAIN_AMOUNT else None
-    if (kind is Decimal or kind is int) and -SAFE_MONEY < value < SAFE_MONEY:
-        return Decimal(value).quantize(MICRO, ROUND_HALF_UP)
-    return None
+class Amounts(dict[Any, Decimal | None]):
+    """The amounts that were read, by their values in JSON: a shop has few distinct prices."""
+
+    def __init__(self, *no_amounts: Any) -> None:
+        self.no_amounts: dict[Any, Decimal | None] = dict.fromkeys(no_amounts)
+        super().__init__(self.no_amounts)
+
+    def __missing__(self, value: str | float) -> Decimal:
+        text = repr(value) if isinstance(value, float) else value
+        if isinstance(text, str) and not PLAIN_AMOUNT(text):
+            raise Unsure
+        if not isinstance(value, str) and not abs(value) < (SAFE_FLOAT if isinstance(value, float) else SAFE_MONEY):
+            raise Unsure
+        if len(self) >= MOST_KNOWN_AMOUNTS:
+            self.clear()
+            self.update(self.no_amounts)
+        amount = self[value] = Decimal(text).quantize(MICRO) or ZERO
+        return amount
 
 
-@functools.lru_cache(maxsize=8192)  # a shop has few distinct prices: most amounts of a page are hits
-def _fast_amount(text: str) -> Decimal | None:
-    return Decimal(text).quantize(MICRO) if PLAIN_AMOUNT(text) else None
+REQUIRED_AMOUNTS = Amounts()
+AMOUNTS = Amounts(None, "")
 
 
 def amount_schema(least: int, digits: str) -> JsonSchema:
@@ -265,23 +295,26 @@ class Timestamp(StrictField):
             raise refuse("not_a_date")
         return moment
 
-    def fast_check(self, variable: str) -> FastCheck:
-        lines = [f"{variable} = moment({variable})", f"if {variable} is None: return None"]
-        return FastCheck(lines, {"moment": fast_moment})
+    def fast_type(self) -> Any:
+        return datetime
+
+    def fast_column(self, column: Sequence[Any]) -> Iterable[Any]:
+        return [moment and plain_moment(moment) for moment in column]
 
     def json_schema(self) -> JsonSchema:
         return MOMENT_SCHEMA
 
 
-def fast_moment(value: Any) -> datetime | None:
-    if type(value) is not str or not PLAIN_MOMENT(value):
-        return None
-    try:
-        moment = datetime.fromisoformat(value)
-        moment = moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
-    except (ValueError, OverflowError):
-        return None
-    return moment if moment.year >= 1000 else None
+def plain_moment(moment: datetime) -> datetime:
+    """The moment in UTC. Raises Unsure outside the years 1000 to 9999, and for a fraction of a second, which may be rounded."""
+    if moment.microsecond or moment.year < 1000:
+        raise Unsure
+    if moment.tzinfo is UTC:
+        return moment
+    moment = moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+    if moment.year < 1000:
+        raise Unsure
+    return moment
 
 
 def moment_of(text: str) -> datetime | None:
@@ -304,29 +337,36 @@ class EmailHash(StrictField):
             raise refuse("not_text")
         return value
 
-    def fast_check(self, variable: str) -> FastCheck:
-        return FastCheck([f"if type({variable}) is not str or len({variable}) not in {HASH_LENGTHS}: return None"])
+    def fast_type(self) -> Any:
+        return Annotated[str, Meta(min_length=min(HASH_LENGTHS), max_length=max(HASH_LENGTHS))]
+
+    def fast_column(self, column: Sequence[Any]) -> Iterable[Any]:
+        if any(digest is not None and len(digest) not in HASH_LENGTHS for digest in column):
+            raise Unsure
+        return column
 
     def json_schema(self) -> JsonSchema:
         return {"type": "string", "description": "an e-mail address; only its hash is kept"}
 
 
 class Records(ContractField, fields.List[Any]):
-    """A list of at most `most` nested records. One bad entry makes the whole list invalid."""
-
-    fast_absent: ClassVar[str] = "()"
+    """A list of at most `most` nested records, as a tuple; null is an empty one. One bad entry makes the whole list invalid."""
 
     default_error_messages = {**COMMON_MESSAGES, "invalid": "not_a_list"}  # noqa: RUF012 - marshmallow's own shape
 
-    def __init__(self, schema: type[RecordSchema], record: type[Any], *, most: int, **kwargs: Any) -> None:
+    def __init__(self, schema: type[RecordSchema], *, most: int) -> None:
         nested = fields.Nested(schema, required=True, error_messages={**COMMON_MESSAGES, "type": "not_an_object"})
-        super().__init__(nested, **kwargs)
+        super().__init__(nested, load_default=(), allow_none=True)
         self.entry_schema = schema()
-        self.entry_record = record
         self.most = most
-        self.fast_entry: FastLoad | None = None  # set when the schema is compiled: what it accepts skips marshmallow
+        self.reader: FastReader | None = None  # set when the schema has a reader: what it accepts skips marshmallow
 
-    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> list[Any]:
+    def deserialize(self, value: Any, attr: str | None = None, data: Any = None, **kwargs: Any) -> Any:
+        return super().deserialize(() if value is None else value, attr, data, **kwargs)
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> Any:
+        if value == ():
+            return ()
         if not isinstance(value, list):
             raise refuse("not_a_list")
         if len(value) > self.most:
@@ -335,7 +375,7 @@ class Records(ContractField, fields.List[Any]):
         messages: dict[int, Any] = {}
         for index, entry in enumerate(value):
             try:
-                fast = self.fast_entry(entry) if self.fast_entry else None
+                fast = self.reader.read_one(entry) if self.reader else None
                 entries.append(fast if fast is not None else self.inner.deserialize(entry, **kwargs))
             except ValidationError as error:
                 messages[index] = error.messages
@@ -343,22 +383,18 @@ class Records(ContractField, fields.List[Any]):
                 break  # further errors would not be listed
         if messages:
             raise ValidationError(messages)
-        return entries
+        return tuple(entries)
 
-    def fast_check(self, variable: str) -> FastCheck:
-        self.fast_entry = compile_schema(self.entry_schema, self.entry_record)
-        lines = [
-            f"{variable} = entries({variable}, {self.most}, load_{variable})",
-            f"if {variable} is None: return None",
-        ]
-        return FastCheck(lines, {"entries": fast_entries, f"load_{variable}": self.fast_entry})
+    def fast_type(self) -> Any:
+        self.reader = reader_of(self.entry_schema)
+        return Annotated[list[self.reader.shape], Meta(max_length=self.most)]  # type: ignore[name-defined]  # made at run time
+
+    def fast_column(self, column: Sequence[Any]) -> Iterable[Any]:
+        if self.reader is None:
+            raise Unsure
+        lists = [entries or () for entries in column]
+        entries = iter(self.reader.finish([*chain.from_iterable(lists)]))
+        return [tuple(islice(entries, len(each))) for each in lists]
 
     def json_schema(self) -> JsonSchema:
         return {"maxItems": self.most}
-
-
-def fast_entries(value: Any, most: int, load: FastLoad) -> tuple[Any, ...] | None:
-    if type(value) is not list or len(value) > most:
-        return None
-    entries = tuple(map(load, value))
-    return None if None in entries else entries

@@ -2,35 +2,36 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from decimal import Decimal
-from typing import Any
+from typing import Annotated, Any
 
-from marshmallow import EXCLUDE, ValidationError, fields, post_load
+from marshmallow import ValidationError, fields
+from msgspec import Meta, Struct
 
-from schemas.base.contract_field import ContractField, FastCheck
-from schemas.base.fast_validators import compile_schema
-from schemas.base.fields import MONEY_BOUND, TEXT_MAX, MaskedText, RecordSchema, StrictField, refuse
+from schemas.base.contract_field import ContractField, Unsure
+from schemas.base.fast_records import FastReader
+from schemas.base.fields import (
+    MICRO,
+    MONEY_BOUND,
+    TEXT_MAX,
+    ZERO,
+    MaskedText,
+    RecordSchema,
+    StrictField,
+    reader_of,
+    refuse,
+)
 from schemas.base.privacy import mask_emails
 
 LAST_SECOND = 253_402_300_799  # the end of the year 9999, in UTC
 LONGEST_LIST = 100
 OPTIONAL: dict[str, Any] = {"load_default": None, "allow_none": True}
-SEVERAL: dict[str, Any] = {"load_default": (), "allow_none": True}
 
 
-class NativeSchema(RecordSchema):
-    """A platform's own payload; `record` is the plain class that it is loaded into."""
-
-    class Meta:
-        unknown = EXCLUDE
-
-    record: type[Any]
-
-    @post_load
-    def make(self, data: dict[str, Any], **_kwargs: Any) -> Any:
-        return self.record(**data)
+class Payload(Struct, frozen=True, gc=False):
+    """The fields of a platform's own payload that are read."""
 
 
 class MaskedTexts(StrictField):
@@ -44,17 +45,11 @@ class MaskedTexts(StrictField):
         text = MaskedText(required=True)
         return tuple(text.deserialize(entry) for entry in value)
 
-    def fast_check(self, variable: str) -> FastCheck:
-        return FastCheck(
-            [f"{variable} = texts({variable})", f"if {variable} is None: return None"], {"texts": fast_texts}
-        )
+    def fast_type(self) -> Any:
+        return Annotated[list[Annotated[str, Meta(max_length=TEXT_MAX)]], Meta(max_length=LONGEST_LIST)]
 
-
-def fast_texts(value: Any) -> tuple[str, ...] | None:
-    if type(value) is not list or len(value) > LONGEST_LIST:
-        return None
-    plain = all(type(text) is str and len(text) <= TEXT_MAX and text.isprintable() for text in value)
-    return tuple(map(mask_emails, value)) if plain else None
+    def fast_column(self, column: Sequence[Any]) -> Iterable[Any]:
+        return [texts if texts is None else tuple(map(mask_emails, texts)) for texts in column]
 
 
 class UnixSeconds(StrictField):
@@ -69,37 +64,41 @@ class UnixSeconds(StrictField):
             return None
         return datetime.fromtimestamp(value, UTC)
 
-    def fast_check(self, variable: str) -> FastCheck:
-        lines = [
-            f"if type({variable}) is not int or not 0 < {variable} <= {LAST_SECOND}: return None",
-            f"{variable} = from_unix({variable}, UTC)",
-        ]
-        return FastCheck(lines, {"from_unix": datetime.fromtimestamp, "UTC": UTC})
+    def fast_type(self) -> Any:
+        return Annotated[int, Meta(ge=1, le=LAST_SECOND)]
+
+    def fast_column(self, column: Sequence[Any]) -> Iterable[Any]:
+        return [seconds and datetime.fromtimestamp(seconds, UTC) for seconds in column]
 
 
 class NestedRecord(ContractField, fields.Nested):
-    """One nested object, loaded into `record`."""
+    """One nested object."""
 
-    def __init__(self, schema: type[RecordSchema], record: type[Any], **kwargs: Any) -> None:
+    def __init__(self, schema: type[RecordSchema], **kwargs: Any) -> None:
         messages: dict[str, Any] = {"required": "required", "null": "required", "type": "not_an_object"}
         super().__init__(schema, error_messages=messages, **kwargs)
         self.nested_schema = schema()
-        self.nested_record = record
+        self.reader: FastReader | None = None
 
-    def fast_check(self, variable: str) -> FastCheck:
-        load = compile_schema(self.nested_schema, self.nested_record)
-        lines = [f"{variable} = load_{variable}({variable})", f"if {variable} is None: return None"]
-        return FastCheck(lines, {f"load_{variable}": load})
+    def fast_type(self) -> Any:
+        self.reader = reader_of(self.nested_schema)
+        return self.reader.shape
+
+    def fast_column(self, column: Sequence[Any]) -> Iterable[Any]:
+        if self.reader is None:
+            raise Unsure
+        entries = iter(self.reader.finish([entry for entry in column if entry is not None]))
+        return [None if entry is None else next(entries) for entry in column]
 
 
 def storable(amount: Decimal, field: str) -> Decimal:
-    """A computed amount that numeric(20,6) can hold. Raises ValidationError for `field` otherwise."""
+    """A computed amount that numeric(20,6) can hold, with six decimals. Raises ValidationError for `field` otherwise."""
     if not -MONEY_BOUND < amount < MONEY_BOUND:
         raise ValidationError({field: ["out_of_range"]})
-    return amount
+    return amount.quantize(MICRO) or ZERO
 
 
 def storable_sum(field: str, amounts: Iterable[Decimal | None]) -> Decimal | None:
     """The sum of the amounts that are not None; None if all are. Raises ValidationError as `storable` does."""
     given = [amount for amount in amounts if amount is not None]
-    return storable(sum(given, Decimal(0)), field) if given else None
+    return storable(sum(given, ZERO), field) if given else None

@@ -6,28 +6,38 @@ from typing import Any
 
 from marshmallow import ValidationError
 
-from schemas.base.error_codes import Problem, problems
-from schemas.base.fields import RecordSchema
+from schemas.base.error_codes import Problem, problems_of
+from schemas.base.fast_records import FastReader
 from schemas.erp.payloads import ErpCategorySchema, ErpProductSchema
 from schemas.records.erp import ErpCategory, ErpProduct
 
-_PRODUCT, _CATEGORY = ErpProductSchema(), ErpCategorySchema()
+
+class _Loader:
+    def __init__(self, schema: ErpProductSchema | ErpCategorySchema) -> None:
+        self.schema = schema
+        self.reader = FastReader(schema, self._fields, tuple(schema.fields))
+
+    def load(self, payload: Any) -> Any:
+        try:
+            values = self.reader.read_one(payload)
+            return self.schema.load(payload) if values is None else self.schema.make(values, payload)
+        except ValidationError as error:
+            return problems_of(error)
+
+    def _fields(self, *values: Any) -> dict[str, Any]:
+        return dict(zip(self.schema.fields, values, strict=True))
+
+
+_PRODUCT, _CATEGORY = _Loader(ErpProductSchema()), _Loader(ErpCategorySchema())
 
 
 def load_erp_product(payload: Any) -> ErpProduct | list[Problem]:
     """Never raises for bad input."""
-    record: ErpProduct | list[Problem] = _load(_PRODUCT, payload)
+    record: ErpProduct | list[Problem] = _PRODUCT.load(payload)
     return record
 
 
 def load_erp_category(payload: Any) -> ErpCategory | list[Problem]:
     """Never raises for bad input."""
-    record: ErpCategory | list[Problem] = _load(_CATEGORY, payload)
+    record: ErpCategory | list[Problem] = _CATEGORY.load(payload)
     return record
-
-
-def _load(schema: RecordSchema, payload: Any) -> Any:
-    try:
-        return schema.load(payload)
-    except ValidationError as error:
-        return problems({"_schema": error.messages} if isinstance(error.messages, list) else error.messages)

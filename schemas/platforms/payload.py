@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from marshmallow import ValidationError
 
-from schemas.base.error_codes import Problem, problems
-from schemas.base.fast_validators import FastLoad, compile_schema
-from schemas.base.platform_fields import NativeSchema
+from schemas.base.error_codes import Problem, problems_of
+from schemas.base.fast_records import FastReader
+from schemas.base.fields import RecordSchema, reader_of
 from schemas.base.privacy import Hasher, hash_email
 from schemas.plugin.entities import plain_id
 from schemas.records.shop import Record
@@ -20,21 +20,37 @@ from schemas.records.shop import Record
 class PlatformPayload:
     """One entity in one platform's own form. `fields` are the names to fetch: no others are read."""
 
-    schema: NativeSchema
-    fast_load: FastLoad
+    schema: RecordSchema
+    reader: FastReader
     convert: Callable[[Any], Record]
     fields: tuple[str, ...]
 
     def read(self, payload: Any, hasher: Hasher) -> Record | list[Problem]:
-        """The plain record without e-mail addresses, or its problems. Never raises for bad input."""
-        if isinstance(payload, dict) and "email" in payload:
-            payload = payload | {
-                "email": hash_email(payload["email"], hasher)
-            }  # other texts are masked by their fields
+        return self.read_all([payload], hasher)[0]
+
+    def read_all(self, payloads: Sequence[Any], hasher: Hasher) -> list[Record | list[Problem]]:
+        """For each payload, the plain record without e-mail addresses, or its problems. Never raises for bad input."""
+        hashed = [_hashed(payload, hasher) for payload in payloads]
+        natives = self.reader.read_objects(hashed)
+        if natives is not None:
+            try:
+                return [*map(self.convert, natives)]
+            except ValidationError:
+                pass  # one of them has a computed amount that is out of range: each is read on its own
+        return [self._read_one(payload) for payload in hashed]
+
+    def _read_one(self, payload: Any) -> Record | list[Problem]:
         try:
-            return self.convert(self.fast_load(payload) or self.schema.load(payload))
+            return self.convert(self.reader.read_one(payload) or self.schema.load(payload))
         except ValidationError as error:
-            return problems({"_schema": error.messages} if isinstance(error.messages, list) else error.messages)
+            return problems_of(error)
+
+
+def _hashed(payload: Any, hasher: Hasher) -> Any:
+    # Other texts are masked by their fields.
+    if isinstance(payload, dict) and "email" in payload:
+        return payload | {"email": hash_email(payload["email"], hasher)}
+    return payload
 
 
 def platform_id(payload: Any) -> str | None:
@@ -42,5 +58,5 @@ def platform_id(payload: Any) -> str | None:
     return plain_id(payload.get("id")) if isinstance(payload, dict) else None
 
 
-def payload_of(schema: NativeSchema, convert: Callable[[Any], Record]) -> PlatformPayload:
-    return PlatformPayload(schema, compile_schema(schema, schema.record), convert, tuple(schema.fields))
+def payload_of(schema: RecordSchema, convert: Callable[[Any], Record]) -> PlatformPayload:
+    return PlatformPayload(schema, reader_of(schema), convert, tuple(schema.fields))

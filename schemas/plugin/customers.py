@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from marshmallow import EXCLUDE, post_load
-
-from schemas.base.fields import Count, EmailHash, ExternalId, Money, RecordSchema, Text, Timestamp
+from schemas.base.fields import Count, EmailHash, ExternalId, Money, Text, Timestamp
+from schemas.plugin.record_schema import PluginSchema
 from schemas.records.shop import Customer
 
 EXAMPLE: dict[str, Any] = {
@@ -19,11 +18,10 @@ EXAMPLE: dict[str, Any] = {
 }
 
 
-class CustomerSchema(RecordSchema):
+class CustomerSchema(PluginSchema):
     """A customer (FR6). The envelope has replaced `email` by its hash (FR7)."""
 
-    class Meta:
-        unknown = EXCLUDE
+    record = Customer
 
     external_id = ExternalId(required=True, data_key="wc_customer_id")
     email_hash = EmailHash(load_default=None, allow_none=True, data_key="email")
@@ -33,7 +31,3 @@ class CustomerSchema(RecordSchema):
     first_order_date = Timestamp(load_default=None, allow_none=True)
     last_order_date = Timestamp(load_default=None, allow_none=True)
     created_at = Timestamp(load_default=None, allow_none=True)
-
-    @post_load
-    def make(self, data: dict[str, Any], **_kwargs: Any) -> Customer:
-        return Customer(**data)

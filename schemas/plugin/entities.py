@@ -8,14 +8,11 @@ from typing import Any
 import msgspec
 from marshmallow import Schema, ValidationError, fields
 
-from schemas.base.error_codes import Problem, problems
-from schemas.base.fast_validators import FastLoad, compile_schema
-from schemas.base.fields import RecordSchema
+from schemas.base.error_codes import Problem, problems_of
+from schemas.base.fast_records import FastReader, shape_of
+from schemas.base.fields import Records, RecordSchema, reader_of
 from schemas.plugin import categories, customers, orders, products
-from schemas.records.entities import ENTITY_RECORDS
 from schemas.records.shop import Record
-
-Scalar = str | int | float | bool | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,58 +27,33 @@ class Entity:
     schema: RecordSchema
     example: dict[str, Any]
     known_fields: frozenset[str]
-    fast_load: FastLoad
     lists: dict[str, frozenset[str]]  # by name of a list field, the known fields of its entries
-    shape: type[msgspec.Struct]  # the known fields, unread: msgspec drops all others
-    known_shape: type[msgspec.Struct]  # the known fields as scalars: msgspec refuses a record with other fields
+    reader: FastReader
+    unread: type[msgspec.Struct]  # the known fields, unread: msgspec drops all others
 
 
-def _names(schema: Schema) -> tuple[str, ...]:
-    # In the contract's order: msgspec looks for the next name first.
-    return tuple(field.data_key or name for name, field in schema.fields.items())
+def _names(schema: Schema) -> frozenset[str]:
+    return frozenset(field.data_key or name for name, field in schema.fields.items())
 
 
-def _nested(schema: Schema) -> dict[str, Schema]:
-    return {
-        field.data_key or name: field.inner.schema
-        for name, field in schema.fields.items()
-        if isinstance(field, fields.List) and isinstance(field.inner, fields.Nested)
-    }
-
-
-def _shape(name: str, schema: Schema) -> type[msgspec.Struct]:
-    nested = _nested(schema)
-    unread: list[tuple[str, Any, Any]] = []
-    for field in _names(schema):
-        kind: Any = msgspec.Raw
-        if field in nested:
-            kind = list[_shape(f"{name}_{field}", nested[field])] | None  # type: ignore[misc]  # made at run time
-        unread.append((field, kind | msgspec.UnsetType, msgspec.UNSET))
-    return msgspec.defstruct(name, unread, gc=False)
-
-
-def _known_shape(name: str, schema: Schema) -> type[msgspec.Struct]:
-    nested = _nested(schema)
-    scalars: list[tuple[str, Any, Any]] = []
-    for field in _names(schema):
-        kind: Any = Scalar
-        if field in nested:
-            kind = list[_known_shape(f"{name}_{field}", nested[field])] | None  # type: ignore[misc]  # made at run time
-        scalars.append((field, kind, None))
-    return msgspec.defstruct(name, scalars, gc=False, forbid_unknown_fields=True)
+def _unread(field: fields.Field[Any]) -> tuple[Any, Any]:
+    kind: Any = msgspec.Raw
+    if isinstance(field, Records):
+        kind = list[shape_of(field.entry_schema, _unread)] | None  # type: ignore[misc]  # made at run time
+    return kind | msgspec.UnsetType, msgspec.UNSET
 
 
 def _entity(name: str, schema: RecordSchema, example: dict[str, Any]) -> Entity:
+    lists = [(key, field) for key, field in schema.fields.items() if isinstance(field, Records)]
     return Entity(
         name=name,
         id_field=str(schema.fields["external_id"].data_key),
         schema=schema,
         example=example,
-        fast_load=compile_schema(schema, ENTITY_RECORDS[name].record),
-        known_fields=frozenset(_names(schema)),
-        lists={field: frozenset(_names(inner)) for field, inner in _nested(schema).items()},
-        shape=_shape(name, schema),
-        known_shape=_known_shape(name, schema),
+        known_fields=_names(schema),
+        lists={field.data_key or key: _names(field.entry_schema) for key, field in lists},
+        reader=reader_of(schema),
+        unread=shape_of(schema, _unread),
     )
 
 
@@ -94,7 +66,7 @@ ENTITIES = {entity.name: entity for entity in (ORDERS, PRODUCTS, CUSTOMERS, CATE
 
 def load_record(entity: Entity, payload: Any) -> Record | list[Problem]:
     """Validate one record of a batch: the plain record, or its problems. Never raises for bad input."""
-    record: Record | None = entity.fast_load(payload)
+    record: Record | None = entity.reader.read_one(payload)
     return record if record is not None else load_strictly(entity, payload)
 
 
@@ -103,7 +75,7 @@ def load_strictly(entity: Entity, payload: Any) -> Record | list[Problem]:
     try:
         record: Record = entity.schema.load(payload)
     except ValidationError as error:
-        return problems({"_schema": error.messages} if isinstance(error.messages, list) else error.messages)
+        return problems_of(error)
     return record
 
 

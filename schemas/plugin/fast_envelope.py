@@ -44,12 +44,12 @@ class _Readers:
 
 def _readers(entity: Entity) -> _Readers:
     fields: list[tuple[str, Any] | tuple[str, Any, Any]] = [
-        ("records", list[entity.shape], msgspec.field(name=entity.name)),  # type: ignore[name-defined]
+        ("records", list[entity.unread], msgspec.field(name=entity.name)),  # type: ignore[name-defined]
         ("mode", Any, msgspec.field(name="syncMode", default=None)),
     ]
     return _Readers(
         start=re.compile(SPACE.join((rb"", rb"\{", b'"' + entity.name.encode() + b'"', rb":", rb"(?=\[)"))),
-        known_only=msgspec.json.Decoder(list[entity.known_shape]),  # type: ignore[name-defined]  # made at run time
+        known_only=msgspec.json.Decoder(list[entity.reader.shape]),  # type: ignore[name-defined]  # made at run time
         dropping=msgspec.json.Decoder(msgspec.defstruct("Envelope", fields)),
     )
 
@@ -97,8 +97,8 @@ def read_known_fields(entity: Entity, body: bytes, hasher: Hasher) -> UncheckedB
 def _hash_addresses(records: list[Any], hasher: Hasher) -> bool:
     try:
         for record in records:
-            if record.email is not msgspec.UNSET:
-                record.email = msgspec.Raw(_encode(hash_email(loads(bytes(record.email)), hasher)))
+            if record.email_hash is not msgspec.UNSET:
+                record.email_hash = msgspec.Raw(_encode(hash_email(loads(bytes(record.email_hash)), hasher)))
     except NotJson:
         return False
     return True

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from marshmallow import EXCLUDE, post_load
-
-from schemas.base.fields import ExternalId, Money, Records, RecordSchema, Reference, Text, Timestamp
+from schemas.base.fields import ExternalId, Money, Records, Reference, Text, Timestamp
+from schemas.plugin.record_schema import PluginSchema
 from schemas.records.shop import Order, OrderItem
 
 MOST_ITEMS = 1000
@@ -25,11 +24,10 @@ EXAMPLE: dict[str, Any] = {
 }
 
 
-class OrderItemSchema(RecordSchema):
+class OrderItemSchema(PluginSchema):
     """A line. Its name may be blank, because WooCommerce keeps lines of deleted products."""
 
-    class Meta:
-        unknown = EXCLUDE
+    record = OrderItem
 
     product_name = Text(required=True)
     sku = Text(load_default=None, allow_none=True)
@@ -38,16 +36,11 @@ class OrderItemSchema(RecordSchema):
     total = Money(load_default=None, allow_none=True)
     product_external_id = Reference(load_default=None, allow_none=True, data_key="wc_product_id")
 
-    @post_load
-    def make(self, data: dict[str, Any], **_kwargs: Any) -> OrderItem:
-        return OrderItem(**data)
 
-
-class OrderSchema(RecordSchema):
+class OrderSchema(PluginSchema):
     """An order (FR2). Without `items` it has no lines."""
 
-    class Meta:
-        unknown = EXCLUDE
+    record = Order
 
     external_id = ExternalId(required=True, data_key="wc_order_id")
     date_created = Timestamp(required=True)
@@ -62,9 +55,4 @@ class OrderSchema(RecordSchema):
     customer_external_id = Reference(load_default=None, allow_none=True, data_key="customer_id")
     payment_method = Text(load_default=None, allow_none=True)
     coupon_used = Text(load_default=None, allow_none=True)
-    items = Records(OrderItemSchema, OrderItem, most=MOST_ITEMS, load_default=(), allow_none=True)
-
-    @post_load
-    def make(self, data: dict[str, Any], **_kwargs: Any) -> Order:
-        data["items"] = tuple(data["items"] or ())
-        return Order(**data)
+    items = Records(OrderItemSchema, most=MOST_ITEMS)

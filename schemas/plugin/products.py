@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from marshmallow import EXCLUDE, post_load
-
-from schemas.base.fields import ExternalId, Money, RecordSchema, Reference, Text, Timestamp
+from schemas.base.fields import ExternalId, Money, Reference, Text, Timestamp
+from schemas.plugin.record_schema import PluginSchema
 from schemas.records.shop import Product
 
 EXAMPLE: dict[str, Any] = {
@@ -20,11 +19,10 @@ EXAMPLE: dict[str, Any] = {
 }
 
 
-class ProductSchema(RecordSchema):
+class ProductSchema(PluginSchema):
     """A product (FR2)."""
 
-    class Meta:
-        unknown = EXCLUDE
+    record = Product
 
     external_id = ExternalId(required=True, data_key="wc_product_id")
     name = Text(required=True, blank=False)
@@ -40,7 +38,3 @@ class ProductSchema(RecordSchema):
     type = Text(load_default=None, allow_none=True, longest=100)
     created_at = Timestamp(load_default=None, allow_none=True)
     updated_at = Timestamp(load_default=None, allow_none=True)
-
-    @post_load
-    def make(self, data: dict[str, Any], **_kwargs: Any) -> Product:
-        return Product(**data)

@@ -8,14 +8,14 @@ fields to attributes.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 from typing import ClassVar
 
+from msgspec import Struct
 
-@dataclass(frozen=True, slots=True)
-class OrderItem:
+
+class OrderItem(Struct, frozen=True, gc=False):
     """One line of an order. Amounts in the order's currency."""
 
     product_name: str
@@ -26,8 +26,7 @@ class OrderItem:
     product_external_id: int | None
 
 
-@dataclass(frozen=True, slots=True)
-class Order:
+class Order(Struct, frozen=True, gc=False):
     """The whole state of an order. Optional fields without a value are None. Moments are in UTC."""
 
     SHAPE: ClassVar[int] = 1
@@ -50,8 +49,7 @@ class Order:
     items: tuple[OrderItem, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Product:
+class Product(Struct, frozen=True, gc=False):
     """The whole state of a product or variation."""
 
     SHAPE: ClassVar[int] = 1
@@ -74,8 +72,7 @@ class Product:
     updated_at: datetime | None
 
 
-@dataclass(frozen=True, slots=True)
-class Customer:
+class Customer(Struct, frozen=True, gc=False):
     """The whole state of a customer.
 
     `email_hash` is the hash of the address, after `KEY_ID:` if it was made with a key. A new key changes the record's state.
@@ -105,8 +102,7 @@ class Customer:
         return (self.email_hash or "").rpartition(":")[0] or None
 
 
-@dataclass(frozen=True, slots=True)
-class Category:
+class Category(Struct, frozen=True, gc=False):
     """The whole state of a product category."""
 
     SHAPE: ClassVar[int] = 1

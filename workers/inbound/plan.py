@@ -17,7 +17,7 @@ from schemas.records.shop import Record
 from workers.core.ids import new_ids
 
 CLOCK_TOLERANCE = timedelta(hours=24)
-_canonical = msgspec.json.Encoder(order="deterministic").encode
+_canonical = msgspec.json.Encoder().encode
 
 
 @dataclass(frozen=True, slots=True)

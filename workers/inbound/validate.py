@@ -11,7 +11,7 @@ from db.sync.logs import ClaimedLog
 from db.sync.record_errors import MOST_LISTED, RecordError
 from schemas.base.error_codes import REASONS, Problem, further_entries
 from schemas.base.strict_json import loads
-from schemas.plugin.entities import ENTITIES, Entity, external_id, load_record
+from schemas.plugin.entities import ENTITIES, external_id, load_record
 from workers.inbound.payload import unpack
 from workers.inbound.plan import versioned
 
@@ -45,25 +45,27 @@ def validate_batch(claimed: ClaimedLog) -> Validated:
 
 
 def _validate_batch(claimed: ClaimedLog) -> Validated:
-    entity, validated = ENTITIES[claimed.entity], Validated()
-    for index, payload in enumerate(loads(unpack(claimed.body))):
-        record = load_record(entity, payload)
-        result = [*record] if isinstance(record, list) else versioned(index, record, claimed.accepted_at)
+    entity, validated, body = ENTITIES[claimed.entity], Validated(), unpack(claimed.body)
+    records = entity.reader.read_all(body)
+    payloads = loads(body) if records is None else []  # one of them needs marshmallow
+    for index, record in enumerate(records or (load_record(entity, payload) for payload in payloads)):
+        result = record if isinstance(record, list) else versioned(index, record, claimed.accepted_at)
         if isinstance(result, Versioned):
             validated.valid.append(result)
-            continue
-        found = result if isinstance(result, list) else [result]
-        validated.refuse(record_errors(entity, index, payload, found))
+        elif isinstance(result, Problem):
+            validated.refuse([_error(index, str(record.external_id), result)])
+        elif payloads[index] == ERASED:
+            validated.refuse([erased_error(index)])
+        else:
+            known_id = external_id(entity, payloads[index])
+            validated.refuse([_error(index, known_id, problem) for problem in result])
         if len(validated.errors) == MOST_LISTED:
             further_entries.set(0)  # the list is full: the first bad entry of a record is enough to refuse it
     return validated
 
 
-def record_errors(entity: Entity, index: int, payload: Any, found: list[Problem]) -> list[RecordError]:
-    if payload == ERASED:
-        return [erased_error(index)]
-    known_id = external_id(entity, payload)
-    return [RecordError(index, known_id, problem.field, problem.code, problem.reason) for problem in found]
+def _error(index: int, known_id: str | None, problem: Problem) -> RecordError:
+    return RecordError(index, known_id, problem.field, problem.code, problem.reason)
 
 
 def erased_error(index: int) -> RecordError:

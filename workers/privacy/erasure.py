@@ -10,6 +10,7 @@ from dataclasses import replace
 from typing import Any
 from uuid import UUID
 
+from msgspec import structs
 from psycopg import Connection
 
 from app.settings.logs import get_logger
@@ -116,7 +117,7 @@ def _clean_kept(entity: str, body: bytes | None, external_id: int) -> bytes | No
 
 def clean_page(entity: str, page: FetchedPage[Any], external_id: int) -> FetchedPage[Any]:
     if entity == "orders":
-        orders = [(n, replace(one, customer_external_id=None) if one.customer_external_id == external_id else one)
+        orders = [(n, structs.replace(one, customer_external_id=None) if one.customer_external_id == external_id else one)
                   for n, one in page.records]  # fmt: skip
         return replace(page, records=orders)
     kept = [(n, one) for n, one in page.records if one.external_id != external_id]

@@ -23,10 +23,9 @@ def read_page(
     payload_type = PLATFORMS[platform].payloads[entity]
     records: list[tuple[int, Record]] = []
     errors: list[RecordError] = []
-    for index, payload in enumerate(payloads):
-        found = payload_type.read(payload, hasher)
+    for index, found in enumerate(payload_type.read_all(payloads, hasher)):
         if isinstance(found, list):
-            errors += [_error(index, platform_id(payload), problem) for problem in found]
+            errors += [_error(index, platform_id(payloads[index]), problem) for problem in found]
         else:
             records.append((index, found))
     return FetchedPage(seq, asked_at, len(payloads), records, errors)

@@ -5,19 +5,17 @@ A product has the price of its cheapest variant. Its stock is the sum over the v
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 
-from schemas.base.fields import MICRO, Count, EmailHash, ExternalId, MaskedText, Money, Records, Timestamp
-from schemas.base.platform_fields import OPTIONAL, SEVERAL, NativeSchema, storable
+from schemas.base.fields import ZERO, Count, EmailHash, ExternalId, MaskedText, Money, Records, RecordSchema, Timestamp
+from schemas.base.platform_fields import OPTIONAL, Payload, storable
 from schemas.records.shop import Customer, Product
 
 MOST_VARIANTS = 2500
 
 
-@dataclass(frozen=True, slots=True)
-class Variant:
+class Variant(Payload, frozen=True):
     """A variant. `inventory_management` is null if its inventory is not tracked."""
 
     sku: str | None
@@ -28,7 +26,7 @@ class Variant:
     inventory_quantity: Decimal | None
 
 
-class VariantSchema(NativeSchema):
+class VariantSchema(RecordSchema):
     record = Variant
     sku = MaskedText(**OPTIONAL)
     price = Money(**OPTIONAL)
@@ -38,8 +36,7 @@ class VariantSchema(NativeSchema):
     inventory_quantity = Money(**OPTIONAL)  # may be negative: oversold
 
 
-@dataclass(frozen=True, slots=True)
-class ShopifyProduct:
+class ShopifyProduct(Payload, frozen=True):
     """The fields of a product that are read."""
 
     id: int
@@ -51,7 +48,7 @@ class ShopifyProduct:
     variants: tuple[Variant, ...]
 
 
-class ShopifyProductSchema(NativeSchema):
+class ShopifyProductSchema(RecordSchema):
     record = ShopifyProduct
     id = ExternalId(required=True)
     title = MaskedText(required=True, blank=False)
@@ -59,18 +56,18 @@ class ShopifyProductSchema(NativeSchema):
     status = MaskedText(longest=100, **OPTIONAL)
     created_at = Timestamp(**OPTIONAL)
     updated_at = Timestamp(**OPTIONAL)
-    variants = Records(VariantSchema, Variant, most=MOST_VARIANTS, **SEVERAL)
+    variants = Records(VariantSchema, most=MOST_VARIANTS)
 
 
 def to_product(native: ShopifyProduct) -> Product:
     """Raises ValidationError if the stock is out of range."""
-    variants = tuple(native.variants or ())
+    variants = native.variants
     cheapest = min(
         (each for each in variants if each.price is not None), key=lambda each: each.price or 0, default=None
     )
     price = cheapest.price if cheapest else None
     before = cheapest.compare_at_price if cheapest else None
-    tracked = [each.inventory_quantity or Decimal(0) for each in variants if each.inventory_management]
+    tracked = [each.inventory_quantity or ZERO for each in variants if each.inventory_management]
     on_sale = price is not None and before is not None and before > price
     return Product(
         external_id=native.id,
@@ -81,7 +78,7 @@ def to_product(native: ShopifyProduct) -> Product:
         sale_price=price if on_sale else None,
         category_external_id=None,
         category_name=native.product_type or None,
-        stock_quantity=storable(sum(tracked, Decimal(0)).quantize(MICRO), "variants") if tracked else None,
+        stock_quantity=storable(sum(tracked, ZERO), "variants") if tracked else None,
         stock_status="instock" if any(map(_is_sold, variants)) else "outofstock",
         status=native.status,
         type="variable" if len(variants) > 1 else "simple",
@@ -97,8 +94,7 @@ def _is_sold(variant: Variant) -> bool:
     return (variant.inventory_quantity or 0) > 0
 
 
-@dataclass(frozen=True, slots=True)
-class ShopifyCustomer:
+class ShopifyCustomer(Payload, frozen=True):
     """The fields of a customer that are read. `email` is already a hash."""
 
     id: int
@@ -110,7 +106,7 @@ class ShopifyCustomer:
     created_at: datetime | None
 
 
-class ShopifyCustomerSchema(NativeSchema):
+class ShopifyCustomerSchema(RecordSchema):
     record = ShopifyCustomer
     id = ExternalId(required=True)
     email = EmailHash(**OPTIONAL)

@@ -9,12 +9,11 @@
 from __future__ import annotations
 
 import functools
-from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 
-from schemas.base.fields import MICRO, Count, ExternalId, MaskedText, Money, Records, Reference, Timestamp
-from schemas.base.platform_fields import OPTIONAL, SEVERAL, MaskedTexts, NativeSchema, NestedRecord, storable
+from schemas.base.fields import Count, ExternalId, MaskedText, Money, Records, RecordSchema, Reference, Timestamp
+from schemas.base.platform_fields import OPTIONAL, MaskedTexts, NestedRecord, Payload, storable
 from schemas.records.shop import Order, OrderItem
 
 MOST_LINES = 1000
@@ -24,20 +23,18 @@ CLOSED_STATUSES = {"refunded": "refunded", "voided": "cancelled"}
 PAID_STATUSES = ("paid", "partially_refunded")
 
 
-@dataclass(frozen=True, slots=True)
-class Allocation:
+class Allocation(Payload, frozen=True):
     """A share of a discount."""
 
     amount: Decimal
 
 
-class AllocationSchema(NativeSchema):
+class AllocationSchema(RecordSchema):
     record = Allocation
     amount = Money(required=True)
 
 
-@dataclass(frozen=True, slots=True)
-class Line:
+class Line(Payload, frozen=True):
     """A line of an order. Its product may be deleted."""
 
     product_id: int | None
@@ -49,7 +46,7 @@ class Line:
     discount_allocations: tuple[Allocation, ...]
 
 
-class LineSchema(NativeSchema):
+class LineSchema(RecordSchema):
     record = Line
     product_id = Reference(**OPTIONAL)
     sku = MaskedText(**OPTIONAL)
@@ -57,59 +54,54 @@ class LineSchema(NativeSchema):
     quantity = Count(required=True)
     price = Money(required=True)
     total_discount = Money(**OPTIONAL)
-    discount_allocations = Records(AllocationSchema, Allocation, most=MOST_LINES, **SEVERAL)
+    discount_allocations = Records(AllocationSchema, most=MOST_LINES)
 
 
-@dataclass(frozen=True, slots=True)
-class Buyer:
+class Buyer(Payload, frozen=True):
     """The customer inside an order."""
 
     id: int | None
 
 
-class BuyerSchema(NativeSchema):
+class BuyerSchema(RecordSchema):
     record = Buyer
     id = Reference(**OPTIONAL)
 
 
-@dataclass(frozen=True, slots=True)
-class ShopMoney:
+class ShopMoney(Payload, frozen=True):
     """An amount in the shop's own currency."""
 
     amount: Decimal | None
 
 
-class ShopMoneySchema(NativeSchema):
+class ShopMoneySchema(RecordSchema):
     record = ShopMoney
     amount = Money(**OPTIONAL)
 
 
-@dataclass(frozen=True, slots=True)
-class MoneySet:
+class MoneySet(Payload, frozen=True):
     """An amount in the shop's and in the buyer's currency. Only the shop's is read."""
 
     shop_money: ShopMoney | None
 
 
-class MoneySetSchema(NativeSchema):
+class MoneySetSchema(RecordSchema):
     record = MoneySet
-    shop_money = NestedRecord(ShopMoneySchema, ShopMoney, **OPTIONAL)
+    shop_money = NestedRecord(ShopMoneySchema, **OPTIONAL)
 
 
-@dataclass(frozen=True, slots=True)
-class DiscountCode:
+class DiscountCode(Payload, frozen=True):
     """A code that the buyer entered."""
 
     code: str | None
 
 
-class DiscountCodeSchema(NativeSchema):
+class DiscountCodeSchema(RecordSchema):
     record = DiscountCode
     code = MaskedText(**OPTIONAL)
 
 
-@dataclass(frozen=True, slots=True)
-class ShopifyOrder:
+class ShopifyOrder(Payload, frozen=True):
     """The fields of an order that are requested and read."""
 
     id: int
@@ -130,7 +122,7 @@ class ShopifyOrder:
     line_items: tuple[Line, ...]
 
 
-class ShopifyOrderSchema(NativeSchema):
+class ShopifyOrderSchema(RecordSchema):
     record = ShopifyOrder
     id = ExternalId(required=True)
     created_at = Timestamp(required=True)
@@ -143,11 +135,11 @@ class ShopifyOrderSchema(NativeSchema):
     subtotal_price = Money(**OPTIONAL)
     total_tax = Money(**OPTIONAL)
     total_discounts = Money(**OPTIONAL)
-    total_shipping_price_set = NestedRecord(MoneySetSchema, MoneySet, **OPTIONAL)
-    customer = NestedRecord(BuyerSchema, Buyer, **OPTIONAL)
+    total_shipping_price_set = NestedRecord(MoneySetSchema, **OPTIONAL)
+    customer = NestedRecord(BuyerSchema, **OPTIONAL)
     payment_gateway_names = MaskedTexts(**OPTIONAL)
-    discount_codes = Records(DiscountCodeSchema, DiscountCode, most=MOST_LINES, **SEVERAL)
-    line_items = Records(LineSchema, Line, most=MOST_LINES, **SEVERAL)
+    discount_codes = Records(DiscountCodeSchema, most=MOST_LINES)
+    line_items = Records(LineSchema, most=MOST_LINES)
 
 
 def order_status(order: ShopifyOrder) -> str:
@@ -181,8 +173,8 @@ def to_order(native: ShopifyOrder) -> Order:
         currency=native.currency,
         customer_external_id=native.customer.id if native.customer else None,
         payment_method=_joined(native.payment_gateway_names or ()),
-        coupon_used=_joined(tuple(entry.code for entry in native.discount_codes or () if entry.code)),
-        items=tuple(map(_item, native.line_items or ())),
+        coupon_used=_joined(tuple(entry.code for entry in native.discount_codes if entry.code)),
+        items=tuple(map(_item, native.line_items)),
     )
 
 
@@ -192,7 +184,7 @@ def _joined(names: tuple[str, ...]) -> str | None:
 
 @functools.lru_cache(maxsize=1024)  # nearly all lines have a small quantity
 def _quantity(pieces: int) -> Decimal:
-    return storable(Decimal(pieces), "line_items").quantize(MICRO)
+    return storable(Decimal(pieces), "line_items")
 
 
 def _item(line: Line) -> OrderItem:

@@ -8,20 +8,18 @@ is TikTok's own.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
-from schemas.base.fields import MICRO, ExternalId, MaskedText, Money, Records, Reference
-from schemas.base.platform_fields import OPTIONAL, SEVERAL, NativeSchema, NestedRecord, UnixSeconds, storable_sum
+from schemas.base.fields import MICRO, ExternalId, MaskedText, Money, Records, RecordSchema, Reference
+from schemas.base.platform_fields import OPTIONAL, NestedRecord, Payload, UnixSeconds, storable_sum
 from schemas.records.shop import Order, OrderItem
 
 MOST_UNITS = 10_000
 
 
-@dataclass(frozen=True, slots=True)
-class Unit:
+class Unit(Payload, frozen=True):
     """One line item, which is one unit."""
 
     sku_id: int | None
@@ -32,7 +30,7 @@ class Unit:
     sale_price: Decimal | None
 
 
-class UnitSchema(NativeSchema):
+class UnitSchema(RecordSchema):
     record = Unit
     sku_id = Reference(**OPTIONAL)
     product_id = Reference(**OPTIONAL)
@@ -42,8 +40,7 @@ class UnitSchema(NativeSchema):
     sale_price = Money(**OPTIONAL)
 
 
-@dataclass(frozen=True, slots=True)
-class Payment:
+class Payment(Payload, frozen=True):
     """An order's amounts."""
 
     currency: str | None
@@ -55,7 +52,7 @@ class Payment:
     platform_discount: Decimal | None
 
 
-class PaymentSchema(NativeSchema):
+class PaymentSchema(RecordSchema):
     record = Payment
     currency = MaskedText(longest=20, **OPTIONAL)
     total_amount = Money(required=True)
@@ -66,8 +63,7 @@ class PaymentSchema(NativeSchema):
     platform_discount = Money(**OPTIONAL)
 
 
-@dataclass(frozen=True, slots=True)
-class TiktokOrder:
+class TiktokOrder(Payload, frozen=True):
     """The fields of an order that are read. `user_id` identifies the buyer across orders."""
 
     id: int
@@ -80,7 +76,7 @@ class TiktokOrder:
     line_items: tuple[Unit, ...]
 
 
-class TiktokOrderSchema(NativeSchema):
+class TiktokOrderSchema(RecordSchema):
     record = TiktokOrder
     id = ExternalId(required=True)
     status = MaskedText(required=True, blank=False, longest=100)
@@ -88,8 +84,8 @@ class TiktokOrderSchema(NativeSchema):
     update_time = UnixSeconds(**OPTIONAL)
     user_id = Reference(**OPTIONAL)
     payment_method_name = MaskedText(**OPTIONAL)
-    payment = NestedRecord(PaymentSchema, Payment, required=True)
-    line_items = Records(UnitSchema, Unit, most=MOST_UNITS, **SEVERAL)
+    payment = NestedRecord(PaymentSchema, required=True)
+    line_items = Records(UnitSchema, most=MOST_UNITS)
 
 
 def to_order(native: TiktokOrder) -> Order:
@@ -109,7 +105,7 @@ def to_order(native: TiktokOrder) -> Order:
         customer_external_id=native.user_id,
         payment_method=native.payment_method_name or None,
         coupon_used=None,
-        items=tuple(map(_item, _by_sku(native.line_items or ()))),
+        items=tuple(map(_item, _by_sku(native.line_items))),
     )
 
 

@@ -2,45 +2,41 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 
-from schemas.base.fields import ExternalId, MaskedText, Money, Records
-from schemas.base.platform_fields import OPTIONAL, SEVERAL, NativeSchema, NestedRecord, UnixSeconds, storable_sum
+from schemas.base.fields import ExternalId, MaskedText, Money, Records, RecordSchema
+from schemas.base.platform_fields import OPTIONAL, NestedRecord, Payload, UnixSeconds, storable_sum
 from schemas.records.shop import Product
 
 MOST_SKUS = 1000
 
 
-@dataclass(frozen=True, slots=True)
-class SkuPrice:
+class SkuPrice(Payload, frozen=True):
     """A SKU's price. `sale_price` includes tax and exists only in some regions."""
 
     tax_exclusive_price: Decimal | None
     sale_price: Decimal | None
 
 
-class SkuPriceSchema(NativeSchema):
+class SkuPriceSchema(RecordSchema):
     record = SkuPrice
     tax_exclusive_price = Money(**OPTIONAL)
     sale_price = Money(**OPTIONAL)
 
 
-@dataclass(frozen=True, slots=True)
-class Stock:
+class Stock(Payload, frozen=True):
     """The stock of a SKU in one warehouse."""
 
     quantity: Decimal | None
 
 
-class StockSchema(NativeSchema):
+class StockSchema(RecordSchema):
     record = Stock
     quantity = Money(**OPTIONAL)
 
 
-@dataclass(frozen=True, slots=True)
-class Sku:
+class Sku(Payload, frozen=True):
     """A variant of a product."""
 
     seller_sku: str | None
@@ -48,15 +44,14 @@ class Sku:
     inventory: tuple[Stock, ...]
 
 
-class SkuSchema(NativeSchema):
+class SkuSchema(RecordSchema):
     record = Sku
     seller_sku = MaskedText(**OPTIONAL)
-    price = NestedRecord(SkuPriceSchema, SkuPrice, **OPTIONAL)
-    inventory = Records(StockSchema, Stock, most=MOST_SKUS, **SEVERAL)
+    price = NestedRecord(SkuPriceSchema, **OPTIONAL)
+    inventory = Records(StockSchema, most=MOST_SKUS)
 
 
-@dataclass(frozen=True, slots=True)
-class TiktokProduct:
+class TiktokProduct(Payload, frozen=True):
     """The fields of a product that are read."""
 
     id: int
@@ -67,21 +62,21 @@ class TiktokProduct:
     skus: tuple[Sku, ...]
 
 
-class TiktokProductSchema(NativeSchema):
+class TiktokProductSchema(RecordSchema):
     record = TiktokProduct
     id = ExternalId(required=True)
     title = MaskedText(required=True, blank=False)
     status = MaskedText(longest=100, **OPTIONAL)
     create_time = UnixSeconds(**OPTIONAL)
     update_time = UnixSeconds(**OPTIONAL)
-    skus = Records(SkuSchema, Sku, most=MOST_SKUS, **SEVERAL)
+    skus = Records(SkuSchema, most=MOST_SKUS)
 
 
 def to_product(native: TiktokProduct) -> Product:
     """Raises ValidationError if the stock is out of range."""
-    skus = tuple(native.skus or ())
+    skus = native.skus
     prices = [price for price in map(_price, skus) if price is not None]
-    stock = storable_sum("skus", (stock.quantity for sku in skus for stock in sku.inventory or ()))
+    stock = storable_sum("skus", (stock.quantity for sku in skus for stock in sku.inventory))
     return Product(
         external_id=native.id,
         name=native.title,

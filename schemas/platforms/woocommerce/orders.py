@@ -9,22 +9,20 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
 from marshmallow import ValidationError
 
-from schemas.base.fields import ExternalId, MaskedText, Money, Records, Reference, Timestamp
-from schemas.base.platform_fields import OPTIONAL, SEVERAL, NativeSchema, storable_sum
+from schemas.base.fields import ZERO, ExternalId, MaskedText, Money, Records, RecordSchema, Reference, Timestamp
+from schemas.base.platform_fields import OPTIONAL, Payload, storable_sum
 from schemas.records.shop import Order, OrderItem
 
 MOST_LINES = 1000
 
 
-@dataclass(frozen=True, slots=True)
-class Line:
+class Line(Payload, frozen=True):
     """A line of an order. `total` is `subtotal` less coupons."""
 
     product_id: int | None
@@ -35,7 +33,7 @@ class Line:
     total: Decimal | None
 
 
-class LineSchema(NativeSchema):
+class LineSchema(RecordSchema):
     record = Line
     product_id = Reference(**OPTIONAL)
     name = MaskedText(**OPTIONAL)
@@ -45,14 +43,13 @@ class LineSchema(NativeSchema):
     total = Money(**OPTIONAL)
 
 
-@dataclass(frozen=True, slots=True)
-class CouponLine:
+class CouponLine(Payload, frozen=True):
     """A coupon that was used."""
 
     code: str | None
 
 
-class CouponLineSchema(NativeSchema):
+class CouponLineSchema(RecordSchema):
     record = CouponLine
     code = MaskedText(**OPTIONAL)
 
@@ -63,23 +60,21 @@ class RefundTotal(Money):
     def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> Decimal:
         return super()._deserialize("0" if value == "-" else value, attr, data, **kwargs)
 
-    fast_check = Money.fast_check  # it leaves "-" to marshmallow
+    fast_type = Money.fast_type  # `fast_column` leaves "-" to marshmallow
 
 
-@dataclass(frozen=True, slots=True)
-class Refund:
+class Refund(Payload, frozen=True):
     """A refund as its order lists it."""
 
     total: Decimal | None
 
 
-class RefundSchema(NativeSchema):
+class RefundSchema(RecordSchema):
     record = Refund
     total = RefundTotal(**OPTIONAL)
 
 
-@dataclass(frozen=True, slots=True)
-class WooOrder:
+class WooOrder(Payload, frozen=True):
     """The fields of an order that are requested and read."""
 
     id: int
@@ -99,7 +94,7 @@ class WooOrder:
     refunds: tuple[Refund, ...]
 
 
-class WooOrderSchema(NativeSchema):
+class WooOrderSchema(RecordSchema):
     record = WooOrder
     id = ExternalId(required=True)
     number = MaskedText(longest=200, **OPTIONAL)
@@ -113,9 +108,9 @@ class WooOrderSchema(NativeSchema):
     discount_total = Money(**OPTIONAL)
     customer_id = Reference(**OPTIONAL)
     payment_method = MaskedText(**OPTIONAL)
-    line_items = Records(LineSchema, Line, most=MOST_LINES, **SEVERAL)
-    coupon_lines = Records(CouponLineSchema, CouponLine, most=MOST_LINES, **SEVERAL)
-    refunds = Records(RefundSchema, Refund, most=MOST_LINES, **SEVERAL)
+    line_items = Records(LineSchema, most=MOST_LINES)
+    coupon_lines = Records(CouponLineSchema, most=MOST_LINES)
+    refunds = Records(RefundSchema, most=MOST_LINES)
 
 
 def read_order(payload: Any) -> WooOrder | None:
@@ -129,7 +124,7 @@ def read_order(payload: Any) -> WooOrder | None:
 
 def to_order(native: WooOrder) -> Order:
     """Raises ValidationError if a computed amount is out of range."""
-    coupons = [line.code for line in native.coupon_lines or () if line.code]
+    coupons = [line.code for line in native.coupon_lines if line.code]
     return Order(
         external_id=native.id,
         date_created=native.date_created_gmt,
@@ -137,9 +132,9 @@ def to_order(native: WooOrder) -> Order:
         status=native.status,
         total=native.total,
         # An order without lines sums up to zero; a sum of unknown amounts is unknown.
-        subtotal=Decimal(0)
+        subtotal=ZERO
         if not native.line_items
-        else storable_sum("line_items", (line.subtotal for line in native.line_items or ())),
+        else storable_sum("line_items", (line.subtotal for line in native.line_items)),
         tax_total=native.total_tax,
         shipping_total=native.shipping_total,
         discount_total=native.discount_total,
@@ -147,13 +142,13 @@ def to_order(native: WooOrder) -> Order:
         customer_external_id=native.customer_id,
         payment_method=native.payment_method,
         coupon_used=", ".join(coupons),  # "" without any, as the plugin writes it
-        items=tuple(map(_item, native.line_items or ())),
+        items=tuple(map(_item, native.line_items)),
     )
 
 
 def refunded_total(native: WooOrder) -> Decimal:
     """The amount refunded so far, as a positive number."""
-    return -sum((refund.total for refund in native.refunds or () if refund.total is not None), Decimal(0))
+    return -sum((refund.total for refund in native.refunds if refund.total is not None), Decimal(0))
 
 
 def _item(line: Line) -> OrderItem:

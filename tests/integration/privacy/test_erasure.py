@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import threading
 from collections.abc import Callable
-from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -14,6 +13,7 @@ from uuid import UUID
 import psycopg
 import pytest
 from flask.testing import FlaskClient
+from msgspec import structs
 from psycopg import Connection, sql
 from redis import Redis
 from werkzeug.test import TestResponse
@@ -373,4 +373,4 @@ def test_pulled_order_loses_only_its_customer() -> None:
     order = load_record(ENTITIES["orders"], loads(json.dumps(make_order(customer_id=42)).encode()))
     assert isinstance(order, Order) and order.customer_external_id == 42
     cleaned = clean_page("orders", FetchedPage(7, WHEN, 1, [(0, order)], []), 42)
-    assert cleaned.records == [(0, replace(order, customer_external_id=None))]
+    assert cleaned.records == [(0, structs.replace(order, customer_external_id=None))]

@@ -40,10 +40,11 @@ NOON = datetime(2026, 1, 15, 12, tzinfo=UTC)
 
 
 class _Entry(RecordSchema):
+    record = dict
     quantity = Money(required=True)
 
 
-LIST = Records(_Entry, dict, most=2, load_default=(), allow_none=True)
+LIST = Records(_Entry, most=2)
 
 ACCEPTED: list[tuple[fields.Field[Any], Any, Any]] = [
     (TEXT, "", ""),
@@ -69,8 +70,10 @@ ACCEPTED: list[tuple[fields.Field[Any], Any, Any]] = [
     (MONEY, ".5", Decimal("0.500000")),
     (MONEY, "0.0000005", Decimal("0.000001")),
     (MONEY, "", None),
+    (MONEY, "-0", Decimal(0)),
     (WHEN, "2026-01-15T12:00:00Z", NOON),
     (WHEN, "2026-01-15 12:00:00", NOON),
+    (WHEN, "2026-01-15t12:00:00z", NOON),
     (WHEN, "2026-01-15T12:00", NOON),
     (WHEN, "2026-01-15T13:30:00+01:30", NOON),
     (WHEN, "2026-01-15T12:00:00.123456789z", NOON.replace(microsecond=123456)),
@@ -78,8 +81,9 @@ ACCEPTED: list[tuple[fields.Field[Any], Any, Any]] = [
     (WHEN, "0000-00-00 00:00:00", None),
     (WHEN, "", None),
     (EMAIL, "a" * 64, "a" * 64),
-    (LIST, [], []),
-    (LIST, [{"quantity": 1}], [{"quantity": Decimal("1.000000")}]),
+    (LIST, [], ()),
+    (LIST, None, ()),
+    (LIST, [{"quantity": 1}], ({"quantity": Decimal("1.000000")},)),
 ]
 
 REFUSED: list[tuple[fields.Field[Any], Any, str]] = [

@@ -7,10 +7,15 @@ from typing import Any
 from uuid import UUID
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from marshmallow import ValidationError
 
-from schemas.base.error_codes import REASONS, problems
+from schemas.base.error_codes import REASONS, problems_of
+from schemas.base.fields import RecordSchema
+from schemas.erp.load import load_erp_category, load_erp_product
 from schemas.erp.payloads import ErpCategorySchema, ErpProductSchema
+from tests.support.examples import examples
 
 ID = "6f1ed002-ab55-4585-9014-ebf0951522d9"
 PLAIN: dict[str, Any] = {"product_id": ID, "sku": "CAN-5", "name": "Watering can"}
@@ -20,7 +25,7 @@ def refusals(**fields: Any) -> list[tuple[str, str]]:
     with pytest.raises(ValidationError) as caught:
         ErpProductSchema().load(PLAIN | fields)
     assert isinstance(caught.value.messages, dict)
-    return [(problem.field, problem.code) for problem in problems(caught.value.messages)]
+    return [(problem.field, problem.code) for problem in problems_of(caught.value)]
 
 
 def test_a_product_with_required_fields_only() -> None:
@@ -91,3 +96,63 @@ def test_a_category_cannot_be_its_own_parent() -> None:
     with pytest.raises(ValidationError) as caught:
         ErpCategorySchema().load({"category_id": ID, "name": "Garden", "parent_id": ID})
     assert caught.value.messages == {"parent_id": ["out_of_range"]}
+
+
+FULL: dict[str, Any] = PLAIN | {
+    "description": "Holds five litres",
+    "regular_price": "24.90",
+    "sale_price": Decimal("19.9"),
+    "sale_from": "2026-11-01T00:00:00+02:00",
+    "sale_to": "2026-12-01T00:00:00Z",
+    "manage_stock": True,
+    "stock_quantity": -3,
+    "image_urls": ["https://img.test/a.png", "http://img.test/ä?x=1"],
+    "category_ids": [ID, ID],
+    "allow_manual_woocommerce_offers": False,
+    "version": 7,
+}
+CATEGORY: dict[str, Any] = {"category_id": ID, "name": "Garden", "parent_id": str(UUID(int=7)), "version": 1}
+HOSTILE = st.one_of(
+    st.none() | st.booleans() | st.text(max_size=6),
+    st.integers(-(2**31) - 1, 2**31 + 1) | st.integers(2**63 - 1, 2**63) | st.integers(-2, 30),
+    st.sampled_from(
+        ["", " ", " x", "A,B", "a<b", "to a@b.test", "a&#64;b.test,", "x" * 101, "\x00", "\ud800", "true", "-7"]
+    ),
+    st.sampled_from(
+        ["24.90", "-0", "1e3", "٣", Decimal("19.9"), Decimal("7"), Decimal("-0.0000001"), Decimal("1E+30")]
+    ),
+    st.sampled_from([ID, ID.upper(), ID.replace("-", ""), "{" + ID + "}", "urn:uuid:" + ID, ID + "0", UUID(int=7).hex]),
+    st.sampled_from(["2026-11-15T00:00:00Z", "2026-11-15 00:00:00.5", "2027-01-01", "0000-00-00 00:00:00"]),
+    st.sampled_from(
+        [[], {}, [None], [ID], [ID, "x"], [ID] * 101, ["https://img.test/a%40b.test"], ["HTTPS://img.test"]]
+    ),
+    st.sampled_from([["ftp://x/y"], ["https://x/y", " https://x/y"], ["https://x/y"] * 51, [""], ["https://user@x/y"]]),
+)
+
+
+def load_strictly(schema: RecordSchema, payload: Any) -> Any:
+    try:
+        return schema.load(payload)
+    except ValidationError as error:
+        return problems_of(error)
+
+
+@pytest.mark.parametrize("valid", [PLAIN, FULL, FULL | {"manage_stock": None, "image_urls": None}])
+def test_a_valid_product_needs_no_marshmallow(valid: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
+    expected = ErpProductSchema().load(valid)
+    monkeypatch.setattr(ErpProductSchema, "load", None)
+    assert repr(load_erp_product(valid)) == repr(expected)
+
+
+@given(st.dictionaries(st.sampled_from(sorted(FULL)), HOSTILE, max_size=3), st.sets(st.sampled_from(sorted(FULL))))
+@settings(max_examples=examples(300))
+def test_fast_and_strict_products_agree(changed: dict[str, Any], absent: set[str]) -> None:
+    payload = {name: value for name, value in (FULL | changed).items() if name in PLAIN or name not in absent}
+    assert repr(load_erp_product(payload)) == repr(load_strictly(ErpProductSchema(), payload))
+
+
+@given(st.dictionaries(st.sampled_from(sorted(CATEGORY)), HOSTILE, max_size=2))
+@settings(max_examples=examples(150))
+def test_fast_and_strict_categories_agree(changed: dict[str, Any]) -> None:
+    payload = CATEGORY | changed
+    assert repr(load_erp_category(payload)) == repr(load_strictly(ErpCategorySchema(), payload))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
@@ -147,7 +146,7 @@ def test_no_address_is_left_in_any_field() -> None:
     item = product(variant("1", sku=planted)) | {"title": f"by {planted}", "product_type": planted}
     found = [read("orders", whole), read("customers", person), read("products", item)]
     assert [type(record) for record in found] == [Order, Customer, Product]
-    assert "example.com" not in repr([dataclasses.astuple(record) for record in found]).lower()
+    assert "example.com" not in repr(found).lower()
     assert found[1].email_hash == HASHED(planted)
 
 
