@@ -162,12 +162,12 @@ def _page(shop: ShopState, resource: Resource, asked: Asked) -> Outcome:
         pairs = [pair for pair in parse_qsl(asked.raw_query) if pair[0] != "page"]
         address = shop.url(f"/{resource.path}") + "?" + urlencode([*pairs, ("page", str(page + 1))])
         headers["Link"] = f'<{address}>; rel="next"'
-    return Outcome(200, [only_fields(asked.query, resource.shown(row)) for row in found.rows], headers)
+    return Outcome(200, [only_fields(asked.query, _in_context(resource, asked, row)) for row in found.rows], headers)
 
 
 def _one(shop: ShopState, resource: Resource, wc_id: int, asked: Asked) -> Outcome:
     if asked.method == "GET":
-        document = resource.shown(resource.get(shop, wc_id))
+        document = _in_context(resource, asked, resource.get(shop, wc_id))
         _permit(asked, "view")
     elif asked.method in WRITES and resource.update is not None:
         resource.check(asked.payload)
@@ -180,6 +180,10 @@ def _one(shop: ShopState, resource: Resource, wc_id: int, asked: Asked) -> Outco
         raise no_route()
     links = {"_links": document["_links"]} if "_links" in document else {}  # one object alone shows them in any case
     return Outcome(200, only_fields(asked.query, document) | links)
+
+
+def _in_context(resource: Resource, asked: Asked, row: JsonObject) -> JsonObject:
+    return row if asked.query.get("context") == "edit" else resource.shown(row)
 
 
 def _is_forced(query: PhpQuery) -> bool:

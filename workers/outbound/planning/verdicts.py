@@ -9,7 +9,14 @@ from uuid import UUID
 
 from db.outbound.item_claims import ClaimedItem, Completed, Failed, Returned, Spent
 from workers.outbound.planning.priorities import Life, breach_of, delay_after
-from workers.outbound.planning.results import LONGEST_PAUSE_SECONDS, Done, Refused, Result, pause_after
+from workers.outbound.planning.results import (
+    LONGEST_PAUSE_SECONDS,
+    Adopted,
+    Changed,
+    Done,
+    Result,
+    pause_after,
+)
 from workers.platforms.common.interface import PlatformError
 from workers.platforms.woocommerce.errors import RateLimitError
 
@@ -31,15 +38,18 @@ class Verdicts:
 def decide_items(results: Sequence[Result], claim_id: UUID, spent: Spent, now: datetime) -> Verdicts:
     """A passing error returns an item until its last attempt, then fails it; a permanent one fails it at once.
 
-    A rate limit spends no attempt.
+    A rate limit spends no attempt, nor does what was learned of the shop.
     """
     verdicts = Verdicts()
     for result in results:
         for item in result.items:
             if isinstance(result, Done):
                 verdicts.completed.append(Completed(item.id, result.wc_id, _breach(item, spent, now)))
-            elif not isinstance(result, Refused):
+            elif isinstance(result, Adopted):
                 verdicts.returned.append(Returned(item.id, claim_id, None, None, 0.0, spent=False))
+            elif isinstance(result, Changed) and not result.is_repeated:
+                error = result.error
+                verdicts.returned.append(Returned(item.id, claim_id, error.code, error.message, 0.0, spent=False))
             elif (returned := _retry(item, claim_id, result.error)) is not None:
                 verdicts.returned.append(returned)
             else:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from app.settings.logs import get_logger
 from workers.outbound.planning.product_plan import ProductWrite
-from workers.outbound.planning.results import Refused, Requeued, Result
+from workers.outbound.planning.results import Refused, Result
 from workers.outbound.sending.shop_connection import ShopCalls
 from workers.platforms.common.interface import PlatformError
 from workers.platforms.woocommerce import errors
@@ -26,10 +26,10 @@ def send_products(calls: ShopCalls, writes: Sequence[ProductWrite]) -> list[Resu
     """
     if not writes:
         return []
-    creates = [write for write in writes if write.task.sent is None]
-    updates = [write for write in writes if write.task.sent is not None]
+    creates = [write for write in writes if write.task.mapped is None]
+    updates = [write for write in writes if write.task.mapped is not None]
     created = [write.payload for write in creates]
-    updated = [{"id": write.task.sent.wc_product_id, **write.payload} for write in updates if write.task.sent]
+    updated = [{"id": write.task.mapped.wc_product_id, **write.payload} for write in updates if write.task.mapped]
     try:
         answer = calls.call(lambda shop: shop.batch_update_products(created, updated))
     except PlatformError as error:
@@ -43,19 +43,24 @@ def send_products(calls: ShopCalls, writes: Sequence[ProductWrite]) -> list[Resu
 
 def _result(write: ProductWrite, answer: BatchItem) -> Result:
     if answer.product is not None:
-        return write.done(answer.product["id"])
+        return write.answered(answer.product)
     error = answer.error or ValidationError("The shop gave no answer for this product.")
     status = error.status if isinstance(error, WooCommerceApiError) else 0
     task = write.task
-    if error.code == errors.NOT_IN_SHOP and task.sent is not None:
+    if task.mapped is None:
+        return _refused_create(write, error, status)
+    if error.code == errors.NOT_IN_SHOP:
         # Deleted in the shop: without its mapping, the next attempt creates the product.
         deleted = WooCommerceApiError(errors.NOT_IN_SHOP, status=status, retryable=True)
-        return Refused(task.items, deleted, deleted_wc_id=task.sent.wc_product_id)
-    if error.code == errors.DUPLICATE_SKU and task.sent is None:
+        return Refused(task.items, deleted, deleted_wc_id=task.mapped.wc_product_id)
+    return Refused(task.items, error)
+
+
+def _refused_create(write: ProductWrite, error: PlatformError, status: int) -> Refused:
+    task = write.task
+    if error.code == errors.DUPLICATE_SKU:
         # The shop has the SKU: someone else's product, or ours, created by a call that the shop finished after we gave it
         # up. The next attempt looks it up and adopts it; after the last attempt it is someone else's.
-        if not task.may_exist:
-            return Requeued(task.items)
         is_last = any(item.attempts >= item.max_attempts for item in task.items)
-        return Refused(task.items, WooCommerceApiError(errors.DUPLICATE_SKU, status=status, retryable=not is_last))
-    return Refused(task.items, error)
+        error = WooCommerceApiError(errors.DUPLICATE_SKU, status=status, retryable=not is_last)
+    return Refused(task.items, error, is_not_ours=not task.may_be_ours)

@@ -28,6 +28,7 @@ WOOCOMMERCE_MISSING = "WOOCOMMERCE_MISSING"
 NOT_IN_SHOP = "NOT_IN_SHOP"
 DUPLICATE_SKU = "DUPLICATE_SKU"
 SKU_IN_TRASH = "SKU_IN_TRASH"
+PRODUCT_IN_TRASH = "PRODUCT_IN_TRASH"
 TERM_EXISTS = "TERM_EXISTS"
 IMAGE_REFUSED = "IMAGE_REFUSED"
 EXTERNAL_WITH_STOCK = "EXTERNAL_WITH_STOCK"
@@ -55,6 +56,7 @@ MESSAGES = {
     NOT_IN_SHOP: "The shop no longer has this object.",
     DUPLICATE_SKU: "Another product of the shop has this SKU.",
     SKU_IN_TRASH: "A product in the shop's trash holds this SKU. Restore it, or delete it permanently.",
+    PRODUCT_IN_TRASH: "The product is in the shop's trash. Restore it, or delete it permanently: then it is created again.",
     TERM_EXISTS: "The shop already has a category with this name at this place.",
     IMAGE_REFUSED: "The shop could not download an image, or does not know its id.",
     EXTERNAL_WITH_STOCK: (

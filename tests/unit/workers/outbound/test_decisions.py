@@ -53,8 +53,8 @@ def change(before: str | None, after: str | None, **more: object) -> OpenChange:
         id=uuid4(),
         product_id=uuid4(),
         sku="S",
-        sent_regular_price=amounts[0],
-        sent_sale_price=None,
+        seen_regular_price=amounts[0],
+        seen_sale_price=None,
         regular_price=amounts[1],
         sale_price=None,
         **facts,  # type: ignore[arg-type]
@@ -79,6 +79,16 @@ def test_brakes_hold_only_suspicious_changes() -> None:
     empty = [change("1", "1", changes_price=False, empties_stock=True) for _ in range(10)]
     assert apply_brakes(Limits(), Catalogue(100, 20), empty).reasons == ("zero_share",)
     assert apply_brakes(Limits(), Catalogue(100, 20), empty[:9]).reasons == ()
+    texts = [change("1", "1", changes_price=False, changes_adopted=True, changes_texts=True) for _ in range(31)]
+    assert apply_brakes(Limits(), Catalogue(100, 20), texts).reasons == ("text_share",)
+    assert apply_brakes(Limits(), Catalogue(100, 20), texts[:30]).reasons == ()
+
+
+def test_a_takeover_holds_all_that_is_adopted() -> None:
+    adopted, other = change("10", "10", changes_price=False, changes_adopted=True), change("10", "11")
+    decision = apply_brakes(Limits(), Catalogue(1000, 1000), [adopted, other], is_takeover=True)
+    assert (decision.held, decision.reasons) == (frozenset({adopted.id}), ("takeover",))
+    assert not apply_brakes(Limits(), Catalogue(1000, 1000), [adopted, other]).held
 
 
 def test_a_store_can_set_or_disable_its_brakes() -> None:
