@@ -1,16 +1,17 @@
-"""PUT /api/v1/erp/{products,categories}: takes the ERP's catalogue, a batch at a time. The same batch again changes nothing."""
+"""PUT /api/v1/erp/{products,categories}: takes the ERP's catalogue, a batch at a time."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
+from typing import Any
 
-from flask import Blueprint
+from flask import Blueprint, g
 from marshmallow import Schema
 
 from app.audit.notes import note
-from app.http.auth import current_store_id
+from app.http.auth import check_scopes, current_store_id
 from app.http.errors import ApiError
 from app.http.operation import Answer, Batch, Operation, Parse
 from app.http.serve import operations
@@ -24,7 +25,9 @@ from schemas.base.json_bounds import TooMuch
 from schemas.base.json_records import NoRecords, Records, read_records
 from schemas.base.strict_json import NotJson
 from schemas.erp.payloads import ErpCategorySchema, ErpProductSchema
+from schemas.requests.lists import CatalogueQuery
 from workers.outbound.intake.catalogue import take_categories, take_products
+from workers.outbound.runs import say_yes_beforehand
 
 blueprint = Blueprint("erp", __name__)
 
@@ -58,10 +61,13 @@ def _put(entity: str, record: type[Schema]) -> Operation:
         path=f"/api/v1/erp/{entity}",
         tag="ERP",
         summary=f"Bring the ERP's {entity}",
-        about="One transaction, committed before the answer; what changed is on its way to the shop. The same batch again"
-        " changes nothing. A record that does not fit its schema is skipped, and listed in `errors`.",
+        about="One transaction, committed before the answer. Each product is compared with the shop's, and what differs is"
+        " sent, also if the batch repeats an earlier one. A record that does not fit its schema is skipped, and listed in"
+        " `errors`. With `adopt=true`, which needs the scope `admin`, products that the shop has already do not wait for the"
+        " takeover to be approved.",
         access=("erp",),
         audit="erp.write",
+        query=CatalogueQuery,
         body=Batch(entity, record, ERP_RECORDS[entity], _parser, is_plugin=False),
         brings_data=True,
         answers=(Answer(200, "Where each record went.", Intake),),
@@ -74,13 +80,19 @@ def _put(entity: str, record: type[Schema]) -> Operation:
     _put("products", ErpProductSchema),
     _put("categories", ErpCategorySchema),
 )
-def put_catalogue(entity: str, body: Records) -> Intake:
+def put_catalogue(entity: str, body: Records, query: dict[str, Any]) -> Intake:
+    if query["adopt"]:
+        check_scopes(g.caller, ("admin",))
     take = take_products if entity == "products" else take_categories
     store_id = current_store_id()
     # Each record is parsed as it is validated; where one is not JSON, nothing of the batch is stored.
     with _refusals(), services().pool.connection() as conn, tenant(conn, store_id):
+        if query["adopt"]:
+            say_yes_beforehand(conn, store_id)
         intake = take(conn, store_id, body, Origin({"source": "erp"}))
     note(records=intake.received)
+    if query["adopt"]:
+        note(adopt=True)
     if intake.items:
         services().wake_up.push(store_id)
     return intake_answer(intake)

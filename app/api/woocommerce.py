@@ -27,7 +27,7 @@ from db.outbound.erp_products import page_products
 from db.outbound.item_views import ItemView, get_item, list_failed_items
 from schemas.answers import outbound as answers
 from schemas.answers.fields import AnswerData
-from schemas.requests.lists import DryRunPageQuery, DryRunQuery
+from schemas.requests.lists import DryRunPageQuery, DryRunQuery, SendOneQuery
 from schemas.requests.outbound import RunSchema
 from workers.outbound.planning.preview import Preview, preview_categories, preview_products
 from workers.outbound.runs import Run, approve, reject, retry_failed, start_categories, start_full, start_one
@@ -49,12 +49,12 @@ A_PAGE = {"lookedAt": 2, "nextCursor": None}
     name="syncProduct",
     tag="WooCommerce",
     summary="Send one product whole, its stock or its price",
-    about="Polled, or waited for with `Prefer: wait=N`. With `dry_run=true` the shop is read and nothing is written;"
-    " 409 where the shop is not connected.",
+    about="What differs in the shop is sent; with `force=true` all that the ERP states. Polled, or waited for with"
+    " `Prefer: wait=N`. With `dry_run=true` the shop is read and nothing is written; 409 where the shop is not connected.",
     access=("erp",),
     audit="outbound.sync",
     places={"product_id": PRODUCT_ID},
-    query=DryRunQuery,
+    query=SendOneQuery,
     headers=("Prefer",),
     answers=(
         Answer(
@@ -83,7 +83,7 @@ def sync_product(sync_type: str, product_id: str, query: dict[str, Any]) -> Answ
             raise not_found()
         return previews_answer(found)
     with services().pool.connection() as conn, tenant(conn, store_id):
-        item_id = start_one(conn, store_id, product, sync_type, "request")
+        item_id = start_one(conn, store_id, product, sync_type, "request", force=query["force"])
     if item_id is None:
         raise not_found()
     services().wake_up.push(store_id)
@@ -110,7 +110,7 @@ def _run(name: str, rule: str, query: type[DryRunQuery], preview: dict[str, Any]
         name=f"syncAll{name}",
         tag="WooCommerce",
         summary=f"Send all {name.lower()}",
-        about=f"{name} whose state the shop does not have; all of them with `force`.",
+        about=f"{name} are compared with the ERP's, and sent where they differ; with `force` in any case.",
         access=("admin",),
         audit="outbound.sync",
         query=query,

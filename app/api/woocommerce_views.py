@@ -20,7 +20,7 @@ from db.core.tenancy import tenant
 from db.outbound.batches import get_batch, list_batches
 from db.outbound.erp_products import count_erp_products
 from db.outbound.item_views import count_breaches, count_items, get_item, list_failed_items
-from db.outbound.mappings import count_mappings, get_mapping, list_drift, list_mappings
+from db.outbound.mappings import count_mappings, get_mapping, list_mappings, list_out_of_sync
 from schemas.answers.outbound import Batch, Batches, Item, Items, Mapping, Mappings, SyncStats
 from schemas.requests.lists import ItemsQuery, MappingsQuery, PageQuery
 
@@ -172,7 +172,7 @@ def show_mapping(product_id: str) -> Mapping:
 )
 def show_mappings(query: dict[str, Any]) -> Mappings:
     store_id, size = current_store_id(), query["limit"]
-    read = list_drift if query["out_of_sync"] else list_mappings
+    read = list_out_of_sync if query["out_of_sync"] else list_mappings
     with services().pool.connection() as conn, tenant(conn, store_id):
         found = read(conn, store_id, query["cursor"], size + 1)
     last = last_before_more(found, size)

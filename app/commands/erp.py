@@ -29,6 +29,7 @@ from schemas.base.strict_json import NotJson, loads
 from workers.core.queues import WakeUp, connect
 from workers.outbound.intake.catalogue import Intake, take_categories, take_products
 from workers.outbound.intake.event_sources import store_secret
+from workers.outbound.runs import say_yes_beforehand
 
 AT_ONCE = 1000
 REFUSALS_SHOWN = 20
@@ -44,12 +45,14 @@ def erp() -> None:
 @click.argument("file", type=click.Path(path_type=Path))
 @store_option
 @click.option("--categories", is_flag=True, help="The file holds categories.")
+@click.option("--adopt", is_flag=True, help="Do not wait for approval to change products that the shop has already.")
 @json_option
-def import_(settings: Settings, file: Path, store: UUID, categories: bool, as_json: bool) -> int:
+def import_(settings: Settings, file: Path, store: UUID, categories: bool, adopt: bool, as_json: bool) -> int:
     """Import products from a CSV or NDJSON file.
 
-    Changes go to the shop, as with `PUT /api/v1/erp/products`; importing the same file again changes nothing. A CSV file
-    needs a header. The exit code is 1 if a record was refused; the others are imported.
+    Products that differ in the shop are sent, as with `PUT /api/v1/erp/products`. The first time that the shop has some of
+    them already, all of those wait for `woo approve`, unless `--adopt` is given. A CSV file needs a header. The exit code is
+    1 if a record was refused; the others are imported.
     """
     endpoints = resolve(settings)
     take = take_categories if categories else take_products
@@ -59,6 +62,8 @@ def import_(settings: Settings, file: Path, store: UUID, categories: bool, as_js
         with tenant(conn, store):
             if get_store(conn, store) is None:
                 raise NotFound(f"there is no store {store}")
+            if adopt:
+                say_yes_beforehand(conn, store)
         records = _records(file, opened)
         while chunk := list(islice(records, AT_ONCE)):
             with tenant(conn, store):

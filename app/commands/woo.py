@@ -28,7 +28,7 @@ from db.outbound.batches import get_batch, get_open_hold, list_batches
 from db.outbound.brakes import set_brakes
 from db.outbound.erp_products import count_erp_products
 from db.outbound.item_views import count_breaches, count_items
-from db.outbound.mappings import count_mappings, list_drift, list_mappings
+from db.outbound.mappings import count_mappings, list_mappings, list_out_of_sync
 from workers.core.queues import WakeUp, connect
 from workers.outbound.intake.listener import refused_counts
 from workers.outbound.planning.priorities import SYNC_TYPES
@@ -107,16 +107,16 @@ def _refused_events(redis_url: str) -> dict[str, int] | None:
 @click.option("--product", type=click.UUID, metavar="PRODUCT", help="Only this product of the ERP.")
 @click.option("--type", type=click.Choice(("product", "stock", "price")), default="product", show_default=True)
 @click.option("--categories", is_flag=True, help="The categories, not the products.")
-@click.option("--force", is_flag=True, help="Also what did not change.")
+@click.option("--force", is_flag=True, help="Also what does not differ in the shop.")
 @json_option
 def sync(
     settings: Settings, store: UUID, product: UUID | None, type: str, categories: bool, force: bool, as_json: bool
 ) -> int:
-    """Send what the shop lacks: all products, one, or the categories."""
+    """Send what differs in the shop: all products, one, or categories."""
     endpoints = resolve(settings)
     with _inside(store, endpoints.database_url) as conn:
         if product:
-            item_id = start_one(conn, store, product, type, "command")
+            item_id = start_one(conn, store, product, type, "command", force=force)
             if item_id is None:
                 raise NotFound(f"the ERP has sent no product {product}")
             data, words = {"syncItemId": str(item_id)}, "one product is on its way"
@@ -149,7 +149,7 @@ def retry(settings: Settings, store: UUID, as_json: bool) -> int:
 @json_option
 def mappings(settings: Settings, store: UUID, out_of_sync: bool, as_json: bool) -> int:
     """List the first 50 mappings."""
-    read = list_drift if out_of_sync else list_mappings
+    read = list_out_of_sync if out_of_sync else list_mappings
     with _inside(store, resolve(settings).database_url) as conn:
         found = msgspec.to_builtins([mapping_answer(mapping) for mapping in read(conn, store, None, LISTED)])
     if as_json:
@@ -204,6 +204,12 @@ def reject(settings: Settings, batch_id: UUID, store: UUID, as_json: bool) -> in
 @click.option("--price-factor", type=LIMIT, metavar="N", help="Hold a price that changes by more than this factor.")
 @click.option(
     "--zero-share", type=LIMIT, metavar="N", help="Hold if more than this share of the products runs out of stock."
+)
+@click.option(
+    "--text-share",
+    type=LIMIT,
+    metavar="N",
+    help="Hold if more than this share of the products, which the shop had before, gets other texts, categories or images.",
 )
 @click.option("--least", type=LIMIT, metavar="N", help="Shares apply from N products on.")
 @json_option

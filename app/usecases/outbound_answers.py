@@ -111,6 +111,11 @@ def mapping_answer(mapping: MappingView) -> answers.Mapping:
         last_synced=utc(mapping.last_synced),
         sync_status=mapping.sync_status,
         in_sync=mapping.in_sync,
+        seen_at=utc(mapping.seen_at),
+        differences=[
+            answers.SeenDifference(name, one.theirs, one.ours, utc(one.since), one.was_sent)
+            for name, one in sorted(mapping.differences.items())
+        ],
         error_message=mapping.error_message,
         created_at=utc(mapping.created_at),
         updated_at=utc(mapping.updated_at),

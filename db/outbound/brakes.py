@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
@@ -18,7 +19,7 @@ SQL = queries(__file__)
 
 @dataclass(frozen=True, slots=True)
 class Catalogue:
-    """How many products are mapped, and how many of them had stock when they were last sent."""
+    """How many products are mapped, and how many of them the shop was seen to sell."""
 
     mapped: int
     in_stock: int
@@ -26,18 +27,23 @@ class Catalogue:
 
 @dataclass(frozen=True, slots=True)
 class OpenChange:
-    """One open item that would change a price or take a product out of stock."""
+    """One open item that would change a price, take a product out of stock, or change a product that the shop had before.
+
+    The prices are those that count now or later: a sale that has ended is none.
+    """
 
     id: UUID
     product_id: UUID
     is_held: bool
     sku: str
-    sent_regular_price: Decimal | None
-    sent_sale_price: Decimal | None
+    seen_regular_price: Decimal | None
+    seen_sale_price: Decimal | None
     regular_price: Decimal | None
     sale_price: Decimal | None
     changes_price: bool
     empties_stock: bool
+    changes_adopted: bool = False
+    changes_texts: bool = False
 
 
 def count_catalogue(conn: Connection, store_id: UUID) -> Catalogue:
@@ -45,9 +51,14 @@ def count_catalogue(conn: Connection, store_id: UUID) -> Catalogue:
     return Catalogue(*row) if row else Catalogue(0, 0)
 
 
-def list_changes(conn: Connection, store_id: UUID) -> list[OpenChange]:
+def list_changes(conn: Connection, store_id: UUID, fields: Mapping[str, Sequence[str]]) -> list[OpenChange]:
+    """`fields`: the shop's fields that an item of each type may send."""
+    parameters = {
+        "store_id": store_id,
+        "fields": Jsonb({sync_type: list(names) for sync_type, names in fields.items()}),
+    }
     with conn.cursor(row_factory=class_row(OpenChange)) as cursor:
-        return cursor.execute(SQL["list_changes"], {"store_id": store_id}).fetchall()
+        return cursor.execute(SQL["list_changes"], parameters).fetchall()
 
 
 def get_brakes(conn: Connection, store_id: UUID) -> Any:

@@ -79,9 +79,12 @@ def mark_create_begun(conn: Connection, store_id: UUID, product_ids: Sequence[UU
     conn.execute(SQL["mark_create_begun"], {"store_id": store_id, "product_ids": list(product_ids)})
 
 
-def list_unsent_products(conn: Connection, store_id: UUID, everything: bool) -> list[UUID]:
-    rows = conn.execute(SQL["list_unsent_products"], {"store_id": store_id, "everything": everything}).fetchall()
-    return [row[0] for row in rows]
+def forget_create_begun(conn: Connection, store_id: UUID, product_ids: Sequence[UUID]) -> None:
+    conn.execute(SQL["forget_create_begun"], {"store_id": store_id, "product_ids": list(product_ids)})
+
+
+def list_product_ids(conn: Connection, store_id: UUID) -> list[UUID]:
+    return [row[0] for row in conn.execute(SQL["list_product_ids"], {"store_id": store_id}).fetchall()]
 
 
 def page_products(conn: Connection, store_id: UUID, after: UUID | None, most: int) -> list[UUID]:

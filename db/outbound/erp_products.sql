@@ -34,17 +34,18 @@ SELECT product_id, sku, name, description, regular_price, sale_price, sale_from,
  WHERE store_id = %(store_id)s AND product_id = ANY (%(product_ids)s::uuid[])
 
 -- name: mark_create_begun
--- Set before a call that may create them, so that a repeated call looks them up first.
+-- Set after the shop said that it lacks them, and before a call that may create them: one that is found later is ours.
 UPDATE erp_products SET create_begun_at = clock_timestamp()
  WHERE store_id = %(store_id)s AND product_id = ANY (%(product_ids)s::uuid[])
 
--- name: list_unsent_products
--- Products that changed since they were sent, or were never sent; all if `everything`.
-SELECT e.product_id
-  FROM erp_products e
-  LEFT JOIN wc_product_sync_mappings m ON m.store_id = e.store_id AND m.internal_product_id = e.product_id
- WHERE e.store_id = %(store_id)s AND (%(everything)s OR m.sent_hashes IS NULL OR e.group_hashes <> m.sent_hashes)
- ORDER BY e.product_id
+-- name: forget_create_begun
+-- The shop refused to create them: one that is found later was the shop's before.
+UPDATE erp_products SET create_begun_at = NULL
+ WHERE store_id = %(store_id)s AND product_id = ANY (%(product_ids)s::uuid[])
+
+-- name: list_product_ids
+-- All products that the ERP sent.
+SELECT product_id FROM erp_products WHERE store_id = %(store_id)s ORDER BY product_id
 
 -- name: page_products
 -- By the ERP's ids, after the cursor.

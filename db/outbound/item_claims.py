@@ -18,7 +18,7 @@ SQL = queries(__file__)
 
 @dataclass(frozen=True, slots=True)
 class ClaimedItem:
-    """An item that one claim holds. `attempts` includes this one; the seconds are those of earlier attempts."""
+    """An item that one claim holds. `attempts` includes this one; the seconds and the error code are of earlier ones."""
 
     id: UUID
     product_id: UUID | None
@@ -35,6 +35,7 @@ class ClaimedItem:
     platform_seconds: float
     backoff_seconds: float
     validation_seconds: float
+    error_code: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

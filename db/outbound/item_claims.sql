@@ -38,7 +38,7 @@ UPDATE wc_sync_items i
        last_attempt = clock_timestamp(), updated_at = clock_timestamp()
  WHERE i.store_id = %(store_id)s AND i.id = ANY (ARRAY(SELECT id FROM free))
 RETURNING i.id, i.product_id, i.category_id, i.sync_type, i.priority, i.force, i.approved, i.attempts, i.max_attempts,
-          i.batch_id, i.created_at, i.due_at, i.platform_seconds, i.backoff_seconds, i.validation_seconds
+          i.batch_id, i.created_at, i.due_at, i.platform_seconds, i.backoff_seconds, i.validation_seconds, i.error_code
 
 -- name: claim_category_items
 -- The oldest categories that are due.
@@ -57,7 +57,7 @@ UPDATE wc_sync_items i
   FROM picked
  WHERE i.store_id = %(store_id)s AND i.id = picked.id
 RETURNING i.id, i.product_id, i.category_id, i.sync_type, i.priority, i.force, i.approved, i.attempts, i.max_attempts,
-          i.batch_id, i.created_at, i.due_at, i.platform_seconds, i.backoff_seconds, i.validation_seconds
+          i.batch_id, i.created_at, i.due_at, i.platform_seconds, i.backoff_seconds, i.validation_seconds, i.error_code
 
 -- name: complete_items
 -- Only items that this claim still holds: a process that lost its lease completes nothing.

@@ -34,10 +34,25 @@ def list_held_items(conn: Connection, store_id: UUID, hold_id: UUID) -> list[UUI
     return [row[0] for row in conn.execute(SQL["list_held_items"], parameters).fetchall()]
 
 
-def reject_items(conn: Connection, store_id: UUID, hold_id: UUID, code: str, message: str) -> list[UUID | None]:
-    """Fail a hold's items for good; returns the run of each, or None. Needs `lock_items`."""
+@dataclass(frozen=True, slots=True)
+class RejectedItem:
+    """An item that a person rejected; `batch_id` is its run."""
+
+    batch_id: UUID | None
+    product_id: UUID | None
+    sync_type: str
+
+
+def reject_items(conn: Connection, store_id: UUID, hold_id: UUID, code: str, message: str) -> list[RejectedItem]:
+    """Fail a hold's items for good. Needs `lock_items`."""
     parameters = {"store_id": store_id, "hold_id": hold_id, "code": code, "message": message}
-    return [row[0] for row in conn.execute(SQL["reject_items"], parameters).fetchall()]
+    return [RejectedItem(*row) for row in conn.execute(SQL["reject_items"], parameters).fetchall()]
+
+
+def list_item_products(conn: Connection, store_id: UUID, ids: Sequence[UUID]) -> list[UUID]:
+    return [
+        row[0] for row in conn.execute(SQL["list_item_products"], {"store_id": store_id, "ids": list(ids)}).fetchall()
+    ]
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,8 +83,9 @@ def has_unchecked(conn: Connection, store_id: UUID) -> bool:
     return bool(row and row[0])
 
 
-def mark_checked(conn: Connection, store_id: UUID) -> None:
-    conn.execute(SQL["mark_checked"], {"store_id": store_id})
+def mark_checked(conn: Connection, store_id: UUID, *, lookups_open: bool) -> int:
+    """Returns how many were marked. `lookups_open`: adopted products still wait for others."""
+    return conn.execute(SQL["mark_checked"], {"store_id": store_id, "lookups_open": lookups_open}).rowcount
 
 
 def recheck_products(conn: Connection, store_id: UUID, product_ids: Sequence[UUID]) -> None:

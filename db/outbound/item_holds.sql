@@ -16,7 +16,7 @@ UPDATE wc_sync_items
    SET status = 'failed', hold_id = NULL, error_code = %(code)s, error_message = %(message)s, retryable = false,
        completed_at = clock_timestamp(), updated_at = clock_timestamp()
  WHERE store_id = %(store_id)s AND hold_id = %(hold_id)s AND status = 'needs_approval'
-RETURNING batch_id
+RETURNING batch_id, product_id, sync_type
 
 -- name: reopen_items
 -- Of several items for one change, the newest waits again, with all attempts, unless one waits already; the others are
@@ -61,8 +61,15 @@ UPDATE wc_sync_items
 SELECT EXISTS (SELECT FROM wc_sync_items WHERE store_id = %(store_id)s AND status = 'pending' AND NOT checked_by_brakes)
 
 -- name: mark_checked
--- Locks the items; a change that joins one of them afterwards resets `checked_by_brakes`.
-UPDATE wc_sync_items SET checked_by_brakes = true WHERE store_id = %(store_id)s AND status = 'pending' AND NOT checked_by_brakes
+-- Locks the items; a change that joins one of them afterwards resets `checked_by_brakes`. While other products must still be looked up,
+-- adopted ones stay unchecked: brakes weigh them all together.
+UPDATE wc_sync_items i
+   SET checked_by_brakes = true
+ WHERE i.store_id = %(store_id)s AND i.status = 'pending' AND NOT i.checked_by_brakes
+   AND NOT (%(lookups_open)s
+            AND i.product_id IS NOT NULL
+            AND EXISTS (SELECT FROM wc_product_sync_mappings m
+                         WHERE m.store_id = i.store_id AND m.internal_product_id = i.product_id AND m.sync_status = 'adopted'))
 
 -- name: recheck_products
 -- Brakes check the open items of these products again, also approved ones: a person approved other values, or none. A claimed
@@ -71,3 +78,7 @@ UPDATE wc_sync_items
    SET checked_by_brakes = false, approved = false, updated_at = clock_timestamp()
  WHERE store_id = %(store_id)s AND product_id = ANY (%(product_ids)s::uuid[]) AND status IN ('pending', 'syncing')
    AND (checked_by_brakes OR approved)
+
+-- name: list_item_products
+-- The products of these items.
+SELECT DISTINCT product_id FROM wc_sync_items WHERE store_id = %(store_id)s AND id = ANY (%(ids)s::uuid[]) AND product_id IS NOT NULL

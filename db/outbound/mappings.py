@@ -1,15 +1,16 @@
-"""Mappings: which product of the shop is which product of the ERP, and what the shop last got from us."""
+"""Mappings: which product of the shop is which product of the ERP, and what the shop was seen to have of it."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
+from typing import Any
 from uuid import UUID
 
+import msgspec
 from psycopg import Connection
-from psycopg.rows import class_row
 from psycopg.types.json import Jsonb
 
 from db.core.sql import queries
@@ -19,32 +20,90 @@ SQL = queries(__file__)
 
 
 @dataclass(frozen=True, slots=True)
-class Sent:
-    """What the shop last got of a product: a hash per field group, and the figures that brakes and manual offers need.
+class Figures:
+    """The prices and the stock that the shop was seen to have; brakes weigh changes against them.
 
-    The figures of an adopted product are the shop's own. `stock` is None if the shop sells the product without counting it.
+    `sale_price` counts from `sale_from` to `sale_to`. `stock` is None if the shop sells the product without counting it.
     """
 
-    wc_product_id: int
-    group_hashes: GroupHashes
-    regular_price: Decimal | None
-    sale_price: Decimal | None
-    stock: int | None
+    regular_price: Decimal | None = None
+    sale_price: Decimal | None = None
+    sale_from: datetime | None = None
+    sale_to: datetime | None = None
+    stock: int | None = None
+
+
+class FieldDifference(msgspec.Struct, frozen=True):
+    """A field in which the shop's product differed when it was last read, with both values cut to a readable length.
+
+    `digest` identifies the shop's whole value; `since` is when the shop was first seen to have it. `was_sent`: the shop
+    took the value and kept its own.
+    """
+
+    ours: Any
+    theirs: Any
+    digest: str
+    since: datetime
+    was_sent: bool = False
+
+
+Differences = Mapping[str, FieldDifference]
 
 
 @dataclass(frozen=True, slots=True)
-class ProductMapping:
-    """A mapping to save. `status`: synced, or adopted if the shop had the product before. `id` is used for a new mapping."""
+class Mapped:
+    """A mapping as it is stored.
+
+    `status` is adopted until all fields of a product that the shop had before were sent or agree. `sent_sale_price` is the
+    sale price that we last set, which tells a merchant's own offer. `rejected_hashes`: values that a person rejected.
+    """
+
+    wc_product_id: int
+    status: str = "synced"
+    figures: Figures = Figures()
+    sent_sale_price: Decimal | None = None
+    image_hash: str | None = None
+    seen_hashes: GroupHashes = field(default_factory=dict)
+    rejected_hashes: GroupHashes = field(default_factory=dict)
+    differences: Differences = field(default_factory=dict)
+    looked_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """What one reading of the shop's product showed, to be saved with its mapping.
+
+    `fields` were compared, of which `differences` differ; `looked_hashes` are of the ERP's values in these groups, and
+    `seen_hashes` of the groups that agree. `is_whole`: all fields were compared.
+    """
+
+    wc_product_id: int
+    status: str
+    figures: Figures
+    sent_sale_price: Decimal | None
+    image_hash: str | None
+    fields: Sequence[str]
+    looked_hashes: GroupHashes
+    seen_hashes: GroupHashes
+    differences: Differences
+    is_whole: bool
+
+
+@dataclass(frozen=True, slots=True)
+class ProductLook:
+    """A look at the product of a mapping. `id` is used for a new mapping."""
 
     id: UUID
     product_id: UUID
-    status: str
-    sent: Sent
+    look: Look
 
 
 @dataclass(frozen=True, slots=True)
 class MappingView:
-    """One mapping as its tenant may see it; without WooCommerce's id if the shop never got the product."""
+    """One mapping as its tenant may see it; without WooCommerce's id if the shop never got the product.
+
+    `in_sync`: each field group was last seen to be as the ERP states it now. `seen_at`: when all were last compared.
+    """
 
     internal_product_id: UUID
     sku: str | None
@@ -55,34 +114,51 @@ class MappingView:
     created_at: datetime | None
     updated_at: datetime | None
     in_sync: bool
+    seen_at: datetime | None
+    differences: Differences
 
 
-def get_mappings(conn: Connection, store_id: UUID, product_ids: Sequence[UUID]) -> dict[UUID, Sent]:
+def get_mappings(conn: Connection, store_id: UUID, product_ids: Sequence[UUID]) -> dict[UUID, Mapped]:
     rows = conn.execute(SQL["get_mappings"], {"store_id": store_id, "product_ids": list(product_ids)}).fetchall()
-    return {row[0]: Sent(*row[1:]) for row in rows}
+    return {row[0]: _mapped(row[1:]) for row in rows}
 
 
-def save_mappings(conn: Connection, store_id: UUID, mappings: Sequence[ProductMapping]) -> None:
-    """Upsert; the hashes are added to those of field groups that were sent before."""
-    if not mappings:
+def _mapped(row: tuple[Any, ...]) -> Mapped:
+    # The query has the columns in the order of the record.
+    differences = msgspec.convert(row[11], dict[str, FieldDifference])
+    return Mapped(row[0], row[1], Figures(*row[2:7]), row[7], row[8], row[9], row[10], differences, row[12])
+
+
+def save_looks(conn: Connection, store_id: UUID, looks: Sequence[ProductLook]) -> None:
+    """Upsert. What a look did not compare stays as it was seen before."""
+    if not looks:
         return
+    found = [one.look for one in looks]
     parameters = {
         "store_id": store_id,
-        "ids": [mapping.id for mapping in mappings],
-        "product_ids": [mapping.product_id for mapping in mappings],
-        "wc_ids": [mapping.sent.wc_product_id for mapping in mappings],
-        "statuses": [mapping.status for mapping in mappings],
-        "hashes": [Jsonb(dict(mapping.sent.group_hashes)) for mapping in mappings],
-        "regular_prices": [mapping.sent.regular_price for mapping in mappings],
-        "sale_prices": [mapping.sent.sale_price for mapping in mappings],
-        "stocks": [mapping.sent.stock for mapping in mappings],
+        "ids": [one.id for one in looks],
+        "product_ids": [one.product_id for one in looks],
+        "wc_ids": [look.wc_product_id for look in found],
+        "statuses": [look.status for look in found],
+        "regular_prices": [look.figures.regular_price for look in found],
+        "sale_prices": [look.figures.sale_price for look in found],
+        "sale_froms": [look.figures.sale_from for look in found],
+        "sale_tos": [look.figures.sale_to for look in found],
+        "stocks": [look.figures.stock for look in found],
+        "sent_sales": [look.sent_sale_price for look in found],
+        "image_hashes": [look.image_hash for look in found],
+        "fields": [Jsonb(list(look.fields)) for look in found],
+        "looked_hashes": [Jsonb(dict(look.looked_hashes)) for look in found],
+        "seen_hashes": [Jsonb(dict(look.seen_hashes)) for look in found],
+        "differences": [Jsonb(msgspec.to_builtins(dict(look.differences))) for look in found],
+        "are_whole": [look.is_whole for look in found],
     }
-    conn.execute(SQL["save_mappings"], parameters)
+    conn.execute(SQL["save_looks"], parameters)
 
 
-def forget_sent_groups(conn: Connection, store_id: UUID, groups: Sequence[tuple[UUID, str]]) -> None:
+def forget_seen_groups(conn: Connection, store_id: UUID, groups: Sequence[tuple[UUID, str]]) -> None:
     """`groups`: a product and one of its field groups, of which the shop may have the old or the new values."""
-    conn.execute(SQL["forget_sent_groups"], _by_product(store_id, groups, "groups"))
+    conn.execute(SQL["forget_seen_groups"], _by_product(store_id, groups, "groups"))
 
 
 def get_owners(conn: Connection, store_id: UUID, wc_ids: Sequence[int]) -> dict[int, UUID]:
@@ -92,6 +168,15 @@ def get_owners(conn: Connection, store_id: UUID, wc_ids: Sequence[int]) -> dict[
 
 def mark_mappings_failed(conn: Connection, store_id: UUID, failures: Sequence[tuple[UUID, str]]) -> None:
     conn.execute(SQL["mark_mappings_failed"], _by_product(store_id, failures, "messages"))
+
+
+def reject_groups(conn: Connection, store_id: UUID, groups: Sequence[tuple[UUID, str]]) -> None:
+    """A person rejected the ERP's present values of these field groups: they are not sent until they change."""
+    conn.execute(SQL["reject_groups"], _by_product(store_id, groups, "groups"))
+
+
+def forget_rejections(conn: Connection, store_id: UUID, product_ids: Sequence[UUID]) -> None:
+    conn.execute(SQL["forget_rejections"], {"store_id": store_id, "product_ids": list(product_ids)})
 
 
 def delete_mappings(conn: Connection, store_id: UUID, gone: Sequence[tuple[UUID, int]]) -> None:
@@ -107,18 +192,23 @@ def _by_product(store_id: UUID, pairs: Sequence[tuple[UUID, object]], name: str)
 
 
 def get_mapping(conn: Connection, store_id: UUID, product_id: UUID) -> MappingView | None:
-    with conn.cursor(row_factory=class_row(MappingView)) as cursor:
-        return cursor.execute(SQL["get_mapping"], {"store_id": store_id, "product_id": product_id}).fetchone()
+    row = conn.execute(SQL["get_mapping"], {"store_id": store_id, "product_id": product_id}).fetchone()
+    return None if row is None else _view(row)
 
 
 def list_mappings(conn: Connection, store_id: UUID, after: UUID | None, most: int) -> list[MappingView]:
-    with conn.cursor(row_factory=class_row(MappingView)) as cursor:
-        return cursor.execute(SQL["list_mappings"], {"store_id": store_id, "after": after, "most": most}).fetchall()
+    rows = conn.execute(SQL["list_mappings"], {"store_id": store_id, "after": after, "most": most}).fetchall()
+    return [_view(row) for row in rows]
 
 
-def list_drift(conn: Connection, store_id: UUID, after: UUID | None, most: int) -> list[MappingView]:
-    with conn.cursor(row_factory=class_row(MappingView)) as cursor:
-        return cursor.execute(SQL["list_drift"], {"store_id": store_id, "after": after, "most": most}).fetchall()
+def _view(row: tuple[Any, ...]) -> MappingView:
+    values: list[Any] = [*row[:-1], msgspec.convert(row[-1], dict[str, FieldDifference])]
+    return MappingView(*values)
+
+
+def list_out_of_sync(conn: Connection, store_id: UUID, after: UUID | None, most: int) -> list[MappingView]:
+    rows = conn.execute(SQL["list_out_of_sync"], {"store_id": store_id, "after": after, "most": most}).fetchall()
+    return [_view(row) for row in rows]
 
 
 def count_mappings(conn: Connection, store_id: UUID) -> tuple[int, int]:

@@ -157,6 +157,16 @@ class Batches(AnswerData):
     batches: list[Batch]
 
 
+class SeenDifference(AnswerData):
+    """A field in which the shop differed from the ERP when it was last read; long values are cut."""
+
+    field: Annotated[str, about(example="regular_price")]
+    woo_commerce: Annotated[Any, about("the shop's", example="24.99")]
+    erp: Annotated[Any, about("the ERP's, as it is sent", example="22.00")]
+    since: Annotated[Moment, about("when the shop was first seen to have its value")]
+    was_sent: Annotated[bool, about("whether the shop took the ERP's value and kept its own", example=False)]
+
+
 class Mapping(AnswerData):
     """ProductSyncMapping: which product is which in the shop."""
 
@@ -165,7 +175,11 @@ class Mapping(AnswerData):
     woo_commerce_product_id: WooId | None
     last_synced: Moment | None
     sync_status: Annotated[str | None, about(example="synced")]
-    in_sync: Annotated[bool, about("whether the shop has each part of it as the ERP has it now", example=True)]
+    in_sync: Annotated[
+        bool, about("whether the shop was seen to have each part as the ERP states it now", example=True)
+    ]
+    seen_at: Annotated[Moment | None, about("when all of it was last compared with the shop")]
+    differences: Annotated[list[SeenDifference], about("what differed when the shop was last read", example=[])]
     error_message: Annotated[str | None, about(example=None)]
     created_at: Moment | None
     updated_at: Moment | None

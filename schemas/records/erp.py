@@ -7,8 +7,17 @@ from datetime import datetime
 from decimal import Decimal
 from uuid import UUID
 
-# The fields that the ERP may leave out of a product. Leaving one out is no statement about it; `null` clears it.
-OPTIONAL_FIELDS = ("description", "regular_price", "sale_price", "manage_stock", "stock_quantity")
+# The fields that the ERP may leave out of a product. Leaving one out is no statement about it; `null` clears it, and so
+# does an empty list.
+OPTIONAL_FIELDS = (
+    "description",
+    "regular_price",
+    "sale_price",
+    "manage_stock",
+    "stock_quantity",
+    "image_urls",
+    "category_ids",
+)
 
 
 @dataclass(frozen=True, slots=True)

@@ -90,5 +90,17 @@ class DryRunQuery(RequestSchema):
     dry_run = QueryTruth(load_default=False)
 
 
+class SendOneQuery(DryRunQuery):
+    """`force=true` also sends what does not differ in the shop: all that the ERP states."""
+
+    force = QueryTruth(load_default=False)
+
+
+class CatalogueQuery(RequestSchema):
+    """`adopt=true` says yes to the takeover beforehand, for products that the shop has already. Needs the scope `admin`."""
+
+    adopt = QueryTruth(load_default=False)
+
+
 class DryRunPageQuery(ItemsQuery, DryRunQuery):
     """A dry run and the page of its result."""

@@ -43,7 +43,7 @@ class Entries(RequestField):
 
 
 class RunSchema(RequestSchema):
-    """A run over all items. With `force`, items that the shop already has are sent too."""
+    """A run over all items. With `force`, what does not differ in the shop is sent too."""
 
     force = Truth(load_default=False)
 

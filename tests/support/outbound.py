@@ -14,6 +14,8 @@ from psycopg import Connection
 from app.usecases.stores import set_credentials
 from db.core.tenancy import tenant
 from db.outbound.items import Origin
+from db.outbound.mappings import Figures, Look
+from db.outbound.takeover import decide_takeover
 from tests.fakes.woocommerce import FakeWooCommerce
 from workers.core.runtime import Runtime
 from workers.outbound.intake.catalogue import Intake, take_categories, take_products
@@ -36,6 +38,11 @@ def make_erp_product(**overrides: Any) -> dict[str, Any]:
         "stock_quantity": 7,
     }
     return product | overrides
+
+
+def make_look(wc_product_id: int) -> Look:
+    """A look at a product of the shop that agrees with the ERP in all of nothing."""
+    return Look(wc_product_id, "synced", Figures(), None, None, (), {}, {}, {}, is_whole=True)
 
 
 def with_key(runtime: Runtime) -> Runtime:
@@ -62,6 +69,12 @@ def put_categories(runtime: Runtime, store_id: UUID, categories: list[Any]) -> I
 def ask(runtime: Runtime, store_id: UUID, product_id: str, sync_type: str, *, force: bool = False) -> None:
     with runtime.pool.connection() as conn, tenant(conn, store_id):
         request_products(conn, store_id, [(UUID(product_id), sync_type)], Origin({"source": "test"}, force))
+
+
+def say_yes_to_takeover(runtime: Runtime, store_id: UUID) -> None:
+    """As `erp import --adopt`: products that the shop has already go under the ordinary brakes."""
+    with runtime.pool.connection() as conn, tenant(conn, store_id):
+        decide_takeover(conn, store_id, "beforehand")
 
 
 def push(runtime: Runtime, store_id: UUID) -> PushOutcome:

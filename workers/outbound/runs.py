@@ -12,14 +12,17 @@ from psycopg import Connection
 
 from db.outbound.batches import insert_batch, size_batch
 from db.outbound.erp_categories import list_erp_categories
-from db.outbound.erp_products import get_products, list_unsent_products
-from db.outbound.item_holds import list_reopenable_items
+from db.outbound.erp_products import get_products, list_product_ids
+from db.outbound.item_holds import list_item_products, list_reopenable_items
 from db.outbound.items import Origin, lock_items
+from db.outbound.mappings import forget_rejections
 from db.outbound.overview import lock_failed_group
+from db.outbound.takeover import decide_takeover
 from workers.core.ids import new_id
+from workers.outbound.planning.product_plan import REJECTED
 from workers.outbound.requests import request_categories, request_products
 from workers.outbound.sending.claim import PRODUCTS_A_CALL
-from workers.outbound.sending.holds import REJECTED, approve, reject, reopen
+from workers.outbound.sending.holds import approve, reject, reopen
 
 __all__ = [
     "AUTOMATIC_REST_SECONDS",
@@ -28,6 +31,7 @@ __all__ = [
     "reject",
     "retry_failed",
     "retry_group",
+    "say_yes_beforehand",
     "start_categories",
     "start_full",
     "start_one",
@@ -44,17 +48,28 @@ class Run:
     items: int
 
 
-def start_one(conn: Connection, store_id: UUID, product_id: UUID, sync_type: str, source: str) -> UUID | None:
-    """Request one product; returns the item, None for a product that the ERP never sent."""
+def start_one(
+    conn: Connection, store_id: UUID, product_id: UUID, sync_type: str, source: str, *, force: bool = False
+) -> UUID | None:
+    """Request one product; returns the item, None for a product that the ERP never sent.
+
+    What differs in the shop is sent; with `force` all that the ERP states.
+    """
     if product_id not in get_products(conn, store_id, [product_id]):
         return None
-    return request_products(conn, store_id, [(product_id, sync_type)], Origin({"source": source}))[0]
+    return request_products(conn, store_id, [(product_id, sync_type)], Origin({"source": source}, force))[0]
+
+
+def say_yes_beforehand(conn: Connection, store_id: UUID) -> None:
+    """Let products that the shop has already go under the ordinary brakes, as if a person had approved the takeover."""
+    decide_takeover(conn, store_id, "beforehand")
 
 
 def start_full(conn: Connection, store_id: UUID, source: str, *, force: bool) -> Run:
+    """Request all products: each is compared with the shop's. With `force` also what does not differ is sent."""
     batch_id = new_id()
     insert_batch(conn, store_id, batch_id, "full", PRODUCTS_A_CALL)
-    product_ids = list_unsent_products(conn, store_id, force)
+    product_ids = list_product_ids(conn, store_id)
     origin = Origin({"source": source}, force, batch_id)
     items = request_products(conn, store_id, [(product_id, "product") for product_id in product_ids], origin)
     size_batch(conn, store_id, batch_id)
@@ -85,6 +100,12 @@ def retry_failed(conn: Connection, store_id: UUID, *, everything: bool) -> int:
 
 
 def retry_group(conn: Connection, store_id: UUID, sync_type: str, error_code: str) -> int:
-    """Retry the failed items of one type and error code, permanent failures too. Returns how many wait now."""
+    """Retry the failed items of one type and error code, permanent failures too. Returns how many wait now.
+
+    Rejected values are weighed again.
+    """
     lock_items(conn, store_id)
-    return reopen(conn, store_id, lock_failed_group(conn, store_id, sync_type, error_code), approved=False)
+    ids = lock_failed_group(conn, store_id, sync_type, error_code)
+    if error_code == REJECTED:
+        forget_rejections(conn, store_id, list_item_products(conn, store_id, ids))
+    return reopen(conn, store_id, ids, approved=False)

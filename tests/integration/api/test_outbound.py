@@ -82,17 +82,51 @@ def data_of(answer: Any, status: int) -> Any:
     return answer.json["data"]
 
 
-def test_same_catalogue_again_changes_nothing(client: FlaskClient, erp: dict[str, str]) -> None:
+def test_same_catalogue_again_is_compared_with_the_shop(client: FlaskClient, erp: dict[str, str]) -> None:
     product = make_erp_product(version=2)
     first = put(client, erp, [product, {"sku": "no id"}])
     assert (first["insertedCount"], first["skippedCount"], first["queuedItems"]) == (1, 1, 1)
     assert {"index": 1, "field": "name", "code": "required", "reason": "is missing or empty"} in first["errors"]
     again = put(client, erp, [product])
-    assert (again["unchangedCount"], again["queuedItems"]) == (1, 0)
+    assert (again["unchangedCount"], again["queuedItems"]) == (1, 1)  # the shop may have changed meanwhile
     older = put(client, erp, [product | {"version": 1, "regular_price": "1"}])
     assert (older["staleCount"], older["queuedItems"]) == (1, 0)
     newer = put(client, erp, [product | {"version": 3, "regular_price": "21", "stock_quantity": 1}])
-    assert (newer["updatedCount"], newer["queuedItems"]) == (1, 2)
+    assert (newer["updatedCount"], newer["queuedItems"]) == (1, 3)
+
+
+def test_a_takeover_may_be_approved_beforehand_by_an_admin(
+    client: FlaskClient,
+    erp: dict[str, str],
+    admin: dict[str, str],
+    shop: FakeWooCommerce,
+    pushing: Runtime,
+    store_id: UUID,
+) -> None:
+    product = make_erp_product()
+    shop.add_product(sku=product["sku"], name="By hand", regular_price="19.90")
+    body = {"products": [product]}
+    assert client.put("/api/v1/erp/products?adopt=true", json=body, headers=erp).status_code == 403
+    put(client, erp, [product])
+    push(pushing, store_id)
+    assert [one["name"] for one in shop.state.products.values()] == ["By hand"]
+    assert client.put("/api/v1/erp/products?adopt=true", json=body, headers=admin).status_code == 200
+    push(pushing, store_id)
+    assert [one["name"] for one in shop.state.products.values()] == ["Blue Widget"]
+
+
+def test_one_product_is_sent_whole_if_forced(
+    client: FlaskClient, erp: dict[str, str], shop: FakeWooCommerce, pushing: Runtime, store_id: UUID
+) -> None:
+    product = make_erp_product()
+    put(client, erp, [product])
+    push(pushing, store_id)
+    writes = []
+    for query in ("", "?force=true"):
+        client.post(f"{WOO}/sync/product/{product['product_id']}{query}", headers=erp)
+        push(pushing, store_id)
+        writes.append(shop.calls["POST /products/batch"])
+    assert writes == [1, 2]
 
 
 @pytest.mark.parametrize("path", ADMIN_ONLY)
@@ -231,7 +265,7 @@ def test_held_items_are_decided_by_an_admin(
     assert (hold["status"], hold["preview"]["reasons"]) == ("needs_approval", ["price_factor"])
     url = f"{WOO}/sync/batches/{hold['batchId']}/{decision}"
     assert client.post(url, headers=erp).status_code == 403
-    assert data_of(client.post(url, headers=admin), 200)[counted] == 1
+    assert data_of(client.post(url, headers=admin), 200)[counted] == 2  # the price, and the whole product
     assert client.post(url, headers=admin).status_code == 409
     push(pushing, store_id)
     assert [one["regular_price"] for one in shop.state.products.values()] == [price]

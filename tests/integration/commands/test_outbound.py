@@ -12,6 +12,8 @@ from uuid import UUID, uuid4
 import pytest
 from psycopg import Connection
 
+from db.core.tenancy import tenant
+from db.outbound.takeover import get_takeover
 from tests.fakes.woocommerce import FakeWooCommerce
 from tests.support.outbound import make_erp_product, push, put_products, statuses
 from workers.core.runtime import Runtime
@@ -57,14 +59,29 @@ def imported(command_line: Command, store_id: UUID, *words: str) -> tuple[int, A
 
 
 @pytest.mark.parametrize("write", [csv_of, ndjson_of])
-def test_import_of_the_same_file_changes_nothing(
+def test_import_of_the_same_file_only_compares(
     command_line: Command, store_id: UUID, tmp_path: Path, write: Callable[[Path, list[dict[str, Any]]], str]
 ) -> None:
     path = write(tmp_path, [make_erp_product() for _ in range(3)])
     code, told = imported(command_line, store_id, path)
     assert (code, told["received"], told["inserted"], told["refused"]) == (0, 3, 3, 0)
     code, told = imported(command_line, store_id, path)
-    assert (code, told["unchanged"], told["items"]) == (0, 3, 0)
+    assert (code, told["unchanged"], told["items"]) == (0, 3, 3)  # each is compared with the shop
+
+
+@pytest.mark.parametrize(("option", "decision"), [((), None), (("--adopt",), "beforehand")])
+def test_import_says_yes_to_the_takeover_if_told(
+    command_line: Command,
+    conn: Connection,
+    store_id: UUID,
+    tmp_path: Path,
+    option: tuple[str, ...],
+    decision: str | None,
+) -> None:
+    path = ndjson_of(tmp_path, [make_erp_product()])
+    assert imported(command_line, store_id, path, *option)[0] == 0
+    with tenant(conn, store_id):
+        assert get_takeover(conn, store_id) == decision
 
 
 def test_import_skips_and_reports_a_bad_record(command_line: Command, store_id: UUID, tmp_path: Path) -> None:

@@ -66,6 +66,14 @@ CHANGES: dict[str, list[Callable[[Row], Row]]] = {
     "api_tokens": [lambda row: row | {"scopes": SCOPES[row["role"]], "label": None, "created_by": None}],
     "wc_sync_items": [renamed(weighed="checked_by_brakes")],
     "erp_products": [renamed(part_hashes="group_hashes")],
+    "wc_product_sync_mappings": [
+        renamed(
+            sent_hashes="seen_hashes",
+            sent_parts="seen_hashes",
+            sent_regular_price="seen_regular_price",
+            sent_stock="seen_stock",
+        )
+    ],
     "alerts": [renamed(raise_told_at="raise_notified_at", recovery_told_at="recovery_notified_at")],
     "pull_runs": [without_pages],
     "sync_metadata": [without_pages],

@@ -17,14 +17,14 @@ from db.core.installation import APP
 from db.core.tenancy import tenant
 from db.insight.alerts import insert_alert
 from db.insight.storage import measure_storage
-from db.outbound.mappings import ProductMapping, Sent, save_mappings
+from db.outbound.mappings import ProductLook, save_looks
 from db.outbound.order_events import note_received_orders
 from db.outbound.push_leases import plan_task
 from db.outbound.push_leases import take_lease as take_push_lease
 from db.pulls.refresh_leases import take_lease
 from db.pulls.schedules import Schedule, put_schedule
 from tests.support.factories import MAKERS, make_customer, make_order
-from tests.support.outbound import make_erp_product, put_categories, put_products
+from tests.support.outbound import make_erp_product, make_look, put_categories, put_products
 from tests.support.pipeline import accept_batch, bearer, sync
 from tests.support.pulls import MemoryShop, run
 from workers.core.ids import new_id
@@ -72,8 +72,7 @@ def fill_outbound(runtime: Runtime, store_id: UUID) -> None:
     sync(runtime, store_id, "orders", [make_order(wc_order_id=1002, status="processing")])
     put_categories(runtime, store_id, [{"category_id": str(new_id()), "name": "Lamps"}])
     with runtime.pool.connection() as conn, tenant(conn, store_id):
-        sent = Sent(7, {}, None, None, None)
-        save_mappings(conn, store_id, [ProductMapping(new_id(), UUID(product["product_id"]), "synced", sent)])
+        save_looks(conn, store_id, [ProductLook(new_id(), UUID(product["product_id"]), make_look(7))])
         start_full(conn, store_id, "test", force=False)
         take_push_lease(conn, store_id, new_id(), 60.0)
         plan_task(conn, store_id, "full", datetime.now(UTC))

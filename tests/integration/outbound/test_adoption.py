@@ -13,7 +13,7 @@ from db.core.tenancy import tenant
 from db.outbound.batches import list_batches
 from db.outbound.push_leases import release_lease, take_lease
 from tests.fakes.woocommerce import FakeWooCommerce
-from tests.support.outbound import ask, make_erp_product, push, put_products, statuses
+from tests.support.outbound import ask, make_erp_product, push, put_products, say_yes_to_takeover, statuses
 from workers.core.ids import new_id
 from workers.core.runtime import Runtime
 from workers.outbound.intake.events import read_event, take_events
@@ -43,13 +43,20 @@ def shop(connected_shop: FakeWooCommerce) -> FakeWooCommerce:
     return connected_shop
 
 
+@pytest.fixture
+def taken_over(pushing: Runtime, store_id: UUID) -> Runtime:
+    """A store whose takeover is behind it: what it adopts goes under the ordinary brakes."""
+    say_yes_to_takeover(pushing, store_id)
+    return pushing
+
+
 def fill(shop: FakeWooCommerce, **overrides: Any) -> None:
     for sku in SKUS:
         shop.add_product(sku=sku, **(OWN | overrides))
 
 
 def from_erp(**overrides: Any) -> list[dict[str, Any]]:
-    harmless = {"regular_price": "20", "sale_price": "18", "stock_quantity": 5}
+    harmless = {name: OWN[name] for name in ("name", "description", "regular_price", "sale_price", "stock_quantity")}
     return [make_erp_product(sku=sku, **(harmless | overrides)) for sku in SKUS]
 
 
@@ -70,41 +77,41 @@ def decide(conn: Connection, store_id: UUID, decision: Callable[..., int | None]
 
 
 def test_an_adopted_mistake_is_held_until_approved(
-    pushing: Runtime, root_conn: Connection, conn: Connection, store_id: UUID, shop: FakeWooCommerce
+    taken_over: Runtime, root_conn: Connection, conn: Connection, store_id: UUID, shop: FakeWooCommerce
 ) -> None:
     fill(shop)
     before = seen(shop)
-    put_products(pushing, store_id, from_erp(regular_price="2000", sale_price=None, stock_quantity=0))
-    push(pushing, store_id)
+    put_products(taken_over, store_id, from_erp(regular_price="2000", sale_price=None, stock_quantity=0))
+    push(taken_over, store_id)
     assert seen(shop) == before
     assert statuses(root_conn, store_id) == {"needs_approval": PRODUCTS}
     assert reasons_of_hold(conn, store_id) == ["price_factor", "price_share", "zero_share"]
     assert decide(conn, store_id, approve) == PRODUCTS
-    push(pushing, store_id)
-    assert seen(shop) == {("Blue Widget", "2000", "", 0, "outofstock")}
+    push(taken_over, store_id)
+    assert seen(shop) == {("By hand", "2000", "", 0, "outofstock")}
     assert statuses(root_conn, store_id) == {"completed": PRODUCTS}
 
 
 def test_a_rejected_adoption_leaves_the_shop_alone(
-    pushing: Runtime, root_conn: Connection, conn: Connection, store_id: UUID, shop: FakeWooCommerce
+    taken_over: Runtime, root_conn: Connection, conn: Connection, store_id: UUID, shop: FakeWooCommerce
 ) -> None:
     fill(shop)
     before = seen(shop)
-    put_products(pushing, store_id, from_erp(regular_price="2000"))
-    push(pushing, store_id)
+    put_products(taken_over, store_id, from_erp(regular_price="2000"))
+    push(taken_over, store_id)
     assert decide(conn, store_id, reject) == PRODUCTS
-    push(pushing, store_id)
+    push(taken_over, store_id)
     assert seen(shop) == before
     assert statuses(root_conn, store_id) == {"failed": PRODUCTS}
 
 
 def test_a_harmless_adoption_is_sent_at_once(
-    pushing: Runtime, root_conn: Connection, store_id: UUID, shop: FakeWooCommerce
+    taken_over: Runtime, root_conn: Connection, store_id: UUID, shop: FakeWooCommerce
 ) -> None:
     fill(shop)
-    put_products(pushing, store_id, from_erp())
-    push(pushing, store_id)
-    assert seen(shop) == {("Blue Widget", "20", "18", 5, "instock")}
+    put_products(taken_over, store_id, from_erp(stock_quantity=4))
+    push(taken_over, store_id)
+    assert seen(shop) == {("By hand", "20", "18", 4, "instock")}
     assert statuses(root_conn, store_id) == {"completed": PRODUCTS}
 
 
@@ -116,10 +123,14 @@ def test_a_harmless_adoption_is_sent_at_once(
         ({"sale_price": ""}, {"sale_price": "1"}, ["price_factor", "price_share"]),
         ({}, {"stock_quantity": 0}, ["zero_share"]),
         ({"manage_stock": False, "stock_status": "instock"}, {"stock_quantity": 0}, ["zero_share"]),
+        ({}, {"name": "Blue Widget"}, ["text_share"]),
+        ({}, {"description": None}, ["text_share"]),
+        ({}, {"image_urls": ["https://img.test/a.png"]}, ["text_share"]),
+        ({"date_on_sale_to_gmt": "2020-01-01T00:00:00"}, {"sale_price": None, "regular_price": "21"}, ["price_share"]),
     ],
 )
 def test_what_the_shop_has_is_the_measure(
-    pushing: Runtime,
+    taken_over: Runtime,
     conn: Connection,
     store_id: UUID,
     shop: FakeWooCommerce,
@@ -129,27 +140,27 @@ def test_what_the_shop_has_is_the_measure(
 ) -> None:
     fill(shop, **own)
     before = seen(shop)
-    put_products(pushing, store_id, from_erp(**stated))
-    push(pushing, store_id)
+    put_products(taken_over, store_id, from_erp(**stated))
+    push(taken_over, store_id)
     assert (seen(shop), reasons_of_hold(conn, store_id)) == (before, reasons)
 
 
 def test_stock_that_the_shop_sold_out_is_not_held(
-    pushing: Runtime, root_conn: Connection, store_id: UUID, shop: FakeWooCommerce
+    taken_over: Runtime, root_conn: Connection, store_id: UUID, shop: FakeWooCommerce
 ) -> None:
     fill(shop, manage_stock=False, stock_status="outofstock")
-    put_products(pushing, store_id, from_erp(stock_quantity=0))
-    push(pushing, store_id)
+    put_products(taken_over, store_id, from_erp(stock_quantity=0))
+    push(taken_over, store_id)
     assert statuses(root_conn, store_id) == {"completed": PRODUCTS}
 
 
 def test_a_manual_offer_survives_the_adoption(
-    pushing: Runtime, root_conn: Connection, store_id: UUID, shop: FakeWooCommerce
+    taken_over: Runtime, root_conn: Connection, store_id: UUID, shop: FakeWooCommerce
 ) -> None:
     fill(shop)
-    put_products(pushing, store_id, from_erp(sale_price=None, allow_manual_woocommerce_offers=True))
-    push(pushing, store_id)
-    assert seen(shop) == {("Blue Widget", "20", "18", 5, "instock")}
+    put_products(taken_over, store_id, from_erp(sale_price=None, allow_manual_woocommerce_offers=True))
+    push(taken_over, store_id)
+    assert seen(shop) == {("By hand", "20", "18", 5, "instock")}
     assert statuses(root_conn, store_id) == {"completed": PRODUCTS}
 
 
@@ -207,7 +218,7 @@ CHANGES = {path: "image" not in path for path in PATHS}
 @pytest.mark.parametrize("looked_up_first", [True, False], ids=["looked up", "after a conflict"])
 @pytest.mark.parametrize("path", list(PATHS))
 def test_no_path_sends_a_mistake_without_a_verdict(
-    pushing: Runtime,
+    taken_over: Runtime,
     root_conn: Connection,
     store_id: UUID,
     shop: FakeWooCommerce,
@@ -218,25 +229,25 @@ def test_no_path_sends_a_mistake_without_a_verdict(
     fill(shop)
     before = seen(shop)
     products = from_erp(name="By hand", regular_price="2000", sale_price=None, stock_quantity=0)
-    put_products(pushing, store_id, products)
+    put_products(taken_over, store_id, products)
     if not imported_first:
         root_conn.execute("DELETE FROM wc_sync_items WHERE store_id = %s", (store_id,))
     if looked_up_first:  # as after a create whose answer was lost
         root_conn.execute("UPDATE erp_products SET create_begun_at = now() WHERE store_id = %s", (store_id,))
-    PATHS[path](pushing, store_id, [one["product_id"] for one in products])
-    push(pushing, store_id)
+    PATHS[path](taken_over, store_id, [one["product_id"] for one in products])
+    push(taken_over, store_id)
     assert seen(shop) == before
     held = statuses(root_conn, store_id).get("needs_approval", 0)
     assert held >= (PRODUCTS if imported_first or CHANGES[path] else 0)
 
 
 def test_a_request_made_during_the_adoption_is_held(
-    pushing: Runtime, conn: Connection, root_conn: Connection, store_id: UUID, shop: FakeWooCommerce
+    taken_over: Runtime, conn: Connection, root_conn: Connection, store_id: UUID, shop: FakeWooCommerce
 ) -> None:
     fill(shop)
     before = seen(shop)
     products = from_erp(regular_price="2000", stock_quantity=0)
-    put_products(pushing, store_id, products)
+    put_products(taken_over, store_id, products)
     root_conn.execute("UPDATE erp_products SET create_begun_at = now() WHERE store_id = %s", (store_id,))
     holder = new_id()
     with tenant(conn, store_id):
@@ -244,14 +255,16 @@ def test_a_request_made_during_the_adoption_is_held(
         claim = claim_next(conn, store_id, holder, 100)
     assert claim is not None
     for product in products:
-        ask(pushing, store_id, product["product_id"], "product")
+        ask(taken_over, store_id, product["product_id"], "product")
     with tenant(conn, store_id):  # brakes see the new items while nothing is mapped
         assert claim_next(conn, store_id, holder, 100) is None
-    connection = ShopConnection(open_store_woocommerce(pushing.settings, pushing.pool, store_id), float("inf"))
-    save_results(pushing.pool, store_id, claim, send_claim(connection, claim, lambda _category: None))
+    connection = ShopConnection(open_store_woocommerce(taken_over.settings, taken_over.pool, store_id), float("inf"))
+    save_results(
+        taken_over.pool, store_id, claim, send_claim(connection, claim, lambda _category: None, lambda _ids: None)
+    )
     connection.close()
     with tenant(conn, store_id):
         release_lease(conn, store_id, holder)
-    push(pushing, store_id)
+    push(taken_over, store_id)
     assert seen(shop) == before
     assert statuses(root_conn, store_id) == {"superseded": PRODUCTS, "needs_approval": PRODUCTS}

@@ -22,6 +22,7 @@ from tests.support.outbound import (
     push,
     put_categories,
     put_products,
+    say_yes_to_takeover,
     statuses,
 )
 from workers.core.ids import new_id
@@ -57,7 +58,7 @@ def test_new_products_are_sent_together(
     products = [make_erp_product() for _ in range(250)]
     put_products(pushing, store_id, products)
     assert push(pushing, store_id) is PushOutcome.DRAINED
-    assert shop.calls == {"POST /products/batch": 3}
+    assert shop.calls == {"GET /products": 3, "POST /products/batch": 3}
     assert statuses(root_conn, store_id) == {"completed": 250}
     for product in products:
         made = shop.product_of(product["sku"])
@@ -73,7 +74,7 @@ def test_an_unchanged_product_is_not_sent(
     for sync_type in ("price", "stock", "product", "category", "image"):
         ask(pushing, store_id, product["product_id"], sync_type)
     push(pushing, store_id)
-    assert shop.calls == {"POST /products/batch": 1}
+    assert shop.calls == {"GET /products": 2, "POST /products/batch": 1}
     assert statuses(root_conn, store_id) == {"completed": 6}
 
 
@@ -89,8 +90,8 @@ def test_changes_of_a_product_are_sent_in_one_call(
     push(pushing, store_id)
     made = shop.product_of(product["sku"])
     assert made is not None and (made["regular_price"], made["stock_quantity"]) == ("21", 3)
-    assert shop.calls == {"POST /products/batch": 2}
-    assert statuses(root_conn, store_id) == {"completed": 3}
+    assert shop.calls == {"GET /products": 2, "POST /products/batch": 2}
+    assert statuses(root_conn, store_id) == {"completed": 4}  # new prices and stock go ahead of the whole product
 
 
 def test_claims_go_by_priority_then_age(
@@ -161,6 +162,7 @@ def test_a_product_already_in_the_shop_is_adopted(
     pushing: Runtime, root_conn: Connection, store_id: UUID, shop: FakeWooCommerce
 ) -> None:
     theirs = shop.add_product(name="Old name", sku="KNOWN-1", regular_price="18", manage_stock=True, stock_quantity=1)
+    say_yes_to_takeover(pushing, store_id)
     put_products(pushing, store_id, [make_erp_product(sku="KNOWN-1"), make_erp_product()])
     push(pushing, store_id)
     made = shop.product_of("KNOWN-1")
@@ -173,6 +175,8 @@ def test_a_duplicate_sku_fails_the_second_product(
     pushing: Runtime, root_conn: Connection, store_id: UUID, shop: FakeWooCommerce
 ) -> None:
     put_products(pushing, store_id, [make_erp_product(sku="TWIN"), make_erp_product(sku="TWIN")])
+    with hurried(root_conn, store_id):
+        push(pushing, store_id)
     push(pushing, store_id)
     assert statuses(root_conn, store_id) == {"completed": 1, "failed": 1}
     query = "SELECT error_code FROM wc_sync_items WHERE store_id = %s AND status = 'failed'"
@@ -268,7 +272,7 @@ def test_a_crashing_product_does_not_fail_the_others(
     put_products(pushing, store_id, [make_erp_product() for _ in range(8)])
     shop.faults.add(Fault("crash", "POST /products/batch", times=1))
     push(pushing, store_id)
-    assert shop.calls == {"POST /products/batch": 3}
+    assert shop.calls["POST /products/batch"] == 3
     assert statuses(root_conn, store_id) == {"completed": 8}
 
 
@@ -283,13 +287,13 @@ def test_items_of_a_killed_worker_are_sent_once(
         assert take_lease(conn, store_id, dead, 20)
         claim = claim_next(conn, store_id, dead, 100)
     assert claim is not None
-    send_claim(connection, claim, lambda category: None)
+    send_claim(connection, claim, lambda category: None, lambda ids: None)
     connection.close()
     assert push(pushing, store_id) is PushOutcome.BUSY
     root_conn.execute("UPDATE wc_push_leases SET lease_until = now() WHERE store_id = %s", (store_id,))
     push(pushing, store_id)
     assert statuses(root_conn, store_id) == {"completed": 5}
-    assert shop.calls["POST /products/batch"] == 2  # the second one updates what the look-up found
+    assert shop.calls["POST /products/batch"] == 1  # the look-up finds them as the ERP has them
     assert sorted(one["sku"] for one in shop.state.products.values()) == sorted(one["sku"] for one in products)
 
 
@@ -352,7 +356,7 @@ def test_a_price_changed_back_after_a_lost_call_is_sent(
         take_lease(conn, store_id, dead, 20)
         claim = claim_next(conn, store_id, dead, 100)
     assert claim is not None
-    send_claim(connection, claim, lambda category: None)
+    send_claim(connection, claim, lambda category: None, lambda ids: None)
     connection.close()
     put_products(pushing, store_id, [product])
     root_conn.execute("UPDATE wc_push_leases SET lease_until = now() WHERE store_id = %s", (store_id,))
@@ -364,7 +368,7 @@ def test_a_price_changed_back_after_a_lost_call_is_sent(
     for _ in range(3):
         with hurried(root_conn, store_id):
             push(pushing, store_id)
-    assert statuses(root_conn, store_id)["failed"] == 1
+    assert [one["regular_price"] for one in shop.state.products.values()] == ["13"]
     put_products(pushing, store_id, [product])
     push(pushing, store_id)
     assert [one["regular_price"] for one in shop.state.products.values()] == ["10"]
@@ -373,7 +377,7 @@ def test_a_price_changed_back_after_a_lost_call_is_sent(
 def test_an_older_state_sent_late_is_overwritten(
     pushing: Runtime, root_conn: Connection, conn: Connection, store_id: UUID, shop: FakeWooCommerce
 ) -> None:
-    """A worker loses its lease between claim and call; another one sends the newer price meanwhile."""
+    """A worker loses its lease between its look and its write; another one sends the newer price meanwhile."""
     product = make_erp_product()
     put_products(pushing, store_id, [product])
     push(pushing, store_id)
@@ -383,10 +387,16 @@ def test_an_older_state_sent_late_is_overwritten(
         take_lease(conn, store_id, dead, 20)
         claim = claim_next(conn, store_id, dead, 100)
     assert claim is not None
-    root_conn.execute("UPDATE wc_push_leases SET lease_until = now() WHERE store_id = %s", (store_id,))
-    put_products(pushing, store_id, [product | {"regular_price": "21"}])
-    push(pushing, store_id)
-    result = send_claim(connection, claim, lambda category: None)
+
+    def overtake(endpoint: str) -> None:
+        if endpoint == "POST /products/batch":
+            shop.before = lambda _endpoint: None
+            root_conn.execute("UPDATE wc_push_leases SET lease_until = now() WHERE store_id = %s", (store_id,))
+            put_products(pushing, store_id, [product | {"regular_price": "21"}])
+            push(pushing, store_id)
+
+    shop.before = overtake
+    result = send_claim(connection, claim, lambda category: None, lambda ids: None)
     connection.close()
     save_results(pushing.pool, store_id, claim, result)
     assert [one["regular_price"] for one in shop.state.products.values()] == ["20"]
@@ -476,14 +486,14 @@ def test_too_many_price_changes_are_held_until_approved(
     push(pushing, store_id)
     put_products(pushing, store_id, [product | {"regular_price": "25"} for product in products[:12]])
     push(pushing, store_id)
-    assert statuses(root_conn, store_id) == {"completed": 20, "needs_approval": 12}
+    assert statuses(root_conn, store_id) == {"completed": 20, "needs_approval": 24}  # each price, and the whole product
     assert shop.calls["POST /products/batch"] == 1
     with tenant(conn, store_id):
         [hold] = list_batches(conn, store_id, 5)
         assert hold.preview is not None and hold.preview["reasons"] == ["price_share"]
-        assert approve(conn, store_id, hold.id) == 12
+        assert approve(conn, store_id, hold.id) == 24
     push(pushing, store_id)
-    assert statuses(root_conn, store_id) == {"completed": 32}
+    assert statuses(root_conn, store_id) == {"completed": 44}
 
 
 def test_an_approval_does_not_cover_later_changes(
@@ -496,7 +506,7 @@ def test_an_approval_does_not_cover_later_changes(
     push(pushing, store_id)
     with tenant(conn, store_id):
         [hold] = list_batches(conn, store_id, 1)
-        assert approve(conn, store_id, hold.id) == 1
+        assert approve(conn, store_id, hold.id) == 2
     put_products(pushing, store_id, [product | {"regular_price": "0.05"}])
     push(pushing, store_id)
     assert [one["regular_price"] for one in shop.state.products.values()] == ["19.9"]
@@ -579,7 +589,7 @@ def test_a_rejected_price_stays_until_the_erp_changes_it(
     assert sorted(one["regular_price"] for one in shop.state.products.values()) == ["19.9"] * 9 + ["20.1"] * 3
 
 
-def test_a_corrected_mistake_is_released_without_a_call(
+def test_a_corrected_mistake_is_released_without_a_write(
     pushing: Runtime, root_conn: Connection, store_id: UUID, shop: FakeWooCommerce
 ) -> None:
     product = make_erp_product()
@@ -587,8 +597,8 @@ def test_a_corrected_mistake_is_released_without_a_call(
     push(pushing, store_id)
     put_products(pushing, store_id, [product | {"regular_price": "1990"}])
     push(pushing, store_id)
-    assert statuses(root_conn, store_id) == {"completed": 1, "needs_approval": 1}
+    assert statuses(root_conn, store_id) == {"completed": 1, "needs_approval": 2}
     put_products(pushing, store_id, [product])
     push(pushing, store_id)
     assert set(statuses(root_conn, store_id)) <= {"completed", "superseded"}
-    assert shop.calls == {"POST /products/batch": 1}
+    assert shop.calls["POST /products/batch"] == 1

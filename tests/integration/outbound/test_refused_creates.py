@@ -8,7 +8,7 @@ import pytest
 from psycopg import Connection
 
 from tests.fakes.woocommerce import FakeWooCommerce
-from tests.support.outbound import make_erp_product, push, put_products, statuses
+from tests.support.outbound import make_erp_product, push, put_products, say_yes_to_takeover, statuses
 from workers.core.runtime import Runtime
 
 FAILED = "SELECT error_code, retryable, attempts FROM wc_sync_items WHERE store_id = %s AND status = 'failed'"
@@ -19,6 +19,7 @@ def test_living_product_is_adopted_whatever_its_sku(
     pushing: Runtime, connected_shop: FakeWooCommerce, root_conn: Connection, store_id: UUID, sku: str
 ) -> None:
     theirs = connected_shop.add_product(name="Theirs", sku=sku, regular_price="18")
+    say_yes_to_takeover(pushing, store_id)
     put_products(pushing, store_id, [make_erp_product(sku=sku)])
     push(pushing, store_id)
     assert statuses(root_conn, store_id) == {"completed": 1}

@@ -9,7 +9,7 @@ import pytest
 from psycopg import Connection
 
 from tests.fakes.woocommerce import FakeWooCommerce
-from tests.support.outbound import ask, make_erp_product, push, put_products, statuses
+from tests.support.outbound import ask, make_erp_product, push, put_products, say_yes_to_takeover, statuses
 from workers.core.runtime import Runtime
 
 OWN = {
@@ -56,6 +56,7 @@ def test_an_adopted_product_keeps_what_is_left_out(
 ) -> None:
     connected_shop.add_product(**OWN)
     before = seen(connected_shop)
+    say_yes_to_takeover(pushing, store_id)
     put_products(pushing, store_id, [bare(**stated)])
     push(pushing, store_id)
     assert seen(connected_shop) == before | changed

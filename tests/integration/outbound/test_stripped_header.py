@@ -47,11 +47,17 @@ def test_the_way_around_is_remembered_for_the_store(
     tls_shop.configure(strips_authorization=True)
     put_products(local, store_id, [make_erp_product()])
     push(local, store_id)
-    assert (statuses(root_conn, store_id), tls_shop.calls) == ({"completed": 1}, {"POST /products/batch": 2})
+    assert (statuses(root_conn, store_id), tls_shop.calls) == (
+        {"completed": 1},
+        {"GET /products": 2, "POST /products/batch": 1},
+    )
     assert root_conn.execute(SETTINGS, (store_id,)).fetchone() == ("true",)
     put_products(local, store_id, [make_erp_product()])
     push(local, store_id)
-    assert (statuses(root_conn, store_id), tls_shop.calls) == ({"completed": 2}, {"POST /products/batch": 3})
+    assert (statuses(root_conn, store_id), tls_shop.calls) == (
+        {"completed": 2},
+        {"GET /products": 3, "POST /products/batch": 2},
+    )
     told = capfd.readouterr()
     assert not any(secret in told.out + told.err for secret in tls_shop.credentials.values())
 

@@ -21,13 +21,13 @@ from app.http.scopes import PRESETS, SCOPES, grant_of
 from app.settings.environment import Settings
 from app.usecases.stores import Origin, add_token, create_operator, create_store
 from db.core.tenancy import tenant
-from db.outbound.mappings import ProductMapping, Sent, save_mappings
+from db.outbound.mappings import ProductLook, save_looks
 from schemas.platforms.registry import PLATFORMS
 from tests.conftest import Database, Servers
 from tests.support.application import application
 from tests.support.contract import OPERATIONS
 from tests.support.factories import make_customer
-from tests.support.outbound import make_erp_product, put_products
+from tests.support.outbound import make_erp_product, make_look, put_products
 from tests.support.pipeline import bearer, sync
 from tests.unit.app.openapi.test_contract import SOME_ID, paths_of
 from workers.core.ids import new_id
@@ -155,8 +155,7 @@ def ids(runtime: Runtime, root_conn: Connection, store_id: UUID) -> dict[str, st
     put_products(runtime, store_id, [product])
     sync(runtime, store_id, "customers", [customer])
     with runtime.pool.connection() as conn, tenant(conn, store_id):
-        sent = Sent(7, {}, None, None, None)
-        save_mappings(conn, store_id, [ProductMapping(new_id(), UUID(product_id), "synced", sent)])
+        save_looks(conn, store_id, [ProductLook(new_id(), UUID(product_id), make_look(7))])
         # Every route of jobs finds a pull from Shopify, also that of Shopify's own jobs.
         job = start_pull(conn, store_id, "shopify", Wanted("orders", "full"), "test").log_id
     root_conn.execute(HOLD, (store_id, hold))

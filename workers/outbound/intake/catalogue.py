@@ -32,6 +32,7 @@ from workers.outbound.requests import ProductChange, request_categories, request
 
 R = TypeVar("R", ErpProduct, ErpCategory)
 MASKED = ("sku", "name", "description")
+URGENT = ("price", "stock")
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +65,10 @@ class CatalogueChanges:
 
 
 def take_products(conn: Connection, store_id: UUID, payloads: Sequence[Any], origin: Origin) -> Intake:
-    """Store a batch of products and request what changed, in the caller's transaction. A repeated batch changes nothing."""
+    """Store a batch of products and request that each is compared with the shop, in the caller's transaction.
+
+    A repeated batch changes nothing in the catalogue; in the shop it changes what is not so any more.
+    """
     records, refused, masked = _validate(load_erp_product, payloads)
     latest = _latest_of_each(records)
     lock_catalogue(conn, store_id)
@@ -93,7 +97,9 @@ def compare_products(records: Iterable[ErpProduct], stored: Mapping[UUID, Produc
             continue
         groups = changed_groups(hashes, known.group_hashes)
         changes.counts["updated" if groups else "unchanged"] += 1
-        changes.to_send.extend((record.product_id, group) for group in groups)
+        # A repeated value is a statement, too: the shop may have another one by now. New prices and stock go ahead.
+        changes.to_send.extend((record.product_id, group) for group in groups if group in URGENT)
+        changes.to_send.append((record.product_id, "product"))
         # No shop sees these two fields, so no hash covers them.
         has_new_version = record.version not in (None, known.version)
         has_new_offer_rule = record.allow_manual_woocommerce_offers != known.allow_manual_woocommerce_offers

@@ -12,6 +12,7 @@ from db.outbound.brakes import Catalogue, OpenChange
 
 ENDLESS = Decimal(10) ** 9  # the factor of a price that becomes zero or is removed
 PREVIEWED = 50
+TAKEOVER = "takeover"
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,6 +22,7 @@ class Limits:
     price_share: Decimal = Decimal("0.3")
     price_factor: Decimal = Decimal(5)
     zero_share: Decimal = Decimal("0.3")
+    text_share: Decimal = Decimal("0.3")
     least: int = 10
 
 
@@ -43,21 +45,32 @@ def read_limits(stored: Any) -> Limits | None:
         price_share=Decimal(str(stored.get("price_share", default.price_share))),
         price_factor=Decimal(str(stored.get("price_factor", default.price_factor))),
         zero_share=Decimal(str(stored.get("zero_share", default.zero_share))),
+        text_share=Decimal(str(stored.get("text_share", default.text_share))),
         least=int(stored.get("least", default.least)),
     )
 
 
-def apply_brakes(limits: Limits, catalogue: Catalogue, changes: Sequence[OpenChange]) -> BrakeDecision:
-    """Hold each price that moves too far, all price changes if there are too many, and all emptied stock if it is too much."""
+def apply_brakes(
+    limits: Limits, catalogue: Catalogue, changes: Sequence[OpenChange], *, is_takeover: bool = False
+) -> BrakeDecision:
+    """Hold each price that moves too far, all price changes if there are too many, and all emptied stock if it is too much.
+
+    Of products that the shop had before, texts, categories and images are weighed too; with `is_takeover` all of them are held.
+    """
     pricing = [change for change in changes if change.changes_price]
     emptying = [change for change in changes if change.empties_stock]
     far = [change for change in pricing if price_factor(change) > limits.price_factor]
     many = _is_over(limits.price_share, limits.least, pricing, catalogue.mapped)
     empty = _is_over(limits.zero_share, limits.least, emptying, catalogue.in_stock)
+    adopting = [change for change in changes if change.changes_adopted]
+    rewriting = [change for change in changes if change.changes_texts]
+    rewritten = _is_over(limits.text_share, limits.least, rewriting, catalogue.mapped)
     reasons_to_hold: Mapping[str, Sequence[OpenChange]] = {
         "price_factor": far,
         "price_share": pricing if many else [],
         "zero_share": emptying if empty else [],
+        "text_share": rewriting if rewritten else [],
+        TAKEOVER: adopting if is_takeover else [],
     }
     held = {change.id: change for several in reasons_to_hold.values() for change in several}
     reasons = tuple(reason for reason, several in reasons_to_hold.items() if several)
@@ -70,11 +83,16 @@ def _is_over(share: Decimal, least: int, changes: Sequence[OpenChange], whole: i
 
 
 def price_factor(change: OpenChange) -> Decimal:
-    """By what factor, at least 1, the regular price or the price that a customer pays moves, whichever moves more."""
+    """By what factor, at least 1, the regular price or the price that a customer pays moves, whichever moves more.
+
+    An item that sends no price moves none.
+    """
+    if not change.changes_price:
+        return Decimal(1)
     return max(
-        _factor(change.sent_regular_price, change.regular_price),
+        _factor(change.seen_regular_price, change.regular_price),
         _factor(
-            _paid(change.sent_regular_price, change.sent_sale_price), _paid(change.regular_price, change.sale_price)
+            _paid(change.seen_regular_price, change.seen_sale_price), _paid(change.regular_price, change.sale_price)
         ),
     )
 
@@ -99,14 +117,15 @@ def _preview(reasons: tuple[str, ...], held: Sequence[OpenChange], catalogue: Ca
         "mappedProducts": catalogue.mapped,
         "priceChanges": sum(change.changes_price for change in held),
         "emptiedStock": sum(change.empties_stock for change in held),
+        "adoptedProducts": len({change.product_id for change in held if change.changes_adopted}),
         "changes": [_shown(change) for change in biggest],
     }
 
 
 def _shown(change: OpenChange) -> dict[str, Any]:
     amounts = {
-        "regularPrice": (change.sent_regular_price, change.regular_price),
-        "salePrice": (change.sent_sale_price, change.sale_price),
+        "regularPrice": (change.seen_regular_price, change.regular_price),
+        "salePrice": (change.seen_sale_price, change.sale_price),
     }
     moves = {name: [_text(before), _text(after)] for name, (before, after) in amounts.items() if change.changes_price}
     return {

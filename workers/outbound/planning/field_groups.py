@@ -1,4 +1,4 @@
-"""The field groups of a product, each sent by itself, and the hash that tells whether the shop has its current values."""
+"""The field groups of a product, each requested by itself, and the hash that tells one statement of the ERP from another."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ OPTIONAL = {
     "stock": ("manage_stock", "stock_quantity"),
     "product": ("description",),
 }
+CLEARABLE = {"category": "category_ids", "image": "image_urls"}
 _canonical = msgspec.json.Encoder(order="deterministic").encode
 
 
@@ -34,7 +35,10 @@ def hash_groups(product: ErpProduct) -> dict[str, str]:
         "category": sorted(str(category_id) for category_id in product.category_ids),
         "image": product.image_urls,
     }
-    # A field that is left out differs from one that is null. Without such fields the hash is that of earlier versions.
+    # A field that is left out differs from one that is cleared. What earlier versions could say has the hash it had then.
+    for group, lists in CLEARABLE.items():
+        if lists in product.stated_fields and not values[group]:
+            values[group] = "cleared"
     left_out = {
         group: [name for name in optional if name not in product.stated_fields] for group, optional in OPTIONAL.items()
     }
@@ -45,8 +49,8 @@ def hash_category(category: ErpCategory) -> str:
     return _hash([clean_name(category.name), str(category.parent_id)])
 
 
-def changed_groups(current: Mapping[str, str], sent: Mapping[str, str]) -> tuple[str, ...]:
-    return tuple(group for group in FIELD_GROUPS if current[group] != sent.get(group))
+def changed_groups(current: Mapping[str, str], before: Mapping[str, str]) -> tuple[str, ...]:
+    return tuple(group for group in FIELD_GROUPS if current[group] != before.get(group))
 
 
 def requested_groups(sync_types: Collection[str]) -> tuple[str, ...]:

@@ -1,4 +1,4 @@
-"""Maps the ERP's products to WooCommerce's payloads, and compares a payload with the shop's product; pure.
+"""Maps the ERP's products to WooCommerce's payloads; pure.
 
 WooCommerce's rules: a price is a text with a dot (a comma turns 12,50 into 1250), "" clears a price or a date, a quantity
 counts only together with `manage_stock`, and lists are replaced as a whole.
@@ -6,10 +6,7 @@ counts only together with `manage_stock`, and lists are replaced as a whole.
 
 from __future__ import annotations
 
-import html
-import re
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any, TypedDict
@@ -28,18 +25,6 @@ GROUP_FIELDS = {
     "category": ("categories",),
     "image": ("images",),
 }
-PARAGRAPHS = re.compile(
-    r"(?:\s|</?p\s*>|<br\s*/?>)+", re.IGNORECASE
-)  # what WordPress adds to split a text into paragraphs
-
-
-@dataclass(frozen=True, slots=True)
-class Difference:
-    """One field in which the shop's product differs from the payload. `theirs` is None if the shop's answer lacks it."""
-
-    field: str
-    theirs: Any
-    ours: Any
 
 
 class PulledItem(TypedDict):
@@ -70,8 +55,7 @@ class PulledOrder(TypedDict):
 def to_woocommerce_product(product: ErpProduct, category_ids: Mapping[UUID, int]) -> Payload:
     """All fields that the ERP states, without markup that a shop should not serve.
 
-    `category_ids`: WooCommerce's id per ERP category; unmapped ones are left out. Without mapped categories, or without images,
-    the field is absent, so that the shop keeps its own.
+    `category_ids`: WooCommerce's id per ERP category; unmapped ones are left out, and if there are no others, the field.
     """
     return {
         "name": clean_name(product.name) or product.sku,
@@ -117,12 +101,14 @@ def to_woocommerce_price(product: ErpProduct) -> Payload:
 
 def to_woocommerce_categories(product: ErpProduct, category_ids: Mapping[UUID, int]) -> Payload:
     mapped = sorted({category_ids[category] for category in product.category_ids if category in category_ids})
-    return {"categories": [{"id": wc_id} for wc_id in mapped]} if mapped else {}
+    if not states(product, "category_ids") or (product.category_ids and not mapped):
+        return {}
+    return {"categories": [{"id": wc_id} for wc_id in mapped]}
 
 
 def to_woocommerce_images(product: ErpProduct) -> Payload:
     """The images by address, the main one first. The shop downloads all of them again whenever they are sent."""
-    return {"images": [{"src": url} for url in product.image_urls]} if product.image_urls else {}
+    return {"images": [{"src": url} for url in product.image_urls]} if states(product, "image_urls") else {}
 
 
 def keep_manual_offer(payload: Payload, answer: Mapping[str, Any], last_sent_sale_price: Decimal | None) -> Payload:
@@ -135,19 +121,6 @@ def keep_manual_offer(payload: Payload, answer: Mapping[str, Any], last_sent_sal
     if number_of(answer.get("sale_price")) in ours:
         return payload
     return {field: value for field, value in payload.items() if field not in SALE_FIELDS}
-
-
-def differences(payload: Payload, answer: Mapping[str, Any]) -> list[Difference]:
-    """The fields in which the shop's product differs from a payload, in the payload's order.
-
-    Values are compared by meaning: "19.90" equals "19.9", an escaped name the plain one, and categories have no order.
-    Images are compared by number only, because the shop keeps copies under addresses of its own.
-    """
-    return [
-        Difference(field, _shown(field, answer.get(field)), _shown(field, ours))
-        for field, ours in payload.items()
-        if _meaning(field, ours) != _meaning(field, answer.get(field))
-    ]
 
 
 def from_woocommerce_order(order: WooOrder) -> PulledOrder:
@@ -193,21 +166,3 @@ def number_of(value: Any) -> Decimal | None:
         return Decimal(str(value)) if value not in (None, "") and not isinstance(value, bool) else None
     except ArithmeticError:
         return None
-
-
-def _meaning(field: str, value: Any) -> Any:
-    if field in ("regular_price", "sale_price", "stock_quantity"):
-        return number_of(value)
-    if field == "categories":
-        return sorted(entry["id"] for entry in value or [])
-    if field == "images":
-        return len(value or [])
-    if field in ("name", "description", "sku"):
-        return PARAGRAPHS.sub(" ", html.unescape(value or "")).strip()
-    return value or None
-
-
-def _shown(field: str, value: Any) -> Any:
-    if field == "categories":
-        return sorted(entry["id"] for entry in value or [])
-    return [entry["src"] for entry in value or []] if field == "images" else value

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
@@ -12,22 +12,15 @@ from app.settings.environment import Settings
 from db.core.pool import Pool
 from db.core.tenancy import tenant
 from db.outbound.erp_categories import StoredCategory, list_erp_categories
-from db.outbound.erp_products import StoredProduct, get_products
-from db.outbound.mappings import Sent, get_mappings
+from db.outbound.erp_products import get_products
+from db.outbound.mappings import get_mappings
 from db.sync.metadata import get_metadata
 from schemas.platforms.woocommerce.orders import read_order
 from schemas.records.erp import ErpProduct
+from workers.outbound.planning.comparison import COMPARED_FIELDS, HEAVY_FIELDS, Difference, differences
 from workers.outbound.planning.field_groups import requested_groups
-from workers.outbound.planning.mapper import (
-    Difference,
-    Payload,
-    PulledOrder,
-    differences,
-    from_woocommerce_order,
-    keep_manual_offer,
-    to_woocommerce_groups,
-    to_woocommerce_product,
-)
+from workers.outbound.planning.mapper import Payload, PulledOrder, from_woocommerce_order, to_woocommerce_product
+from workers.outbound.planning.product_plan import ProductTask, ShopState, compare
 from workers.outbound.planning.sanitize import Removed, clean_name, removed_parts
 from workers.platforms.common.interface import PlatformError
 from workers.platforms.woocommerce.client import WooCommerceClient
@@ -66,51 +59,38 @@ def preview_products(
     """Preview products in a few calls per 100; one that the ERP never sent is left out. Raises PlatformError."""
     with pool.connection() as conn, tenant(conn, store_id):
         stored = get_products(conn, store_id, product_ids)
-        sent = get_mappings(conn, store_id, product_ids)
+        mapped = get_mappings(conn, store_id, product_ids)
         categories = list_erp_categories(conn, store_id)
+    ids = {one.category_id: one.wc_category_id for one in categories.values() if one.wc_category_id is not None}
+    tasks = [ProductTask(key, (), stored[key], mapped.get(key)) for key in product_ids if key in stored]
     client = open_store_woocommerce(settings, pool, store_id)
     try:
-        theirs = _shop_products(client, stored, sent)
+        shop = _shop_state(client, tasks, ids)
     finally:
         client.close()
-    ids = {one.category_id: one.wc_category_id for one in categories.values() if one.wc_category_id is not None}
-    return [
-        _preview_product(stored[product_id].product, sent.get(product_id), theirs.get(product_id), sync_type, ids)
-        for product_id in product_ids
-        if product_id in stored
-    ]
+    return [_preview_product(task, shop, sync_type) for task in tasks]
 
 
-def _shop_products(
-    client: WooCommerceClient, stored: Mapping[UUID, StoredProduct], sent: Mapping[UUID, Sent]
-) -> dict[UUID, dict[str, Any]]:
-    # By id if the product is mapped, else by SKU.
-    mapped = {product_id: known.wc_product_id for product_id, known in sent.items() if product_id in stored}
-    by_id = client.get_products(list(mapped.values())) if mapped else {}
-    skus = {one.product.sku: product_id for product_id, one in stored.items() if product_id not in mapped}
-    by_sku = client.find_products_by_sku(list(skus)) if skus else {}
-    found = {product_id: by_id[wc_id] for product_id, wc_id in mapped.items() if wc_id in by_id}
-    return found | {skus[sku]: theirs for sku, theirs in by_sku.items()}
+def _shop_state(client: WooCommerceClient, tasks: Sequence[ProductTask], ids: Mapping[UUID, int]) -> ShopState:
+    fields = (*COMPARED_FIELDS, *HEAVY_FIELDS)
+    by_id = client.read_products([task.mapped.wc_product_id for task in tasks if task.mapped is not None], fields)
+    by_sku = client.find_products_by_sku([task.product.sku for task in tasks if task.must_look_up], fields)
+    return ShopState(by_id, by_sku, ids)
 
 
-def _preview_product(
-    product: ErpProduct,
-    sent: Sent | None,
-    theirs: Mapping[str, Any] | None,
-    sync_type: str,
-    category_ids: Mapping[UUID, int],
-) -> Preview:
+def _preview_product(task: ProductTask, shop: ShopState, sync_type: str) -> Preview:
+    product = task.product
+    theirs = shop.theirs(task)
     if theirs is None:
-        payload = to_woocommerce_product(product, category_ids)
-        found, removed = differences(payload, {}), _removed(product, payload)
-        return Preview(product.product_id, product.sku, "create", None, found, removed)
+        payload = to_woocommerce_product(product, shop.category_ids)
+        found = differences(payload, {}, shop.now)
+        return Preview(task.product_id, product.sku, "create", None, found, _removed(product, payload))
     # A product that is not mapped yet would be adopted, and then sent whole.
-    groups = requested_groups([sync_type if sent is not None else "product"])
-    payload = to_woocommerce_groups(product, groups, category_ids)
-    if product.allow_manual_woocommerce_offers:
-        payload = keep_manual_offer(payload, theirs, sent.sale_price if sent else None)
-    found, removed = differences(payload, theirs), _removed(product, payload)
-    return Preview(product.product_id, product.sku, "update" if found else "none", theirs["id"], found, removed)
+    groups = requested_groups([sync_type if task.mapped is not None else "product"])
+    compared = compare(task, theirs, replace(shop, groups=groups))
+    action = "update" if compared.differences else "none"
+    removed = _removed(product, compared.payload)
+    return Preview(task.product_id, product.sku, action, theirs["id"], list(compared.differences), removed)
 
 
 def _removed(product: ErpProduct, payload: Payload) -> list[Removed]:
@@ -136,7 +116,7 @@ def _preview_category(
     name = clean_name(category.name)
     payload: Payload = {"name": name, "parent": (parent.wc_category_id or 0) if parent else 0}
     existing = theirs.get(category.wc_category_id) if category.wc_category_id else None
-    found = differences(payload, existing or {})
+    found = differences(payload, existing or {}, datetime.now(UTC))
     action = "create" if existing is None else ("update" if found else "none")
     wc_id = category.wc_category_id if existing else None
     return Preview(category.category_id, name, action, wc_id, found, removed_parts("name", category.name, name))

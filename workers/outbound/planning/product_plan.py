@@ -1,39 +1,61 @@
-"""Plans the products of one claim: from the tasks and the shop's state to the writes that are sent; pure.
+"""Plans the products of one claim: from the tasks and what the shop has to the writes that are sent; pure.
 
-A task that needs no write, or can't have one, has its result here already.
+A write holds only fields in which the shop differs. A task that needs no write, or can't have one, has its result here already.
 """
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from decimal import Decimal
 from uuid import UUID
 
 from db.outbound.erp_products import StoredProduct
 from db.outbound.item_claims import ClaimedItem
-from db.outbound.mappings import Sent
+from db.outbound.mappings import FieldDifference, Look, Mapped
 from schemas.records.erp import ErpProduct
-from workers.outbound.planning.field_groups import FIELD_GROUPS, changed_groups, requested_groups
-from workers.outbound.planning.mapper import Payload, keep_manual_offer, number_of, to_woocommerce_groups
-from workers.outbound.planning.results import Adopted, Done, Refused, Result
+from workers.outbound.planning.comparison import (
+    Difference,
+    ShopObject,
+    differences,
+    digest,
+    figures_of,
+    shortened,
+    weigh_alike,
+)
+from workers.outbound.planning.field_groups import FIELD_GROUPS, requested_groups
+from workers.outbound.planning.mapper import (
+    GROUP_FIELDS,
+    SALE_FIELDS,
+    Payload,
+    keep_manual_offer,
+    to_woocommerce_groups,
+    to_woocommerce_product,
+)
+from workers.outbound.planning.results import Adopted, Changed, Done, Refused, Result
 from workers.platforms.common.interface import PlatformError
-from workers.platforms.woocommerce.errors import SyncError
+from workers.platforms.woocommerce import errors
+from workers.platforms.woocommerce.errors import SyncError, WooCommerceApiError
 
 PRODUCT_UNKNOWN = "PRODUCT_UNKNOWN"
-
-ShopObject = Mapping[str, Any]  # a product as the shop's API shows it
+REJECTED = "REJECTED"
+REJECTED_MESSAGE = "Brakes stopped this change, and a person rejected it."
+SHOP_CHANGED = "SHOP_CHANGED"
+SHOP_CHANGED_MESSAGE = "The shop changed this product each time before it could be sent."
+DIFFERS = "SHOP_KEPT_OTHER_VALUE"
+TRASH = "trash"
+LIGHT_GROUPS = ("price", "stock")
 
 
 @dataclass(frozen=True, slots=True)
 class ProductTask:
-    """One product with all its claimed items. `stored` is None if the ERP never sent it, `sent` if it is not mapped."""
+    """One product with all its claimed items. `stored` is None if the ERP never sent it, `mapped` if it is not mapped."""
 
     product_id: UUID
     items: tuple[ClaimedItem, ...]
     stored: StoredProduct | None
-    sent: Sent | None
+    mapped: Mapped | None
 
     @property
     def product(self) -> ErpProduct:
@@ -41,72 +63,149 @@ class ProductTask:
         return self.stored.product
 
     @property
-    def may_exist(self) -> bool:
-        """Whether an earlier call may have created the product in the shop, so that its SKU must be looked up first."""
-        return self.stored is not None and self.sent is None and self.stored.create_begun
+    def must_look_up(self) -> bool:
+        return self.stored is not None and self.mapped is None
+
+    @property
+    def may_be_ours(self) -> bool:
+        """Whether an earlier call may have created the product in the shop."""
+        return self.stored is not None and self.stored.create_begun
+
+    @property
+    def requested(self) -> tuple[str, ...]:
+        """The field groups that the items ask for; all of an unmapped product."""
+        if self.mapped is None:
+            return FIELD_GROUPS
+        return requested_groups([item.sync_type for item in self.items])
 
     @property
     def groups_to_send(self) -> tuple[str, ...]:
-        """All field groups of an unmapped product; else the requested ones, of which unchanged ones only if forced."""
-        if self.stored is None:
-            return ()
-        if self.sent is None:
-            return FIELD_GROUPS
-        requested = requested_groups([item.sync_type for item in self.items])
-        if any(item.force for item in self.items):
-            return requested
-        changed = changed_groups(self.stored.group_hashes, self.sent.group_hashes)
-        return tuple(group for group in requested if group in changed)
+        """The requested groups, without those whose present values a person rejected."""
+        if self.stored is None or self.mapped is None:
+            return self.requested
+        hashes, rejected = self.stored.group_hashes, self.mapped.rejected_hashes
+        return tuple(group for group in self.requested if hashes[group] != rejected.get(group))
 
     @property
-    def needs_sale_price(self) -> bool:
-        """Whether the shop's sale price must be read first: a merchant may have set an offer that is to stay."""
-        return self.sent is not None and "price" in self.groups_to_send and self.product.allow_manual_woocommerce_offers
+    def is_forced(self) -> bool:
+        return any(item.force for item in self.items)
 
 
 @dataclass(frozen=True, slots=True)
 class ShopState:
-    """What the plan needs to know of the shop.
+    """What the plan needs to know of the shop at the moment `now`.
 
-    `products_by_sku` has the SKUs that were looked up and found, `category_ids` WooCommerce's id per ERP category,
-    `sale_prices` products by WooCommerce's id. `error`: the shop could not be read to the end, and nothing is sent.
+    `products` are the mapped ones by WooCommerce's id, also trashed ones, and `products_by_sku` those that were looked up and
+    found, all of them with the fields of `groups`. `category_ids` has WooCommerce's id per ERP category. `error`: the shop
+    could not be read to the end, and nothing is sent.
     """
 
+    products: Mapping[int, ShopObject] = field(default_factory=dict)
     products_by_sku: Mapping[str, ShopObject] = field(default_factory=dict)
     category_ids: Mapping[UUID, int] = field(default_factory=dict)
-    sale_prices: Mapping[int, ShopObject] = field(default_factory=dict)
+    groups: tuple[str, ...] = FIELD_GROUPS
+    now: datetime = field(default_factory=lambda: datetime.now(UTC))
     error: PlatformError | None = None
 
-    def existing_product(self, task: ProductTask) -> ShopObject | None:
-        return self.products_by_sku.get(task.product.sku) if task.may_exist else None
+    def theirs(self, task: ProductTask) -> ShopObject | None:
+        """The shop's product of a task; None if the shop has none."""
+        if task.mapped is not None:
+            return self.products.get(task.mapped.wc_product_id)
+        return self.products_by_sku.get(task.product.sku)
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """A product of the ERP beside the shop's. `payload` has all fields that may be sent, of the compared groups."""
+
+    task: ProductTask
+    theirs: ShopObject
+    payload: Payload
+    differences: Sequence[Difference]
+    groups: tuple[str, ...]
+    is_placed: bool
+    now: datetime
+
+    def to_send(self, groups: Sequence[str]) -> Payload:
+        """The fields of these groups in which the shop differs."""
+        wanted = {name for group in groups for name in GROUP_FIELDS[group]}
+        fields = {one.field for one in self.differences if one.field in wanted}
+        if "stock_quantity" in fields:  # it counts only together
+            fields.add("manage_stock")
+        if fields & set(SALE_FIELDS):
+            fields.update(SALE_FIELDS)
+        return {name: value for name, value in self.payload.items() if name in fields}
+
+    def look(self, *, sent: Payload | None = None) -> Look:
+        """What is saved of this comparison; `sent` if it is the answer to a write."""
+        stored, mapped = self.task.stored, self.task.mapped or Mapped(self.theirs["id"], status="synced")
+        assert stored is not None
+        differing = {one.field for one in self.differences}
+        agreeing = [
+            group
+            for group in self.groups
+            if not differing.intersection(GROUP_FIELDS[group]) and (group != "category" or self.is_placed)
+        ]
+        image_hash = mapped.image_hash
+        if "image" in agreeing or "images" in (sent or {}):
+            image_hash = stored.group_hashes["image"]
+        is_altered = bool(differing.intersection(sent or {}))
+        return Look(
+            wc_product_id=self.theirs["id"],
+            status=self._status(mapped, is_altered=is_altered),
+            figures=figures_of(self.theirs),
+            sent_sale_price=self._sale_of_ours(mapped, sent),
+            image_hash=image_hash,
+            fields=[name for group in self.groups for name in GROUP_FIELDS[group]],
+            looked_hashes={group: stored.group_hashes[group] for group in self.groups},
+            seen_hashes={group: stored.group_hashes[group] for group in agreeing},
+            differences={one.field: self._stored(one, mapped, sent or {}) for one in self.differences},
+            is_whole=set(self.groups) == set(FIELD_GROUPS),
+        )
+
+    def _status(self, mapped: Mapped, *, is_altered: bool) -> str:
+        if is_altered:
+            return "differs"
+        is_whole = set(self.groups) == set(FIELD_GROUPS)
+        stays_adopted = mapped.status == "adopted" and (self.differences or not is_whole)
+        return "adopted" if stays_adopted else "synced"
+
+    def _sale_of_ours(self, mapped: Mapped, sent: Payload | None) -> Decimal | None:
+        agrees = "sale_price" in self.payload and "sale_price" not in {one.field for one in self.differences}
+        if "sale_price" in (sent or {}) or agrees:
+            return self.task.product.sale_price
+        return mapped.sent_sale_price
+
+    def _stored(self, one: Difference, mapped: Mapped, sent: Payload) -> FieldDifference:
+        found, before = digest(one.field, self.theirs.get(one.field)), mapped.differences.get(one.field)
+        is_known = before is not None and before.digest == found
+        return FieldDifference(
+            ours=shortened(one.ours),
+            theirs=shortened(one.theirs),
+            digest=found,
+            since=before.since if before is not None and is_known else self.now,
+            was_sent=one.field in sent or (before is not None and is_known and before.was_sent),
+        )
 
 
 @dataclass(frozen=True, slots=True)
 class ProductWrite:
-    """One product to create, or to update if it is mapped. `hashes`: the field groups that then count as sent."""
+    """One product to create, or to update if it is mapped."""
 
     task: ProductTask
-    groups: tuple[str, ...]
     payload: Payload
-    hashes: Mapping[str, str]
+    shop: ShopState
 
-    def done(self, wc_product_id: int) -> Done:
-        before, product = self.task.sent, self.task.product
-        regular_price, sale_price, stock = (
-            (before.regular_price, before.sale_price, before.stock) if before else (None, None, None)
-        )
-        # What is not in the payload stays in the shop, and with it what we know of it: fields that the ERP left out, and
-        # the merchant's own offer.
-        if "regular_price" in self.payload:
-            regular_price = product.regular_price
-        if "sale_price" in self.payload:
-            sale_price = product.sale_price
-        if "stock_quantity" in self.payload:
-            stock = product.stock_quantity or 0
-        elif self.payload.get("manage_stock") is False:
-            stock = None
-        sent = Sent(wc_product_id, self.hashes, regular_price, sale_price, stock)
-        return Done(self.task.items, wc_product_id, sent)
+    def answered(self, answer: ShopObject) -> Result:
+        """The result of a write by what the shop answered: values that it did not take make it a failure."""
+        found = compare(self.task, answer, replace(self.shop, groups=FIELD_GROUPS), sent=self.payload)
+        look = found.look(sent=self.payload)
+        if answer.get("status") == TRASH:
+            return Refused(self.task.items, WooCommerceApiError(errors.PRODUCT_IN_TRASH, status=200, retryable=False))
+        altered = [one.field for one in found.differences if one.field in self.payload]
+        if altered:
+            return Refused(self.task.items, _kept_other_value(self.task, altered), look=look)
+        return Done(self.task.items, look.wc_product_id, look)
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,13 +217,13 @@ class ProductPlan:
 
 
 def build_tasks(
-    items: Sequence[ClaimedItem], stored: Mapping[UUID, StoredProduct], sent: Mapping[UUID, Sent]
+    items: Sequence[ClaimedItem], stored: Mapping[UUID, StoredProduct], mapped: Mapping[UUID, Mapped]
 ) -> list[ProductTask]:
     by_product: dict[UUID, list[ClaimedItem]] = {}
     for item in items:
         if item.product_id is not None:
             by_product.setdefault(item.product_id, []).append(item)
-    return [ProductTask(key, tuple(several), stored.get(key), sent.get(key)) for key, several in by_product.items()]
+    return [ProductTask(key, tuple(several), stored.get(key), mapped.get(key)) for key, several in by_product.items()]
 
 
 def plan_products(tasks: Sequence[ProductTask], shop: ShopState) -> ProductPlan:
@@ -138,53 +237,81 @@ def plan_products(tasks: Sequence[ProductTask], shop: ShopState) -> ProductPlan:
     return plan
 
 
-def _plan_product(task: ProductTask, shop: ShopState) -> ProductWrite | Result:
-    if task.stored is None:
-        message = "The ERP has not sent this product."
-        error = SyncError(task.product_id, task.items[0].sync_type, PRODUCT_UNKNOWN, message, retryable=False)
-        return Refused(task.items, error)
-    if task.sent is not None and not task.groups_to_send:
-        return Done(task.items, task.sent.wc_product_id)
-    existing = shop.existing_product(task)
-    if existing is not None:
-        return Adopted(task.items, _adopted_state(existing, task.product))
-    if shop.error is not None:
-        return Refused(task.items, shop.error)
-    write = _write(task, task.stored, shop)
-    if (
-        task.sent is not None and not write.payload
-    ):  # e.g. the last image was removed: there is nothing to tell the shop
-        return write.done(task.sent.wc_product_id)
-    return write
-
-
-def _adopted_state(existing: ShopObject, product: ErpProduct) -> Sent:
-    # No field group counts as sent, so the next claim sends all of them. Brakes measure that change against these figures.
-    # A sale price that counts as ours would be replaced, so a manual offer that is to stay is left out.
-    sale_price = None if product.allow_manual_woocommerce_offers else number_of(existing.get("sale_price"))
-    return Sent(
-        wc_product_id=existing["id"],
-        group_hashes={},
-        regular_price=number_of(existing.get("regular_price")),
-        sale_price=sale_price,
-        stock=_stock_of(existing),
-    )
-
-
-def _stock_of(existing: ShopObject) -> int | None:
-    if existing.get("manage_stock") is not True:
-        return 0 if existing.get("stock_status") == "outofstock" else None
-    pieces = number_of(existing.get("stock_quantity"))
-    return None if pieces is None else math.ceil(pieces)  # plugins sell half pieces; half a piece is not "sold out"
-
-
-def _write(task: ProductTask, stored: StoredProduct, shop: ShopState) -> ProductWrite:
-    groups = task.groups_to_send
-    payload = to_woocommerce_groups(stored.product, groups, shop.category_ids)
-    if task.sent is not None and task.needs_sale_price:
-        theirs = shop.sale_prices.get(task.sent.wc_product_id, {})
-        payload = keep_manual_offer(payload, theirs, task.sent.sale_price)
+def compare(task: ProductTask, theirs: ShopObject, shop: ShopState, *, sent: Payload | None = None) -> Comparison:
+    """Compare the fields of `shop.groups`. `sent`: `theirs` is the shop's answer to it."""
+    stored, mapped = task.stored, task.mapped
+    assert stored is not None
+    payload = to_woocommerce_groups(stored.product, shop.groups, shop.category_ids)
+    if stored.product.allow_manual_woocommerce_offers and (sent is None or "sale_price" not in sent):
+        payload = keep_manual_offer(payload, theirs, mapped.sent_sale_price if mapped else None)
+    last_images = mapped.image_hash if mapped else None
+    new_images = sent is None and last_images not in (None, stored.group_hashes["image"])
+    found = differences(payload, theirs, shop.now, new_images=new_images, is_answer=sent is not None)
     # A product whose category the shop lacks is sent again once the category is there.
     is_placed = all(category_id in shop.category_ids for category_id in stored.product.category_ids)
-    hashes = {group: stored.group_hashes[group] for group in groups if group != "category" or is_placed}
-    return ProductWrite(task, groups, payload, hashes)
+    return Comparison(task, theirs, payload, found, shop.groups, is_placed, shop.now)
+
+
+def _plan_product(task: ProductTask, shop: ShopState) -> ProductWrite | Result:
+    if task.stored is None:
+        return Refused(task.items, _error(task, PRODUCT_UNKNOWN, "The ERP has not sent this product."))
+    if shop.error is not None:
+        return Refused(task.items, shop.error)
+    if task.mapped is None:
+        return _plan_unmapped(task, task.stored, shop)
+    return _plan_mapped(task, task.mapped, shop)
+
+
+def _plan_unmapped(task: ProductTask, stored: StoredProduct, shop: ShopState) -> ProductWrite | Result:
+    theirs = shop.theirs(task)
+    if theirs is None:
+        return ProductWrite(task, to_woocommerce_product(stored.product, shop.category_ids), shop)
+    found = compare(task, theirs, replace(shop, groups=FIELD_GROUPS))
+    if not found.differences:
+        return Done(task.items, theirs["id"], found.look())
+    # Ours if the shop lacked it before a call of ours that may have created it; else the shop had it before.
+    return Adopted(task.items, replace(found.look(), status="synced" if task.may_be_ours else "adopted"))
+
+
+def _plan_mapped(task: ProductTask, mapped: Mapped, shop: ShopState) -> ProductWrite | Result:
+    theirs = shop.theirs(task)
+    if theirs is None:
+        # Deleted in the shop: without its mapping, the next attempt creates the product.
+        deleted = WooCommerceApiError(errors.NOT_IN_SHOP, status=404, retryable=True)
+        return Refused(task.items, deleted, deleted_wc_id=mapped.wc_product_id)
+    if theirs.get("status") == TRASH:
+        return Refused(task.items, WooCommerceApiError(errors.PRODUCT_IN_TRASH, status=200, retryable=False))
+    found = compare(task, theirs, shop)
+    groups = task.groups_to_send
+    if not groups:
+        return Refused(task.items, _error(task, REJECTED, REJECTED_MESSAGE), look=found.look())
+    payload = found.to_send(groups)
+    if payload and not _was_weighed(mapped, found, payload):
+        is_repeated = any(item.error_code == SHOP_CHANGED for item in task.items)
+        error = SyncError(task.product_id, task.items[0].sync_type, SHOP_CHANGED, SHOP_CHANGED_MESSAGE, retryable=True)
+        return Changed(task.items, found.look(), error, is_repeated)
+    if task.is_forced:
+        wanted = {name for group in groups for name in GROUP_FIELDS[group]}
+        payload = {name: value for name, value in found.payload.items() if name in wanted}
+    if not payload:
+        return Done(task.items, mapped.wc_product_id, found.look())
+    return ProductWrite(task, payload, shop)
+
+
+def _was_weighed(mapped: Mapped, found: Comparison, payload: Payload) -> bool:
+    """Whether the shop's values that a write would change are those that brakes weighed, or that a person saw."""
+    if not weigh_alike(mapped.figures, figures_of(found.theirs), list(payload), found.now):
+        return False
+    if mapped.status != "adopted":
+        return True
+    seen = {name: one.digest for name, one in mapped.differences.items()}
+    differing = {one.field for one in found.differences if one.field in payload}
+    return all(seen.get(name) == digest(name, found.theirs.get(name)) for name in differing)
+
+
+def _error(task: ProductTask, code: str, message: str) -> SyncError:
+    return SyncError(task.product_id, task.items[0].sync_type, code, message, retryable=False)
+
+
+def _kept_other_value(task: ProductTask, fields: Sequence[str]) -> SyncError:
+    return _error(task, DIFFERS, f"The shop took the change, but has another value than was sent: {', '.join(fields)}.")

@@ -6,45 +6,53 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from db.outbound.item_claims import ClaimedItem, Spent
-from db.outbound.mappings import Sent
+from db.outbound.mappings import Look
 from workers.platforms.common.interface import PlatformError
 from workers.platforms.woocommerce.errors import RateLimitError, concerns_whole_shop
 
 
 @dataclass(frozen=True, slots=True)
 class Done:
-    """The shop has it. `wc_id` is its product or category; `sent` is what it has of a product after a write."""
+    """The shop has it, as `look` showed. `wc_id` is its product or category."""
 
     items: Sequence[ClaimedItem]
     wc_id: int | None
-    sent: Sent | None = None
+    look: Look | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Adopted:
-    """The shop already had a product with this SKU. It is mapped, and the next claim updates it; no attempt is spent."""
+    """The shop already had a product with this SKU, and differs. It is mapped and weighed; no attempt is spent."""
 
     items: Sequence[ClaimedItem]
-    sent: Sent
+    look: Look
 
 
 @dataclass(frozen=True, slots=True)
-class Requeued:
-    """The next claim tries again at once; no attempt is spent."""
+class Changed:
+    """The shop has other values than brakes weighed: it is weighed anew, and no attempt is spent unless `is_repeated`."""
 
     items: Sequence[ClaimedItem]
+    look: Look
+    error: PlatformError
+    is_repeated: bool
 
 
 @dataclass(frozen=True, slots=True)
 class Refused:
-    """The items got an error. `deleted_wc_id`: the mapped product that the shop no longer has."""
+    """The items got an error. `deleted_wc_id`: the mapped product that the shop no longer has. `look`: what the shop has.
+
+    `is_not_ours`: the shop refused to create the product, so one that is found later was there before.
+    """
 
     items: Sequence[ClaimedItem]
     error: PlatformError
     deleted_wc_id: int | None = None
+    look: Look | None = None
+    is_not_ours: bool = False
 
 
-Result = Done | Adopted | Requeued | Refused
+Result = Done | Adopted | Changed | Refused
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +69,7 @@ class ClaimResult:
 
     @property
     def wc_product_ids(self) -> list[int]:
-        return [one.sent.wc_product_id for one in self.results if isinstance(one, Done | Adopted) and one.sent]
+        return [one.look.wc_product_id for one in self.results if one.look is not None]
 
     @property
     def shop_failure(self) -> PlatformError | None:
@@ -71,4 +79,5 @@ class ClaimResult:
 
     @property
     def shows_a_working_shop(self) -> bool:
-        return self.calls > 0 and any(isinstance(one, Done | Adopted) for one in self.results)
+        written = self.calls > 0 and any(isinstance(one, Done) for one in self.results)
+        return written or any(one.look is not None for one in self.results)

@@ -9,7 +9,7 @@ from uuid import UUID
 
 from db.outbound.item_claims import ClaimedItem, Completed, Failed, Returned, Spent
 from workers.outbound.planning.priorities import Life, breach_of, delay_after
-from workers.outbound.planning.results import Done, Refused, Result
+from workers.outbound.planning.results import Adopted, Changed, Done, Result
 from workers.platforms.common.interface import PlatformError
 from workers.platforms.woocommerce.errors import RateLimitError, concerns_whole_shop
 
@@ -36,15 +36,19 @@ def decide_items(
     """A passing error returns an item until its last attempt, then fails it; a permanent one fails it at once.
 
     An error of the shop as a whole spends no attempt before the item's deadline, a rate limit never. `paused`: for how many
-    seconds the store waits after it.
+    seconds the store waits after it. What was
+    learned of the shop spends none.
     """
     verdicts = Verdicts()
     for result in results:
         for item in result.items:
             if isinstance(result, Done):
                 verdicts.completed.append(Completed(item.id, result.wc_id, _breach(item, spent, now)))
-            elif not isinstance(result, Refused):
+            elif isinstance(result, Adopted):
                 verdicts.returned.append(Returned(item.id, claim_id, None, None, 0.0, spent=False))
+            elif isinstance(result, Changed) and not result.is_repeated:
+                error = result.error
+                verdicts.returned.append(Returned(item.id, claim_id, error.code, error.message, 0.0, spent=False))
             elif (returned := _retry(item, claim_id, result.error, now, paused)) is not None:
                 verdicts.returned.append(returned)
             else:

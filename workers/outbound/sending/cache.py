@@ -11,10 +11,10 @@ from uuid import UUID
 from redis.exceptions import RedisError
 
 from workers.core.queues import WakeUp
-from workers.outbound.planning.results import Adopted, ClaimResult, Done, Refused, Requeued
+from workers.outbound.planning.results import Adopted, Changed, ClaimResult, Done, Refused
 from workers.outbound.sending.claim import ItemClaim
 
-STATUSES = {Done: "completed", Adopted: "pending", Requeued: "pending", Refused: "failed"}
+STATUSES = {Done: "completed", Adopted: "pending", Changed: "pending", Refused: "failed"}
 
 
 def cache_results(wake_up: WakeUp, store_id: UUID, claim: ItemClaim, result: ClaimResult, seconds: int) -> None:
@@ -41,6 +41,6 @@ def _values(claim: ItemClaim, result: ClaimResult) -> dict[tuple[str, UUID], str
             values["sync_status", product_id] = STATUSES[type(one)]
             if isinstance(one, Done):
                 values["last_sync", product_id] = now
-            if isinstance(one, Done | Adopted) and one.sent is not None:
-                values["mapping", product_id] = str(one.sent.wc_product_id)
+            if one.look is not None:
+                values["mapping", product_id] = str(one.look.wc_product_id)
     return values

@@ -9,7 +9,7 @@ from psycopg import Connection
 
 from db.core.session import prefer_index_order
 from db.outbound.erp_categories import StoredCategory, list_erp_categories
-from db.outbound.erp_products import get_products, mark_create_begun
+from db.outbound.erp_products import get_products
 from db.outbound.item_claims import ClaimedItem, claim_category_items, claim_product_items, next_is_category
 from db.outbound.items import lock_items
 from db.outbound.mappings import get_mappings
@@ -54,8 +54,4 @@ def claim_next(conn: Connection, store_id: UUID, holder: UUID, most: int) -> Ite
 def _load_tasks(conn: Connection, store_id: UUID, items: list[ClaimedItem]) -> list[ProductTask]:
     # The products as they are now: a later change requests items of its own.
     product_ids = list({item.product_id for item in items if item.product_id is not None})
-    tasks = build_tasks(items, get_products(conn, store_id, product_ids), get_mappings(conn, store_id, product_ids))
-    first_time = [task.product_id for task in tasks if task.stored and not task.sent and not task.may_exist]
-    if first_time:
-        mark_create_begun(conn, store_id, first_time)
-    return tasks
+    return build_tasks(items, get_products(conn, store_id, product_ids), get_mappings(conn, store_id, product_ids))

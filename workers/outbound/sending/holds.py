@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from typing import Any
 from uuid import UUID
 
 from psycopg import Connection
@@ -27,38 +28,72 @@ from db.outbound.item_holds import (
     reopen_items,
 )
 from db.outbound.items import lock_items
+from db.outbound.mappings import reject_groups
+from db.outbound.takeover import (
+    count_adopted_fields,
+    decide_takeover,
+    get_takeover,
+    has_lookups,
+    list_adopted_differences,
+)
 from workers.core.ids import new_id
-from workers.outbound.planning.brakes import apply_brakes, read_limits
+from workers.outbound.planning.brakes import TAKEOVER, BrakeDecision, apply_brakes, read_limits
+from workers.outbound.planning.field_groups import requested_groups
+from workers.outbound.planning.mapper import GROUP_FIELDS
+from workers.outbound.planning.product_plan import REJECTED, REJECTED_MESSAGE
 
 log = get_logger(__name__)
 
-REJECTED = "REJECTED"
-REJECTED_MESSAGE = "Brakes stopped this change, and a person rejected it."
+FIELDS_BY_TYPE = GROUP_FIELDS | {"product": tuple(name for names in GROUP_FIELDS.values() for name in names)}
+EXAMPLES = 10  # of each field, in the preview of a takeover
 
 
 def hold_suspicious_changes(conn: Connection, store_id: UUID) -> None:
     """Apply the store's brakes to all open changes, in the transaction that claims, so that none is claimed unseen.
 
-    Opens or extends the store's hold; releases it if nothing looks like a mistake any more.
+    Opens or extends the store's hold; releases it if nothing looks like a mistake any more. While the shop must still be asked
+    for open products, those that it has wait unchecked: their share would be weighed by what one call found.
     """
     if not has_unchecked(conn, store_id):
         return
-    mark_checked(conn, store_id)
+    lookups_open = has_lookups(conn, store_id)
+    if not mark_checked(conn, store_id, lookups_open=lookups_open):
+        return
     limits = read_limits(get_brakes(conn, store_id))
     if limits is None:
         _release_hold(conn, store_id)
         return
-    changes = list_changes(conn, store_id)
-    decision = apply_brakes(limits, count_catalogue(conn, store_id), changes)
+    changes = list_changes(conn, store_id, FIELDS_BY_TYPE)
+    is_takeover = get_takeover(conn, store_id) is None
+    decision = apply_brakes(limits, count_catalogue(conn, store_id), changes, is_takeover=is_takeover)
     if not decision.held:
         _release_hold(conn, store_id)
         return
-    hold_id, is_new = open_hold(conn, store_id, new_id(), decision.preview)
+    preview = decision.preview | _adopted_fields(conn, store_id, decision)
+    hold_id, is_new = open_hold(conn, store_id, new_id(), preview)
     to_hold = [change.id for change in changes if change.id in decision.held and not change.is_held]
     hold_items(conn, store_id, to_hold, hold_id)
     count_hold(conn, store_id, hold_id)
     if is_new:
         log.warning("changes_held", hold_id=str(hold_id), reasons=decision.reasons, items=len(decision.held))
+
+
+def _adopted_fields(conn: Connection, store_id: UUID, decision: BrakeDecision) -> dict[str, Any]:
+    """For the preview: in how many adopted products each field differs, with both values of the first of them."""
+    if not decision.preview["adoptedProducts"]:
+        return {}
+    fields = [
+        {
+            "field": field,
+            "products": products,
+            "examples": [
+                {"productId": str(one.product_id), "sku": one.sku, "shop": one.theirs, "erp": one.ours}
+                for one in list_adopted_differences(conn, store_id, field, EXAMPLES)
+            ],
+        }
+        for field, products in sorted(count_adopted_fields(conn, store_id).items(), key=lambda one: (-one[1], one[0]))
+    ]
+    return {"fields": fields}
 
 
 def _release_hold(conn: Connection, store_id: UUID) -> None:
@@ -67,13 +102,13 @@ def _release_hold(conn: Connection, store_id: UUID) -> None:
     if hold_id is not None:
         reopen(conn, store_id, list_held_items(conn, store_id, hold_id), approved=False)
         close_hold(conn, store_id, hold_id, "released")
-        mark_checked(conn, store_id)
+        mark_checked(conn, store_id, lookups_open=False)
 
 
 def approve(conn: Connection, store_id: UUID, batch_id: UUID) -> int | None:
     """Let the items of a hold go past the brakes; returns how many wait now, None if nothing is held.
 
-    `batch_id` names the hold, or a run that it holds back.
+    `batch_id` names the hold, or a run that it holds back. The approval covers the values that the shop was seen to have.
     """
     hold_id = _close_hold(conn, store_id, batch_id, "approved")
     if hold_id is None:
@@ -85,12 +120,16 @@ def approve(conn: Connection, store_id: UUID, batch_id: UUID) -> int | None:
 
 
 def reject(conn: Connection, store_id: UUID, batch_id: UUID) -> int | None:
-    """Fail the items of a hold: the shop keeps its values until the ERP changes again. Named and returned as in `approve`."""
+    """Fail the items of a hold: the shop keeps its values until the ERP states others. Named and returned as in `approve`."""
     hold_id = _close_hold(conn, store_id, batch_id, "rejected")
     if hold_id is None:
         return None
     rejected = reject_items(conn, store_id, hold_id, REJECTED, REJECTED_MESSAGE)
-    count_ended_items(conn, store_id, failed=rejected)
+    count_ended_items(conn, store_id, failed=[one.batch_id for one in rejected])
+    groups = {
+        (one.product_id, group) for one in rejected if one.product_id for group in requested_groups([one.sync_type])
+    }
+    reject_groups(conn, store_id, sorted(groups))
     return len(rejected)
 
 
@@ -99,7 +138,13 @@ def _close_hold(conn: Connection, store_id: UUID, batch_id: UUID, status: str) -
     hold_id, batch = batch_id, get_batch(conn, store_id, batch_id)
     if batch is not None and batch.kind != "hold" and batch.held:
         hold_id = get_open_hold(conn, store_id) or batch_id
-    return hold_id if close_hold(conn, store_id, hold_id, status) else None
+    hold = get_batch(conn, store_id, hold_id)
+    if hold is None or not close_hold(conn, store_id, hold_id, status):
+        return None
+    # What still waits for a look-up was not seen by this decision.
+    if TAKEOVER in (hold.preview or {}).get("reasons", ()) and not has_lookups(conn, store_id):
+        decide_takeover(conn, store_id, status)
+    return hold_id
 
 
 def reopen(conn: Connection, store_id: UUID, ids: list[UUID], *, approved: bool) -> int:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import enum
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from uuid import UUID
@@ -21,12 +21,13 @@ from app.settings.logs import get_logger
 from db.core.errors import is_retryable, safe_facts
 from db.core.tenancy import tenant
 from db.outbound.erp_categories import StoredCategory, save_sent_category
+from db.outbound.erp_products import mark_create_begun
 from db.outbound.push_leases import get_failures, release_lease, renew_lease, take_lease
 from workers.core.ids import new_id
 from workers.core.queues import PUSH, count_waiting, push_mark
 from workers.core.runtime import Runtime
 from workers.outbound.sending.cache import cache_results
-from workers.outbound.sending.claim import PRODUCTS_A_CALL, claim_next
+from workers.outbound.sending.claim import PRODUCTS_A_CALL, ItemClaim, claim_next
 from workers.outbound.sending.interrupted import requeue_interrupted
 from workers.outbound.sending.save_results import pause_after_failure, save_results
 from workers.outbound.sending.send_claim import send_claim
@@ -42,8 +43,9 @@ log = get_logger(__name__)
 LEASE_SECONDS = 12.0  # also how long its store waits after a worker died
 RENEW_SECONDS = 4.0
 SAFETY_SECONDS = 3.0  # no call begins so shortly before the lease runs out
-# While the calls are on their way, the next claim is made and the last results are saved: that takes two more threads.
-THREADS = CALLS_AT_ONCE + 2
+# While reads and writes are on their way, the next claim is made and the last results are saved: that takes two more threads.
+THREADS = 2 * CALLS_AT_ONCE + 2
+WAIT_SECONDS = 1.0
 TURN_SECONDS = 20.0  # then the store is enqueued again
 FAIR_SECONDS = 5.0  # as soon as this, if another store waits
 FEWEST_PRODUCTS = 10
@@ -71,6 +73,8 @@ class _PushTurn:
     products_a_call: int = PRODUCTS_A_CALL
     lost: bool = False
     claiming: threading.Lock = field(default_factory=threading.Lock)
+    saved: threading.Condition = field(default_factory=threading.Condition)
+    in_flight: int = 0  # claims that are being sent
 
     @property
     def is_over(self) -> bool:
@@ -210,30 +214,62 @@ def _another_store_waits(runtime: Runtime) -> bool:
 
 
 def _push_claims(turn: _PushTurn) -> None:
-    runtime, store_id = turn.runtime, turn.store_id
     while not turn.is_over:
         # One thread at a time claims, so that each gets the most urgent items.
-        with turn.claiming, runtime.pool.connection() as conn, tenant(conn, store_id):
-            claim = claim_next(conn, store_id, turn.holder, turn.products_a_call)
-        if claim is None:
+        with turn.claiming:
+            with turn.runtime.pool.connection() as conn, tenant(conn, turn.store_id):
+                claim = claim_next(conn, turn.store_id, turn.holder, turn.products_a_call)
+            with turn.saved:
+                turn.in_flight += claim is not None
+        if claim is not None:
+            try:
+                _push_claim(turn, claim)
+            finally:
+                with turn.saved:
+                    turn.in_flight -= 1
+                    turn.saved.notify_all()
+        elif not _wait_for_others(turn):
             return
-        result = send_claim(turn.connection, claim, lambda category: _save_category(turn, category))
-        saved = save_results(runtime.pool, store_id, claim, result)
-        cache_results(runtime.wake_up, store_id, claim, result, runtime.settings.push_cache_seconds)
-        if any(one.error.code == errors.PLATFORM_TIMED_OUT for one in result.refused):
-            turn.products_a_call = max(turn.products_a_call // 2, FEWEST_PRODUCTS)
-        log.info(
-            "claim_sent",
-            completed=len(saved.completed),
-            failed=len(saved.failed),
-            returned=len(saved.returned),
-            late=saved.late,
-            calls=result.calls,
-            platform_seconds=round(result.spent.platform, 3),
-        )
+
+
+def _wait_for_others(turn: _PushTurn) -> bool:
+    """Wait until another thread has saved a claim, whose items may be due again. False if none has one."""
+    with turn.saved:
+        if turn.in_flight:
+            turn.saved.wait(WAIT_SECONDS)
+            return True
+        return False
+
+
+def _push_claim(turn: _PushTurn, claim: ItemClaim) -> None:
+    runtime, store_id = turn.runtime, turn.store_id
+    result = send_claim(
+        turn.connection,
+        claim,
+        lambda category: _save_category(turn, category),
+        lambda product_ids: _begin_creates(turn, product_ids),
+    )
+    saved = save_results(runtime.pool, store_id, claim, result)
+    cache_results(runtime.wake_up, store_id, claim, result, runtime.settings.push_cache_seconds)
+    if any(one.error.code == errors.PLATFORM_TIMED_OUT for one in result.refused):
+        turn.products_a_call = max(turn.products_a_call // 2, FEWEST_PRODUCTS)
+    log.info(
+        "claim_sent",
+        completed=len(saved.completed),
+        failed=len(saved.failed),
+        returned=len(saved.returned),
+        late=saved.late,
+        calls=result.calls,
+        platform_seconds=round(result.spent.platform, 3),
+    )
 
 
 def _save_category(turn: _PushTurn, category: StoredCategory) -> None:
     assert category.wc_category_id is not None
     with turn.runtime.pool.connection() as conn, tenant(conn, turn.store_id):
         save_sent_category(conn, turn.store_id, category.category_id, category.wc_category_id, category.sent_hash)
+
+
+def _begin_creates(turn: _PushTurn, product_ids: Sequence[UUID]) -> None:
+    with turn.runtime.pool.connection() as conn, tenant(conn, turn.store_id):
+        mark_create_begun(conn, turn.store_id, product_ids)

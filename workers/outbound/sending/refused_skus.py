@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from uuid import UUID
 
-from workers.outbound.planning.product_plan import ProductTask, ShopObject
-from workers.outbound.planning.results import Refused, Requeued, Result
+from workers.outbound.planning.comparison import ShopObject
+from workers.outbound.planning.product_plan import ProductTask
+from workers.outbound.planning.results import Refused, Result
 from workers.outbound.sending.shop_connection import ShopCalls
 from workers.platforms.common.interface import PlatformError
 from workers.platforms.woocommerce import errors
@@ -16,7 +17,7 @@ from workers.platforms.woocommerce.errors import WooCommerceApiError
 def explain_refused_skus(calls: ShopCalls, tasks: Sequence[ProductTask]) -> dict[UUID, Result]:
     """A result for each task, by product: two calls per 100 SKUs, one of them for the trash. Raises LeaseLost.
 
-    A living product is adopted by the next claim. If the shop fails meanwhile, the items wait for their next attempt.
+    If the shop fails meanwhile, the items wait for their next attempt.
     """
     skus = [task.product.sku for task in tasks]
     if not skus:
@@ -33,17 +34,17 @@ def explain_refused_skus(calls: ShopCalls, tasks: Sequence[ProductTask]) -> dict
     }
 
 
-def decide_refused_sku(task: ProductTask, living: ShopObject | None, trashed: ShopObject | None) -> Result:
+def decide_refused_sku(task: ProductTask, living: ShopObject | None, trashed: ShopObject | None) -> Refused:
     """The verdict on one refused create, from the product or variation that has the SKU."""
+    code, is_passing = errors.PRODUCT_NOT_CREATED, False
     if living is not None and living.get("type") != "variation":
-        if not task.may_exist:
-            return Requeued(task.items)
-        # It was looked up before, and came up since: made by a call that we had given up, or by somebody else.
-        is_last = any(item.attempts >= item.max_attempts for item in task.items)
-        return Refused(task.items, WooCommerceApiError(errors.DUPLICATE_SKU, status=400, retryable=not is_last))
-    code = errors.PRODUCT_NOT_CREATED
-    if living is not None:
+        # The look before the write did not show it: it was made since, by somebody else or by a call that we had given up. The
+        # next attempt adopts it; after the last attempt it is someone else's.
+        code = errors.DUPLICATE_SKU
+        is_passing = all(item.attempts < item.max_attempts for item in task.items)
+    elif living is not None:
         code = errors.SKU_OF_VARIATION
     elif trashed is not None:
         code = errors.SKU_IN_TRASH
-    return Refused(task.items, WooCommerceApiError(code, status=400, retryable=False))
+    error = WooCommerceApiError(code, status=400, retryable=is_passing)
+    return Refused(task.items, error, is_not_ours=not task.may_be_ours)

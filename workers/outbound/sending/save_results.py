@@ -13,20 +13,15 @@ from app.settings.logs import get_logger
 from db.core.pool import Pool
 from db.core.tenancy import tenant
 from db.outbound.batches import count_ended_items
+from db.outbound.erp_products import forget_create_begun
 from db.outbound.item_claims import complete_items, fail_items, holds_claim, return_items
 from db.outbound.item_holds import recheck_products
 from db.outbound.items import Origin, lock_items
-from db.outbound.mappings import (
-    ProductMapping,
-    delete_mappings,
-    get_owners,
-    mark_mappings_failed,
-    save_mappings,
-)
+from db.outbound.mappings import ProductLook, delete_mappings, get_owners, mark_mappings_failed, save_looks
 from db.outbound.push_leases import count_failure, forget_failures, pause_store
 from workers.core.ids import new_id
 from workers.outbound.planning.pauses import pause_seconds
-from workers.outbound.planning.results import Adopted, ClaimResult, Done, Refused, Result
+from workers.outbound.planning.results import Adopted, Changed, ClaimResult, Refused, Result
 from workers.outbound.planning.verdicts import Verdicts, decide_items
 from workers.outbound.requests import request_categories, request_products
 from workers.outbound.sending.claim import ItemClaim
@@ -81,52 +76,50 @@ def pause_after_failure(conn: Connection, store_id: UUID, error: PlatformError) 
 
 def _request_again(conn: Connection, store_id: UUID, claim: ItemClaim, result: ClaimResult) -> None:
     # Another process has the items, and may have sent a newer state before this call's older one reached the shop.
-    # Sending the current state once more, changed or not, puts the shop right.
+    # Comparing once more puts the shop right; categories are not compared, and so are sent in any case.
     items = [*claim.category_items, *(item for task in claim.tasks for item in task.items)] if result.calls else []
-    origin = Origin({"source": "late"}, force=True)
-    request_products(conn, store_id, [(one.product_id, one.sync_type) for one in items if one.product_id], origin)
-    request_categories(conn, store_id, [one.category_id for one in items if one.category_id], origin)
+    origin = {"source": "late"}
+    request_products(
+        conn, store_id, [(one.product_id, one.sync_type) for one in items if one.product_id], Origin(origin)
+    )
+    request_categories(
+        conn, store_id, [one.category_id for one in items if one.category_id], Origin(origin, force=True)
+    )
     log.warning("answer_too_late", items=len(items))
 
 
 def _save_mappings(conn: Connection, store_id: UUID, result: ClaimResult) -> None:
     deleted = [(_product_id(one), one.deleted_wc_id) for one in result.refused if one.deleted_wc_id is not None]
     delete_mappings(conn, store_id, deleted)
-    mappings = [
-        ProductMapping(new_id(), _product_id(one), "adopted" if isinstance(one, Adopted) else "synced", one.sent)
-        for one in result.results
-        if isinstance(one, Done | Adopted) and one.sent is not None
-    ]
-    save_mappings(conn, store_id, sorted(mappings, key=lambda mapping: mapping.product_id))
-    # Brakes saw these items while the product was not mapped, so with nothing to compare.
-    adopted = [_product_id(one) for one in result.results if isinstance(one, Adopted)]
-    if adopted:
-        recheck_products(conn, store_id, adopted)
+    forget_create_begun(conn, store_id, [_product_id(one) for one in result.refused if one.is_not_ours])
     if result.calls:
         # A rate-limited call changed nothing in the shop; any other failed one may have.
         unconfirmed = [one for one in result.refused if not isinstance(one.error, RateLimitError)]
         forget_unconfirmed(conn, store_id, [item for one in unconfirmed for item in one.items])
-    failed = {item.product_id: one.error.message for one in result.refused for item in one.items if item.product_id}
+    looks = [ProductLook(new_id(), _product_id(one), one.look) for one in result.results if one.look is not None]
+    save_looks(conn, store_id, sorted(looks, key=lambda look: look.product_id))
+    # Brakes saw these items with nothing to compare, or with other values of the shop.
+    learned = [_product_id(one) for one in result.results if isinstance(one, Adopted | Changed)]
+    if learned:
+        recheck_products(conn, store_id, learned)
+    unseen = [one for one in result.refused if one.look is None]
+    failed = {item.product_id: one.error.message for one in unseen for item in one.items if item.product_id}
     mark_mappings_failed(conn, store_id, sorted(failed.items()))
 
 
 def refuse_taken_products(results: Sequence[Result], owners: Mapping[int, UUID]) -> list[Result]:
     """Refuse to map a product of the shop to a second product of the ERP. `owners`: who has these products so far."""
     taken = dict(owners)
-    kept: list[Result] = []
-    for result in results:
-        if isinstance(result, Done | Adopted) and result.sent is not None:
-            product_id = _product_id(result)
-            if taken.setdefault(result.sent.wc_product_id, product_id) == product_id:
-                kept.append(result)
-            elif isinstance(result, Done):  # the shop has taken the write
-                kept.append(replace(result, sent=None))
-            else:
-                error = WooCommerceApiError(errors.DUPLICATE_SKU, status=400, retryable=False)
-                kept.append(Refused(result.items, error))
-        else:
-            kept.append(result)
-    return kept
+    return [_unless_taken(result, taken) for result in results]
+
+
+def _unless_taken(result: Result, taken: dict[int, UUID]) -> Result:
+    if result.look is None:
+        return result
+    product_id = _product_id(result)
+    if taken.setdefault(result.look.wc_product_id, product_id) == product_id:
+        return result
+    return Refused(result.items, WooCommerceApiError(errors.DUPLICATE_SKU, status=400, retryable=False))
 
 
 def _product_id(result: Result) -> UUID:

@@ -33,6 +33,12 @@ class CategorySender:
     categories: dict[UUID, StoredCategory]
     save: SaveCategory
 
+    def known(self) -> dict[UUID, int]:
+        """WooCommerce's id of each category that the shop has, as far as we know."""
+        return {
+            one.category_id: one.wc_category_id for one in self.categories.values() if one.wc_category_id is not None
+        }
+
     def ensure(self, category_ids: Collection[UUID]) -> dict[UUID, int]:
         """WooCommerce's id of each category, those created that the shop lacks. One that the shop refuses is left out.
 

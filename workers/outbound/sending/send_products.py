@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from app.settings.logs import get_logger
 from workers.outbound.planning.product_plan import ProductWrite
-from workers.outbound.planning.results import Refused, Requeued, Result
+from workers.outbound.planning.results import Refused, Result
 from workers.outbound.sending.refused_skus import explain_refused_skus
 from workers.outbound.sending.shop_connection import ShopCalls
 from workers.platforms.common.interface import PlatformError
@@ -27,10 +27,10 @@ def send_products(calls: ShopCalls, writes: Sequence[ProductWrite]) -> list[Resu
     """
     if not writes:
         return []
-    creates = [write for write in writes if write.task.sent is None]
-    updates = [write for write in writes if write.task.sent is not None]
+    creates = [write for write in writes if write.task.mapped is None]
+    updates = [write for write in writes if write.task.mapped is not None]
     created = [write.payload for write in creates]
-    updated = [{"id": write.task.sent.wc_product_id, **write.payload} for write in updates if write.task.sent]
+    updated = [{"id": write.task.mapped.wc_product_id, **write.payload} for write in updates if write.task.mapped]
     try:
         answer = calls.call(lambda shop: shop.batch_update_products(created, updated))
     except PlatformError as error:
@@ -45,25 +45,20 @@ def send_products(calls: ShopCalls, writes: Sequence[ProductWrite]) -> list[Resu
 
 
 def _is_about_sku(write: ProductWrite, answer: BatchItem) -> bool:
-    if answer.error is None or write.task.sent is not None:
-        return False
-    # For a duplicate it is enough to try again, until that has been of no use.
-    return answer.error.code == errors.PRODUCT_NOT_CREATED or (
-        answer.error.code == errors.DUPLICATE_SKU and write.task.may_exist
-    )
+    about_sku = (errors.PRODUCT_NOT_CREATED, errors.DUPLICATE_SKU)
+    return write.task.mapped is None and answer.error is not None and answer.error.code in about_sku
 
 
 def _result(write: ProductWrite, answer: BatchItem) -> Result:
     if answer.product is not None:
-        return write.done(answer.product["id"])
+        return write.answered(answer.product)
     error = answer.error or ValidationError("The shop gave no answer for this product.")
-    status = error.status if isinstance(error, WooCommerceApiError) else 0
     task = write.task
-    if error.code == errors.NOT_IN_SHOP and task.sent is not None:
+    if task.mapped is None:
+        return Refused(task.items, error, is_not_ours=not task.may_be_ours)
+    if error.code == errors.NOT_IN_SHOP:
         # Deleted in the shop: without its mapping, the next attempt creates the product.
+        status = error.status if isinstance(error, WooCommerceApiError) else 0
         deleted = WooCommerceApiError(errors.NOT_IN_SHOP, status=status, retryable=True)
-        return Refused(task.items, deleted, deleted_wc_id=task.sent.wc_product_id)
-    if error.code == errors.DUPLICATE_SKU and task.sent is None:
-        # The shop has the SKU: the next attempt looks it up and adopts it.
-        return Requeued(task.items)
+        return Refused(task.items, deleted, deleted_wc_id=task.mapped.wc_product_id)
     return Refused(task.items, error)

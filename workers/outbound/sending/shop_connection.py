@@ -12,7 +12,7 @@ from workers.platforms.common.interface import PlatformError
 from workers.platforms.woocommerce.client import WooCommerceClient
 
 T = TypeVar("T")
-CALLS_AT_ONCE = 4
+CALLS_AT_ONCE = 4  # writes; as many reads go beside them, which cost a shop much less
 
 
 class LeaseLost(Exception):
@@ -29,6 +29,7 @@ class ShopConnection:
     shop: WooCommerceClient | PlatformError
     good_until: float
     slots: threading.BoundedSemaphore = field(default_factory=lambda: threading.BoundedSemaphore(CALLS_AT_ONCE))
+    read_slots: threading.BoundedSemaphore = field(default_factory=lambda: threading.BoundedSemaphore(CALLS_AT_ONCE))
 
     def close(self) -> None:
         if not isinstance(self.shop, PlatformError):
@@ -37,7 +38,7 @@ class ShopConnection:
 
 @dataclass(slots=True)
 class ShopCalls:
-    """The calls of one claim: makes them, counts them, and adds up the seconds that the shop took."""
+    """The calls of one claim: makes them, counts those that may write, and adds up the seconds that the shop took."""
 
     connection: ShopConnection
     count: int = 0
@@ -45,10 +46,17 @@ class ShopCalls:
 
     def call(self, ask: Callable[[WooCommerceClient], T]) -> T:
         """Make one call once there is a free slot. Raises PlatformError, LeaseLost."""
+        return self._call(ask, self.connection.slots)
+
+    def read(self, ask: Callable[[WooCommerceClient], T]) -> T:
+        """As `call`, for one that changes nothing in the shop; these are not in `count`."""
+        return self._call(ask, self.connection.read_slots, writes=0)
+
+    def _call(self, ask: Callable[[WooCommerceClient], T], slots: threading.BoundedSemaphore, writes: int = 1) -> T:
         shop = self.connection.shop
         if isinstance(shop, PlatformError):
             raise shop
-        with self.connection.slots:
+        with slots:
             began = time.monotonic()
             if began >= self.connection.good_until:
                 raise LeaseLost
@@ -56,4 +64,4 @@ class ShopCalls:
                 return ask(shop)
             finally:
                 self.seconds += time.monotonic() - began
-                self.count += 1
+                self.count += writes

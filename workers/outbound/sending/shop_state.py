@@ -1,32 +1,48 @@
-"""Gathers what the plan of a claim must know of the shop; on the way it creates the categories that the products need."""
+"""Looks at the shop before a claim is planned; on the way it creates the categories that the products need."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from datetime import UTC, datetime
+from uuid import UUID
 
-from workers.outbound.planning.product_plan import ProductTask, ShopState
+from workers.outbound.planning.comparison import COMPARED_FIELDS, HEAVY_FIELDS
+from workers.outbound.planning.field_groups import FIELD_GROUPS
+from workers.outbound.planning.product_plan import LIGHT_GROUPS, ProductTask, ShopState
 from workers.outbound.sending.send_categories import CategorySender
 from workers.outbound.sending.shop_connection import ShopCalls
 from workers.platforms.common.interface import PlatformError
 
 
 def read_shop_state(calls: ShopCalls, tasks: Sequence[ProductTask], categories: CategorySender) -> ShopState:
-    """Look up SKUs, ensure categories, read sale prices; each only if a task needs it.
+    """Read mapped products, look up unmapped ones by SKU, and ensure the categories of those that may be sent.
 
     A PlatformError ends the reading and becomes part of the state. Raises LeaseLost.
     """
-    state = ShopState()
+    known = [task for task in tasks if task.stored is not None]
+    groups = LIGHT_GROUPS if all(set(task.requested) <= set(LIGHT_GROUPS) for task in known) else FIELD_GROUPS
+    state = ShopState(groups=groups, now=datetime.now(UTC))
+    fields = COMPARED_FIELDS if groups == LIGHT_GROUPS else (*COMPARED_FIELDS, *HEAVY_FIELDS)
     try:
-        skus = [task.product.sku for task in tasks if task.may_exist]
+        mapped = [task.mapped.wc_product_id for task in known if task.mapped is not None]
+        if mapped:
+            state = replace(state, products=calls.read(lambda shop: shop.read_products(mapped, fields)))
+        skus = [task.product.sku for task in known if task.must_look_up]
         if skus:
-            state = replace(state, products_by_sku=calls.call(lambda shop: shop.find_products_by_sku(skus)))
-        to_send = [task for task in tasks if task.groups_to_send and state.existing_product(task) is None]
-        category_ids = {category_id for task in to_send for category_id in task.product.category_ids}
-        state = replace(state, category_ids=categories.ensure(category_ids))
-        priced = [task.sent.wc_product_id for task in to_send if task.sent is not None and task.needs_sale_price]
-        if priced:
-            state = replace(state, sale_prices=calls.call(lambda shop: shop.get_products(priced, ["sale_price"])))
+            state = replace(state, products_by_sku=calls.read(lambda shop: shop.find_products_by_sku(skus, fields)))
+        return replace(state, category_ids=_category_ids(known, state, categories))
     except PlatformError as error:
         return replace(state, error=error)
-    return state
+
+
+def _category_ids(tasks: Sequence[ProductTask], state: ShopState, categories: CategorySender) -> dict[UUID, int]:
+    # A product that is only adopted creates no category: a person may have to say yes first.
+    to_send = [
+        task
+        for task in tasks
+        if "category" in task.groups_to_send
+        and (task.mapped is not None or task.product.sku not in state.products_by_sku)
+    ]
+    needed = {category_id for task in to_send for category_id in task.product.category_ids}
+    return categories.known() | categories.ensure(needed)

@@ -1,7 +1,4 @@
-"""Handles calls without a confirmed result: the shop may have the old values or the new ones, so neither counts as sent.
-
-Otherwise a value that changes back meanwhile would look as if the shop had it already, and would not be sent.
-"""
+"""Handles calls without a confirmed result: the shop may have the old values or the new ones, so neither counts as seen."""
 
 from __future__ import annotations
 
@@ -12,12 +9,12 @@ from psycopg import Connection
 
 from db.outbound.erp_categories import forget_sent_categories
 from db.outbound.item_claims import ClaimedItem, OrphanedItem
-from db.outbound.mappings import forget_sent_groups
+from db.outbound.mappings import forget_seen_groups
 from workers.outbound.planning.field_groups import requested_groups
 
 
 def forget_unconfirmed(conn: Connection, store_id: UUID, items: Iterable[ClaimedItem | OrphanedItem]) -> None:
-    """Let the next claim send what these items may have written, changed or not. Needs `lock_items`."""
+    """Say no longer that the shop has what these items may have written. Needs `lock_items`."""
     groups, categories = set(), set()
     for item in items:
         if item.product_id is not None:
@@ -25,6 +22,6 @@ def forget_unconfirmed(conn: Connection, store_id: UUID, items: Iterable[Claimed
         elif item.category_id is not None:
             categories.add(item.category_id)
     if groups:
-        forget_sent_groups(conn, store_id, sorted(groups))
+        forget_seen_groups(conn, store_id, sorted(groups))
     if categories:
         forget_sent_categories(conn, store_id, sorted(categories))

@@ -12,6 +12,7 @@ from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
+from urllib.parse import quote
 
 from app.settings.environment import SHOP_PORTS
 from app.settings.values import Network
@@ -37,7 +38,7 @@ from workers.platforms.woocommerce.calls import WooCommerceCalls
 from workers.platforms.woocommerce.errors import WooCommerceApiError
 
 PAGE_SIZE = 100
-LONGEST_SKU_LIST = 1500  # characters: servers refuse URLs of more than about 8,000 bytes
+LONGEST_SKU_LIST = 5000  # bytes as they are sent: servers refuse URLs of more than about 8,000
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,29 +92,55 @@ class WooCommerceClient:
         self._list("/products", {"per_page": 1, "_fields": "id"})
 
     def get_product(self, wc_product_id: int) -> ShopObject:
-        """One product, also a trashed one (`status` "trash"). Raises NOT_IN_SHOP."""
-        return self._object("GET", f"/products/{checked_id(wc_product_id)}")
+        """One product as it is stored, also a trashed one (`status` "trash"). Raises NOT_IN_SHOP."""
+        return self._object("GET", f"/products/{checked_id(wc_product_id)}", params=_as_stored(()))
 
-    def get_products(self, wc_product_ids: Collection[int], fields: Sequence[str] = ()) -> dict[int, ShopObject]:
-        """Products by id, one call per 100, without trashed and unknown ones. `fields` limits what each has (id always)."""
+    def get_products(
+        self, wc_product_ids: Collection[int], fields: Sequence[str] = (), status: str = "any"
+    ) -> dict[int, ShopObject]:
+        """Products by id as they are stored, one call per 100. `fields` limits what each has (id always).
+
+        "any" lists all but the trash, "trash" only that.
+        """
         found: list[ShopObject] = []
-        only: dict[str, Param] = {"_fields": ",".join(dict.fromkeys(("id", *fields)))} if fields else {}
+        only = _as_stored(fields) | {"status": status}
         ids = [str(checked_id(wc_id)) for wc_id in wc_product_ids]
         for start in range(0, len(ids), PAGE_SIZE):
             include = ",".join(ids[start : start + PAGE_SIZE])
             found += self._list("/products", {"include": include, "per_page": PAGE_SIZE, **only}).records
         return {product["id"]: product for product in found}
 
+    def read_products(self, wc_product_ids: Collection[int], fields: Sequence[str]) -> dict[int, ShopObject]:
+        """Products by id as they are stored, trashed ones too (`status` "trash"); what is missing, the shop has deleted."""
+        found = self.get_products(wc_product_ids, fields)
+        missing = [wc_id for wc_id in wc_product_ids if wc_id not in found]
+        if missing:
+            found |= self.get_products(missing, fields, status="trash")
+        for wc_id in missing:  # with a status of a plugin no list shows it
+            if wc_id not in found and (product := self._product_or_none(wc_id)) is not None:
+                found[wc_id] = product
+        return found
+
+    def _product_or_none(self, wc_product_id: int) -> ShopObject | None:
+        try:
+            return self.get_product(wc_product_id)
+        except WooCommerceApiError as error:
+            if error.code != errors.NOT_IN_SHOP:
+                raise
+            return None
+
     def find_product_by_sku(self, sku: str) -> ShopObject | None:
         """The product with this SKU, regardless of case and accents; None for a trashed one or a variation's."""
         return self.find_products_by_sku([sku]).get(sku)
 
-    def find_products_by_sku(self, skus: Collection[str]) -> dict[str, ShopObject]:
-        """Products by SKU, about one call per 100. The lowest id if a shop has a SKU twice."""
-        holders = self.find_sku_holders(skus)
+    def find_products_by_sku(self, skus: Collection[str], fields: Sequence[str] = ()) -> dict[str, ShopObject]:
+        """Products by SKU as they are stored, about one call per 100. The lowest id if a shop has a SKU twice."""
+        holders = self.find_sku_holders(skus, fields)
         return {sku: product for sku, product in holders.items() if product.get("type") != "variation"}
 
-    def find_sku_holders(self, skus: Collection[str], *, trashed: bool = False) -> dict[str, ShopObject]:
+    def find_sku_holders(
+        self, skus: Collection[str], fields: Sequence[str] = (), *, trashed: bool = False
+    ) -> dict[str, ShopObject]:
         """The products and variations that have these SKUs, or those of them in the trash; as `find_products_by_sku`."""
         found: dict[str, ShopObject] = {}
         for several in _sku_lists(skus):
@@ -122,7 +149,7 @@ class WooCommerceClient:
                 wanted.setdefault(_folded(sku), []).append(sku)
             listed: dict[str, Param] = {"sku": _sku_filter(several), "status": "trash" if trashed else "any"}
             paging: dict[str, Param] = {"orderby": "id", "order": "desc", "per_page": PAGE_SIZE}
-            for product in self._list("/products", listed | paging).records:
+            for product in self._list("/products", listed | paging | _as_stored(fields)).records:
                 for sku in wanted.get(_folded(product.get("sku")), ()):
                     found[sku] = product
         return found
@@ -182,8 +209,10 @@ class WooCommerceClient:
     def update_category(self, wc_category_id: int, payload: Payload) -> ShopObject:
         return self._object("PUT", f"/products/categories/{checked_id(wc_category_id)}", filled(payload))
 
-    def _object(self, method: str, path: str, payload: Payload | None = None) -> ShopObject:
-        document, _ = self._calls.call(method, path, {}, payload)
+    def _object(
+        self, method: str, path: str, payload: Payload | None = None, params: Mapping[str, Param] | None = None
+    ) -> ShopObject:
+        document, _ = self._calls.call(method, path, params or {}, payload)
         if not isinstance(document, dict) or type(document.get("id")) is not int:
             raise unreadable()
         return document
@@ -200,16 +229,25 @@ def listing_of(records: list[ShopObject], answer: Answer) -> Listing:
     return Listing(records, total, pages, answer.server_time)
 
 
+def _as_stored(fields: Sequence[str]) -> dict[str, Param]:
+    # The context `view` shows rendered texts, which are not those that were written.
+    only: dict[str, Param] = {"_fields": ",".join(dict.fromkeys(("id", *fields)))} if fields else {}
+    return {"context": "edit", **only}
+
+
 def _sku_lists(skus: Collection[str]) -> Iterator[list[str]]:
     """The SKUs in lists of one call each, without those that can't be looked up: the shop splits its filter at commas."""
     several: list[str] = []
+    size = 0
     for sku in skus:
         if not sku.strip() or "," in sku:
             continue
-        if len(several) == PAGE_SIZE or sum(map(len, several)) + len(sku) > LONGEST_SKU_LIST:
+        added = len(quote(sku, safe="")) + 3  # with the comma, escaped
+        if len(several) == PAGE_SIZE or size + added > LONGEST_SKU_LIST:
             yield several
-            several = []
+            several, size = [], 0
         several.append(sku)
+        size += added
     if several:
         yield several
 

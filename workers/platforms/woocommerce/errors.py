@@ -30,6 +30,7 @@ DUPLICATE_SKU = "DUPLICATE_SKU"
 SKU_IN_TRASH = "SKU_IN_TRASH"
 SKU_OF_VARIATION = "SKU_OF_VARIATION"
 PRODUCT_NOT_CREATED = "PRODUCT_NOT_CREATED"
+PRODUCT_IN_TRASH = "PRODUCT_IN_TRASH"
 TERM_EXISTS = "TERM_EXISTS"
 IMAGE_REFUSED = "IMAGE_REFUSED"
 EXTERNAL_WITH_STOCK = "EXTERNAL_WITH_STOCK"
@@ -59,6 +60,7 @@ MESSAGES = {
     SKU_IN_TRASH: "A product in the shop's trash holds this SKU. Restore it, or delete it permanently.",
     SKU_OF_VARIATION: "A variation of another product in the shop has this SKU.",
     PRODUCT_NOT_CREATED: "The shop did not create the product, and no product there has its SKU, not in the trash either.",
+    PRODUCT_IN_TRASH: "The product is in the shop's trash. Restore it, or delete it permanently: then it is created again.",
     TERM_EXISTS: "The shop already has a category with this name at this place.",
     IMAGE_REFUSED: "The shop could not download an image, or does not know its id.",
     EXTERNAL_WITH_STOCK: (

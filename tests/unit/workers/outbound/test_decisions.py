@@ -54,8 +54,8 @@ def change(before: str | None, after: str | None, **more: object) -> OpenChange:
         id=uuid4(),
         product_id=uuid4(),
         sku="S",
-        sent_regular_price=amounts[0],
-        sent_sale_price=None,
+        seen_regular_price=amounts[0],
+        seen_sale_price=None,
         regular_price=amounts[1],
         sale_price=None,
         **facts,  # type: ignore[arg-type]
@@ -88,6 +88,16 @@ def test_brakes_hold_only_suspicious_changes() -> None:
     empty = [change("1", "1", changes_price=False, empties_stock=True) for _ in range(10)]
     assert apply_brakes(Limits(), Catalogue(100, 20), empty).reasons == ("zero_share",)
     assert apply_brakes(Limits(), Catalogue(100, 20), empty[:9]).reasons == ()
+    texts = [change("1", "1", changes_price=False, changes_adopted=True, changes_texts=True) for _ in range(31)]
+    assert apply_brakes(Limits(), Catalogue(100, 20), texts).reasons == ("text_share",)
+    assert apply_brakes(Limits(), Catalogue(100, 20), texts[:30]).reasons == ()
+
+
+def test_a_takeover_holds_all_that_is_adopted() -> None:
+    adopted, other = change("10", "10", changes_price=False, changes_adopted=True), change("10", "11")
+    decision = apply_brakes(Limits(), Catalogue(1000, 1000), [adopted, other], is_takeover=True)
+    assert (decision.held, decision.reasons) == (frozenset({adopted.id}), ("takeover",))
+    assert not apply_brakes(Limits(), Catalogue(1000, 1000), [adopted, other]).held
 
 
 def test_a_price_may_move_up_to_the_limit() -> None:
@@ -98,9 +108,9 @@ def test_a_price_may_move_up_to_the_limit() -> None:
 def test_brakes_look_at_the_price_that_customers_pay() -> None:
     offer = replace(change("10", "10"), sale_price=Decimal(1))
     assert price_factor(offer) == 10
-    ended = replace(change("10", "10"), sent_sale_price=Decimal(5))
+    ended = replace(change("10", "10"), seen_sale_price=Decimal(5))
     assert price_factor(ended) == 2
-    hidden = replace(change("10", "20"), sent_sale_price=Decimal(1), sale_price=Decimal(1))
+    hidden = replace(change("10", "20"), seen_sale_price=Decimal(1), sale_price=Decimal(1))
     assert price_factor(hidden) == 2
 
 
@@ -145,7 +155,7 @@ def test_a_store_can_set_or_disable_its_brakes() -> None:
     assert read_limits({"enabled": False}) is None
     assert read_limits({"price_share": 0.5}) == Limits(price_share=Decimal("0.5"))
     assert read_limits({"price_factor": 2, "zero_share": 0.1, "least": 3, "enabled": True}) == Limits(
-        Decimal("0.3"), Decimal(2), Decimal("0.1"), 3
+        price_factor=Decimal(2), zero_share=Decimal("0.1"), least=3
     )
 
 

@@ -15,9 +15,8 @@ from hypothesis import strategies as st
 
 from schemas.records.erp import ErpProduct
 from tests.support.recorded import recording
+from workers.outbound.planning.comparison import Difference, differences
 from workers.outbound.planning.mapper import (
-    Difference,
-    differences,
     keep_manual_offer,
     price_text,
     to_woocommerce_price,
@@ -27,6 +26,7 @@ from workers.outbound.planning.mapper import (
 
 GARDEN, SEEDS, UNMAPPED = (UUID(int=number) for number in (1, 2, 3))
 CATEGORIES = {GARDEN: 18, SEEDS: 16}
+NOW = datetime(2026, 11, 15, tzinfo=UTC)
 PRODUCT = ErpProduct(
     product_id=UUID(int=9),
     sku="CAN-5",
@@ -77,8 +77,14 @@ def test_unmanaged_stock_sends_no_quantity() -> None:
 
 
 def test_missing_categories_and_images_are_left_out() -> None:
-    bare = to_woocommerce_product(replace(PRODUCT, image_urls=(), category_ids=(UNMAPPED,)), CATEGORIES)
+    bare = to_woocommerce_product(replace(PRODUCT, stated_fields=(), category_ids=(), image_urls=()), CATEGORIES)
     assert not {"images", "categories"} & bare.keys()
+    assert "categories" not in to_woocommerce_product(replace(PRODUCT, category_ids=(UNMAPPED,)), CATEGORIES)
+
+
+def test_empty_categories_and_images_clear_the_shops() -> None:
+    cleared = to_woocommerce_product(replace(PRODUCT, image_urls=(), category_ids=()), CATEGORIES)
+    assert (cleared["images"], cleared["categories"]) == ([], [])
 
 
 @given(st.decimals(min_value=0, max_value=Decimal("99999999999999"), places=6))
@@ -108,7 +114,7 @@ def in_shop(**changes: Any) -> dict[str, Any]:
 
 
 def test_a_product_as_it_was_sent_has_no_differences() -> None:
-    assert differences(to_woocommerce_product(PRODUCT, CATEGORIES), in_shop()) == []
+    assert differences(to_woocommerce_product(PRODUCT, CATEGORIES), in_shop(), NOW) == []
 
 
 @pytest.mark.parametrize(
@@ -125,23 +131,72 @@ def test_a_product_as_it_was_sent_has_no_differences() -> None:
     ],
 )
 def test_a_difference_shows_both_sides(field: str, theirs: Any, ours: Any) -> None:
-    found = differences(to_woocommerce_product(PRODUCT, CATEGORIES), in_shop(**{field: theirs}))
+    found = differences(to_woocommerce_product(PRODUCT, CATEGORIES), in_shop(**{field: theirs}), NOW)
     assert found == [Difference(field, theirs, ours)]
 
 
 def test_categories_and_images_are_compared_as_lists() -> None:
     payload = to_woocommerce_product(PRODUCT, CATEGORIES)
-    found = differences(payload, in_shop(categories=[{"id": 18}], images=[{"src": "https://shop.test/a.png"}]))
+    found = differences(payload, in_shop(categories=[{"id": 18}], images=[{"src": "https://shop.test/a.png"}]), NOW)
     assert found == [
         Difference("categories", [18], [16, 18]),
         Difference("images", ["https://shop.test/a.png"], list(PRODUCT.image_urls)),
     ]
 
 
+@pytest.mark.parametrize(
+    ("ours", "theirs"),
+    [
+        ("Steel & <b>brass</b>", "Steel &amp; <b>brass</b>"),
+        ("<p>Steel</p><br/>brass", "Steel\n\nbrass"),
+        ("<a title='x' href=\"https://a.test\">y</a>", '<a href="https://a.test" title="x">y</a>'),
+        ("caf\u00e9\u00a0noir", "caf&eacute;&nbsp;noir"),
+        ('<img src="a.png">', '<img src="a.png" />'),
+    ],
+)
+def test_html_is_compared_by_what_it_shows(ours: str, theirs: str) -> None:
+    assert differences({"description": ours}, {"description": theirs}, NOW) == []
+    assert differences({"description": ours}, {"description": f"{theirs}!"}, NOW) != []
+
+
+def test_escaped_markup_is_not_markup() -> None:
+    assert differences({"description": "<b>x</b>"}, {"description": "&lt;b&gt;x&lt;/b&gt;"}, NOW) != []
+
+
+@pytest.mark.parametrize("theirs", [("19.50", "2026-12-01T23:59:59"), ("", None), ("12", "2026-11-20T00:00:00")])
+def test_a_sale_that_has_ended_is_none(theirs: tuple[str, str | None]) -> None:
+    ended = NOW + timedelta(days=60)
+    found = differences(
+        to_woocommerce_price(PRODUCT), in_shop(sale_price=theirs[0], date_on_sale_to_gmt=theirs[1]), ended
+    )
+    assert found == []
+    running = in_shop(sale_price="12", date_on_sale_to_gmt=None)
+    assert [one.field for one in differences(to_woocommerce_price(PRODUCT), running, ended)] == [
+        "sale_price",
+        "date_on_sale_to_gmt",
+    ]
+
+
+def test_a_product_without_category_is_in_the_default_one() -> None:
+    default = [{"id": 15, "slug": "uncategorized"}]
+    assert differences({"categories": []}, {"categories": default}, NOW) == []
+    renamed = [{"id": 15, "slug": "altele"}]
+    assert differences({"categories": []}, {"categories": renamed}, NOW) != []
+    assert differences({"categories": []}, {"categories": renamed}, NOW, is_answer=True) == []
+    assert differences({"categories": [{"id": 18}]}, {"categories": default}, NOW, is_answer=True) != []
+
+
+def test_other_images_differ_whatever_their_number() -> None:
+    payload = {"images": [{"src": "https://img.test/a.png"}]}
+    theirs = {"images": [{"src": "https://shop.test/b.png"}]}
+    assert differences(payload, theirs, NOW) == []
+    assert [one.field for one in differences(payload, theirs, NOW, new_images=True)] == ["images"]
+
+
 def test_cleared_prices_equal_unset_ones() -> None:
     cleared = to_woocommerce_price(replace(PRODUCT, sale_price=None))
     shop = in_shop(sale_price="", date_on_sale_from_gmt=None, date_on_sale_to_gmt=None)
-    assert differences(cleared, shop) == []
+    assert differences(cleared, shop, NOW) == []
 
 
 @pytest.mark.parametrize(
@@ -160,7 +215,7 @@ def test_a_recorded_answer_matches_what_was_sent() -> None:
     assert len(steps) == 2
     for step in steps:
         sent = {name: value for name, value in read_json(step["body"]).items() if name != "id"}
-        assert differences(sent, step["answer"]) == []
+        assert differences(sent, step["answer"], NOW) == []
 
 
 def read_json(text: str) -> dict[str, Any]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -15,12 +14,14 @@ from hypothesis import strategies as st
 
 from db.outbound.erp_products import StoredProduct
 from db.outbound.item_claims import ClaimedItem, Spent
-from db.outbound.mappings import Sent
+from db.outbound.mappings import FieldDifference, Figures, Mapped
 from schemas.records.erp import ErpProduct
-from workers.outbound.planning.field_groups import FIELD_GROUPS, hash_groups
+from tests.support.outbound import make_look
+from workers.outbound.planning.comparison import digest
+from workers.outbound.planning.field_groups import hash_groups
 from workers.outbound.planning.pauses import pause_seconds
 from workers.outbound.planning.product_plan import ProductPlan, ProductTask, ShopState, build_tasks, plan_products
-from workers.outbound.planning.results import Adopted, ClaimResult, Done, Refused, Requeued, Result
+from workers.outbound.planning.results import Adopted, Changed, ClaimResult, Done, Refused, Result
 from workers.outbound.planning.verdicts import decide_items
 from workers.outbound.sending.save_results import refuse_taken_products
 from workers.platforms.common.interface import PlatformError
@@ -72,16 +73,39 @@ def make_item(sync_type: str = "product", **more: Any) -> ClaimedItem:
     return replace(item, **more)
 
 
+IN_SHOP: dict[str, Any] = {
+    "id": 11,
+    "status": "publish",
+    "name": "Lamp",
+    "sku": "LAMP",
+    "description": "",
+    "regular_price": "20.00",
+    "sale_price": "15",
+    "date_on_sale_from_gmt": None,
+    "date_on_sale_to_gmt": None,
+    "manage_stock": True,
+    "stock_quantity": 7,
+    "stock_status": "instock",
+    "categories": [{"id": 15, "slug": "uncategorized"}],
+    "images": [],
+}
+WEIGHED = Figures(Decimal(20), Decimal(15), None, None, 7)
+
+
 def make_task(
-    *items: ClaimedItem, product: ErpProduct = PRODUCT, sent: Mapping[str, str] | None = None, begun: bool = False
+    *items: ClaimedItem, product: ErpProduct = PRODUCT, mapped: Mapped | None = None, begun: bool = False
 ) -> ProductTask:
-    """A task of a stored product; it is mapped to the shop's product 11 if `sent` has hashes."""
-    state = None if sent is None else Sent(11, sent, Decimal(18), Decimal(14), 3)
-    return ProductTask(product.product_id, items, StoredProduct(product, hash_groups(product), begun), state)
+    return ProductTask(product.product_id, items, StoredProduct(product, hash_groups(product), begun), mapped)
 
 
-def plan(task: ProductTask, **shop: Any) -> ProductPlan:
-    return plan_products([task], ShopState(**shop))
+def mapped_task(*items: ClaimedItem, product: ErpProduct = PRODUCT, **more: Any) -> ProductTask:
+    """A task of a product that is mapped to the shop's product 11, which has what brakes weighed."""
+    return make_task(*items, product=product, mapped=Mapped(11, **({"figures": WEIGHED} | more)))
+
+
+def plan(task: ProductTask, theirs: dict[str, Any] | None = None, **shop: Any) -> ProductPlan:
+    products = {} if theirs is None else {11: theirs}
+    return plan_products([task], ShopState(products, now=NOW, **shop))
 
 
 def test_items_of_one_product_become_one_task() -> None:
@@ -91,28 +115,81 @@ def test_items_of_one_product_become_one_task() -> None:
 
 def test_a_new_product_is_planned_whole() -> None:
     [write] = plan(make_task(make_item("price"))).writes
-    assert write.groups == FIELD_GROUPS
     assert write.payload["name"] == "Lamp" and write.payload["regular_price"] == "20"
-    assert write.done(12).sent == Sent(12, hash_groups(PRODUCT), Decimal(20), Decimal(15), 7)
+    result = write.answered(IN_SHOP | {"id": 12})
+    assert isinstance(result, Done) and result.look is not None
+    assert (result.wc_id, result.look.status, result.look.figures) == (12, "synced", WEIGHED)
+    assert result.look.seen_hashes == hash_groups(PRODUCT)
 
 
-def test_a_price_change_is_planned_alone() -> None:
-    task = make_task(make_item("price"), sent=hash_groups(PRODUCT) | {"price": "old", "stock": "old"})
-    [write] = plan(task).writes
-    assert write.payload.keys() == {
-        "regular_price",
-        "sale_price",
-        "date_on_sale_from_gmt",
-        "date_on_sale_to_gmt",
-    }
-    assert write.done(11).sent == Sent(11, {"price": hash_groups(PRODUCT)["price"]}, Decimal(20), Decimal(15), 3)
+@pytest.mark.parametrize(
+    ("sync_type", "theirs", "sent"),
+    [
+        ("stock", {"stock_quantity": 3}, {"manage_stock": True, "stock_quantity": 7}),
+        ("product", {"name": "Old &amp; dim"}, {"name": "Lamp"}),
+        ("product", {"description": "Written by hand"}, {"description": ""}),
+        ("image", {"images": [{"src": "x"}]}, {"images": []}),
+        ("category", {"categories": [{"id": 3}]}, {"categories": []}),
+    ],
+)
+def test_only_fields_that_differ_are_planned(sync_type: str, theirs: dict[str, Any], sent: dict[str, Any]) -> None:
+    [write] = plan(mapped_task(make_item(sync_type)), IN_SHOP | theirs).writes
+    assert write.payload == sent
 
 
-def test_an_unchanged_product_is_done_unless_forced() -> None:
-    task = make_task(make_item("stock"), sent=hash_groups(PRODUCT))
-    assert plan(task) == ProductPlan([], [Done(task.items, 11)])
-    [write] = plan(make_task(make_item("stock", force=True), sent=hash_groups(PRODUCT))).writes
-    assert write.groups == ("stock",)
+def test_fields_of_other_groups_are_not_sent() -> None:
+    found = plan(mapped_task(make_item("stock")), IN_SHOP | {"regular_price": "9", "name": "Other"})
+    [result] = found.results
+    assert isinstance(result, Done) and result.look is not None
+    assert set(result.look.differences) == {"regular_price", "name"}
+    assert set(result.look.seen_hashes) == {"stock", "category", "image"}
+
+
+def test_a_product_as_it_should_be_is_seen_and_not_sent() -> None:
+    task = mapped_task(make_item())
+    found = plan(task, IN_SHOP)
+    [result] = found.results
+    assert not found.writes and isinstance(result, Done) and result.look is not None
+    assert (result.look.seen_hashes, result.look.differences) == (hash_groups(PRODUCT), {})
+    [write] = plan(mapped_task(make_item("stock", force=True)), IN_SHOP).writes
+    assert write.payload == {"manage_stock": True, "stock_quantity": 7}
+
+
+def test_a_price_that_changed_since_it_was_weighed_goes_back() -> None:
+    [result] = plan(mapped_task(make_item("price", approved=True)), IN_SHOP | {"regular_price": "25"}).results
+    assert isinstance(result, Changed) and not result.is_repeated
+    assert result.look.figures.regular_price == 25
+    again = mapped_task(make_item("price", error_code="SHOP_CHANGED"))
+    [repeated] = plan(again, IN_SHOP | {"regular_price": "25"}).results
+    assert isinstance(repeated, Changed) and repeated.is_repeated
+
+
+def test_sold_pieces_are_weighed_only_if_all_are_sold() -> None:
+    assert plan(mapped_task(make_item("stock")), IN_SHOP | {"stock_quantity": 1}).writes
+    [result] = plan(mapped_task(make_item("stock")), IN_SHOP | {"stock_quantity": 0}).results
+    assert isinstance(result, Changed)
+
+
+def test_an_adopted_text_that_changed_since_it_was_seen_goes_back() -> None:
+    theirs = IN_SHOP | {"name": "By hand"}
+    seen = FieldDifference("Lamp", "By hand", digest("name", "By hand"), NOW)
+    task = mapped_task(make_item(), status="adopted", differences={"name": seen})
+    [write] = plan(task, theirs).writes
+    assert write.payload == {"name": "Lamp"}
+    [result] = plan(task, theirs | {"name": "By another hand"}).results
+    assert isinstance(result, Changed)
+
+
+def test_what_a_person_rejected_is_not_sent() -> None:
+    hashes = hash_groups(PRODUCT)
+    task = mapped_task(make_item("price"), rejected_hashes={"price": hashes["price"]})
+    [result] = plan(task, IN_SHOP | {"regular_price": "18"}).results
+    assert isinstance(result, Refused) and result.error.code == "REJECTED"
+    whole = mapped_task(make_item(), rejected_hashes={"price": hashes["price"]})
+    [write] = plan(whole, IN_SHOP | {"regular_price": "18", "name": "Old"}).writes
+    assert write.payload == {"name": "Lamp"}
+    later = mapped_task(make_item("price"), rejected_hashes={"price": "older"})
+    assert plan(later, IN_SHOP | {"stock_quantity": 3, "sale_price": "15.00"}).results
 
 
 def test_a_product_unknown_to_us_is_refused() -> None:
@@ -121,43 +198,87 @@ def test_a_product_unknown_to_us_is_refused() -> None:
 
 
 def test_a_product_found_by_its_sku_is_adopted() -> None:
-    there = {"LAMP": {"id": 30, "regular_price": "9.50", "manage_stock": True, "stock_quantity": 2}}
-    task = make_task(make_item(), begun=True)
-    assert plan(task, products_by_sku=there).results == [Adopted(task.items, Sent(30, {}, Decimal("9.50"), None, 2))]
-    assert len(plan(task).writes) == 1  # looked up and not found: created
+    there = {"LAMP": IN_SHOP | {"id": 30, "regular_price": "9.50", "sale_price": "", "stock_quantity": 2}}
+    [result] = plan(make_task(make_item()), products_by_sku=there).results
+    assert isinstance(result, Adopted)
+    assert (result.look.status, result.look.figures) == ("adopted", Figures(Decimal("9.50"), None, None, None, 2))
+    [ours] = plan(make_task(make_item(), begun=True), products_by_sku=there).results
+    assert isinstance(ours, Adopted) and ours.look.status == "synced"
+    [alike] = plan(make_task(make_item()), products_by_sku={"LAMP": IN_SHOP}).results
+    assert isinstance(alike, Done)
+    assert len(plan(make_task(make_item())).writes) == 1  # looked up and not found: created
 
 
 def test_a_shop_that_cannot_be_read_gets_no_write() -> None:
-    unchanged = make_task(make_item("stock"), sent=hash_groups(PRODUCT))
-    found = plan_products([make_task(make_item()), unchanged], ShopState(error=UNREACHABLE))
+    found = plan_products([make_task(make_item()), mapped_task(make_item("stock"))], ShopState(error=UNREACHABLE))
     assert not found.writes
-    assert [type(result) for result in found.results] == [Refused, Done]
+    assert [type(result) for result in found.results] == [Refused, Refused]
+
+
+def test_a_trashed_product_gets_no_write() -> None:
+    [result] = plan(mapped_task(make_item()), IN_SHOP | {"status": "trash", "regular_price": "9"}).results
+    assert isinstance(result, Refused) and result.error.code == "PRODUCT_IN_TRASH"
+
+
+def test_a_missing_product_is_created_by_the_next_attempt() -> None:
+    [result] = plan(mapped_task(make_item())).results
+    assert isinstance(result, Refused) and (result.error.code, result.deleted_wc_id) == ("NOT_IN_SHOP", 11)
 
 
 def test_a_merchants_own_offer_stays_and_is_remembered() -> None:
     product = replace(PRODUCT, allow_manual_woocommerce_offers=True)
-    task = make_task(make_item("price"), product=product, sent={})
-    assert task.needs_sale_price
-    [write] = plan(task, sale_prices={11: {"sale_price": "9"}}).writes
+    weighed = replace(WEIGHED, regular_price=Decimal(18), sale_price=Decimal(9))
+    task = mapped_task(make_item("price"), product=product, figures=weighed, sent_sale_price=Decimal(14))
+    [write] = plan(task, IN_SHOP | {"regular_price": "18", "sale_price": "9"}).writes
     assert write.payload == {"regular_price": "20"}
-    assert write.done(11).sent == Sent(11, {"price": hash_groups(product)["price"]}, Decimal(20), Decimal(14), 3)
+    result = write.answered(IN_SHOP | {"sale_price": "9"})
+    assert isinstance(result, Done) and result.look is not None
+    assert result.look.sent_sale_price == 14 and result.look.figures.sale_price == 9
 
 
 def test_a_product_without_its_category_is_not_done_with_it() -> None:
-    task = make_task(make_item(), product=replace(PRODUCT, category_ids=(LAMPS,)))
-    assert "category" not in plan(task).writes[0].hashes
-    assert "category" in plan(task, category_ids={LAMPS: 5}).writes[0].hashes
+    product = replace(PRODUCT, category_ids=(LAMPS,))
+    [result] = plan(mapped_task(make_item("stock"), product=product), IN_SHOP).results
+    assert isinstance(result, Done) and result.look is not None and "category" not in result.look.seen_hashes
+    placed = IN_SHOP | {"categories": [{"id": 5}]}
+    [result] = plan(mapped_task(make_item("stock"), product=product), placed, category_ids={LAMPS: 5}).results
+    assert isinstance(result, Done) and result.look is not None and "category" in result.look.seen_hashes
 
 
-def test_a_change_with_nothing_to_tell_the_shop_is_done() -> None:
-    task = make_task(make_item("image"), sent=hash_groups(PRODUCT) | {"image": "old"})
-    assert plan(task) == ProductPlan(
-        [], [Done(task.items, 11, Sent(11, hash_of("image"), Decimal(18), Decimal(14), 3))]
-    )
+@pytest.mark.parametrize(
+    ("stated", "answer", "fields"),
+    [
+        ({}, {"regular_price": "", "sale_price": ""}, ["regular_price", "sale_price"]),  # a variable product
+        ({"category_ids": (LAMPS,)}, {}, ["categories"]),  # the category is gone
+        ({"name": "C:\\temp"}, {"name": "C:temp"}, ["name"]),
+        ({"manage_stock": True}, {"manage_stock": False, "stock_quantity": None}, ["manage_stock", "stock_quantity"]),
+    ],
+)
+def test_a_value_that_the_shop_did_not_take_is_a_failure(
+    stated: dict[str, Any], answer: dict[str, Any], fields: list[str]
+) -> None:
+    task = make_task(make_item(), product=replace(PRODUCT, **stated))
+    [write] = plan(task, category_ids={LAMPS: 5}).writes
+    result = write.answered(IN_SHOP | answer)
+    assert isinstance(result, Refused) and result.look is not None
+    assert (result.error.code, result.error.retryable) == ("SHOP_KEPT_OTHER_VALUE", False)
+    assert result.look.status == "differs"
+    assert [name for name, one in result.look.differences.items() if one.was_sent] == fields
 
 
-def hash_of(group: str) -> dict[str, str]:
-    return {group: hash_groups(PRODUCT)[group]}
+def test_a_write_into_the_trash_is_a_failure() -> None:
+    [write] = plan(mapped_task(make_item("stock")), IN_SHOP | {"stock_quantity": 3}).writes
+    result = write.answered(IN_SHOP | {"status": "trash"})
+    assert isinstance(result, Refused) and result.error.code == "PRODUCT_IN_TRASH"
+
+
+def test_a_difference_keeps_the_moment_it_was_first_seen() -> None:
+    before = FieldDifference("Lamp", "Old", digest("name", "Old"), NOW - timedelta(hours=5))
+    task = mapped_task(make_item("stock"), differences={"name": before})
+    for name, since in (("Old", before.since), ("Older", NOW)):
+        [result] = plan(task, IN_SHOP | {"name": name}).results
+        assert isinstance(result, Done) and result.look is not None
+        assert result.look.differences["name"].since == since
 
 
 @pytest.mark.parametrize(
@@ -186,9 +307,12 @@ def test_an_error_returns_an_item_or_fails_it(
 
 
 def test_what_was_learned_spends_no_attempt() -> None:
-    results: list[Result] = [Requeued([make_item()]), Adopted([make_item()], Sent(1, {}, None, None, None))]
+    changed = Changed([make_item()], make_look(1), OWN, is_repeated=False)
+    results: list[Result] = [changed, Adopted([make_item()], make_look(1))]
     returned = decide_items(results, uuid4(), NOTHING_SPENT, NOW).returned
     assert [(one.delay, one.spent) for one in returned] == [(0.0, False)] * 2
+    [again] = decide_items([replace(changed, is_repeated=True)], uuid4(), NOTHING_SPENT, NOW).returned
+    assert (again.delay, again.spent) == (2.0, True)
 
 
 def test_late_items_are_counted_with_their_cause() -> None:
@@ -215,10 +339,9 @@ def test_pauses_grow_and_never_exceed_what_is_asked(failures: int, asked: float 
 
 
 def test_a_shop_product_is_mapped_to_one_product_only() -> None:
-    sent = Sent(30, {}, None, None, None)
-    first, second = Adopted([make_item()], sent), Adopted([make_item(product_id=uuid4())], sent)
+    first, second = Adopted([make_item()], make_look(30)), Adopted([make_item(product_id=uuid4())], make_look(30))
     kept = refuse_taken_products([first, second], {})
     assert kept[0] == first
     assert isinstance(kept[1], Refused) and kept[1].error.code == "DUPLICATE_SKU"
-    written = Done([make_item()], 30, sent)
-    assert refuse_taken_products([written], {30: uuid4()}) == [replace(written, sent=None)]
+    [taken] = refuse_taken_products([Done([make_item()], 30, make_look(30))], {30: uuid4()})
+    assert isinstance(taken, Refused) and taken.error.code == "DUPLICATE_SKU"
