@@ -301,6 +301,21 @@ def test_applied_page_makes_a_failed_attempt_the_first_one(
     assert turn(runtime, store_id, log_id, shop) is Turn.RETRYING
 
 
+def test_populate_of_some_days_covers_only_a_part(
+    runtime: Runtime, store_id: UUID, shop: MemoryShop, root_conn: Connection
+) -> None:
+    """What is older was not read; and what is newer than the last id is a part, too."""
+    query = "SELECT is_complete FROM sync_coverage WHERE store_id = %s ORDER BY id"
+    wanted = (
+        Wanted("orders", "populate", days=30, full_scan=True),
+        Wanted("orders", "populate", days=30),
+        Wanted("orders", "full"),
+    )
+    for one in wanted:
+        run(runtime, store_id, shop, one)
+    assert root_conn.execute(query, (store_id,)).fetchall() == [(False,), (False,), (True,)]
+
+
 def test_bad_record_is_skipped_and_listed_by_its_index(
     runtime: Runtime, store_id: UUID, shop: MemoryShop, root_conn: Connection
 ) -> None:
