@@ -132,6 +132,17 @@ def test_failed_attempt_leaves_nothing(runtime: Runtime, store_id: UUID, root_co
     assert store is not None and store.last_sync_at is None
 
 
+def test_completed_batch_counts_for_its_store(runtime: Runtime, store_id: UUID, root_conn: Connection) -> None:
+    times = ("2026-01-15T10:00:00Z", "2026-01-15T12:00:00Z", "2026-01-15T11:00:00Z")
+    log = sync(
+        runtime, store_id, "orders", [make_order(wc_order_id=n, date_modified=at) for n, at in enumerate(times, 1)]
+    )
+    facts = """SELECT e.record_count, e.records_synced, e.last_record_time = '2026-01-15T12:00:00Z', s.last_sync_at IS NOT NULL
+                 FROM stores s JOIN entity_stats e ON e.store_id = s.id AND e.entity = 'orders' WHERE s.id = %s"""
+    assert root_conn.execute(facts, (store_id,)).fetchone() == (3, 3, True, True)
+    assert root_conn.execute("SELECT FROM sync_payloads WHERE log_id = %s", (log.id,)).fetchone() is None
+
+
 def test_log_with_wrong_counts_cannot_complete(runtime: Runtime, store_id: UUID, root_conn: Connection) -> None:
     log_id = accept_batch(runtime, store_id, "orders", [make_order()])
     with pytest.raises(psycopg.errors.CheckViolation):

@@ -301,6 +301,67 @@ def test_applied_page_makes_a_failed_attempt_the_first_one(
     assert turn(runtime, store_id, log_id, shop) is Turn.RETRYING
 
 
+def test_ended_pull_counts_for_its_store(
+    runtime: Runtime, store_id: UUID, shop: MemoryShop, root_conn: Connection
+) -> None:
+    run(runtime, store_id, shop)
+    facts = """SELECT e.record_count, e.last_record_time = m.last_record_time, m.records_synced, m.lowest_id, m.is_full_sync,
+                      s.last_sync_at IS NOT NULL
+                 FROM stores s
+                 JOIN entity_stats e ON e.store_id = s.id AND e.entity = 'orders'
+                 JOIN sync_metadata m ON m.store_id = s.id AND m.sync_type = 'orders'
+                WHERE s.id = %s"""
+    assert root_conn.execute(facts, (store_id,)).fetchone() == (25, True, 25, 1, True, True)
+
+
+@pytest.mark.parametrize(
+    ("wanted", "lowest"),
+    [
+        (Wanted("orders", "incremental"), 1),
+        (Wanted("orders", "incremental", max_records=10), None),
+        (Wanted("orders", "populate", days=10_000), None),
+    ],
+    ids=["everything", "the first ten", "of some days"],
+)
+def test_lowest_id_is_known_after_a_walk_over_everything(
+    runtime: Runtime, store_id: UUID, shop: MemoryShop, root_conn: Connection, wanted: Wanted, lowest: int | None
+) -> None:
+    run(runtime, store_id, shop, wanted)
+    query = "SELECT lowest_id FROM sync_metadata WHERE store_id = %s"
+    assert root_conn.execute(query, (store_id,)).fetchone() == (lowest,)
+
+
+def test_populate_continues_after_the_highest_id_it_met(
+    runtime: Runtime, store_id: UUID, shop: MemoryShop, root_conn: Connection
+) -> None:
+    known = "SELECT populated_to, populated_from FROM sync_metadata WHERE store_id = %s"
+    run(runtime, store_id, shop, Wanted("orders", "populate", days=10_000))
+    before = root_conn.execute(known, (store_id,)).fetchone()
+    assert before is not None and before[0] == 25 and before[1] is not None
+    shop.change(26)
+    run(runtime, store_id, shop, Wanted("orders", "populate", days=9_000))  # reads only what is newer
+    assert root_conn.execute(known, (store_id,)).fetchone() == (26, before[1])
+    run(runtime, store_id, shop, Wanted("orders", "populate", days=9_000, full_scan=True))
+    assert root_conn.execute(known, (store_id,)).fetchone() == (26, before[1])
+    run(runtime, store_id, shop, Wanted("orders", "populate"))
+    assert root_conn.execute(known, (store_id,)).fetchone() == (26, None)
+
+
+def test_populate_of_some_days_covers_only_a_part(
+    runtime: Runtime, store_id: UUID, shop: MemoryShop, root_conn: Connection
+) -> None:
+    """What is older was not read; and what is newer than the last id is a part, too."""
+    query = "SELECT is_complete FROM sync_coverage WHERE store_id = %s ORDER BY id"
+    wanted = (
+        Wanted("orders", "populate", days=30, full_scan=True),
+        Wanted("orders", "populate", days=30),
+        Wanted("orders", "full"),
+    )
+    for one in wanted:
+        run(runtime, store_id, shop, one)
+    assert root_conn.execute(query, (store_id,)).fetchall() == [(False,), (False,), (True,)]
+
+
 def test_bad_record_is_skipped_and_listed_by_its_index(
     runtime: Runtime, store_id: UUID, shop: MemoryShop, root_conn: Connection
 ) -> None:

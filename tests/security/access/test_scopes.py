@@ -160,3 +160,12 @@ def test_request_names_its_token_in_the_log(
         assert client.get(path, headers=bearer(store.token)).status_code == status
         assert g.caller.token_id == token_id
     assert structlog.contextvars.get_contextvars()["token_id"] == str(token_id)
+    named = structlog.contextvars.get_contextvars().get("store_id")
+    assert named == (str(store.store_id) if status == 200 else None), "named once the store may be entered"
+
+
+def test_console_names_its_session_in_the_log(world: World) -> None:
+    assert visitor(world.app, world.full.token).get(place(world.full.store_id)).status_code == 200
+    bound = structlog.contextvars.get_contextvars()
+    assert (bound["role"], bound["store_id"]) == ("admin", str(world.full.store_id))
+    assert "token_id" in bound
