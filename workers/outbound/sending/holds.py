@@ -25,6 +25,7 @@ from db.outbound.item_holds import (
     mark_checked,
     reject_items,
     reopen_items,
+    supersede_held,
 )
 from db.outbound.items import lock_items
 from workers.core.ids import new_id
@@ -44,6 +45,8 @@ def hold_suspicious_changes(conn: Connection, store_id: UUID) -> None:
     if not has_unchecked(conn, store_id):
         return
     mark_checked(conn, store_id)
+    # A full sync requests held changes again: its items take their places, to be held in their turn or not.
+    count_ended_items(conn, store_id, succeeded=supersede_held(conn, store_id))
     limits = read_limits(get_brakes(conn, store_id))
     if limits is None:
         _release_hold(conn, store_id)
