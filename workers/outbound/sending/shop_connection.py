@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TypeVar
 
+from workers.outbound.sending.call_gate import CallGate
 from workers.platforms.common.interface import PlatformError
 from workers.platforms.woocommerce.client import WooCommerceClient
 
 T = TypeVar("T")
-CALLS_AT_ONCE = 4
 
 
 class LeaseLost(Exception):
@@ -28,7 +27,7 @@ class ShopConnection:
 
     shop: WooCommerceClient | PlatformError
     good_until: float
-    slots: threading.BoundedSemaphore = field(default_factory=lambda: threading.BoundedSemaphore(CALLS_AT_ONCE))
+    gate: CallGate = field(default_factory=CallGate)
 
     def close(self) -> None:
         if not isinstance(self.shop, PlatformError):
@@ -48,12 +47,17 @@ class ShopCalls:
         shop = self.connection.shop
         if isinstance(shop, PlatformError):
             raise shop
-        with self.connection.slots:
-            began = time.monotonic()
+        gate, failure = self.connection.gate, None
+        began = gate.enter()
+        try:
             if began >= self.connection.good_until:
                 raise LeaseLost
-            try:
-                return ask(shop)
-            finally:
-                self.seconds += time.monotonic() - began
-                self.count += 1
+            self.count += 1
+            return ask(shop)
+        except PlatformError as error:
+            failure = error
+            raise
+        finally:
+            seconds = time.monotonic() - began
+            self.seconds += seconds
+            gate.leave(began, seconds, failure)
