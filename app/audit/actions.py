@@ -34,7 +34,15 @@ CONSOLE: dict[str, str | None] = {
 # Commands declare their action where they are defined. These are the actions that no request has, so that a list of all
 # actions does not import the commands.
 COMMAND_ACTIONS = (
-    *("backup.create", "backup.restore", "brakes.set", "event_secret.show", "key.rotate", "operator.create"),
+    *(
+        "backup.create",
+        "backup.restore",
+        "brakes.set",
+        "event_secret.show",
+        "key.rotate",
+        "operator.create",
+        "pace.set",
+    ),
     *("operator.revoke", "operator.rotate", "schema.migrate", "store.delete", "store.scrub"),
 )
 JOB_ACTIONS = ("job.retry", "job.cancel", "job.pause", "job.resume")

@@ -29,8 +29,10 @@ from db.outbound.brakes import set_brakes
 from db.outbound.erp_products import count_erp_products
 from db.outbound.item_views import count_breaches, count_items
 from db.outbound.mappings import count_mappings, list_mappings, list_out_of_sync
+from db.outbound.push_leases import set_calls_limit
 from workers.core.queues import WakeUp, connect
 from workers.outbound.intake.listener import refused_counts
+from workers.outbound.planning.pacing import MOST_CALLS_AT_ONCE
 from workers.outbound.planning.priorities import SYNC_TYPES
 from workers.outbound.runs import approve as approve_hold
 from workers.outbound.runs import reject as reject_hold
@@ -192,6 +194,25 @@ def reject(settings: Settings, batch_id: UUID, store: UUID, as_json: bool) -> in
     if rejected is None:
         raise NotFound(f"nothing is held under {batch_id}")
     tell({"rejectedItems": rejected}, f"{rejected:,} items are dropped", as_json=as_json)
+    return DONE
+
+
+@woo.command("pace", changes="pace.set", example="woo pace --store STORE --calls 2")
+@store_option
+@click.option(
+    "--calls",
+    type=click.IntRange(1, MOST_CALLS_AT_ONCE),
+    required=True,
+    metavar="N",
+    help="Most calls to the shop at once.",
+)
+@json_option
+def pace(settings: Settings, store: UUID, calls: int, as_json: bool) -> int:
+    """Limit the calls that a store's shop gets at once. It gets fewer while it answers slowly."""
+    with _inside(store, resolve(settings).database_url) as conn:
+        if not set_calls_limit(conn, store, calls):
+            raise NotFound(f"there is no store {store}")
+    tell({"callsAtOnce": calls}, f"the shop gets at most {calls} calls at once", as_json=as_json)
     return DONE
 
 

@@ -17,6 +17,7 @@ from db.core.pool import connect_briefly
 from db.core.session import limit_statements
 from db.insight import metrics
 from workers.core.queues import queue_lengths
+from workers.outbound.planning.pacing import is_slowed
 
 log = get_logger(__name__)
 
@@ -37,6 +38,7 @@ class Facts:
     totals: list[metrics.Totals]
     watermarks: list[metrics.Watermarks]
     outbound: list[metrics.ItemGroup]
+    pace: list[metrics.PaceGroup]
     breaches: list[tuple[str, str, int]]
     alerts: list[tuple[str, int, int]]
     marks: dict[str, tuple[float | None, float]]
@@ -72,6 +74,7 @@ def read_facts(database_url: str) -> Facts | None:
                 totals=metrics.measure_totals(conn),
                 watermarks=metrics.measure_watermarks(conn),
                 outbound=metrics.measure_outbound(conn),
+                pace=metrics.measure_shop_pace(conn),
                 breaches=metrics.measure_breaches(conn, BREACH_SECONDS),
                 alerts=metrics.measure_alerts(conn),
                 marks=metrics.measure_marks(conn),
@@ -95,6 +98,7 @@ def families(facts: Facts) -> Iterator[Family]:
     yield from _of_totals(facts.totals)
     yield from _of_watermarks(facts.watermarks)
     yield from _of_outbound(facts.outbound, facts.breaches)
+    yield from _of_pace(facts.pace)
     yield from _of_dispatcher(facts.marks)
     kinds: list[Row] = [([kind], opened) for kind, opened, _ in facts.alerts]
     yield _gauge("sluice_alerts_open", "Alerts that were raised and have not recovered.", ("kind",), kinds)
@@ -162,6 +166,20 @@ def _of_watermarks(watermarks: Sequence[metrics.Watermarks]) -> Iterator[Family]
     yield _gauge("sluice_watermark_lateness_seconds", about, labels, rows("lateness_seconds"))
     about = "How far pulls read back before their watermark, at most."
     yield _gauge("sluice_watermark_overlap_seconds", about, labels, rows("overlap_seconds"))
+
+
+def _of_pace(groups: Sequence[metrics.PaceGroup]) -> Iterator[Family]:
+    states = {"paused": 0, "slowed": 0, "full": 0}
+    for one in groups:
+        slowed = "slowed" if is_slowed(one.products_at_once, one.calls_limit) else "full"
+        states["paused" if one.is_paused else slowed] += one.shops
+    about = "Shops that are sent to: paused after a failure, slowed because they answer slowly, or at full pace."
+    shops: list[Row] = [([state], count) for state, count in states.items()]
+    yield _gauge("sluice_outbound_shops", about, ("state",), shops)
+    learned = [one.products_at_once for one in groups if one.products_at_once is not None]
+    if learned:
+        about = "The fewest products that may be on their way to one shop at once."
+        yield GaugeMetricFamily("sluice_outbound_least_products_at_once", about, min(learned))
 
 
 def _of_outbound(groups: Sequence[metrics.ItemGroup], breaches: Sequence[tuple[str, str, int]]) -> Iterator[Family]:

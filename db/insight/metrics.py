@@ -66,6 +66,16 @@ class ItemGroup:
     oldest_seconds: float
 
 
+@dataclass(frozen=True, slots=True)
+class PaceGroup:
+    """So many shops that do alike. None: nothing was learned yet, or the store has no limit of its own."""
+
+    is_paused: bool
+    products_at_once: int | None
+    calls_limit: int | None
+    shops: int
+
+
 def measure_logs(conn: Connection) -> list[LogGroup]:
     with conn.cursor(row_factory=class_row(LogGroup)) as cursor:
         return cursor.execute(SQL["measure_logs"]).fetchall()
@@ -84,6 +94,11 @@ def measure_watermarks(conn: Connection) -> list[Watermarks]:
 def measure_outbound(conn: Connection) -> list[ItemGroup]:
     with conn.cursor(row_factory=class_row(ItemGroup)) as cursor:
         return cursor.execute(SQL["measure_outbound"]).fetchall()
+
+
+def measure_shop_pace(conn: Connection) -> list[PaceGroup]:
+    with conn.cursor(row_factory=class_row(PaceGroup)) as cursor:
+        return cursor.execute(SQL["measure_shop_pace"]).fetchall()
 
 
 def measure_breaches(conn: Connection, seconds: float) -> list[tuple[str, str, int]]:

@@ -18,6 +18,10 @@ SELECT platform, entity, max(age_seconds) AS age_seconds, max(lateness_seconds) 
 -- The cost depends on open and failed items, not on completed ones.
 SELECT sync_type, status, items, overdue, oldest_seconds FROM measure_outbound()
 
+-- name: measure_shop_pace
+-- Counts of shops; the cost follows the number of stores.
+SELECT is_paused, products_at_once, calls_limit, shops FROM measure_shop_pace()
+
 -- name: measure_breaches
 -- Items that ended past their deadline within so many seconds.
 SELECT sync_type, breach, items FROM measure_breaches(make_interval(secs => %(seconds)s))

@@ -74,6 +74,11 @@ def approve_waiting(conn: Connection, store_id: UUID, ids: Sequence[UUID]) -> No
     conn.execute(SQL["approve_waiting"], {"store_id": store_id, "ids": list(ids)})
 
 
+def supersede_held(conn: Connection, store_id: UUID) -> list[UUID | None]:
+    """End held items whose change was requested again; returns the run of each, or None. Needs `lock_items`."""
+    return [row[0] for row in conn.execute(SQL["supersede_held"], {"store_id": store_id}).fetchall()]
+
+
 def hold_items(conn: Connection, store_id: UUID, ids: Sequence[UUID], hold_id: UUID) -> None:
     conn.execute(SQL["hold_items"], {"store_id": store_id, "ids": list(ids), "hold_id": hold_id})
 

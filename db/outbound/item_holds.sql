@@ -50,6 +50,17 @@ UPDATE wc_sync_items
                                               WHERE held.store_id = %(store_id)s AND held.id = ANY (%(ids)s::uuid[])
                                                 AND held.product_id IS NOT NULL) THEN true ELSE false END
 
+-- name: supersede_held
+-- A held item for which a newer one of its product and type waits; arrays, because a join's plan relies on old statistics.
+UPDATE wc_sync_items i
+   SET status = 'superseded', hold_id = NULL, completed_at = clock_timestamp(), updated_at = clock_timestamp()
+ WHERE i.store_id = %(store_id)s AND i.status = 'needs_approval' AND i.product_id IS NOT NULL
+   AND CASE WHEN (i.product_id, i.sync_type) IN (SELECT w.product_id, w.sync_type
+                                                   FROM wc_sync_items w
+                                                  WHERE w.store_id = %(store_id)s AND w.status = 'pending'
+                                                    AND w.product_id IS NOT NULL) THEN true ELSE false END
+RETURNING i.batch_id
+
 -- name: hold_items
 -- Only pending items.
 UPDATE wc_sync_items

@@ -25,6 +25,14 @@ class Backlog:
     oldest_created_at: datetime
 
 
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """How many products may be on their way at once, as learned; and the store's own limit of calls."""
+
+    products_at_once: int | None
+    calls_limit: int | None
+
+
 def list_due_stores(conn: Connection, most: int) -> list[UUID]:
     return [row[0] for row in conn.execute(SQL["list_due_stores"], {"most": most}).fetchall()]
 
@@ -45,8 +53,20 @@ def hold_lease(conn: Connection, store_id: UUID, holder: UUID) -> bool:
     return conn.execute(SQL["hold_lease"], {"store_id": store_id, "holder": holder}).fetchone() is not None
 
 
-def release_lease(conn: Connection, store_id: UUID, holder: UUID) -> None:
-    conn.execute(SQL["release_lease"], {"store_id": store_id, "holder": holder})
+def release_lease(conn: Connection, store_id: UUID, holder: UUID, products_at_once: int | None = None) -> None:
+    """Let others send. `products_at_once`: what was learned of the shop, None for nothing."""
+    parameters = {"store_id": store_id, "holder": holder, "products_at_once": products_at_once}
+    conn.execute(SQL["release_lease"], parameters)
+
+
+def get_pace(conn: Connection, store_id: UUID) -> Pace:
+    with conn.cursor(row_factory=class_row(Pace)) as cursor:
+        return cursor.execute(SQL["get_pace"], {"store_id": store_id}).fetchone() or Pace(None, None)
+
+
+def set_calls_limit(conn: Connection, store_id: UUID, calls: int) -> bool:
+    """Limit the calls to the store's shop at once. False for an unknown store."""
+    return conn.execute(SQL["set_calls_limit"], {"store_id": store_id, "calls": calls}).rowcount == 1
 
 
 def count_failure(conn: Connection, store_id: UUID) -> int:

@@ -27,8 +27,22 @@ SELECT holder
    FOR UPDATE
 
 -- name: release_lease
--- Never releases another holder's lease.
-UPDATE wc_push_leases SET holder = NULL, lease_until = NULL WHERE store_id = %(store_id)s AND holder = %(holder)s
+-- Never releases another holder's lease. Keeps what was learned of the shop.
+UPDATE wc_push_leases
+   SET holder = NULL, lease_until = NULL, products_at_once = coalesce(%(products_at_once)s::int, products_at_once)
+ WHERE store_id = %(store_id)s AND holder = %(holder)s
+
+-- name: get_pace
+-- What was learned of the shop, and the store's own limit; NULL for what is not known. No row for another store's id.
+SELECT l.products_at_once, (s.settings -> 'pace' ->> 'calls_at_once')::int AS calls_limit
+  FROM stores s
+  LEFT JOIN wc_push_leases l ON l.store_id = s.id
+ WHERE s.id = %(store_id)s
+
+-- name: set_calls_limit
+-- Leaves the store's other settings alone.
+UPDATE stores SET settings = settings || jsonb_build_object('pace', jsonb_build_object('calls_at_once', %(calls)s::int))
+ WHERE id = %(store_id)s
 
 -- name: count_failure
 -- Calls that fail together are one failure: it counts only if there is no pause yet.

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import random
 import signal
+import threading
 import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -127,7 +128,24 @@ def test_a_shop_answering_after_31_s_gets_products_once(shop: Shop, fake: FakeWo
     assert fake.calls["GET /products"] >= 1
     waited = "SELECT min(platform_seconds), max(attempts) FROM wc_sync_items WHERE store_id = %s"
     ((seconds, attempts),) = shop.stack.sql(waited, shop.id)
-    assert 30 <= seconds < 31 and attempts == 2
+    assert 30 <= seconds < 31 and attempts == 1  # before its deadline an item spends none on the shop's trouble
+
+
+@pytest.mark.parametrize(("kind", "asked"), [("bad_gateway", -1.0), ("maintenance", 600.0)])
+def test_a_shop_down_for_six_seconds_fails_no_item(shop: Shop, fake: FakeWooCommerce, kind: str, asked: float) -> None:
+    """Prices keep their deadline of two minutes, though the shop asks for ten minutes of maintenance."""
+    products = [make_erp_product() for _ in range(300)]
+    tell(shop, products)
+    assert_in_step(shop, fake, products)
+    fake.faults.add(Fault(kind, times=None, seconds=asked))
+    up_again = threading.Timer(6.0, fake.faults.clear)
+    up_again.start()
+    changed = [one | {"regular_price": "21.50"} for one in products[:60]]  # not so many that brakes hold them
+    tell(shop, changed)
+    assert_in_step(shop, fake, [*changed, *products[60:]])
+    up_again.join()
+    late = "SELECT count(*) FROM wc_sync_items WHERE store_id = %s AND (breach IS NOT NULL OR attempts > 1)"
+    assert shop.stack.one(late, shop.id) == 0
 
 
 def test_long_syncs_yield_to_another_store(stack: Stack, shop: Shop, fake: FakeWooCommerce) -> None:

@@ -211,6 +211,18 @@ def test_outbound_items_are_counted_by_type_and_state(
     assert value(client, "sluice_outbound_breaches", type="product", cause="platform") == 0
 
 
+def test_pace_of_shops_is_shown(client: FlaskClient, root_conn: Connection, store_id: UUID) -> None:
+    root_conn.execute("DELETE FROM wc_push_leases")
+    root_conn.execute("INSERT INTO wc_push_leases (store_id, products_at_once) VALUES (%s, 200)", (store_id,))
+    assert value(client, "sluice_outbound_shops", state="slowed") == 1
+    assert value(client, "sluice_outbound_least_products_at_once") == 200
+    limit = """UPDATE stores SET settings = settings || '{"pace": {"calls_at_once": 2}}' WHERE id = %s"""
+    root_conn.execute(limit, (store_id,))
+    assert value(client, "sluice_outbound_shops", state="full") == 1
+    root_conn.execute("UPDATE wc_push_leases SET failures_in_a_row = 3")
+    assert value(client, "sluice_outbound_shops", state="paused") == 1
+
+
 def test_watermarks_of_scheduled_entities_are_shown(client: FlaskClient, root_conn: Connection, store_id: UUID) -> None:
     root_conn.execute("UPDATE stores SET platform = 'shopify' WHERE id = %s", (store_id,))
     mark = """INSERT INTO sync_metadata (store_id, sync_type, last_sync_time, lateness)
@@ -261,6 +273,7 @@ ASKED = {
     "measure_totals": {},
     "measure_watermarks": {},
     "measure_outbound": {},
+    "measure_shop_pace": {},
     "measure_breaches": {"since": "'1 h'::interval"},
     "measure_alerts": {},
     "watch_failures": {"quiet": "'15 min'::interval"},

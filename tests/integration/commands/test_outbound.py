@@ -148,6 +148,7 @@ def test_retry_sends_failed_items_again(
 def test_brakes_are_set_and_unknown_ids_refused(woo: Callable[..., tuple[int, Any]], store_id: UUID) -> None:
     assert woo("brakes", "--price-share", "0.5") == (0, {"enabled": True, "price_share": 0.5})
     assert woo("brakes", "--off") == (0, {"enabled": False})
+    assert woo("pace", "--calls", "2") == (0, {"callsAtOnce": 2})
     assert woo("approve", str(uuid4()))[0] == woo("reject", str(uuid4()))[0] == 3
     assert woo("sync", "--product", str(uuid4()))[0] == 3
 

@@ -496,6 +496,32 @@ def test_too_many_price_changes_are_held_until_approved(
     assert statuses(root_conn, store_id) == {"completed": 44}
 
 
+def test_full_syncs_do_not_multiply_held_items(
+    pushing: Runtime, root_conn: Connection, conn: Connection, store_id: UUID, shop: FakeWooCommerce
+) -> None:
+    products = [make_erp_product() for _ in range(20)]
+    put_products(pushing, store_id, products)
+    push(pushing, store_id)
+    put_products(pushing, store_id, [product | {"regular_price": "25"} for product in products[:12]])
+    push(pushing, store_id)
+    runs, held = [], []
+    for _ in range(3):
+        with tenant(conn, store_id):
+            runs.append(start_full(conn, store_id, "test", force=False))
+        push(pushing, store_id)
+        held.append(statuses(root_conn, store_id)["needs_approval"])
+    assert held == [24, 24, 24]  # 12 prices, and their products
+    with tenant(conn, store_id):
+        [hold] = [one for one in list_batches(conn, store_id, 9) if one.kind == "hold"]
+        assert (hold.total_items, hold.preview and hold.preview["products"]) == (24, 12)
+        first, last = get_batch(conn, store_id, runs[0].batch_id), get_batch(conn, store_id, runs[-1].batch_id)
+        assert first is not None and (first.status, first.success_count) == ("completed", 12)
+        assert last is not None and last.held == 12
+        assert approve(conn, store_id, runs[-1].batch_id) == 24
+    push(pushing, store_id)
+    assert "needs_approval" not in statuses(root_conn, store_id)
+
+
 def test_an_approval_does_not_cover_later_changes(
     pushing: Runtime, conn: Connection, store_id: UUID, shop: FakeWooCommerce
 ) -> None:

@@ -9,7 +9,7 @@ import pytest
 
 from db.core.pool import Pool
 from tests.support.stepped.worker import MovedClock, SteppedWorker, stop, worker_of_thread
-from workers.outbound.sending import push_store, shop_connection
+from workers.outbound.sending import call_gate, push_store, shop_connection
 from workers.shops.opener import open_store_woocommerce
 
 JOIN, CALL, ANSWER = "join", "call", "answer"
@@ -66,8 +66,8 @@ class SteppedShop:
 def step_pushes(monkeypatch: pytest.MonkeyPatch, pool: Pool, clock: MovedClock) -> None:
     """Let each process that sends have one sender, the test's clock, and a shop that stops. `pool`: to open the shop."""
     monkeypatch.setattr(push_store, "threading", SteppedThreading)
-    monkeypatch.setattr(push_store, "THREADS", 1)
-    for module in (push_store, shop_connection):
+    monkeypatch.setattr(push_store, "count_threads", lambda gate: 1)
+    for module in (push_store, shop_connection, call_gate):
         monkeypatch.setattr(module, "time", clock)
     monkeypatch.setattr(
         push_store,

@@ -13,7 +13,7 @@ import yaml
 
 from app.metrics import pool, requests
 from app.metrics.facts import Facts, FactsCollector, families
-from db.insight.metrics import ItemGroup, LogGroup, Totals, Watermarks
+from db.insight.metrics import ItemGroup, LogGroup, PaceGroup, Totals, Watermarks
 from tests.support.paths import ROOT
 from workers.alerts.conditions import KINDS
 from workers.core.queues import connect
@@ -31,6 +31,7 @@ FULL = Facts(
     totals=[Totals("orders", "plugin", *range(10))],
     watermarks=[Watermarks("shopify", "orders", 1.0, 1.0, 1.0)],
     outbound=[ItemGroup("price", "pending", 1, 1, 1.0)],
+    pace=[PaceGroup(False, 200, None, 1)],
     breaches=[("price", "queue", 1)],
     alerts=[("log_failed", 1, 0)],
     marks={"tick": (1.0, 0.1), "watch": (1.0, 0.0)},

@@ -15,10 +15,10 @@ from db.outbound.items import lock_items
 from db.outbound.mappings import get_mappings
 from db.outbound.push_leases import hold_lease
 from workers.core.ids import new_id
+from workers.outbound.planning.pacing import PRODUCTS_A_CALL as PRODUCTS_A_CALL
 from workers.outbound.planning.product_plan import ProductTask, build_tasks
 from workers.outbound.sending.holds import hold_suspicious_changes
 
-PRODUCTS_A_CALL = 100
 CATEGORIES_A_CLAIM = 20
 
 

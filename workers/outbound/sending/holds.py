@@ -26,6 +26,7 @@ from db.outbound.item_holds import (
     mark_checked,
     reject_items,
     reopen_items,
+    supersede_held,
 )
 from db.outbound.items import lock_items
 from db.outbound.mappings import reject_groups
@@ -59,6 +60,8 @@ def hold_suspicious_changes(conn: Connection, store_id: UUID) -> None:
     lookups_open = has_lookups(conn, store_id)
     if not mark_checked(conn, store_id, lookups_open=lookups_open):
         return
+    # A full sync requests held changes again: its items take their places, to be held in their turn or not.
+    count_ended_items(conn, store_id, succeeded=supersede_held(conn, store_id))
     limits = read_limits(get_brakes(conn, store_id))
     if limits is None:
         _release_hold(conn, store_id)

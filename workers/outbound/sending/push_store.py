@@ -22,18 +22,19 @@ from db.core.errors import is_retryable, safe_facts
 from db.core.tenancy import tenant
 from db.outbound.erp_categories import StoredCategory, save_sent_category
 from db.outbound.erp_products import mark_create_begun
-from db.outbound.push_leases import get_failures, release_lease, renew_lease, take_lease
+from db.outbound.push_leases import get_failures, get_pace, release_lease, renew_lease, take_lease
 from workers.core.ids import new_id
 from workers.core.queues import PUSH, count_waiting, push_mark
 from workers.core.runtime import Runtime
+from workers.outbound.planning.pacing import CALLS_AT_ONCE
 from workers.outbound.sending.cache import cache_results
-from workers.outbound.sending.claim import PRODUCTS_A_CALL, ItemClaim, claim_next
+from workers.outbound.sending.call_gate import CallGate, most_claims
+from workers.outbound.sending.claim import ItemClaim, claim_next
 from workers.outbound.sending.interrupted import requeue_interrupted
 from workers.outbound.sending.save_results import pause_after_failure, save_results
 from workers.outbound.sending.send_claim import send_claim
-from workers.outbound.sending.shop_connection import CALLS_AT_ONCE, LeaseLost, ShopConnection
+from workers.outbound.sending.shop_connection import LeaseLost, ShopConnection
 from workers.platforms.common.interface import PlatformError
-from workers.platforms.woocommerce import errors
 from workers.platforms.woocommerce.client import WooCommerceClient
 from workers.platforms.woocommerce.errors import concerns_whole_shop
 from workers.shops.opener import open_store_woocommerce
@@ -43,12 +44,9 @@ log = get_logger(__name__)
 LEASE_SECONDS = 12.0  # also how long its store waits after a worker died
 RENEW_SECONDS = 4.0
 SAFETY_SECONDS = 3.0  # no call begins so shortly before the lease runs out
-# While reads and writes are on their way, the next claim is made and the last results are saved: that takes two more threads.
-THREADS = 2 * CALLS_AT_ONCE + 2
 WAIT_SECONDS = 1.0
 TURN_SECONDS = 20.0  # then the store is enqueued again
 FAIR_SECONDS = 5.0  # as soon as this, if another store waits
-FEWEST_PRODUCTS = 10
 
 
 class PushOutcome(enum.Enum):
@@ -70,7 +68,6 @@ class _PushTurn:
     connection: ShopConnection
     fair_at: float
     ends_at: float
-    products_a_call: int = PRODUCTS_A_CALL
     lost: bool = False
     claiming: threading.Lock = field(default_factory=threading.Lock)
     saved: threading.Condition = field(default_factory=threading.Condition)
@@ -113,18 +110,20 @@ def _lease(runtime: Runtime, store_id: UUID) -> Iterator[_PushTurn | None]:
     with runtime.pool.connection() as conn, tenant(conn, store_id):
         taken = take_lease(conn, store_id, holder, LEASE_SECONDS)
         interrupted = requeue_interrupted(conn, store_id, holder) if taken else 0
+        pace = get_pace(conn, store_id)
     if interrupted:
         log.warning("interrupted_items_found", items=interrupted)
     if not taken:
         yield None
         return
-    connection = ShopConnection(_open(runtime, store_id), asked_at + LEASE_SECONDS - SAFETY_SECONDS)
+    gate = CallGate(pace.products_at_once, pace.calls_limit or CALLS_AT_ONCE)
+    connection = ShopConnection(_open(runtime, store_id), asked_at + LEASE_SECONDS - SAFETY_SECONDS, gate)
     try:
         began = time.monotonic()
         yield _PushTurn(runtime, store_id, holder, connection, began + FAIR_SECONDS, began + TURN_SECONDS)
     finally:
         connection.close()
-        _release(runtime, store_id, holder)
+        _release(runtime, store_id, holder, gate.products_at_once)
 
 
 def _shop_is_back(turn: _PushTurn) -> bool:
@@ -152,10 +151,10 @@ def _open(runtime: Runtime, store_id: UUID) -> WooCommerceClient | PlatformError
         return error  # the result of each item that waits
 
 
-def _release(runtime: Runtime, store_id: UUID, holder: UUID) -> None:
+def _release(runtime: Runtime, store_id: UUID, holder: UUID, products_at_once: int) -> None:
     try:
         with runtime.pool.connection() as conn, tenant(conn, store_id):
-            release_lease(conn, store_id, holder)
+            release_lease(conn, store_id, holder, products_at_once)
     except Exception as error:
         if not is_retryable(error):
             raise
@@ -165,7 +164,8 @@ def _release(runtime: Runtime, store_id: UUID, holder: UUID) -> None:
 def _run_threads(turn: _PushTurn) -> None:
     # Several threads send; this one renews the lease.
     threads = [
-        threading.Thread(target=_guarded, args=(turn, _push_claims), name=f"push-{number}") for number in range(THREADS)
+        threading.Thread(target=_guarded, args=(turn, _push_claims), name=f"push-{number}")
+        for number in range(count_threads(turn.connection.gate))
     ]
     for thread in threads:
         thread.start()
@@ -178,6 +178,11 @@ def _run_threads(turn: _PushTurn) -> None:
             _guarded(turn, _renew)
         if not turn.is_over and time.monotonic() >= turn.fair_at and _another_store_waits(turn.runtime):
             turn.ends_at = turn.fair_at
+
+
+def count_threads(gate: CallGate) -> int:
+    """How many threads a turn needs at most: the gate lets fewer of them claim if the shop is slow."""
+    return most_claims(gate.calls_limit)
 
 
 def _guarded(turn: _PushTurn, step: Callable[[_PushTurn], None]) -> None:
@@ -214,21 +219,23 @@ def _another_store_waits(runtime: Runtime) -> bool:
 
 
 def _push_claims(turn: _PushTurn) -> None:
+    gate = turn.connection.gate
     while not turn.is_over:
-        # One thread at a time claims, so that each gets the most urgent items.
-        with turn.claiming:
-            with turn.runtime.pool.connection() as conn, tenant(conn, turn.store_id):
-                claim = claim_next(conn, turn.store_id, turn.holder, turn.products_a_call)
-            with turn.saved:
-                turn.in_flight += claim is not None
-        if claim is not None:
-            try:
-                _push_claim(turn, claim)
-            finally:
+        with gate.claim():
+            # One thread at a time claims, so that each gets the most urgent items.
+            with turn.claiming:
+                with turn.runtime.pool.connection() as conn, tenant(conn, turn.store_id):
+                    claim = claim_next(conn, turn.store_id, turn.holder, gate.products_a_call)
                 with turn.saved:
-                    turn.in_flight -= 1
-                    turn.saved.notify_all()
-        elif not _wait_for_others(turn):
+                    turn.in_flight += claim is not None
+            if claim is not None:
+                try:
+                    _push_claim(turn, claim)
+                finally:
+                    with turn.saved:
+                        turn.in_flight -= 1
+                        turn.saved.notify_all()
+        if claim is None and not _wait_for_others(turn):
             return
 
 
@@ -251,8 +258,6 @@ def _push_claim(turn: _PushTurn, claim: ItemClaim) -> None:
     )
     saved = save_results(runtime.pool, store_id, claim, result)
     cache_results(runtime.wake_up, store_id, claim, result, runtime.settings.push_cache_seconds)
-    if any(one.error.code == errors.PLATFORM_TIMED_OUT for one in result.refused):
-        turn.products_a_call = max(turn.products_a_call // 2, FEWEST_PRODUCTS)
     log.info(
         "claim_sent",
         completed=len(saved.completed),
@@ -261,6 +266,7 @@ def _push_claim(turn: _PushTurn, claim: ItemClaim) -> None:
         late=saved.late,
         calls=result.calls,
         platform_seconds=round(result.spent.platform, 3),
+        at_once=turn.connection.gate.products_at_once,
     )
 
 

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TypeVar
 
+from workers.outbound.sending.call_gate import CallGate, CallKind
 from workers.platforms.common.interface import PlatformError
 from workers.platforms.woocommerce.client import WooCommerceClient
 
 T = TypeVar("T")
-CALLS_AT_ONCE = 4  # writes; as many reads go beside them, which cost a shop much less
 
 
 class LeaseLost(Exception):
@@ -28,8 +27,7 @@ class ShopConnection:
 
     shop: WooCommerceClient | PlatformError
     good_until: float
-    slots: threading.BoundedSemaphore = field(default_factory=lambda: threading.BoundedSemaphore(CALLS_AT_ONCE))
-    read_slots: threading.BoundedSemaphore = field(default_factory=lambda: threading.BoundedSemaphore(CALLS_AT_ONCE))
+    gate: CallGate = field(default_factory=CallGate)
 
     def close(self) -> None:
         if not isinstance(self.shop, PlatformError):
@@ -46,22 +44,27 @@ class ShopCalls:
 
     def call(self, ask: Callable[[WooCommerceClient], T]) -> T:
         """Make one call once there is a free slot. Raises PlatformError, LeaseLost."""
-        return self._call(ask, self.connection.slots)
+        return self._call(ask, CallKind.WRITE)
 
     def read(self, ask: Callable[[WooCommerceClient], T]) -> T:
         """As `call`, for one that changes nothing in the shop; these are not in `count`."""
-        return self._call(ask, self.connection.read_slots, writes=0)
+        return self._call(ask, CallKind.READ)
 
-    def _call(self, ask: Callable[[WooCommerceClient], T], slots: threading.BoundedSemaphore, writes: int = 1) -> T:
+    def _call(self, ask: Callable[[WooCommerceClient], T], kind: CallKind) -> T:
         shop = self.connection.shop
         if isinstance(shop, PlatformError):
             raise shop
-        with slots:
-            began = time.monotonic()
+        gate, failure = self.connection.gate, None
+        began = gate.enter(kind)
+        try:
             if began >= self.connection.good_until:
                 raise LeaseLost
-            try:
-                return ask(shop)
-            finally:
-                self.seconds += time.monotonic() - began
-                self.count += writes
+            self.count += kind is CallKind.WRITE
+            return ask(shop)
+        except PlatformError as error:
+            failure = error
+            raise
+        finally:
+            seconds = time.monotonic() - began
+            self.seconds += seconds
+            gate.leave(kind, began, seconds, failure)
