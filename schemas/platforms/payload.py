@@ -11,6 +11,7 @@ from marshmallow import ValidationError
 from schemas.base.error_codes import Problem, problems_of
 from schemas.base.fast_records import FastReader
 from schemas.base.fields import RecordSchema, reader_of
+from schemas.base.platform_fields import Payload, schema_of
 from schemas.base.privacy import Hasher, hash_email
 from schemas.plugin.entities import plain_id
 from schemas.records.shop import Record
@@ -58,5 +59,6 @@ def platform_id(payload: Any) -> str | None:
     return plain_id(payload.get("id")) if isinstance(payload, dict) else None
 
 
-def payload_of(schema: RecordSchema, convert: Callable[[Any], Record]) -> PlatformPayload:
+def payload_of(payload: type[Payload], convert: Callable[[Any], Record]) -> PlatformPayload:
+    schema = schema_of(payload)()
     return PlatformPayload(schema, reader_of(schema), convert, tuple(schema.fields))
