@@ -13,7 +13,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from psycopg import Connection
 
-from db.catalogue.copy_lines import copy_lines
+from db.catalogue.copy_lines import BRACKET, copy_lines
 from tests.support.examples import examples
 
 STORABLE = st.characters(exclude_categories=["Cs"], exclude_characters="\x00")
@@ -48,7 +48,7 @@ def copied(conn: Connection, rows: list[Any]) -> list[tuple[Any, ...]]:
         statement = """COPY copied (row_begin, name, note, amount, number, moment, key, row_end)
                        FROM STDIN (FORMAT csv, NULL 'null', ESCAPE '\\')"""
         with cursor.copy(statement) as stream:
-            stream.write(copy_lines(rows))
+            stream.write(copy_lines((BRACKET, *row, BRACKET) for row in rows))
         return cursor.execute("SELECT name, note, amount, number, moment, key FROM copied ORDER BY position").fetchall()
 
 
