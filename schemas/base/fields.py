@@ -375,10 +375,10 @@ class Records(ContractField, fields.List[Any]):
             raise refuse("too_many")
         entries: list[Any] = []
         messages: dict[int, Any] = {}
+        fast = self.reader.read_each(value) if self.reader else [None] * len(value)
         for index, entry in enumerate(value):
             try:
-                fast = self.reader.read_one(entry) if self.reader else None
-                entries.append(fast if fast is not None else self.inner.deserialize(entry, **kwargs))
+                entries.append(self.inner.deserialize(entry, **kwargs) if fast[index] is None else fast[index])
             except ValidationError as error:
                 messages[index] = error.messages
             if len(messages) > further_entries.get():
