@@ -14,7 +14,7 @@ CREATE TEMPORARY TABLE IF NOT EXISTS {stage} ({definitions}) ON COMMIT DELETE RO
 
 -- name: copy_stage
 -- Into a temporary table, because row-level security does not allow COPY. Each line is a JSON array, see copy_lines.py.
-COPY {stage} ({columns}) FROM STDIN (FORMAT csv, NULL 'null', ESCAPE '\')
+COPY {stage} ({columns}) FROM STDIN (FORMAT csv, ENCODING 'UTF8', NULL 'null', ESCAPE '\')
 
 -- name: upsert
 -- Never replaces a newer version, nor a row with another id. In key order, so that two batches can't deadlock.
