@@ -15,7 +15,7 @@ from uuid import UUID
 from msgspec import Struct
 from psycopg import Connection
 
-from db.catalogue.copy_lines import copy_lines
+from db.catalogue.copy_lines import BRACKET, copy_lines
 from db.catalogue.statements import Row, Stage, TableStatements, statements_of
 from db.core.sql import queries
 from schemas.records.entities import ENTITY_RECORDS, EntityRecord, Lines, Reference
@@ -90,8 +90,7 @@ def upsert(
     records = [write.versioned.record for write in writes]
     ids = [_get_ids(conn, store_id, reference, records) for reference in entity.references]
     _copy(conn, table.stage, _rows(table.stage, entity.references, ids, writes, accepted_seq))
-    written = {row[0] for row in conn.execute(table.stage.write, {"store_id": store_id}).fetchall()}
-    if len(written) != len(writes) or any(write.id not in written for write in writes):
+    if conn.execute(table.stage.write, {"store_id": store_id}).rowcount != len(writes):
         raise ConcurrentChange
     if entity.lines:
         _replace_lines(conn, store_id, table, entity.lines, writes)
@@ -134,7 +133,8 @@ def _rows(
         writes, map(stage.values, records), _resolved(references, ids, records), strict=True
     ):
         versioned = write.versioned
-        yield (write.id, *values, *resolved, versioned.source_updated_at, accepted_seq, versioned.content_hash)
+        version = (versioned.source_updated_at, accepted_seq, versioned.content_hash)
+        yield (BRACKET, write.id, *values, *resolved, *version, BRACKET)
 
 
 def _resolved(references: Sequence[Reference], ids: Sequence[Ids], records: Sequence[Any]) -> Iterable[Row]:
@@ -163,13 +163,15 @@ def _replace_lines(
     if known:
         conn.execute(table.delete_lines, {"store_id": store_id, "owners": known})
     of_record = attrgetter(lines.field)
-    places = [(write.id, position) for write in writes for position in range(len(of_record(write.versioned.record)))]
-    all_lines = [line for write in writes for line in of_record(write.versioned.record)]
+    placed = [(write.id, *place) for write in writes for place in enumerate(of_record(write.versioned.record))]
+    all_lines = [line for _, _, line in placed]
     ids = [_get_ids(conn, store_id, reference, all_lines) for reference in lines.references]
     resolved = _resolved(lines.references, ids, all_lines)
     rows = (
-        (*place, *values, *found)
-        for place, values, found in zip(places, map(table.lines.values, all_lines), resolved, strict=True)
+        (BRACKET, owner, position, *values, *found, BRACKET)
+        for (owner, position, _), values, found in zip(
+            placed, map(table.lines.values, all_lines), resolved, strict=True
+        )
     )
     _copy(conn, table.lines, rows)
     conn.execute(table.lines.write, {"store_id": store_id})

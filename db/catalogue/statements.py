@@ -16,8 +16,7 @@ from db.core.sql import fill, queries
 from schemas.records.entities import ENTITY_RECORDS, EntityRecord, Lines, Reference
 
 SQL = queries(__file__)
-# A stage is filled with JSON arrays that are read as CSV: brackets around a row end up in columns of their own.
-BEGIN, END = {"row_begin": "text"}, {"row_end": "text"}
+BEGIN, END = {"row_begin": "text"}, {"row_end": "text"}  # for the brackets of copy_lines.py
 SQL_TYPES = {int: "bigint", Decimal: "numeric", str: "text", datetime: "timestamptz", bool: "boolean", UUID: "uuid"}
 VERSION_COLUMNS = {"source_updated_at": "timestamptz", "accepted_seq": "bigint"}
 HASH_COLUMN = {"content_hash": "text"}  # in base64

@@ -14,18 +14,18 @@ CREATE TEMPORARY TABLE IF NOT EXISTS {stage} ({definitions}) ON COMMIT DELETE RO
 
 -- name: copy_stage
 -- Into a temporary table, because row-level security does not allow COPY. Each line is a JSON array, see copy_lines.py.
-COPY {stage} ({columns}) FROM STDIN (FORMAT csv, NULL 'null', ESCAPE '\')
+COPY {stage} ({columns}) FROM STDIN (FORMAT csv, ENCODING 'UTF8', NULL 'null', ESCAPE '\')
 
 -- name: upsert
--- Never replaces a newer version; returns the id of each row it wrote. In key order, so that two batches can't deadlock.
+-- Never replaces a newer version, nor a row with another id. In key order, so that two batches can't deadlock.
 INSERT INTO {table} AS stored (store_id, {columns}, content_hash)
 SELECT %(store_id)s, {columns}, decode(content_hash, 'base64')
   FROM {stage}
  ORDER BY external_id
     ON CONFLICT (store_id, external_id) DO UPDATE SET {assignments}, content_hash = EXCLUDED.content_hash,
        synced_at = EXCLUDED.synced_at
- WHERE (EXCLUDED.source_updated_at, EXCLUDED.accepted_seq) > (stored.source_updated_at, stored.accepted_seq)
-RETURNING id
+ WHERE stored.id = EXCLUDED.id
+   AND (EXCLUDED.source_updated_at, EXCLUDED.accepted_seq) > (stored.source_updated_at, stored.accepted_seq)
 
 -- name: touch
 -- Raises versions, never lowers one; locks in key order.

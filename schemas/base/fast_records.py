@@ -45,18 +45,26 @@ class FastReader:
         """The records of a JSON array, or None if one of them needs marshmallow."""
         return None if _is_odd(body) else self._read(self._decode, body)
 
-    def read_objects(self, payloads: Sequence[Any]) -> list[Any] | None:
-        """The same for records that `strict_json` has parsed."""
+    def read_each(self, payloads: Sequence[Any]) -> list[Any | None]:
+        """The records that `strict_json` has parsed; None for each that needs marshmallow."""
         try:
             is_odd = _is_odd(_encode(payloads))
         except (UnicodeEncodeError, RecursionError):
-            return None
-        # Not decoded from these bytes: 1e3 has become 1000 there, which is an id.
-        return None if is_odd else self._read(self._convert, payloads)
+            is_odd = True
+        if not is_odd:
+            return self._halved(payloads)
+        return [None] if len(payloads) == 1 else [*map(self.read_one, payloads)]
 
     def read_one(self, payload: Any) -> Any | None:
-        found = self.read_objects((payload,))
-        return found[0] if found else None
+        return self.read_each((payload,))[0]
+
+    def _halved(self, payloads: Sequence[Any]) -> list[Any | None]:
+        # Not decoded from the bytes that were encoded: 1e3 has become 1000 there, which is an id.
+        found = self._read(self._convert, payloads)
+        if found is not None:
+            return found
+        middle = len(payloads) // 2
+        return [*self._halved(payloads[:middle]), *self._halved(payloads[middle:])] if middle else [None]
 
     def _read(self, decode: Callable[[Any], Any], source: Any) -> list[Any] | None:
         try:

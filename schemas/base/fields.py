@@ -23,7 +23,6 @@ from schemas.base.privacy import HASH_LENGTHS, mask_emails
 BIGINT_MAX: int = 2**63 - 1
 MICRO = Decimal("0.000001")
 MONEY_BOUND = Decimal(10) ** 14  # numeric(20,6) holds 14 digits before the point
-SAFE_MONEY = 10**14 - 1  # rounding can't carry an amount below it over the bound
 SAFE_FLOAT = 10**9  # below it, a double that is written with six decimals is the number that was sent, rounded to six
 LONGEST_PLAIN_AMOUNT = 21  # a sign, thirteen digits, a point, six decimals
 MOST_KNOWN_AMOUNTS = 8192
@@ -244,19 +243,22 @@ class Amounts(dict[Any, Decimal | None]):
     """The amounts that were read, by their values in JSON: a shop has few distinct prices."""
 
     def __init__(self, *no_amounts: Any) -> None:
-        self.no_amounts: dict[Any, Decimal | None] = dict.fromkeys(no_amounts)
-        super().__init__(self.no_amounts)
+        super().__init__()
+        self.no_amounts = no_amounts
 
-    def __missing__(self, value: str | float) -> Decimal:
-        text = repr(value) if isinstance(value, float) else value
-        if isinstance(text, str) and not PLAIN_AMOUNT(text):
+    def __missing__(self, value: Any) -> Decimal | None:
+        if value in self.no_amounts:
+            self[value] = None
+            return None
+        text = repr(value) if isinstance(value, float) else str(value)
+        if not PLAIN_AMOUNT(text) or (isinstance(value, float) and abs(value) >= SAFE_FLOAT):
             raise Unsure
-        if not isinstance(value, str) and not abs(value) < (SAFE_FLOAT if isinstance(value, float) else SAFE_MONEY):
-            raise Unsure
+        amount = Decimal(text).quantize(MICRO) or ZERO
         if len(self) >= MOST_KNOWN_AMOUNTS:
             self.clear()
-            self.update(self.no_amounts)
-        amount = self[value] = Decimal(text).quantize(MICRO) or ZERO
+        # A large integer is equal to floats that stand for other numbers.
+        if isinstance(value, str) or abs(value) < SAFE_FLOAT:
+            self[value] = amount
         return amount
 
 
@@ -373,10 +375,10 @@ class Records(ContractField, fields.List[Any]):
             raise refuse("too_many")
         entries: list[Any] = []
         messages: dict[int, Any] = {}
+        fast = self.reader.read_each(value) if self.reader else [None] * len(value)
         for index, entry in enumerate(value):
             try:
-                fast = self.reader.read_one(entry) if self.reader else None
-                entries.append(fast if fast is not None else self.inner.deserialize(entry, **kwargs))
+                entries.append(self.inner.deserialize(entry, **kwargs) if fast[index] is None else fast[index])
             except ValidationError as error:
                 messages[index] = error.messages
             if len(messages) > further_entries.get():

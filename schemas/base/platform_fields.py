@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from decimal import Decimal
-from typing import Annotated, Any
+from typing import Annotated, Any, get_type_hints
 
 from marshmallow import ValidationError, fields
 from msgspec import Meta, Struct
@@ -17,9 +17,13 @@ from schemas.base.fields import (
     MONEY_BOUND,
     TEXT_MAX,
     ZERO,
+    ExternalId,
     MaskedText,
+    Money,
     RecordSchema,
+    Reference,
     StrictField,
+    Timestamp,
     reader_of,
     refuse,
 )
@@ -31,7 +35,22 @@ OPTIONAL: dict[str, Any] = {"load_default": None, "allow_none": True}
 
 
 class Payload(Struct, frozen=True, gc=False):
-    """The fields of a platform's own payload that are read."""
+    """The fields of a platform's own payload that are read. Each is annotated with its type and its marshmallow field."""
+
+
+def schema_of(payload: type[Payload]) -> type[RecordSchema]:
+    """The schema of a payload."""
+    hints = get_type_hints(payload, include_extras=True)
+    members: dict[str, Any] = {name: hints[name].__metadata__[0] for name in payload.__struct_fields__}
+    return type(f"{payload.__name__}Schema", (RecordSchema,), {"record": payload, **members})
+
+
+Id = Annotated[int, ExternalId(required=True)]
+OptionalId = Annotated[int | None, Reference(**OPTIONAL)]
+Amount = Annotated[Decimal, Money(required=True)]
+OptionalAmount = Annotated[Decimal | None, Money(**OPTIONAL)]
+OptionalText = Annotated[str | None, MaskedText(**OPTIONAL)]
+OptionalMoment = Annotated[datetime | None, Timestamp(**OPTIONAL)]
 
 
 class MaskedTexts(StrictField):

@@ -11,6 +11,7 @@ from marshmallow import ValidationError
 from schemas.base.error_codes import Problem, problems_of
 from schemas.base.fast_records import FastReader
 from schemas.base.fields import RecordSchema, reader_of
+from schemas.base.platform_fields import Payload, schema_of
 from schemas.base.privacy import Hasher, hash_email
 from schemas.plugin.entities import plain_id
 from schemas.records.shop import Record
@@ -31,17 +32,11 @@ class PlatformPayload:
     def read_all(self, payloads: Sequence[Any], hasher: Hasher) -> list[Record | list[Problem]]:
         """For each payload, the plain record without e-mail addresses, or its problems. Never raises for bad input."""
         hashed = [_hashed(payload, hasher) for payload in payloads]
-        natives = self.reader.read_objects(hashed)
-        if natives is not None:
-            try:
-                return [*map(self.convert, natives)]
-            except ValidationError:
-                pass  # one of them has a computed amount that is out of range: each is read on its own
-        return [self._read_one(payload) for payload in hashed]
+        return [*map(self._record, self.reader.read_each(hashed), hashed)]
 
-    def _read_one(self, payload: Any) -> Record | list[Problem]:
+    def _record(self, native: Any | None, payload: Any) -> Record | list[Problem]:
         try:
-            return self.convert(self.reader.read_one(payload) or self.schema.load(payload))
+            return self.convert(self.schema.load(payload) if native is None else native)
         except ValidationError as error:
             return problems_of(error)
 
@@ -58,5 +53,6 @@ def platform_id(payload: Any) -> str | None:
     return plain_id(payload.get("id")) if isinstance(payload, dict) else None
 
 
-def payload_of(schema: RecordSchema, convert: Callable[[Any], Record]) -> PlatformPayload:
+def payload_of(payload: type[Payload], convert: Callable[[Any], Record]) -> PlatformPayload:
+    schema = schema_of(payload)()
     return PlatformPayload(schema, reader_of(schema), convert, tuple(schema.fields))

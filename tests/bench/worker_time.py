@@ -16,7 +16,7 @@ from workers.inbound.process import Outcome, process
 
 BATCH = 1000
 TABLES = ("orders", "order_items")
-ASKED = {"new": 2.5, "changed": 3.0, "unchanged": 1.0}
+ASKED = {"new": 2.0, "changed": 2.3, "unchanged": 0.8}
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ from db.sync.logs import ClaimedLog
 from db.sync.record_errors import MOST_LISTED, RecordError
 from schemas.base.error_codes import REASONS, Problem, further_entries
 from schemas.base.strict_json import loads
-from schemas.plugin.entities import ENTITIES, external_id, load_record
+from schemas.plugin.entities import ENTITIES, external_id, load_strictly
 from workers.inbound.payload import unpack
 from workers.inbound.plan import versioned
 
@@ -47,8 +47,9 @@ def validate_batch(claimed: ClaimedLog) -> Validated:
 def _validate_batch(claimed: ClaimedLog) -> Validated:
     entity, validated, body = ENTITIES[claimed.entity], Validated(), unpack(claimed.body)
     records = entity.reader.read_all(body)
-    payloads = loads(body) if records is None else []  # one of them needs marshmallow
-    for index, record in enumerate(records or (load_record(entity, payload) for payload in payloads)):
+    payloads = loads(body) if records is None else []  # at least one of them needs marshmallow
+    for index, fast in enumerate(entity.reader.read_each(payloads) if records is None else records):
+        record: Any = load_strictly(entity, payloads[index]) if fast is None else fast
         result = record if isinstance(record, list) else versioned(index, record, claimed.accepted_at)
         if isinstance(result, Versioned):
             validated.valid.append(result)

@@ -5,11 +5,19 @@ A product has the price of its cheapest variant. Its stock is the sum over the v
 
 from __future__ import annotations
 
-from datetime import datetime
-from decimal import Decimal
+from typing import Annotated
 
-from schemas.base.fields import ZERO, Count, EmailHash, ExternalId, MaskedText, Money, Records, RecordSchema, Timestamp
-from schemas.base.platform_fields import OPTIONAL, Payload, storable
+from schemas.base.fields import ZERO, Count, EmailHash, MaskedText, Records
+from schemas.base.platform_fields import (
+    OPTIONAL,
+    Id,
+    OptionalAmount,
+    OptionalMoment,
+    OptionalText,
+    Payload,
+    schema_of,
+    storable,
+)
 from schemas.records.shop import Customer, Product
 
 MOST_VARIANTS = 2500
@@ -18,45 +26,24 @@ MOST_VARIANTS = 2500
 class Variant(Payload, frozen=True):
     """A variant. `inventory_management` is null if its inventory is not tracked."""
 
-    sku: str | None
-    price: Decimal | None
-    compare_at_price: Decimal | None
-    inventory_management: str | None
-    inventory_policy: str | None
-    inventory_quantity: Decimal | None
-
-
-class VariantSchema(RecordSchema):
-    record = Variant
-    sku = MaskedText(**OPTIONAL)
-    price = Money(**OPTIONAL)
-    compare_at_price = Money(**OPTIONAL)
-    inventory_management = MaskedText(**OPTIONAL)
-    inventory_policy = MaskedText(**OPTIONAL)
-    inventory_quantity = Money(**OPTIONAL)  # may be negative: oversold
+    sku: OptionalText
+    price: OptionalAmount
+    compare_at_price: OptionalAmount
+    inventory_management: OptionalText
+    inventory_policy: OptionalText
+    inventory_quantity: OptionalAmount  # may be negative: oversold
 
 
 class ShopifyProduct(Payload, frozen=True):
     """The fields of a product that are read."""
 
-    id: int
-    title: str
-    product_type: str | None
-    status: str | None
-    created_at: datetime | None
-    updated_at: datetime | None
-    variants: tuple[Variant, ...]
-
-
-class ShopifyProductSchema(RecordSchema):
-    record = ShopifyProduct
-    id = ExternalId(required=True)
-    title = MaskedText(required=True, blank=False)
-    product_type = MaskedText(**OPTIONAL)
-    status = MaskedText(longest=100, **OPTIONAL)
-    created_at = Timestamp(**OPTIONAL)
-    updated_at = Timestamp(**OPTIONAL)
-    variants = Records(VariantSchema, most=MOST_VARIANTS)
+    id: Id
+    title: Annotated[str, MaskedText(required=True, blank=False)]
+    product_type: OptionalText
+    status: Annotated[str | None, MaskedText(longest=100, **OPTIONAL)]
+    created_at: OptionalMoment
+    updated_at: OptionalMoment
+    variants: Annotated[tuple[Variant, ...], Records(schema_of(Variant), most=MOST_VARIANTS)]
 
 
 def to_product(native: ShopifyProduct) -> Product:
@@ -97,24 +84,13 @@ def _is_sold(variant: Variant) -> bool:
 class ShopifyCustomer(Payload, frozen=True):
     """The fields of a customer that are read. `email` is already a hash."""
 
-    id: int
-    email: str | None
-    first_name: str | None
-    last_name: str | None
-    orders_count: int | None
-    total_spent: Decimal | None
-    created_at: datetime | None
-
-
-class ShopifyCustomerSchema(RecordSchema):
-    record = ShopifyCustomer
-    id = ExternalId(required=True)
-    email = EmailHash(**OPTIONAL)
-    first_name = MaskedText(**OPTIONAL)
-    last_name = MaskedText(**OPTIONAL)
-    orders_count = Count(**OPTIONAL)
-    total_spent = Money(**OPTIONAL)
-    created_at = Timestamp(**OPTIONAL)
+    id: Id
+    email: Annotated[str | None, EmailHash(**OPTIONAL)]
+    first_name: OptionalText
+    last_name: OptionalText
+    orders_count: Annotated[int | None, Count(**OPTIONAL)]
+    total_spent: OptionalAmount
+    created_at: OptionalMoment
 
 
 def to_customer(native: ShopifyCustomer) -> Customer:

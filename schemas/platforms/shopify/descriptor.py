@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from schemas.platforms.descriptor import CredentialField, Platform
 from schemas.platforms.payload import payload_of
-from schemas.platforms.shopify.catalogue import ShopifyCustomerSchema, ShopifyProductSchema, to_customer, to_product
-from schemas.platforms.shopify.orders import ShopifyOrderSchema, to_order
+from schemas.platforms.shopify.catalogue import ShopifyCustomer, ShopifyProduct, to_customer, to_product
+from schemas.platforms.shopify.orders import ShopifyOrder, to_order
 
 SHOPIFY = Platform(
     name="shopify",
     title="Shopify",
     payloads={
-        "orders": payload_of(ShopifyOrderSchema(), to_order),
-        "products": payload_of(ShopifyProductSchema(), to_product),
-        "customers": payload_of(ShopifyCustomerSchema(), to_customer),
+        "orders": payload_of(ShopifyOrder, to_order),
+        "products": payload_of(ShopifyProduct, to_product),
+        "customers": payload_of(ShopifyCustomer, to_customer),
     },
     modes=("incremental", "update", "populate", "upsert", "fill"),
     credentials=(

@@ -11,9 +11,23 @@ from __future__ import annotations
 import functools
 from datetime import datetime
 from decimal import Decimal
+from typing import Annotated
 
-from schemas.base.fields import Count, ExternalId, MaskedText, Money, Records, RecordSchema, Reference, Timestamp
-from schemas.base.platform_fields import OPTIONAL, MaskedTexts, NestedRecord, Payload, storable
+from schemas.base.fields import Count, MaskedText, Records, Timestamp
+from schemas.base.platform_fields import (
+    OPTIONAL,
+    Amount,
+    Id,
+    MaskedTexts,
+    NestedRecord,
+    OptionalAmount,
+    OptionalId,
+    OptionalMoment,
+    OptionalText,
+    Payload,
+    schema_of,
+    storable,
+)
 from schemas.records.shop import Order, OrderItem
 
 MOST_LINES = 1000
@@ -26,120 +40,64 @@ PAID_STATUSES = ("paid", "partially_refunded")
 class Allocation(Payload, frozen=True):
     """A share of a discount."""
 
-    amount: Decimal
-
-
-class AllocationSchema(RecordSchema):
-    record = Allocation
-    amount = Money(required=True)
+    amount: Amount
 
 
 class Line(Payload, frozen=True):
     """A line of an order. Its product may be deleted."""
 
-    product_id: int | None
-    sku: str | None
-    title: str | None
-    quantity: int
-    price: Decimal
-    total_discount: Decimal | None
-    discount_allocations: tuple[Allocation, ...]
-
-
-class LineSchema(RecordSchema):
-    record = Line
-    product_id = Reference(**OPTIONAL)
-    sku = MaskedText(**OPTIONAL)
-    title = MaskedText(**OPTIONAL)
-    quantity = Count(required=True)
-    price = Money(required=True)
-    total_discount = Money(**OPTIONAL)
-    discount_allocations = Records(AllocationSchema, most=MOST_LINES)
+    product_id: OptionalId
+    sku: OptionalText
+    title: OptionalText
+    quantity: Annotated[int, Count(required=True)]
+    price: Amount
+    total_discount: OptionalAmount
+    discount_allocations: Annotated[tuple[Allocation, ...], Records(schema_of(Allocation), most=MOST_LINES)]
 
 
 class Buyer(Payload, frozen=True):
     """The customer inside an order."""
 
-    id: int | None
-
-
-class BuyerSchema(RecordSchema):
-    record = Buyer
-    id = Reference(**OPTIONAL)
+    id: OptionalId
 
 
 class ShopMoney(Payload, frozen=True):
     """An amount in the shop's own currency."""
 
-    amount: Decimal | None
-
-
-class ShopMoneySchema(RecordSchema):
-    record = ShopMoney
-    amount = Money(**OPTIONAL)
+    amount: OptionalAmount
 
 
 class MoneySet(Payload, frozen=True):
     """An amount in the shop's and in the buyer's currency. Only the shop's is read."""
 
-    shop_money: ShopMoney | None
-
-
-class MoneySetSchema(RecordSchema):
-    record = MoneySet
-    shop_money = NestedRecord(ShopMoneySchema, **OPTIONAL)
+    shop_money: Annotated[ShopMoney | None, NestedRecord(schema_of(ShopMoney), **OPTIONAL)]
 
 
 class DiscountCode(Payload, frozen=True):
     """A code that the buyer entered."""
 
-    code: str | None
-
-
-class DiscountCodeSchema(RecordSchema):
-    record = DiscountCode
-    code = MaskedText(**OPTIONAL)
+    code: OptionalText
 
 
 class ShopifyOrder(Payload, frozen=True):
     """The fields of an order that are requested and read."""
 
-    id: int
-    created_at: datetime
-    updated_at: datetime | None
-    cancelled_at: datetime | None
-    financial_status: str | None
-    fulfillment_status: str | None
-    currency: str | None
-    total_price: Decimal
-    subtotal_price: Decimal | None
-    total_tax: Decimal | None
-    total_discounts: Decimal | None
-    total_shipping_price_set: MoneySet | None
-    customer: Buyer | None
-    payment_gateway_names: tuple[str, ...] | None
-    discount_codes: tuple[DiscountCode, ...]
-    line_items: tuple[Line, ...]
-
-
-class ShopifyOrderSchema(RecordSchema):
-    record = ShopifyOrder
-    id = ExternalId(required=True)
-    created_at = Timestamp(required=True)
-    updated_at = Timestamp(**OPTIONAL)
-    cancelled_at = Timestamp(**OPTIONAL)
-    financial_status = MaskedText(longest=100, **OPTIONAL)
-    fulfillment_status = MaskedText(longest=100, **OPTIONAL)
-    currency = MaskedText(longest=20, **OPTIONAL)
-    total_price = Money(required=True)
-    subtotal_price = Money(**OPTIONAL)
-    total_tax = Money(**OPTIONAL)
-    total_discounts = Money(**OPTIONAL)
-    total_shipping_price_set = NestedRecord(MoneySetSchema, **OPTIONAL)
-    customer = NestedRecord(BuyerSchema, **OPTIONAL)
-    payment_gateway_names = MaskedTexts(**OPTIONAL)
-    discount_codes = Records(DiscountCodeSchema, most=MOST_LINES)
-    line_items = Records(LineSchema, most=MOST_LINES)
+    id: Id
+    created_at: Annotated[datetime, Timestamp(required=True)]
+    updated_at: OptionalMoment
+    cancelled_at: OptionalMoment
+    financial_status: Annotated[str | None, MaskedText(longest=100, **OPTIONAL)]
+    fulfillment_status: Annotated[str | None, MaskedText(longest=100, **OPTIONAL)]
+    currency: Annotated[str | None, MaskedText(longest=20, **OPTIONAL)]
+    total_price: Amount
+    subtotal_price: OptionalAmount
+    total_tax: OptionalAmount
+    total_discounts: OptionalAmount
+    total_shipping_price_set: Annotated[MoneySet | None, NestedRecord(schema_of(MoneySet), **OPTIONAL)]
+    customer: Annotated[Buyer | None, NestedRecord(schema_of(Buyer), **OPTIONAL)]
+    payment_gateway_names: Annotated[tuple[str, ...] | None, MaskedTexts(**OPTIONAL)]
+    discount_codes: Annotated[tuple[DiscountCode, ...], Records(schema_of(DiscountCode), most=MOST_LINES)]
+    line_items: Annotated[tuple[Line, ...], Records(schema_of(Line), most=MOST_LINES)]
 
 
 def order_status(order: ShopifyOrder) -> str:

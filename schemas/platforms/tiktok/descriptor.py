@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from schemas.platforms.descriptor import CredentialField, Platform
 from schemas.platforms.payload import payload_of
-from schemas.platforms.tiktok.orders import TiktokOrderSchema, to_order
-from schemas.platforms.tiktok.products import TiktokProductSchema, to_product
+from schemas.platforms.tiktok.orders import TiktokOrder, to_order
+from schemas.platforms.tiktok.products import TiktokProduct, to_product
 
 TIKTOK = Platform(
     name="tiktok",
     title="TikTok Shop",
     payloads={
-        "orders": payload_of(TiktokOrderSchema(), to_order),
-        "products": payload_of(TiktokProductSchema(), to_product),
+        "orders": payload_of(TiktokOrder, to_order),
+        "products": payload_of(TiktokProduct, to_product),
     },
     modes=("incremental", "update", "full", "fill"),
     credentials=(

@@ -10,10 +10,22 @@ from __future__ import annotations
 from collections.abc import Iterable
 from datetime import datetime
 from decimal import Decimal
-from typing import Any
+from typing import Annotated, Any
 
-from schemas.base.fields import MICRO, ExternalId, MaskedText, Money, Records, RecordSchema, Reference
-from schemas.base.platform_fields import OPTIONAL, NestedRecord, Payload, UnixSeconds, storable_sum
+from schemas.base.fields import MICRO, MaskedText, Records
+from schemas.base.platform_fields import (
+    OPTIONAL,
+    Amount,
+    Id,
+    NestedRecord,
+    OptionalAmount,
+    OptionalId,
+    OptionalText,
+    Payload,
+    UnixSeconds,
+    schema_of,
+    storable_sum,
+)
 from schemas.records.shop import Order, OrderItem
 
 MOST_UNITS = 10_000
@@ -22,70 +34,37 @@ MOST_UNITS = 10_000
 class Unit(Payload, frozen=True):
     """One line item, which is one unit."""
 
-    sku_id: int | None
-    product_id: int | None
-    seller_sku: str | None
-    product_name: str | None
-    original_price: Decimal | None
-    sale_price: Decimal | None
-
-
-class UnitSchema(RecordSchema):
-    record = Unit
-    sku_id = Reference(**OPTIONAL)
-    product_id = Reference(**OPTIONAL)
-    seller_sku = MaskedText(**OPTIONAL)
-    product_name = MaskedText(**OPTIONAL)
-    original_price = Money(**OPTIONAL)
-    sale_price = Money(**OPTIONAL)
+    sku_id: OptionalId
+    product_id: OptionalId
+    seller_sku: OptionalText
+    product_name: OptionalText
+    original_price: OptionalAmount
+    sale_price: OptionalAmount
 
 
 class Payment(Payload, frozen=True):
     """An order's amounts."""
 
-    currency: str | None
-    total_amount: Decimal
-    sub_total: Decimal | None
-    tax: Decimal | None
-    shipping_fee: Decimal | None
-    seller_discount: Decimal | None
-    platform_discount: Decimal | None
-
-
-class PaymentSchema(RecordSchema):
-    record = Payment
-    currency = MaskedText(longest=20, **OPTIONAL)
-    total_amount = Money(required=True)
-    sub_total = Money(**OPTIONAL)
-    tax = Money(**OPTIONAL)
-    shipping_fee = Money(**OPTIONAL)
-    seller_discount = Money(**OPTIONAL)
-    platform_discount = Money(**OPTIONAL)
+    currency: Annotated[str | None, MaskedText(longest=20, **OPTIONAL)]
+    total_amount: Amount
+    sub_total: OptionalAmount
+    tax: OptionalAmount
+    shipping_fee: OptionalAmount
+    seller_discount: OptionalAmount
+    platform_discount: OptionalAmount
 
 
 class TiktokOrder(Payload, frozen=True):
     """The fields of an order that are read. `user_id` identifies the buyer across orders."""
 
-    id: int
-    status: str
-    create_time: datetime
-    update_time: datetime | None
-    user_id: int | None
-    payment_method_name: str | None
-    payment: Payment
-    line_items: tuple[Unit, ...]
-
-
-class TiktokOrderSchema(RecordSchema):
-    record = TiktokOrder
-    id = ExternalId(required=True)
-    status = MaskedText(required=True, blank=False, longest=100)
-    create_time = UnixSeconds(required=True)
-    update_time = UnixSeconds(**OPTIONAL)
-    user_id = Reference(**OPTIONAL)
-    payment_method_name = MaskedText(**OPTIONAL)
-    payment = NestedRecord(PaymentSchema, required=True)
-    line_items = Records(UnitSchema, most=MOST_UNITS)
+    id: Id
+    status: Annotated[str, MaskedText(required=True, blank=False, longest=100)]
+    create_time: Annotated[datetime, UnixSeconds(required=True)]
+    update_time: Annotated[datetime | None, UnixSeconds(**OPTIONAL)]
+    user_id: OptionalId
+    payment_method_name: OptionalText
+    payment: Annotated[Payment, NestedRecord(schema_of(Payment), required=True)]
+    line_items: Annotated[tuple[Unit, ...], Records(schema_of(Unit), most=MOST_UNITS)]
 
 
 def to_order(native: TiktokOrder) -> Order:

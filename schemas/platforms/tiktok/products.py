@@ -4,9 +4,20 @@ from __future__ import annotations
 
 from datetime import datetime
 from decimal import Decimal
+from typing import Annotated
 
-from schemas.base.fields import ExternalId, MaskedText, Money, Records, RecordSchema
-from schemas.base.platform_fields import OPTIONAL, NestedRecord, Payload, UnixSeconds, storable_sum
+from schemas.base.fields import MaskedText, Records
+from schemas.base.platform_fields import (
+    OPTIONAL,
+    Id,
+    NestedRecord,
+    OptionalAmount,
+    OptionalText,
+    Payload,
+    UnixSeconds,
+    schema_of,
+    storable_sum,
+)
 from schemas.records.shop import Product
 
 MOST_SKUS = 1000
@@ -15,61 +26,33 @@ MOST_SKUS = 1000
 class SkuPrice(Payload, frozen=True):
     """A SKU's price. `sale_price` includes tax and exists only in some regions."""
 
-    tax_exclusive_price: Decimal | None
-    sale_price: Decimal | None
-
-
-class SkuPriceSchema(RecordSchema):
-    record = SkuPrice
-    tax_exclusive_price = Money(**OPTIONAL)
-    sale_price = Money(**OPTIONAL)
+    tax_exclusive_price: OptionalAmount
+    sale_price: OptionalAmount
 
 
 class Stock(Payload, frozen=True):
     """The stock of a SKU in one warehouse."""
 
-    quantity: Decimal | None
-
-
-class StockSchema(RecordSchema):
-    record = Stock
-    quantity = Money(**OPTIONAL)
+    quantity: OptionalAmount
 
 
 class Sku(Payload, frozen=True):
     """A variant of a product."""
 
-    seller_sku: str | None
-    price: SkuPrice | None
-    inventory: tuple[Stock, ...]
-
-
-class SkuSchema(RecordSchema):
-    record = Sku
-    seller_sku = MaskedText(**OPTIONAL)
-    price = NestedRecord(SkuPriceSchema, **OPTIONAL)
-    inventory = Records(StockSchema, most=MOST_SKUS)
+    seller_sku: OptionalText
+    price: Annotated[SkuPrice | None, NestedRecord(schema_of(SkuPrice), **OPTIONAL)]
+    inventory: Annotated[tuple[Stock, ...], Records(schema_of(Stock), most=MOST_SKUS)]
 
 
 class TiktokProduct(Payload, frozen=True):
     """The fields of a product that are read."""
 
-    id: int
-    title: str
-    status: str | None
-    create_time: datetime | None
-    update_time: datetime | None
-    skus: tuple[Sku, ...]
-
-
-class TiktokProductSchema(RecordSchema):
-    record = TiktokProduct
-    id = ExternalId(required=True)
-    title = MaskedText(required=True, blank=False)
-    status = MaskedText(longest=100, **OPTIONAL)
-    create_time = UnixSeconds(**OPTIONAL)
-    update_time = UnixSeconds(**OPTIONAL)
-    skus = Records(SkuSchema, most=MOST_SKUS)
+    id: Id
+    title: Annotated[str, MaskedText(required=True, blank=False)]
+    status: Annotated[str | None, MaskedText(longest=100, **OPTIONAL)]
+    create_time: Annotated[datetime | None, UnixSeconds(**OPTIONAL)]
+    update_time: Annotated[datetime | None, UnixSeconds(**OPTIONAL)]
+    skus: Annotated[tuple[Sku, ...], Records(schema_of(Sku), most=MOST_SKUS)]
 
 
 def to_product(native: TiktokProduct) -> Product:

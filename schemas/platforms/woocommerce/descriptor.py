@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from schemas.platforms.descriptor import CredentialField, Platform
 from schemas.platforms.payload import payload_of
-from schemas.platforms.woocommerce.orders import WooOrderSchema, to_order
+from schemas.platforms.woocommerce.orders import WooOrder, to_order
 
 WOOCOMMERCE = Platform(
     name="woocommerce",
     title="WooCommerce",
-    payloads={"orders": payload_of(WooOrderSchema(), to_order)},
+    payloads={"orders": payload_of(WooOrder, to_order)},
     posted=("orders", "products", "customers"),
     modes=("incremental", "update", "full", "fill"),
     credentials=(

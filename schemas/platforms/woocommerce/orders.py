@@ -11,12 +11,23 @@ from __future__ import annotations
 
 from datetime import datetime
 from decimal import Decimal
-from typing import Any
+from typing import Annotated, Any
 
 from marshmallow import ValidationError
 
-from schemas.base.fields import ZERO, ExternalId, MaskedText, Money, Records, RecordSchema, Reference, Timestamp
-from schemas.base.platform_fields import OPTIONAL, Payload, storable_sum
+from schemas.base.fields import ZERO, MaskedText, Money, Records, Timestamp
+from schemas.base.platform_fields import (
+    OPTIONAL,
+    Amount,
+    Id,
+    OptionalAmount,
+    OptionalId,
+    OptionalMoment,
+    OptionalText,
+    Payload,
+    schema_of,
+    storable_sum,
+)
 from schemas.records.shop import Order, OrderItem
 
 MOST_LINES = 1000
@@ -25,33 +36,18 @@ MOST_LINES = 1000
 class Line(Payload, frozen=True):
     """A line of an order. `total` is `subtotal` less coupons."""
 
-    product_id: int | None
-    name: str | None
-    sku: str | None
-    quantity: Decimal
-    subtotal: Decimal | None
-    total: Decimal | None
-
-
-class LineSchema(RecordSchema):
-    record = Line
-    product_id = Reference(**OPTIONAL)
-    name = MaskedText(**OPTIONAL)
-    sku = MaskedText(**OPTIONAL)
-    quantity = Money(required=True)
-    subtotal = Money(**OPTIONAL)
-    total = Money(**OPTIONAL)
+    product_id: OptionalId
+    name: OptionalText
+    sku: OptionalText
+    quantity: Amount
+    subtotal: OptionalAmount
+    total: OptionalAmount
 
 
 class CouponLine(Payload, frozen=True):
     """A coupon that was used."""
 
-    code: str | None
-
-
-class CouponLineSchema(RecordSchema):
-    record = CouponLine
-    code = MaskedText(**OPTIONAL)
+    code: OptionalText
 
 
 class RefundTotal(Money):
@@ -66,57 +62,36 @@ class RefundTotal(Money):
 class Refund(Payload, frozen=True):
     """A refund as its order lists it."""
 
-    total: Decimal | None
-
-
-class RefundSchema(RecordSchema):
-    record = Refund
-    total = RefundTotal(**OPTIONAL)
+    total: Annotated[Decimal | None, RefundTotal(**OPTIONAL)]
 
 
 class WooOrder(Payload, frozen=True):
     """The fields of an order that are requested and read."""
 
-    id: int
-    number: str | None
-    status: str
-    currency: str | None
-    date_created_gmt: datetime
-    date_modified_gmt: datetime | None
-    total: Decimal
-    total_tax: Decimal | None
-    shipping_total: Decimal | None
-    discount_total: Decimal | None
-    customer_id: int | None
-    payment_method: str | None
-    line_items: tuple[Line, ...]
-    coupon_lines: tuple[CouponLine, ...]
-    refunds: tuple[Refund, ...]
+    id: Id
+    number: Annotated[str | None, MaskedText(longest=200, **OPTIONAL)]
+    status: Annotated[str, MaskedText(required=True, blank=False, longest=100)]
+    currency: Annotated[str | None, MaskedText(longest=20, **OPTIONAL)]
+    date_created_gmt: Annotated[datetime, Timestamp(required=True)]
+    date_modified_gmt: OptionalMoment
+    total: Amount
+    total_tax: OptionalAmount
+    shipping_total: OptionalAmount
+    discount_total: OptionalAmount
+    customer_id: OptionalId
+    payment_method: OptionalText
+    line_items: Annotated[tuple[Line, ...], Records(schema_of(Line), most=MOST_LINES)]
+    coupon_lines: Annotated[tuple[CouponLine, ...], Records(schema_of(CouponLine), most=MOST_LINES)]
+    refunds: Annotated[tuple[Refund, ...], Records(schema_of(Refund), most=MOST_LINES)]
 
 
-class WooOrderSchema(RecordSchema):
-    record = WooOrder
-    id = ExternalId(required=True)
-    number = MaskedText(longest=200, **OPTIONAL)
-    status = MaskedText(required=True, blank=False, longest=100)
-    currency = MaskedText(longest=20, **OPTIONAL)
-    date_created_gmt = Timestamp(required=True)
-    date_modified_gmt = Timestamp(**OPTIONAL)
-    total = Money(required=True)
-    total_tax = Money(**OPTIONAL)
-    shipping_total = Money(**OPTIONAL)
-    discount_total = Money(**OPTIONAL)
-    customer_id = Reference(**OPTIONAL)
-    payment_method = MaskedText(**OPTIONAL)
-    line_items = Records(LineSchema, most=MOST_LINES)
-    coupon_lines = Records(CouponLineSchema, most=MOST_LINES)
-    refunds = Records(RefundSchema, most=MOST_LINES)
+_WOO_ORDER = schema_of(WooOrder)()
 
 
 def read_order(payload: Any) -> WooOrder | None:
     """Load an order; None if it is invalid."""
     try:
-        order: WooOrder = WooOrderSchema().load(payload)
+        order: WooOrder = _WOO_ORDER.load(payload)
     except ValidationError:
         return None
     return order

@@ -89,7 +89,7 @@ def copied(node: Any) -> Any:
 @pytest.mark.parametrize("name", VALID, ids="-".join)
 def test_a_valid_payload_is_read_fast(name: tuple[str, str]) -> None:
     native = PLATFORMS[name[0]].payloads[name[1]]
-    (fast,) = native.reader.read_objects([VALID[name]]) or [None]
+    fast = native.reader.read_one(VALID[name])
     assert fast is not None
     assert repr(native.convert(fast)) == strictly(native, VALID[name])
 

@@ -18,7 +18,7 @@ from workers.outbound.planning.pacing import (
     products_a_call,
     read_signal,
 )
-from workers.outbound.sending.call_gate import CallGate
+from workers.outbound.sending.call_gate import CallGate, CallKind
 from workers.platforms.woocommerce import errors
 from workers.platforms.woocommerce.errors import NetworkError, RateLimitError, WooCommerceApiError
 
