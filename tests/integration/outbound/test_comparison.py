@@ -23,6 +23,7 @@ from tests.support.outbound import (
 )
 from workers.core.runtime import Runtime
 from workers.outbound.intake.events import read_event, take_events
+from workers.outbound.planning.preview import preview_products
 from workers.outbound.runs import start_full, start_one
 
 Ask = Callable[[Runtime, UUID, dict[str, Any]], None]
@@ -99,6 +100,16 @@ def test_sold_pieces_are_counted_anew_by_each_statement(
     assert found is not None and found["stock_quantity"] == 30
     assert set(statuses(root_conn, store_id)) == {"completed"}
     assert mapping_of(conn, store_id, product).in_sync
+
+
+@pytest.mark.parametrize("name", ["<b></b>", "<i>0</i>", "<script>x</script>"])
+def test_a_name_that_the_shop_would_replace_is_refused(
+    pushing: Runtime, store_id: UUID, shop: FakeWooCommerce, name: str
+) -> None:
+    taken = put_products(pushing, store_id, [make_erp_product(name=name)])
+    assert [(problem.field, problem.code) for one in taken.refused for problem in one.problems] == [
+        ("name", "empty_in_shop")
+    ]
 
 
 def test_a_stale_statement_is_not_compared(
@@ -200,6 +211,28 @@ def test_a_mapping_says_what_differs_and_since_when(
     ask(pushing, store_id, product["product_id"], "image")
     push(pushing, store_id)
     assert mapping_of(conn, store_id, product).differences["name"].since == later.differences["name"].since
+
+
+HTML = '<p>Salt & <b>pepper</b></p>\n<a title="x" href="https://a.test/?a=1&b=2">caf&eacute;</a><br>\nend'
+
+
+def test_a_dry_run_compares_as_a_sync_does(pushing: Runtime, store_id: UUID, shop: FakeWooCommerce) -> None:
+    product = make_erp_product(name="Salt & Pepper", description=HTML)
+    put_products(pushing, store_id, [product])
+    push(pushing, store_id)
+    ids = [UUID(product["product_id"])]
+
+    def previewed() -> tuple[str, list[str]]:
+        [found] = preview_products(pushing.settings, pushing.pool, store_id, ids, "product")
+        return found.action, [one.field for one in found.differences]
+
+    assert previewed() == ("none", [])
+    edit(shop, product["sku"], description="Written by hand", stock_quantity=3)
+    assert previewed() == ("update", ["stock_quantity", "description"])
+    before = shop.calls["POST /products/batch"]
+    ask(pushing, store_id, product["product_id"], "product")
+    push(pushing, store_id)
+    assert (previewed(), shop.calls["POST /products/batch"]) == (("none", []), before + 1)
 
 
 def test_empty_lists_clear_images_and_categories(

@@ -28,10 +28,12 @@ from schemas.base.error_codes import Problem
 from schemas.erp.load import load_erp_category, load_erp_product
 from schemas.records.erp import ErpCategory, ErpProduct
 from workers.outbound.planning.field_groups import changed_groups, hash_category, hash_groups
+from workers.outbound.planning.sanitize import clean_name
 from workers.outbound.requests import ProductChange, request_categories, request_products
 
 R = TypeVar("R", ErpProduct, ErpCategory)
 MASKED = ("sku", "name", "description")
+NAMELESS = ("", "0")  # WooCommerce calls such a product "Product", and refuses such a category
 URGENT = ("price", "stock")
 
 
@@ -148,6 +150,8 @@ def _validate(load: Callable[[Any], R | list[Problem]], payloads: Sequence[Any])
     masked = 0
     for index, payload in enumerate(payloads):
         loaded = load(payload)
+        if not isinstance(loaded, list) and clean_name(loaded.name).strip() in NAMELESS:
+            loaded = [Problem("name", "empty_in_shop")]
         if isinstance(loaded, list):
             refused.append(Refusal(index, loaded))
         else:

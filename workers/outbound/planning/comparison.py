@@ -72,8 +72,10 @@ def meaning(field: str, value: Any, *, is_answer: bool = False) -> Any:
         return [] if is_default else sorted(entry["id"] for entry in entries)
     if field == "images":
         return len(value or [])
-    if field in ("name", "sku"):
+    if field == "name":
         return " ".join(html.unescape(value or "").split())
+    if field == "sku":  # the shop makes one blank of several, and what it escapes is another SKU
+        return " ".join((value or "").split())
     if field == "description":
         return canonical_html(value or "")
     return value or None
