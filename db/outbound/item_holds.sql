@@ -10,6 +10,13 @@ SELECT id
 -- The items of a hold, locked.
 SELECT id FROM wc_sync_items WHERE store_id = %(store_id)s AND status = 'needs_approval' AND hold_id = %(hold_id)s FOR UPDATE
 
+-- name: list_held_of_products
+-- The held items of these products, locked.
+SELECT id
+  FROM wc_sync_items
+ WHERE store_id = %(store_id)s AND product_id = ANY (%(product_ids)s::uuid[]) AND status = 'needs_approval'
+   FOR UPDATE
+
 -- name: reject_items
 -- Only held items. After a retry by hand they are checked by the brakes again.
 UPDATE wc_sync_items

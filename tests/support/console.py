@@ -47,7 +47,8 @@ FAILED_ITEM = """INSERT INTO wc_sync_items (store_id, id, product_id, sync_type,
     error_message, retryable) VALUES (%s, %s, %s, 'price', 1, 'failed', now(), 'REJECTED', 'the shop refused it', false)"""
 OPEN_HOLD = """INSERT INTO wc_sync_batches (store_id, id, kind, status, total_items, preview)
     VALUES (%s, %s, 'hold', 'needs_approval', 1, '{"reasons": ["price_share"], "products": 1, "changes":
-    [{"sku": "LAMP-1", "regularPrice": ["19.9", "25"], "salePrice": [null, null], "outOfStock": false}]}')"""
+    [{"sku": "LAMP-1", "regularPrice": ["19.9", "25"], "salePrice": [null, null], "outOfStock": false}],
+    "fields": [{"field": "name", "products": 7, "examples": [{"sku": "LAMP-1", "shop": "By <hand>", "erp": "Lamp"}]}]}')"""
 HELD_ITEM = """INSERT INTO wc_sync_items (store_id, id, product_id, sync_type, priority, status, due_at, hold_id)
     VALUES (%s, %s, %s, 'price', 1, 'needs_approval', now(), %s)"""
 

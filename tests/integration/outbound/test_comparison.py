@@ -10,6 +10,7 @@ import pytest
 from psycopg import Connection
 
 from db.core.tenancy import tenant
+from db.outbound.batches import list_batches
 from db.outbound.mappings import MappingView, get_mapping
 from tests.fakes.woocommerce import FakeWooCommerce
 from tests.support.outbound import (
@@ -151,6 +152,27 @@ def test_a_price_by_hand_is_weighed_before_it_is_replaced(
     push(pushing, store_id)
     assert [one["regular_price"] for one in shop.state.products.values()] == ["2500"]
     assert statuses(root_conn, store_id) == {"completed": 2, "needs_approval": 1}
+
+
+def test_a_held_price_is_shown_anew_when_the_shop_changes_it(
+    pushing: Runtime, conn: Connection, root_conn: Connection, store_id: UUID, shop: FakeWooCommerce
+) -> None:
+    """Another item of the product reads it meanwhile: an approval must not cover what nobody saw."""
+    product = make_erp_product(regular_price="20")
+    put_products(pushing, store_id, [product])
+    push(pushing, store_id)
+    put_products(pushing, store_id, [product | {"regular_price": "2000"}])
+    push(pushing, store_id)
+    edit(shop, product["sku"], regular_price="7", stock_quantity=3)
+    ask(pushing, store_id, product["product_id"], "stock")
+    push(pushing, store_id)
+    with tenant(conn, store_id):
+        [hold] = [one for one in list_batches(conn, store_id, 9) if one.status == "needs_approval"]
+        assert hold.preview is not None
+        assert hold.preview["changes"][0]["regularPrice"] == ["7", "2000"]
+    found = shop.product_of(product["sku"])
+    assert found is not None and (found["regular_price"], found["stock_quantity"]) == ("7", 7)
+    assert statuses(root_conn, store_id) == {"completed": 2, "needs_approval": 2}
 
 
 def test_a_shop_that_never_rests_fails_the_item_in_the_end(

@@ -298,6 +298,14 @@ def _plan_mapped(task: ProductTask, mapped: Mapped, shop: ShopState) -> ProductW
     return ProductWrite(task, payload, shop)
 
 
+def weighs_otherwise(mapped: Mapped | None, look: Look) -> bool:
+    """Whether a look shows other values than brakes weighed so far, or than a person saw."""
+    if mapped is None or mapped.figures != look.figures:
+        return True
+    seen = {name: one.digest for name, one in mapped.differences.items() if name in look.fields}
+    return mapped.status == "adopted" and seen != {name: one.digest for name, one in look.differences.items()}
+
+
 def _was_weighed(mapped: Mapped, found: Comparison, payload: Payload) -> bool:
     """Whether the shop's values that a write would change are those that brakes weighed, or that a person saw."""
     if not weigh_alike(mapped.figures, figures_of(found.theirs), list(payload), found.now):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 from uuid import UUID
 
@@ -23,7 +24,9 @@ from db.outbound.item_holds import (
     has_unchecked,
     hold_items,
     list_held_items,
+    list_held_of_products,
     mark_checked,
+    recheck_products,
     reject_items,
     reopen_items,
 )
@@ -145,6 +148,15 @@ def _close_hold(conn: Connection, store_id: UUID, batch_id: UUID, status: str) -
     if TAKEOVER in (hold.preview or {}).get("reasons", ()) and not has_lookups(conn, store_id):
         decide_takeover(conn, store_id, status)
     return hold_id
+
+
+def reweigh(conn: Connection, store_id: UUID, product_ids: Sequence[UUID]) -> None:
+    """Let brakes weigh all open items of these products anew, approved and held ones too: what a person saw of them is not
+    so any more. Needs `lock_items`.
+    """
+    if product_ids:
+        recheck_products(conn, store_id, product_ids)
+        reopen(conn, store_id, list_held_of_products(conn, store_id, product_ids), approved=False)
 
 
 def reopen(conn: Connection, store_id: UUID, ids: list[UUID], *, approved: bool) -> int:
