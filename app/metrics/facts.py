@@ -38,6 +38,7 @@ class Facts:
     watermarks: list[metrics.Watermarks]
     outbound: list[metrics.ItemGroup]
     breaches: list[tuple[str, str, int]]
+    drift: list[tuple[str, int]]
     alerts: list[tuple[str, int, int]]
     marks: dict[str, tuple[float | None, float]]
     connections: list[tuple[str, str, int]]
@@ -73,6 +74,7 @@ def read_facts(database_url: str) -> Facts | None:
                 watermarks=metrics.measure_watermarks(conn),
                 outbound=metrics.measure_outbound(conn),
                 breaches=metrics.measure_breaches(conn, BREACH_SECONDS),
+                drift=metrics.measure_drift(conn),
                 alerts=metrics.measure_alerts(conn),
                 marks=metrics.measure_marks(conn),
                 connections=metrics.count_connections(conn),
@@ -95,6 +97,9 @@ def families(facts: Facts) -> Iterator[Family]:
     yield from _of_totals(facts.totals)
     yield from _of_watermarks(facts.watermarks)
     yield from _of_outbound(facts.outbound, facts.breaches)
+    differing: list[Row] = [([field], products) for field, products in facts.drift]
+    about = "Products in which a shop was last seen to differ from the ERP."
+    yield _gauge("sluice_outbound_differing", about, ("field",), differing)
     yield from _of_dispatcher(facts.marks)
     kinds: list[Row] = [([kind], opened) for kind, opened, _ in facts.alerts]
     yield _gauge("sluice_alerts_open", "Alerts that were raised and have not recovered.", ("kind",), kinds)

@@ -22,6 +22,10 @@ SELECT sync_type, status, items, overdue, oldest_seconds FROM measure_outbound()
 -- Items that ended past their deadline within so many seconds.
 SELECT sync_type, breach, items FROM measure_breaches(make_interval(secs => %(seconds)s))
 
+-- name: measure_drift
+-- By field, over all stores.
+SELECT field, differing FROM measure_drift()
+
 -- name: measure_alerts
 -- Counts by kind.
 SELECT kind, opened, waiting FROM measure_alerts()

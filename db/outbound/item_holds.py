@@ -41,11 +41,12 @@ def list_held_of_products(conn: Connection, store_id: UUID, product_ids: Sequenc
 
 @dataclass(frozen=True, slots=True)
 class RejectedItem:
-    """An item that a person rejected; `batch_id` is its run."""
+    """An item that a person rejected; `batch_id` is its run, `only_fields` as in ClaimedItem."""
 
     batch_id: UUID | None
     product_id: UUID | None
     sync_type: str
+    only_fields: list[str] | None
 
 
 def reject_items(conn: Connection, store_id: UUID, hold_id: UUID, code: str, message: str) -> list[RejectedItem]:

@@ -23,7 +23,7 @@ UPDATE wc_sync_items
    SET status = 'failed', hold_id = NULL, error_code = %(code)s, error_message = %(message)s, retryable = false,
        completed_at = clock_timestamp(), updated_at = clock_timestamp()
  WHERE store_id = %(store_id)s AND hold_id = %(hold_id)s AND status = 'needs_approval'
-RETURNING batch_id, product_id, sync_type
+RETURNING batch_id, product_id, sync_type, payload -> 'fields'
 
 -- name: reopen_items
 -- Of several items for one change, the newest waits again, with all attempts, unless one waits already; the others are

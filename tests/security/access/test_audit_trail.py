@@ -219,6 +219,8 @@ def test_every_changing_command_leaves_an_event(command_line: Command, root_conn
         "woo approve": (nothing, *store),
         "woo reject": (nothing, *store),
         "woo brakes": store,
+        "woo check-drift": store,
+        "woo drift-policy": store,
         "migrate": (),
     }
     changing = {words: command.changes for words, command in all_commands().items() if command.changes is not None}

@@ -41,13 +41,11 @@ from db.outbound.takeover import (
 )
 from workers.core.ids import new_id
 from workers.outbound.planning.brakes import TAKEOVER, BrakeDecision, apply_brakes, read_limits
-from workers.outbound.planning.field_groups import requested_groups
-from workers.outbound.planning.mapper import GROUP_FIELDS
+from workers.outbound.planning.mapper import FIELDS_BY_TYPE, GROUPS
 from workers.outbound.planning.product_plan import REJECTED, REJECTED_MESSAGE
 
 log = get_logger(__name__)
 
-FIELDS_BY_TYPE = GROUP_FIELDS | {"product": tuple(name for names in GROUP_FIELDS.values() for name in names)}
 EXAMPLES = 10  # of each field, in the preview of a takeover
 
 
@@ -130,7 +128,10 @@ def reject(conn: Connection, store_id: UUID, batch_id: UUID) -> int | None:
     rejected = reject_items(conn, store_id, hold_id, REJECTED, REJECTED_MESSAGE)
     count_ended_items(conn, store_id, failed=[one.batch_id for one in rejected])
     groups = {
-        (one.product_id, group) for one in rejected if one.product_id for group in requested_groups([one.sync_type])
+        (one.product_id, GROUPS[name])
+        for one in rejected
+        if one.product_id
+        for name in one.only_fields or FIELDS_BY_TYPE[one.sync_type]
     }
     reject_groups(conn, store_id, sorted(groups))
     return len(rejected)
