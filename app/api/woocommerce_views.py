@@ -1,4 +1,4 @@
-"""/api/v1/woocommerce: statistics, failed items, runs and holds, mappings (specification 3)."""
+"""/api/v1/woocommerce: statistics, failed items, runs and holds, mappings (specification 3), and drift."""
 
 from __future__ import annotations
 
@@ -12,17 +12,19 @@ from app.http.auth import current_store_id
 from app.http.errors import not_found
 from app.http.operation import Answer, Place
 from app.http.paging import last_before_more
-from app.http.serve import operation
+from app.http.serve import Reply, operation
 from app.http.services import services
-from app.usecases.outbound_answers import batch_answer, item_answer, mapping_answer, stats_answer
+from app.usecases.outbound_answers import batch_answer, drift_answer, item_answer, mapping_answer, stats_answer
 from app.usecases.outbound_requests import read_uuid
 from db.core.tenancy import tenant
 from db.outbound.batches import get_batch, list_batches
+from db.outbound.drift import get_check, get_drift_settings, page_findings, request_check
 from db.outbound.erp_products import count_erp_products
 from db.outbound.item_views import count_breaches, count_items, get_item, list_failed_items
 from db.outbound.mappings import count_mappings, get_mapping, list_mappings, list_out_of_sync
-from schemas.answers.outbound import Batch, Batches, Item, Items, Mapping, Mappings, SyncStats
-from schemas.requests.lists import ItemsQuery, MappingsQuery, PageQuery
+from schemas.answers.outbound import Batch, Batches, Drift, DriftCheckReceipt, Item, Items, Mapping, Mappings, SyncStats
+from schemas.requests.lists import DriftCheckQuery, ItemsQuery, MappingsQuery, PageQuery
+from workers.outbound.planning.drift import read_drift_settings
 
 blueprint = Blueprint("woocommerce_views", __name__, url_prefix="/api/v1/woocommerce")
 
@@ -177,3 +179,47 @@ def show_mappings(query: dict[str, Any]) -> Mappings:
         found = read(conn, store_id, query["cursor"], size + 1)
     last = last_before_more(found, size)
     return Mappings([mapping_answer(one) for one in found[:size]], last.internal_product_id if last else None)
+
+
+@operation(
+    blueprint,
+    "get",
+    "/drift",
+    name="listDrift",
+    tag=TAG,
+    summary="List products in which the shop differs",
+    about="What the shop was last seen to have and the ERP states, field by field, since when, and what is done about it.",
+    access=("read",),
+    query=ItemsQuery,
+    answers=(Answer(200, "A page.", Drift),),
+)
+def show_drift(query: dict[str, Any]) -> Drift:
+    store_id, size = current_store_id(), query["limit"]
+    with services().pool.connection() as conn, tenant(conn, store_id):
+        found = page_findings(conn, store_id, query["cursor"], size + 1)
+        check = get_check(conn, store_id)
+        settings = read_drift_settings(get_drift_settings(conn, store_id))
+    last = last_before_more(found, size)
+    return drift_answer(found[:size], last.product_id if last else None, check, settings)
+
+
+@operation(
+    blueprint,
+    "post",
+    "/drift/check",
+    name="checkDrift",
+    tag=TAG,
+    summary="Compare the shop with the ERP now",
+    about="What changed in the shop since the last check; all products with `whole=true`. Differences are repaired, held or"
+    " reported by the store's policy.",
+    access=("admin",),
+    audit="drift.check",
+    query=DriftCheckQuery,
+    answers=(Answer(202, "It will be made.", DriftCheckReceipt),),
+)
+def check_drift(query: dict[str, Any]) -> Reply:
+    store_id = current_store_id()
+    with services().pool.connection() as conn, tenant(conn, store_id):
+        request_check(conn, store_id, whole=query["whole"])
+    services().wake_up.push(store_id)
+    return Reply(DriftCheckReceipt("pending", query["whole"]), 202)

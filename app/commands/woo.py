@@ -11,6 +11,7 @@ import click
 import msgspec
 from psycopg import Connection
 from redis.exceptions import RedisError
+from rich.markup import escape
 from rich.table import Table
 
 from app.commands.terminal.declaration import Group
@@ -21,17 +22,19 @@ from app.commands.terminal.output import console, tell, write_json
 from app.settings.environment import Settings
 from app.stack.command_errors import NotFound
 from app.stack.endpoints import resolve
-from app.usecases.outbound_answers import batch_answer, mapping_answer, stats_answer
+from app.usecases.outbound_answers import batch_answer, drift_answer, mapping_answer, stats_answer
 from app.usecases.stores import connected
 from db.core.tenancy import tenant
 from db.outbound.batches import get_batch, get_open_hold, list_batches
 from db.outbound.brakes import set_brakes
+from db.outbound.drift import get_check, get_drift_settings, page_findings, request_check, set_drift_settings
 from db.outbound.erp_products import count_erp_products
 from db.outbound.item_views import count_breaches, count_items
 from db.outbound.mappings import count_mappings, list_mappings, list_out_of_sync
 from db.outbound.push_leases import set_calls_limit
 from workers.core.queues import WakeUp, connect
 from workers.outbound.intake.listener import refused_counts
+from workers.outbound.planning.drift import POLICIES, read_drift_settings
 from workers.outbound.planning.pacing import MOST_CALLS_AT_ONCE
 from workers.outbound.planning.priorities import SYNC_TYPES
 from workers.outbound.runs import approve as approve_hold
@@ -204,15 +207,18 @@ def reject(settings: Settings, batch_id: UUID, store: UUID, as_json: bool) -> in
     type=click.IntRange(1, MOST_CALLS_AT_ONCE),
     required=True,
     metavar="N",
-    help="Most calls to the shop at once.",
+    help="Most writing calls to the shop at once; as many that only read go beside them.",
 )
 @json_option
 def pace(settings: Settings, store: UUID, calls: int, as_json: bool) -> int:
-    """Limit the calls that a store's shop gets at once. It gets fewer while it answers slowly."""
+    """Limit the calls that a shop gets at once.
+
+    It gets fewer while it answers slowly.
+    """
     with _inside(store, resolve(settings).database_url) as conn:
         if not set_calls_limit(conn, store, calls):
             raise NotFound(f"there is no store {store}")
-    tell({"callsAtOnce": calls}, f"the shop gets at most {calls} calls at once", as_json=as_json)
+    tell({"callsAtOnce": calls}, f"the shop gets at most {calls} writing calls at once", as_json=as_json)
     return DONE
 
 
@@ -241,4 +247,63 @@ def brakes(settings: Settings, store: UUID, off: bool, as_json: bool, **limits: 
         if not set_brakes(conn, store, wanted):
             raise NotFound(f"there is no store {store}")
     tell(wanted, "brakes are off" if off else "brakes are set", as_json=as_json)
+    return DONE
+
+
+@woo.command("drift", changes=None)
+@store_option
+@json_option
+def drift(settings: Settings, store: UUID, as_json: bool) -> int:
+    """List the first 50 products that differ in the shop."""
+    with _inside(store, resolve(settings).database_url) as conn:
+        policies = read_drift_settings(get_drift_settings(conn, store))
+        found = drift_answer(page_findings(conn, store, None, LISTED), None, get_check(conn, store), policies)
+    told = msgspec.to_builtins(found)
+    if as_json:
+        write_json(told)
+        return DONE
+    table = Table("product", "sku", "field", "shop", "ERP", "since", "policy")
+    for one in told["products"]:
+        for field in one["differences"]:
+            values = (str(field["wooCommerce"]), str(field["erp"]), field["since"], field["policy"])
+            table.add_row(one["productId"], one["sku"], field["field"], *map(escape, values))
+    screen = console()
+    screen.print(table)
+    screen.print("a check is due" if told["isDue"] else f"last checked: {told['checkedAt'] or 'never'}", markup=False)
+    return DONE
+
+
+@woo.command("check-drift", changes="drift.check")
+@store_option
+@click.option("--whole", is_flag=True, help="Compare all products, not only what changed in the shop.")
+@json_option
+def check_drift(settings: Settings, store: UUID, whole: bool, as_json: bool) -> int:
+    """Compare the shop with the ERP now."""
+    endpoints = resolve(settings)
+    with _inside(store, endpoints.database_url) as conn:
+        request_check(conn, store, whole=whole)
+    WakeUp(connect(endpoints.redis_url)).push(store)
+    tell({"isWhole": whole}, "a check is on its way; see woo drift", as_json=as_json)
+    return DONE
+
+
+@woo.command("drift-policy", changes="drift.set", example="woo drift-policy --store STORE --price hold --every 60")
+@store_option
+@click.option("--every", type=Number(0, 10_080), metavar="MINUTES", help="Check this often; 0 for never.")
+@click.option("--price", type=click.Choice(POLICIES), help="Regular price, sale price and its dates.")
+@click.option("--stock", type=click.Choice(POLICIES), help="Stock; shops sell between two statements of the ERP.")
+@click.option("--name", type=click.Choice(POLICIES), help="Name and SKU.")
+@click.option("--description", type=click.Choice(POLICIES), help="Description.")
+@click.option("--categories", type=click.Choice(POLICIES), help="Categories.")
+@click.option("--images", type=click.Choice(POLICIES), help="Images.")
+@json_option
+def drift_policy(settings: Settings, store: UUID, every: float | None, as_json: bool, **policies: str | None) -> int:
+    """Set how often a shop is checked, and what is done by field."""
+    named: dict[str, Any] = {topic: policy for topic, policy in policies.items() if policy is not None}
+    wanted = named | ({} if every is None else {"every_minutes": int(every)})
+    with _inside(store, resolve(settings).database_url) as conn:
+        set_drift_settings(conn, store, wanted)
+        stored = read_drift_settings(get_drift_settings(conn, store))
+    now = {"everyMinutes": stored.every_minutes, **stored.policies}
+    tell(now, ", ".join(f"{name}: {value}" for name, value in now.items()), as_json=as_json)
     return DONE

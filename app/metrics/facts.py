@@ -40,6 +40,7 @@ class Facts:
     outbound: list[metrics.ItemGroup]
     pace: list[metrics.PaceGroup]
     breaches: list[tuple[str, str, int]]
+    drift: list[tuple[str, int]]
     alerts: list[tuple[str, int, int]]
     marks: dict[str, tuple[float | None, float]]
     connections: list[tuple[str, str, int]]
@@ -76,6 +77,7 @@ def read_facts(database_url: str) -> Facts | None:
                 outbound=metrics.measure_outbound(conn),
                 pace=metrics.measure_shop_pace(conn),
                 breaches=metrics.measure_breaches(conn, BREACH_SECONDS),
+                drift=metrics.measure_drift(conn),
                 alerts=metrics.measure_alerts(conn),
                 marks=metrics.measure_marks(conn),
                 connections=metrics.count_connections(conn),
@@ -99,6 +101,9 @@ def families(facts: Facts) -> Iterator[Family]:
     yield from _of_watermarks(facts.watermarks)
     yield from _of_outbound(facts.outbound, facts.breaches)
     yield from _of_pace(facts.pace)
+    differing: list[Row] = [([field], products) for field, products in facts.drift]
+    about = "Products in which a shop was last seen to differ from the ERP."
+    yield _gauge("sluice_outbound_differing", about, ("field",), differing)
     yield from _of_dispatcher(facts.marks)
     kinds: list[Row] = [([kind], opened) for kind, opened, _ in facts.alerts]
     yield _gauge("sluice_alerts_open", "Alerts that were raised and have not recovered.", ("kind",), kinds)

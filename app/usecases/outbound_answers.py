@@ -5,16 +5,19 @@ from __future__ import annotations
 from collections.abc import Iterable
 from datetime import UTC, datetime
 from typing import Any
+from uuid import UUID
 
 import msgspec
 
 from db.outbound.batches import BatchView
+from db.outbound.drift import DriftCheck, Finding
 from db.outbound.item_views import ItemCount, ItemView
 from db.outbound.mappings import MappingView
 from db.sync.record_errors import MOST_LISTED
 from schemas.answers import outbound as answers
 from schemas.answers.fields import utc
 from workers.outbound.intake.catalogue import Intake
+from workers.outbound.planning.drift import DriftSettings
 from workers.outbound.planning.preview import OrderPreview, Preview
 
 WAITING = ("pending", "syncing")
@@ -119,6 +122,29 @@ def mapping_answer(mapping: MappingView) -> answers.Mapping:
         error_message=mapping.error_message,
         created_at=utc(mapping.created_at),
         updated_at=utc(mapping.updated_at),
+    )
+
+
+def drift_answer(
+    findings: list[Finding], next_cursor: UUID | None, check: DriftCheck | None, settings: DriftSettings
+) -> answers.Drift:
+    return answers.Drift(
+        products=[_drifted(one, settings) for one in findings],
+        next_cursor=next_cursor,
+        checked_at=utc(check.checked_at) if check else None,
+        whole_at=utc(check.whole_at) if check else None,
+        is_due=check is not None and check.due_at is not None,
+        error=check.error_code if check else None,
+    )
+
+
+def _drifted(finding: Finding, settings: DriftSettings) -> answers.DriftedProduct:
+    fields = [
+        answers.DriftedField(name, one.theirs, one.ours, utc(one.since), one.was_sent, settings.policy_of(name))
+        for name, one in sorted(finding.differences.items())
+    ]
+    return answers.DriftedProduct(
+        finding.product_id, finding.sku, finding.wc_product_id, finding.sync_status, finding.is_open, fields
     )
 
 

@@ -6,7 +6,7 @@ CREATE OR REPLACE FUNCTION list_due_outbound_tasks(most integer) RETURNS TABLE (
     BEGIN ATOMIC
         SELECT s.id, t.task
           FROM stores s
-         CROSS JOIN unnest(ARRAY['full', 'retry', 'orders']) t (task)
+         CROSS JOIN unnest(ARRAY['full', 'retry', 'orders', 'drift']) t (task)
           LEFT JOIN wc_schedules c ON c.store_id = s.id AND c.task = t.task
          WHERE s.platform = 'woocommerce' AND s.shop_url IS NOT NULL AND s.credentials IS NOT NULL
            AND (c.next_run_at IS NULL OR c.next_run_at <= clock_timestamp())

@@ -51,6 +51,14 @@ class RecentRuns:
 
 
 @dataclass(frozen=True, slots=True)
+class Drifted:
+    """A store whose shop has differed for a while, in so many products."""
+
+    store_id: UUID
+    differing: int
+
+
+@dataclass(frozen=True, slots=True)
 class OldWatermark:
     """A scheduled pull that lags behind its schedule."""
 
@@ -97,6 +105,11 @@ def mark_tick(conn: Connection, seconds: float) -> None:
 def claim_watch(conn: Connection, pause: float) -> bool:
     """Whether the caller checks for alerts now. No other dispatcher does until `pause` seconds have passed."""
     return conn.execute(SQL["claim_watch"], {"pause": pause}).fetchone() is not None
+
+
+def watch_drift(conn: Connection, seconds: float) -> list[Drifted]:
+    with conn.cursor(row_factory=class_row(Drifted)) as cursor:
+        return cursor.execute(SQL["watch_drift"], {"seconds": seconds}).fetchall()
 
 
 def watch_failures(conn: Connection, quiet: float) -> list[Failures]:

@@ -13,6 +13,10 @@ UPDATE dispatcher_marks
  WHERE dispatcher_marks.name = due.name
 RETURNING due.name
 
+-- name: watch_drift
+-- Stores whose shop has differed from the ERP for so many seconds, the stock aside.
+SELECT store_id, differing FROM watch_drift(make_interval(secs => %(seconds)s))
+
 -- name: watch_failures
 -- Ids and counts only.
 SELECT store_id, entity, source, failed, log_id FROM watch_failures(make_interval(secs => %(quiet)s))

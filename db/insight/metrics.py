@@ -107,6 +107,11 @@ def measure_breaches(conn: Connection, seconds: float) -> list[tuple[str, str, i
     return [(row[0], row[1], row[2]) for row in rows]
 
 
+def measure_drift(conn: Connection) -> list[tuple[str, int]]:
+    """(field, products) in which shops were last seen to differ."""
+    return [(row[0], row[1]) for row in conn.execute(SQL["measure_drift"]).fetchall()]
+
+
 def measure_alerts(conn: Connection) -> list[tuple[str, int, int]]:
     """(kind, open alerts, notices to send)."""
     return [(row[0], row[1], row[2]) for row in conn.execute(SQL["measure_alerts"]).fetchall()]

@@ -26,6 +26,10 @@ SELECT is_paused, products_at_once, calls_limit, shops FROM measure_shop_pace()
 -- Items that ended past their deadline within so many seconds.
 SELECT sync_type, breach, items FROM measure_breaches(make_interval(secs => %(seconds)s))
 
+-- name: measure_drift
+-- By field, over all stores.
+SELECT field, differing FROM measure_drift()
+
 -- name: measure_alerts
 -- Counts by kind.
 SELECT kind, opened, waiting FROM measure_alerts()

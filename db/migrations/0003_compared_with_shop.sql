@@ -38,3 +38,24 @@ UPDATE stores SET settings = settings || '{"takeover": "earlier"}'
 ALTER TABLE wc_product_sync_mappings FORCE ROW LEVEL SECURITY;
 ALTER TABLE erp_products FORCE ROW LEVEL SECURITY;
 ALTER TABLE stores FORCE ROW LEVEL SECURITY;
+
+-- A drift check compares what changed in the shop since `watermark`, or all mapped products, with what the ERP states.
+CREATE TABLE wc_drift_checks (
+    store_id          uuid PRIMARY KEY REFERENCES stores (id) ON DELETE CASCADE,
+    due_at            timestamptz,          -- NULL: none is due
+    is_whole          boolean NOT NULL DEFAULT false,   -- the due one compares all mapped products
+    place             uuid,                 -- of a whole one: the last product that was compared
+    began_at          timestamptz,          -- of a whole one: the shop's time as it began
+    watermark         timestamptz,          -- the shop's time up to which all changes were compared
+    checked_at        timestamptz,
+    whole_at          timestamptz,          -- when all mapped products were last compared
+    error_code        text                  -- of the last try, if it failed
+) WITH (fillfactor = 50);
+ALTER TABLE wc_drift_checks ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURITY;
+CREATE POLICY own_rows ON wc_drift_checks USING (store_id = (SELECT current_store()));
+GRANT SELECT, INSERT, UPDATE, DELETE ON wc_drift_checks TO sluice_app;
+CREATE POLICY across_stores ON wc_drift_checks FOR SELECT TO sluice_system USING (true);
+GRANT SELECT ON wc_drift_checks TO sluice_system;
+
+ALTER TABLE wc_schedules DROP CONSTRAINT wc_schedules_task_check,
+    ADD CONSTRAINT wc_schedules_task_check CHECK (task IN ('full', 'retry', 'orders', 'drift'));

@@ -29,7 +29,7 @@ class Catalogue:
 class OpenChange:
     """One open item that would change a price, take a product out of stock, or change a product that the shop had before.
 
-    The prices are those that count now or later: a sale that has ended is none.
+    The prices are those that count now or later: a sale that has ended is none. `must_be_held`: by the policy for drift.
     """
 
     id: UUID
@@ -44,6 +44,7 @@ class OpenChange:
     empties_stock: bool
     changes_adopted: bool = False
     changes_texts: bool = False
+    must_be_held: bool = False
 
 
 def count_catalogue(conn: Connection, store_id: UUID) -> Catalogue:

@@ -4,7 +4,8 @@
 SELECT count(*), count(*) FILTER (WHERE coalesce(seen_stock, 1) > 0) FROM wc_product_sync_mappings WHERE store_id = %(store_id)s
 
 -- name: list_changes
--- Open, unapproved items that would change a price, empty a product's stock, or change a product that the shop had before, compared
+-- Open, unapproved items that would change a price, empty a product's stock, change a product that the shop had before, or repair what a
+-- store's policy lets a person decide, compared
 -- with what the shop was seen to have. A field that the ERP leaves out stays as it is, and so does a merchant's own offer where it may.
 -- Values that a person rejected are not sent, and an item that waits for other look-ups is not listed yet.
 WITH open AS (
@@ -14,16 +15,17 @@ WITH open AS (
            e.allow_manual_woocommerce_offers AND m.seen_sale_price IS NOT NULL
                AND m.seen_sale_price IS DISTINCT FROM m.sent_sale_price
                AND m.seen_sale_price IS DISTINCT FROM e.sale_price AS keeps_offer,
-           i.sync_type IN ('price', 'product')
+           (i.sync_type = 'price' OR (i.sync_type = 'product' AND NOT i.payload ? 'fields'))
                AND m.rejected_hashes -> 'price' IS DISTINCT FROM e.group_hashes -> 'price' AS sends_price,
            -- Stock that is counted from now on, without a quantity, begins at zero.
-           i.sync_type IN ('stock', 'product') AND e.manage_stock AND 'manage_stock' = ANY (e.stated_fields)
+           (i.sync_type = 'stock' OR (i.sync_type = 'product' AND NOT i.payload ? 'fields')) AND e.manage_stock AND 'manage_stock' = ANY (e.stated_fields)
                AND m.rejected_hashes -> 'stock' IS DISTINCT FROM e.group_hashes -> 'stock'
                AND coalesce(m.seen_stock, 1) > 0
                AND CASE WHEN 'stock_quantity' = ANY (e.stated_fields) THEN coalesce(e.stock_quantity, 0) <= 0
                         ELSE m.seen_stock IS NULL END AS empties_stock,
            m.sync_status = 'adopted' AND m.rejected_hashes IS DISTINCT FROM e.group_hashes AS is_adopted,
-           m.looked_hashes IS DISTINCT FROM e.group_hashes AS has_new_values, m.differences
+           m.looked_hashes IS DISTINCT FROM e.group_hashes AS has_new_values, m.differences,
+           coalesce(i.payload ->> 'policy' = 'hold', false) AS must_be_held
       FROM wc_sync_items i
       JOIN erp_products e ON e.store_id = i.store_id AND e.product_id = i.product_id
       JOIN wc_product_sync_mappings m ON m.store_id = i.store_id AND m.internal_product_id = i.product_id
@@ -39,15 +41,16 @@ WITH open AS (
            is_adopted AND (has_new_values OR differences ?| ARRAY(SELECT jsonb_array_elements_text(%(fields)s::jsonb -> sync_type)))
                AS changes_adopted,
            is_adopted AND sync_type NOT IN ('price', 'stock')
-               AND (has_new_values OR differences ?| ARRAY['name', 'description', 'categories', 'images']) AS changes_texts
+               AND (has_new_values OR differences ?| ARRAY['name', 'description', 'categories', 'images']) AS changes_texts,
+           must_be_held
       FROM open
 ), weighed AS (
     SELECT id, product_id, is_held, sku, seen_regular_price, seen_sale_price, regular_price, sale_price,
            sends_price AND (seen_regular_price, seen_sale_price) IS DISTINCT FROM (regular_price, sale_price) AS changes_price,
-           empties_stock, changes_adopted, changes_texts
+           empties_stock, changes_adopted, changes_texts, must_be_held
       FROM valued
 )
-SELECT * FROM weighed WHERE changes_price OR empties_stock OR changes_adopted
+SELECT * FROM weighed WHERE changes_price OR empties_stock OR changes_adopted OR must_be_held
 
 -- name: get_brakes
 -- The store's own limits, or NULL.

@@ -18,7 +18,10 @@ SQL = queries(__file__)
 
 @dataclass(frozen=True, slots=True)
 class ClaimedItem:
-    """An item that one claim holds. `attempts` includes this one; the seconds and the error code are of earlier ones."""
+    """An item that one claim holds. `attempts` includes this one; the seconds and the error code are of earlier ones.
+
+    `only_fields`: the only fields of the shop that it may send; None for all of its type.
+    """
 
     id: UUID
     product_id: UUID | None
@@ -36,6 +39,7 @@ class ClaimedItem:
     backoff_seconds: float
     validation_seconds: float
     error_code: str | None = None
+    only_fields: list[str] | None = None
 
 
 @dataclass(frozen=True, slots=True)

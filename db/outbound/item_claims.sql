@@ -38,7 +38,8 @@ UPDATE wc_sync_items i
        last_attempt = clock_timestamp(), updated_at = clock_timestamp()
  WHERE i.store_id = %(store_id)s AND i.id = ANY (ARRAY(SELECT id FROM free))
 RETURNING i.id, i.product_id, i.category_id, i.sync_type, i.priority, i.force, i.approved, i.attempts, i.max_attempts,
-          i.batch_id, i.created_at, i.due_at, i.platform_seconds, i.backoff_seconds, i.validation_seconds, i.error_code
+          i.batch_id, i.created_at, i.due_at, i.platform_seconds, i.backoff_seconds, i.validation_seconds, i.error_code,
+          i.payload -> 'fields' AS only_fields
 
 -- name: claim_category_items
 -- The oldest categories that are due.
@@ -57,7 +58,8 @@ UPDATE wc_sync_items i
   FROM picked
  WHERE i.store_id = %(store_id)s AND i.id = picked.id
 RETURNING i.id, i.product_id, i.category_id, i.sync_type, i.priority, i.force, i.approved, i.attempts, i.max_attempts,
-          i.batch_id, i.created_at, i.due_at, i.platform_seconds, i.backoff_seconds, i.validation_seconds, i.error_code
+          i.batch_id, i.created_at, i.due_at, i.platform_seconds, i.backoff_seconds, i.validation_seconds, i.error_code,
+          i.payload -> 'fields' AS only_fields
 
 -- name: complete_items
 -- Only items that this claim still holds: a process that lost its lease completes nothing.

@@ -34,13 +34,19 @@ def list_held_items(conn: Connection, store_id: UUID, hold_id: UUID) -> list[UUI
     return [row[0] for row in conn.execute(SQL["list_held_items"], parameters).fetchall()]
 
 
+def list_held_of_products(conn: Connection, store_id: UUID, product_ids: Sequence[UUID]) -> list[UUID]:
+    parameters = {"store_id": store_id, "product_ids": list(product_ids)}
+    return [row[0] for row in conn.execute(SQL["list_held_of_products"], parameters).fetchall()]
+
+
 @dataclass(frozen=True, slots=True)
 class RejectedItem:
-    """An item that a person rejected; `batch_id` is its run."""
+    """An item that a person rejected; `batch_id` is its run, `only_fields` as in ClaimedItem."""
 
     batch_id: UUID | None
     product_id: UUID | None
     sync_type: str
+    only_fields: list[str] | None
 
 
 def reject_items(conn: Connection, store_id: UUID, hold_id: UUID, code: str, message: str) -> list[RejectedItem]:

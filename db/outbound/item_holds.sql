@@ -10,13 +10,20 @@ SELECT id
 -- The items of a hold, locked.
 SELECT id FROM wc_sync_items WHERE store_id = %(store_id)s AND status = 'needs_approval' AND hold_id = %(hold_id)s FOR UPDATE
 
+-- name: list_held_of_products
+-- The held items of these products, locked.
+SELECT id
+  FROM wc_sync_items
+ WHERE store_id = %(store_id)s AND product_id = ANY (%(product_ids)s::uuid[]) AND status = 'needs_approval'
+   FOR UPDATE
+
 -- name: reject_items
 -- Only held items. After a retry by hand they are checked by the brakes again.
 UPDATE wc_sync_items
    SET status = 'failed', hold_id = NULL, error_code = %(code)s, error_message = %(message)s, retryable = false,
        completed_at = clock_timestamp(), updated_at = clock_timestamp()
  WHERE store_id = %(store_id)s AND hold_id = %(hold_id)s AND status = 'needs_approval'
-RETURNING batch_id, product_id, sync_type
+RETURNING batch_id, product_id, sync_type, payload -> 'fields'
 
 -- name: reopen_items
 -- Of several items for one change, the newest waits again, with all attempts, unless one waits already; the others are

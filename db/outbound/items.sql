@@ -4,7 +4,8 @@ SELECT pg_advisory_xact_lock(hashtextextended('sync items ' || %(store_id)s::tex
 
 -- name: request_product_items
 -- Joins the waiting item of the same product and type. The joined item loses its approval and is checked by the brakes again,
--- because a person approved other values. In key order, so that two writers can't deadlock.
+-- because a person approved other values. A statement or request takes the place of a repair of drift, which may be narrower.
+-- In key order, so that two writers can't deadlock.
 INSERT INTO wc_sync_items AS waiting (store_id, id, product_id, sync_type, priority, status, payload, force, batch_id, due_at)
 SELECT %(store_id)s, n.id, n.product_id, n.sync_type, n.priority, 'pending', %(payload)s, %(force)s, %(batch_id)s,
        now() + make_interval(secs => n.sla_seconds)
@@ -13,6 +14,7 @@ SELECT %(store_id)s, n.id, n.product_id, n.sync_type, n.priority, 'pending', %(p
  ORDER BY n.product_id, n.sync_type
     ON CONFLICT (store_id, product_id, sync_type) WHERE status = 'pending' AND product_id IS NOT NULL DO UPDATE SET
        requests = waiting.requests + 1, force = waiting.force OR EXCLUDED.force, checked_by_brakes = false, approved = false,
+       payload = CASE WHEN waiting.payload ->> 'source' = 'drift' THEN EXCLUDED.payload ELSE waiting.payload END,
        batch_id = coalesce(waiting.batch_id, EXCLUDED.batch_id), updated_at = clock_timestamp()
 RETURNING id
 

@@ -167,6 +167,41 @@ class SeenDifference(AnswerData):
     was_sent: Annotated[bool, about("whether the shop took the ERP's value and kept its own", example=False)]
 
 
+class DriftedField(SeenDifference):
+    """A field that differs, and what is done about it."""
+
+    policy: Annotated[str, one_of("repair", "hold", "report"), about("what a check does about it")]
+
+
+class DriftedProduct(AnswerData):
+    """A product in which the shop was last seen to differ."""
+
+    product_id: ProductId
+    sku: Sku
+    woo_commerce_id: WooId
+    status: Annotated[str, about("of its mapping", example="synced")]
+    is_open: Annotated[bool, about("whether a change of it waits, is held or is being sent", example=False)]
+    differences: list[DriftedField]
+
+
+class Drift(AnswerData):
+    """A page of products in which the shop differs, and the checks that look for them."""
+
+    products: list[DriftedProduct]
+    next_cursor: Annotated[UUID | None, about(example=None)]
+    checked_at: Annotated[Moment | None, about("when a check last ended")]
+    whole_at: Annotated[Moment | None, about("when all products were last compared")]
+    is_due: Annotated[bool, about("whether a check waits or goes on", example=False)]
+    error: Annotated[str | None, about("the error code of the last try, if it failed", example=None)]
+
+
+class DriftCheckReceipt(AnswerData):
+    """A check that will be made by the next sender."""
+
+    status: Annotated[str, one_of("pending")]
+    is_whole: Annotated[bool, about("whether all products are compared", example=False)]
+
+
 class Mapping(AnswerData):
     """ProductSyncMapping: which product is which in the shop."""
 

@@ -37,6 +37,7 @@ LONGEST_DESCRIPTION = 200_000
 MOST_PIECES = 2**31 - 1
 MOST_IMAGES = 50
 MOST_CATEGORIES = 100
+ALTERED_IN_SKU = re.compile(r"[,<\t\n\r\f\v]|  |%[0-9A-Fa-f]{2}")
 SIGNED = re.compile(r"-?[0-9]{1,10}")
 WEB_ADDRESS = re.compile(r"https?://[^\s/?#@]+(?:[/?#]\S*)?", re.IGNORECASE)
 
@@ -60,11 +61,14 @@ class Id(StrictField):
 
 
 class Sku(MaskedText):
-    """A stock keeping unit that WooCommerce stores unchanged. It trims blanks, strips tags, and splits its filter at commas."""
+    """A stock keeping unit that WooCommerce stores unchanged.
+
+    It trims blanks and joins them, removes tags and what looks like an escape (`%41`), and splits its filter at commas.
+    """
 
     def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> str:
         sku = super()._deserialize(value, attr, data, **kwargs)
-        if sku != sku.strip() or "," in sku or "<" in sku:
+        if sku != sku.strip() or ALTERED_IN_SKU.search(sku):
             raise refuse("not_a_sku")
         return sku
 
@@ -78,7 +82,7 @@ class Sku(MaskedText):
         return skus
 
     def json_schema(self) -> JsonSchema:
-        pattern = rf"^[^,<{BLANK}]([^,<\u0000]*[^,<{BLANK}])?$"
+        pattern = rf"^(?!.*(%[0-9A-Fa-f]{{2}}|  ))[^,<{BLANK}]([^,<\u0000\t\n\r\f\v]*[^,<{BLANK}])?$"
         return {"type": "string", "maxLength": self.longest, "pattern": pattern}
 
 

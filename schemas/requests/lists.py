@@ -84,6 +84,12 @@ class MappingsQuery(ItemsQuery):
     out_of_sync = QueryTruth(load_default=False)
 
 
+class DriftCheckQuery(RequestSchema):
+    """`whole=true` compares all products."""
+
+    whole = QueryTruth(load_default=False)
+
+
 class DryRunQuery(RequestSchema):
     """Whether to compute the differences without sending them."""
 

@@ -15,9 +15,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from multiprocessing.connection import Connection
-from uuid import UUID
+from uuid import UUID, uuid4
 
 from db.core.tenancy import tenant
+from db.outbound.brakes import set_brakes
 from tests.bench.report import Row
 from tests.bench.world import World
 from tests.fakes.woocommerce import FakeWooCommerce
@@ -35,7 +36,20 @@ ANSWER_SECONDS = 0.5
 EVENTS_A_SECOND, EVENTS_AT_ONCE = 100, 10
 AT_ONCE = 1000
 ORDERS = 1000
-WRITES, ORDER_LISTS = "POST /products/batch", "GET /orders"
+WRITES, READS, ORDER_LISTS = "POST /products/batch", "GET /products", "GET /orders"
+
+
+@dataclass(frozen=True)
+class Sent:
+    """One run over all products: calls that write, calls that read, and seconds."""
+
+    writes: int
+    reads: int
+    seconds: float
+
+    @property
+    def shown(self) -> str:
+        return f"{self.writes} calls, {self.reads} reads, {self.seconds:.1f} s"
 
 
 @dataclass(frozen=True)
@@ -43,10 +57,11 @@ class OutboundFigures:
     """Seconds from the first claim to the last record; of events from their item to the shop's answer."""
 
     products: int
-    create_calls: int
-    create_seconds: float
-    update_calls: int
-    update_seconds: float
+    create: Sent
+    update: Sent
+    unchanged: Sent
+    takeover: Sent
+    held: int
     events: int
     event_calls: int
     event_p95: float
@@ -96,29 +111,44 @@ def _serve(pipe: Connection) -> None:
 
 
 def rows(found: OutboundFigures) -> list[Row]:
-    shop = f"a shop that answers after {ANSWER_SECONDS:g} s, four calls at once"
+    shop = f"a shop that answers after {ANSWER_SECONDS:g} s, four writes and four reads at once"
+    calls = found.products // 100
     written = f"{found.products:,} products"
     return [
         Row(
             f"outbound: {written} created",
-            f"{found.create_calls} calls, {found.create_seconds:.1f} s",
+            found.create.shown,
             shop,
             "",
-            f"{found.products // 100} calls, 15 s",
+            f"{calls} calls, {calls} reads, 15 s",
         ),
         Row(
             f"outbound: {written} updated",
-            f"{found.update_calls} calls, {found.update_seconds:.1f} s",
+            found.update.shown,
             shop,
             "",
-            f"{found.products // 100} calls, 15 s",
+            f"{calls} calls, {calls} reads, 15 s",
+        ),
+        Row(
+            f"outbound: {written} compared, none of which differs",
+            found.unchanged.shown,
+            shop,
+            "",
+            f"0 calls, {calls} reads",
+        ),
+        Row(
+            f"outbound: {written} that the shop has already",
+            f"{found.takeover.shown}, {found.held:,} held",
+            shop,
+            "",
+            "all held, 30 s",
         ),
         Row(
             f"outbound: {found.events:,} price events, {EVENTS_A_SECOND} a second",
             f"{found.event_calls} calls, sent after p95 {found.event_p95:.1f} s, p100 {found.event_p100:.1f} s",
             shop,
             "",
-            "p95 5 s, p100 120 s",
+            "p95 2 s, p100 120 s",
         ),
         Row(f"outbound: {found.orders:,} orders pulled", f"{found.order_calls} list calls", shop, "", "10 calls"),
     ]
@@ -131,21 +161,49 @@ def measure(world: World, products: int, event_seconds: float) -> OutboundFigure
         for start in range(0, products, AT_ONCE):
             put_products(world.runtime, store_id, catalogue[start : start + AT_ONCE])
         created = _sent(world, shop, store_id)
-        with world.runtime.pool.connection() as conn, tenant(conn, store_id):
-            start_full(conn, store_id, "bench", force=True)
+        changed = [one | {"regular_price": "20.10"} for one in catalogue]  # all of them: brakes are off
+        _without_brakes(world, store_id)
+        for start in range(0, products, AT_ONCE):
+            put_products(world.runtime, store_id, changed[start : start + AT_ONCE])
         updated = _sent(world, shop, store_id)
+        with world.runtime.pool.connection() as conn, tenant(conn, store_id):
+            start_full(conn, store_id, "bench", force=False)
+        unchanged = _sent(world, shop, store_id)
+        taken_over, held = _taken_over(world, shop, catalogue)
         events = _events(world, shop, store_id, catalogue[:1000], event_seconds)
         pulled = _pulled(world, shop, store_id)
     sent, event_calls, p95, p100 = events
-    return OutboundFigures(products, *created, *updated, sent, event_calls, p95, p100, *pulled)
+    return OutboundFigures(
+        products, created, updated, unchanged, taken_over, held, sent, event_calls, p95, p100, *pulled
+    )
 
 
-def _sent(world: World, shop: ShopApart, store_id: UUID) -> tuple[int, float]:
-    before, began = shop.calls(WRITES), time.monotonic()
+def _without_brakes(world: World, store_id: UUID) -> None:
+    with world.runtime.pool.connection() as conn, tenant(conn, store_id):
+        set_brakes(conn, store_id, {"enabled": False})
+
+
+def _taken_over(world: World, shop: ShopApart, catalogue: list[dict[str, str]]) -> tuple[Sent, int]:
+    """A second store meets the shop that the first one has filled: all products are there, and cost something else."""
+    store_id = world.connect_store("woocommerce", shop.url, shop.credentials)
+    theirs = [one | {"product_id": str(uuid4()), "regular_price": "21"} for one in catalogue]
+    for start in range(0, len(theirs), AT_ONCE):
+        put_products(world.runtime, store_id, theirs[start : start + AT_ONCE])
+    sent = _sent(world, shop, store_id)
+    with world.superuser() as root:
+        row = root.execute(
+            "SELECT count(*) FROM wc_sync_items WHERE store_id = %s AND status = 'needs_approval'", (store_id,)
+        ).fetchone()
+    assert row is not None
+    return sent, row[0]
+
+
+def _sent(world: World, shop: ShopApart, store_id: UUID) -> Sent:
+    writes, reads, began = shop.calls(WRITES), shop.calls(READS), time.monotonic()
     while push_store(world.runtime, store_id) is PushOutcome.MORE:
         pass
     seconds = time.monotonic() - began
-    return shop.calls(WRITES) - before, seconds
+    return Sent(shop.calls(WRITES) - writes, shop.calls(READS) - reads, seconds)
 
 
 def _pulled(world: World, shop: ShopApart, store_id: UUID) -> tuple[int, int]:

@@ -47,7 +47,13 @@ FAILED_ITEM = """INSERT INTO wc_sync_items (store_id, id, product_id, sync_type,
     error_message, retryable) VALUES (%s, %s, %s, 'price', 1, 'failed', now(), 'REJECTED', 'the shop refused it', false)"""
 OPEN_HOLD = """INSERT INTO wc_sync_batches (store_id, id, kind, status, total_items, preview)
     VALUES (%s, %s, 'hold', 'needs_approval', 1, '{"reasons": ["price_share"], "products": 1, "changes":
-    [{"sku": "LAMP-1", "regularPrice": ["19.9", "25"], "salePrice": [null, null], "outOfStock": false}]}')"""
+    [{"sku": "LAMP-1", "regularPrice": ["19.9", "25"], "salePrice": [null, null], "outOfStock": false}],
+    "fields": [{"field": "name", "products": 7, "examples": [{"sku": "LAMP-1", "shop": "By <hand>", "erp": "Lamp"}]}]}')"""
+ERP_PRODUCT = """INSERT INTO erp_products (store_id, product_id, sku, name, manage_stock, image_urls, category_ids,
+    allow_manual_woocommerce_offers, group_hashes) VALUES (%s, %s, 'LAMP-2', 'Lamp', false, '{}', '{}', false, '{}')"""
+DIFFERING = """INSERT INTO wc_product_sync_mappings (store_id, id, internal_product_id, wc_product_id, last_synced, sync_status,
+    differences) VALUES (%s, %s, %s, 7, now(), 'synced', '{"stock_quantity": {"ours": 30, "theirs": 27, "digest": "x",
+    "since": "2026-01-15T00:00:00Z"}}')"""
 HELD_ITEM = """INSERT INTO wc_sync_items (store_id, id, product_id, sync_type, priority, status, due_at, hold_id)
     VALUES (%s, %s, %s, 'price', 1, 'needs_approval', now(), %s)"""
 
@@ -153,6 +159,9 @@ def make_world(servers: Servers, database: Database) -> Iterator[World]:
         hold = new_id()
         root.execute(OPEN_HOLD, (full.store_id, hold))
         root.execute(HELD_ITEM, (full.store_id, new_id(), new_id(), hold))
+        differing = new_id()
+        root.execute(ERP_PRODUCT, (full.store_id, differing))
+        root.execute(DIFFERING, (full.store_id, new_id(), differing))
         root.execute(FAILED_ITEM, (full.store_id, new_id(), new_id()))
         empty = create_store(conn, "Empty shop", "woocommerce")
         with psycopg.connect(database.owner_url, autocommit=True) as owner:

@@ -40,6 +40,12 @@ def recording(name: str) -> tuple[Step, list[Step]]:
     return about, steps
 
 
+def altered_writes() -> dict[str, Step]:
+    """Writes of products that the shop answered with other values, by name: `sent` and `answer`."""
+    _about, *steps = map(json.loads, (FOLDER / "altered.jsonl").read_text(encoding="utf-8").splitlines())
+    return {step["name"]: step for step in steps}
+
+
 def known_differences() -> list[dict[str, str]]:
     """The differences that remain, each with its reason: `step` is a name or *, `difference` a line of `differences`."""
     found: list[dict[str, str]] = json.loads((FOLDER / "differences.json").read_text(encoding="utf-8"))

@@ -13,6 +13,7 @@ from db.insight.alerts import (
     list_open_alerts,
     prune_alerts,
     recover_alert,
+    watch_drift,
     watch_failures,
     watch_running,
     watch_runs,
@@ -23,6 +24,7 @@ from workers.alerts.conditions import Facts, new_troubles, recovered_alerts, tro
 from workers.core.ids import new_id
 
 WATCH_SECONDS = 15.0
+DRIFTED_SECONDS = 3600.0  # repairs and their brakes have had their time
 QUIET_SECONDS = 900.0  # a failure alert recovers after this time without another failure, if a run completed since
 RECENT_RUNS = 10
 
@@ -42,6 +44,7 @@ def watch(pool: Pool, settings: Settings, pause: float = WATCH_SECONDS) -> None:
             runs=watch_runs(conn, RECENT_RUNS),
             watermarks=watch_watermarks(conn, settings.alert_watermark_seconds),
             backlog=list_backlog(conn),
+            drifted=watch_drift(conn, DRIFTED_SECONDS),
         )
         troubles = troubles_in(facts, opened, settings, datetime.now(UTC))
         for trouble in new_troubles(troubles, opened):

@@ -18,6 +18,7 @@ from app.http.paging import last_before_more
 from app.http.services import services
 from db.core.tenancy import tenant
 from db.outbound.batches import get_batch, get_open_hold, list_batches
+from db.outbound.drift import get_drift_settings, page_findings
 from db.outbound.items import lock_items
 from db.outbound.overview import (
     Place,
@@ -27,12 +28,14 @@ from db.outbound.overview import (
     list_items_being_sent,
     page_waiting_items,
 )
+from workers.outbound.planning.drift import read_drift_settings
 from workers.outbound.planning.priorities import PRIORITIES, SLA_SECONDS, SYNC_TYPES
 from workers.outbound.runs import approve, reject, retry_group
 
 WAITING_SHOWN = 50
 GROUPS_SHOWN = 50
 ITEMS_SHOWN = 20
+DRIFTED_SHOWN = 20
 RUNS_SHOWN = 10
 SEPARATOR = "_"
 PRIORITY_OF = {str(priority): priority for priority in PRIORITIES.values()}
@@ -72,6 +75,8 @@ def _outbound() -> dict[str, Any]:
             "hold": get_batch(conn, store_id, hold_id) if hold_id else None,
             "in_hand": list_items_being_sent(conn, store_id, ITEMS_SHOWN) if after is None else [],
             "runs": list_batches(conn, store_id, RUNS_SHOWN),
+            "drifted": page_findings(conn, store_id, None, DRIFTED_SHOWN) if after is None else [],
+            "drift": read_drift_settings(get_drift_settings(conn, store_id)),
         }
     last = last_before_more(found, WAITING_SHOWN)
     more = write_time_cursor(last.created_at, f"{last.priority}{SEPARATOR}{last.id}") if last else None

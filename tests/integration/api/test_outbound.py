@@ -359,3 +359,32 @@ def test_slow_shops_never_occupy_all_threads(
         assert put_off.status_code == 503 and put_off.headers["Retry-After"] == "2"
         assert client.get(f"{WOO}/sync/status", headers=plugin).status_code == 200
     data_of(client.post(url, headers=plugin), 200)
+
+
+def test_drift_is_checked_and_listed(
+    client: FlaskClient,
+    erp: dict[str, str],
+    admin: dict[str, str],
+    shop: FakeWooCommerce,
+    pushing: Runtime,
+    store_id: UUID,
+) -> None:
+    product = make_erp_product()
+    put(client, erp, [product])
+    push(pushing, store_id)
+    found = shop.product_of(product["sku"])
+    assert found is not None
+    with shop.state.lock:
+        shop.state.products[found["id"]] = found | {"stock_quantity": 3}
+    assert client.post(f"{WOO}/drift/check", headers=erp).status_code == 403
+    assert data_of(client.post(f"{WOO}/drift/check?whole=true", headers=admin), 202)["isWhole"]
+    assert data_of(client.get(f"{WOO}/drift", headers=erp), 200)["isDue"]
+    push(pushing, store_id)
+    told = data_of(client.get(f"{WOO}/drift", headers=erp), 200)
+    assert (told["isDue"], told["error"], told["nextCursor"]) == (False, None, None)
+    [one] = told["products"]
+    [field] = one["differences"]
+    assert (one["productId"], one["isOpen"]) == (product["product_id"], False)
+    assert (field["field"], field["wooCommerce"], field["erp"], field["policy"]) == ("stock_quantity", 3, 7, "report")
+    mapping = data_of(client.get(f"{WOO}/mappings/{product['product_id']}", headers=erp), 200)
+    assert (mapping["inSync"], [one["field"] for one in mapping["differences"]]) == (False, ["stock_quantity"])

@@ -164,3 +164,23 @@ def test_status_shows_a_hold_behind_newer_runs(
     assert len(status["batches"]) == 5 and status["hold"]["status"] == "needs_approval"
     _, shown = command_line("woo", "status", "--store", str(store_id))
     assert status["hold"]["batchId"] in shown.replace("\n", "")
+
+
+def test_drift_is_listed_and_its_policy_set(
+    woo: Callable[..., tuple[int, Any]], pushing: Runtime, store_id: UUID, shop: FakeWooCommerce
+) -> None:
+    product = make_erp_product()
+    put_products(pushing, store_id, [product])
+    push(pushing, store_id)
+    code, told = woo("drift-policy", "--every", "15", "--price", "report")
+    assert (code, told["everyMinutes"], told["price"], told["stock"]) == (0, 15, "report", "report")
+    assert woo("drift-policy", "--stock", "hold")[1]["price"] == "report"
+    found = shop.product_of(product["sku"])
+    assert found is not None
+    with shop.state.lock:
+        shop.state.products[found["id"]] = found | {"regular_price": "21"}
+    assert woo("check-drift", "--whole")[0] == 0
+    push(pushing, store_id)
+    code, told = woo("drift")
+    [one] = told["products"]
+    assert (one["sku"], [field["field"] for field in one["differences"]]) == (product["sku"], ["regular_price"])

@@ -84,7 +84,9 @@ def test_pages_show_a_stores_data(world: World, admin: Visitor) -> None:
     assert "every attempt was interrupted" in admin.read(place(world.full.store_id, f"/logs/{world.failed}"))
     outbound = admin.read(place(world.full.store_id, "/outbound"))
     assert "1 changes to 1 products are waiting for approval" in outbound and "the shop refused it" in outbound
-    assert "LAMP-1" in admin.read(place(world.full.store_id, f"/outbound/holds/{world.hold}"))
+    assert "LAMP-2 stock_quantity 27 30" in outbound
+    held = admin.read(place(world.full.store_id, f"/outbound/holds/{world.hold}"))
+    assert "LAMP-1" in held and "name 7 LAMP-1 By <hand> Lamp" in held
     csv = admin.get(place(world.full.store_id, f"/logs/{world.done}/skipped.csv"))
     assert csv.text.splitlines()[0] == "index,id,field,code,reason" and ",77," in csv.text
 

@@ -17,6 +17,7 @@ from db.core.installation import APP
 from db.core.tenancy import tenant
 from db.insight.alerts import insert_alert
 from db.insight.storage import measure_storage
+from db.outbound.drift import request_check
 from db.outbound.mappings import ProductLook, save_looks
 from db.outbound.order_events import note_received_orders
 from db.outbound.push_leases import plan_task
@@ -74,6 +75,7 @@ def fill_outbound(runtime: Runtime, store_id: UUID) -> None:
     with runtime.pool.connection() as conn, tenant(conn, store_id):
         save_looks(conn, store_id, [ProductLook(new_id(), UUID(product["product_id"]), make_look(7))])
         start_full(conn, store_id, "test", force=False)
+        request_check(conn, store_id, whole=False)
         take_push_lease(conn, store_id, new_id(), 60.0)
         plan_task(conn, store_id, "full", datetime.now(UTC))
         note_received_orders(conn, store_id, [1002])

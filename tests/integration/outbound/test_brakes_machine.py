@@ -17,6 +17,7 @@ from app.usecases.stores import create_store
 from db.core.tenancy import tenant
 from db.outbound.batches import list_batches
 from db.outbound.brakes import set_brakes
+from db.outbound.drift import request_check, set_drift_settings
 from tests.fakes.woocommerce import FakeWooCommerce, Fault
 from tests.support.examples import examples
 from tests.support.outbound import connect_shop, hurried, make_erp_product, push, put_products, with_key
@@ -96,7 +97,8 @@ class BrakesMachine(RuleBasedStateMachine):
         changed: dict[str, Any] = {"regular_price": price} if price else {}
         changed |= {} if stock is None else {"stock_quantity": stock}
         with self.shop.state.lock:
-            self.shop.state.products[found["id"]] = found | changed
+            dates = self.shop.state.dates("date_modified", self.shop.state.now())
+            self.shop.state.products[found["id"]] = found | changed | dates
 
     @rule(number=NUMBERS, name=EVENTS)
     def tell(self, number: int, name: str) -> None:
@@ -117,6 +119,11 @@ class BrakesMachine(RuleBasedStateMachine):
             self._in_store(lambda conn: retry_group(conn, self.store_id, "product", "REJECTED"))
         else:
             self._in_store(lambda conn: start_full(conn, self.store_id, "test", force=how == "forced"))
+
+    @rule(whole=st.booleans(), stock=st.sampled_from(("repair", "hold", "report")))
+    def check_for_drift(self, whole: bool, stock: str) -> None:
+        self._in_store(lambda conn: set_drift_settings(conn, self.store_id, {"stock": stock}))
+        self._in_store(lambda conn: request_check(conn, self.store_id, whole=whole))
 
     @rule(verdict=st.sampled_from(("approve", "reject")))
     def decide(self, verdict: str) -> None:

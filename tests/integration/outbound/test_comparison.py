@@ -10,6 +10,7 @@ import pytest
 from psycopg import Connection
 
 from db.core.tenancy import tenant
+from db.outbound.batches import list_batches
 from db.outbound.mappings import MappingView, get_mapping
 from tests.fakes.woocommerce import FakeWooCommerce
 from tests.support.outbound import (
@@ -23,6 +24,7 @@ from tests.support.outbound import (
 )
 from workers.core.runtime import Runtime
 from workers.outbound.intake.events import read_event, take_events
+from workers.outbound.planning.preview import preview_products
 from workers.outbound.runs import start_full, start_one
 
 Ask = Callable[[Runtime, UUID, dict[str, Any]], None]
@@ -101,6 +103,16 @@ def test_sold_pieces_are_counted_anew_by_each_statement(
     assert mapping_of(conn, store_id, product).in_sync
 
 
+@pytest.mark.parametrize("name", ["<b></b>", "<i>0</i>", "<script>x</script>"])
+def test_a_name_that_the_shop_would_replace_is_refused(
+    pushing: Runtime, store_id: UUID, shop: FakeWooCommerce, name: str
+) -> None:
+    taken = put_products(pushing, store_id, [make_erp_product(name=name)])
+    assert [(problem.field, problem.code) for one in taken.refused for problem in one.problems] == [
+        ("name", "empty_in_shop")
+    ]
+
+
 def test_a_stale_statement_is_not_compared(
     pushing: Runtime, root_conn: Connection, store_id: UUID, shop: FakeWooCommerce
 ) -> None:
@@ -140,6 +152,27 @@ def test_a_price_by_hand_is_weighed_before_it_is_replaced(
     push(pushing, store_id)
     assert [one["regular_price"] for one in shop.state.products.values()] == ["2500"]
     assert statuses(root_conn, store_id) == {"completed": 2, "needs_approval": 1}
+
+
+def test_a_held_price_is_shown_anew_when_the_shop_changes_it(
+    pushing: Runtime, conn: Connection, root_conn: Connection, store_id: UUID, shop: FakeWooCommerce
+) -> None:
+    """Another item of the product reads it meanwhile: an approval must not cover what nobody saw."""
+    product = make_erp_product(regular_price="20")
+    put_products(pushing, store_id, [product])
+    push(pushing, store_id)
+    put_products(pushing, store_id, [product | {"regular_price": "2000"}])
+    push(pushing, store_id)
+    edit(shop, product["sku"], regular_price="7", stock_quantity=3)
+    ask(pushing, store_id, product["product_id"], "stock")
+    push(pushing, store_id)
+    with tenant(conn, store_id):
+        [hold] = [one for one in list_batches(conn, store_id, 9) if one.status == "needs_approval"]
+        assert hold.preview is not None
+        assert hold.preview["changes"][0]["regularPrice"] == ["7", "2000"]
+    found = shop.product_of(product["sku"])
+    assert found is not None and (found["regular_price"], found["stock_quantity"]) == ("7", 7)
+    assert statuses(root_conn, store_id) == {"completed": 2, "needs_approval": 2}
 
 
 def test_a_shop_that_never_rests_fails_the_item_in_the_end(
@@ -200,6 +233,28 @@ def test_a_mapping_says_what_differs_and_since_when(
     ask(pushing, store_id, product["product_id"], "image")
     push(pushing, store_id)
     assert mapping_of(conn, store_id, product).differences["name"].since == later.differences["name"].since
+
+
+HTML = '<p>Salt & <b>pepper</b></p>\n<a title="x" href="https://a.test/?a=1&b=2">caf&eacute;</a><br>\nend'
+
+
+def test_a_dry_run_compares_as_a_sync_does(pushing: Runtime, store_id: UUID, shop: FakeWooCommerce) -> None:
+    product = make_erp_product(name="Salt & Pepper", description=HTML)
+    put_products(pushing, store_id, [product])
+    push(pushing, store_id)
+    ids = [UUID(product["product_id"])]
+
+    def previewed() -> tuple[str, list[str]]:
+        [found] = preview_products(pushing.settings, pushing.pool, store_id, ids, "product")
+        return found.action, [one.field for one in found.differences]
+
+    assert previewed() == ("none", [])
+    edit(shop, product["sku"], description="Written by hand", stock_quantity=3)
+    assert previewed() == ("update", ["stock_quantity", "description"])
+    before = shop.calls["POST /products/batch"]
+    ask(pushing, store_id, product["product_id"], "product")
+    push(pushing, store_id)
+    assert (previewed(), shop.calls["POST /products/batch"]) == (("none", []), before + 1)
 
 
 def test_empty_lists_clear_images_and_categories(

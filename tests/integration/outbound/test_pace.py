@@ -18,7 +18,7 @@ from workers.outbound.planning import pacing
 
 
 class Crowd:
-    """How many calls were in the shop at once, at most. The first ones wait for each other, so that `size` of them meet."""
+    """How many writes were in the shop at once, at most. The first ones wait for each other, so that `size` of them meet."""
 
     def __init__(self, shop: FakeWooCommerce, size: int) -> None:
         self.most = 0
@@ -32,12 +32,14 @@ class Crowd:
         def serve_and_go(call: Call, route: str | None) -> Reply:
             reply = served(call, route)
             with self._lock:
-                self._now -= 1
+                self._now -= call.method == "POST"
             return reply
 
         shop._served = serve_and_go  # type: ignore[method-assign]
 
     def _come(self, endpoint: str) -> None:
+        if not endpoint.startswith("POST"):
+            return
         with self._lock:
             self._now += 1
             self.most = max(self.most, self._now)
@@ -80,7 +82,7 @@ def test_a_slow_shop_gets_fewer_and_is_remembered(
     put_products(pushing, store_id, [make_erp_product()])
     push(pushing, store_id)
     with tenant(conn, store_id):
-        assert get_pace(conn, store_id).products_at_once == slowed + pacing.STEP_PRODUCTS
+        assert get_pace(conn, store_id).products_at_once == slowed + 2 * pacing.STEP_PRODUCTS  # a look and a write
 
 
 def test_a_failing_shop_gets_fewer_products_at_once(

@@ -13,9 +13,11 @@ from psycopg import Connection
 from redis import Redis
 
 from app.settings.environment import Settings
+from db.core.tenancy import tenant
+from db.outbound.mappings import ProductLook, save_looks
 from tests.fakes.common.webhook import Webhook, running_webhook
 from tests.support.factories import make_order
-from tests.support.outbound import make_erp_product, put_products
+from tests.support.outbound import make_erp_product, make_look, put_products
 from tests.support.pipeline import accept_batch
 from tests.support.waiting import wait_until
 from workers.alerts.notices import delay_after, send_notices
@@ -235,6 +237,30 @@ def test_outbound_queue_is_watched(
     root_conn.execute("DELETE FROM wc_sync_items WHERE store_id = %s", (store_id,))
     look()
     assert sorted(told(hook, store_id)[2:]) == [("recovered", "queue_depth"), ("recovered", "sla_lag")]
+
+
+def test_a_shop_that_differs_is_told_once(
+    look: Look, runtime: Runtime, hook: Webhook, root_conn: Connection, store_id: UUID
+) -> None:
+    product = make_erp_product()
+    put_products(runtime, store_id, [product])
+    root_conn.execute("DELETE FROM wc_sync_items WHERE store_id = %s", (store_id,))
+    with runtime.pool.connection() as conn, tenant(conn, store_id):
+        save_looks(conn, store_id, [ProductLook(new_id(), UUID(product["product_id"]), make_look(7))])
+    differ = """UPDATE wc_product_sync_mappings SET differences = jsonb_build_object(%s::text, jsonb_build_object('since',
+                       now() - %s::interval)) WHERE store_id = %s"""
+    for field, age, kinds in (
+        ("stock_quantity", "5 h", []),
+        ("name", "5 min", []),
+        ("name", "2 h", [("raised", "shop_differs")]),
+        ("name", "3 h", [("raised", "shop_differs")]),
+    ):
+        root_conn.execute(differ, (field, age, store_id))
+        look()
+        assert told(hook, store_id) == kinds
+    root_conn.execute("UPDATE wc_product_sync_mappings SET differences = '{}' WHERE store_id = %s", (store_id,))
+    look()
+    assert told(hook, store_id) == [("raised", "shop_differs"), ("recovered", "shop_differs")]
 
 
 @pytest.mark.parametrize("refusal", [500, 404, 301])

@@ -220,6 +220,8 @@ def test_every_changing_command_leaves_an_event(command_line: Command, root_conn
         "woo reject": (nothing, *store),
         "woo brakes": store,
         "woo pace": (*store, "--calls", "2"),
+        "woo check-drift": store,
+        "woo drift-policy": store,
         "migrate": (),
     }
     changing = {words: command.changes for words, command in all_commands().items() if command.changes is not None}

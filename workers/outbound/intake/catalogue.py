@@ -22,16 +22,18 @@ from db.outbound.erp_products import (
     lock_catalogue,
     upsert_erp_products,
 )
-from db.outbound.item_holds import recheck_products
 from db.outbound.items import Origin, lock_items
 from schemas.base.error_codes import Problem
 from schemas.erp.load import load_erp_category, load_erp_product
 from schemas.records.erp import ErpCategory, ErpProduct
 from workers.outbound.planning.field_groups import changed_groups, hash_category, hash_groups
+from workers.outbound.planning.sanitize import clean_name
 from workers.outbound.requests import ProductChange, request_categories, request_products
+from workers.outbound.sending.holds import reweigh
 
 R = TypeVar("R", ErpProduct, ErpCategory)
 MASKED = ("sku", "name", "description")
+NAMELESS = ("", "0")  # WooCommerce calls such a product "Product", and refuses such a category
 URGENT = ("price", "stock")
 
 
@@ -77,8 +79,8 @@ def take_products(conn: Connection, store_id: UUID, payloads: Sequence[Any], ori
     lock_items(conn, store_id)  # before any row: a claim marks rows of products while it holds this lock
     upsert_erp_products(conn, store_id, changes.writes)
     items = request_products(conn, store_id, changes.to_send, origin)
-    # An approved item of another type would carry the new values, too.
-    recheck_products(conn, store_id, [product_id for product_id, _ in changes.to_send])
+    # An approved item of another type would carry the new values, too, and so would one that a person is looking at.
+    reweigh(conn, store_id, [product_id for product_id, _ in changes.to_send])
     return Intake(len(payloads), changes.counts, refused, len(items), masked)
 
 
@@ -148,6 +150,8 @@ def _validate(load: Callable[[Any], R | list[Problem]], payloads: Sequence[Any])
     masked = 0
     for index, payload in enumerate(payloads):
         loaded = load(payload)
+        if not isinstance(loaded, list) and clean_name(loaded.name).strip() in NAMELESS:
+            loaded = [Problem("name", "empty_in_shop")]
         if isinstance(loaded, list):
             refused.append(Refusal(index, loaded))
         else:

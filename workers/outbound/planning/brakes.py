@@ -13,6 +13,7 @@ from db.outbound.brakes import Catalogue, OpenChange
 ENDLESS = Decimal(10) ** 9  # the factor of a price that becomes zero or is removed
 PREVIEWED = 50
 TAKEOVER = "takeover"
+DRIFT = "drift"
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +72,7 @@ def apply_brakes(
         "zero_share": emptying if empty else [],
         "text_share": rewriting if rewritten else [],
         TAKEOVER: adopting if is_takeover else [],
+        DRIFT: [change for change in changes if change.must_be_held],
     }
     held = {change.id: change for several in reasons_to_hold.values() for change in several}
     reasons = tuple(reason for reason, several in reasons_to_hold.items() if several)

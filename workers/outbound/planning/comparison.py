@@ -57,9 +57,14 @@ def differences(
         if not (ended and field in SALE_FIELDS)
         and (
             (new_images and field == "images")
-            or meaning(field, ours) != meaning(field, theirs.get(field), is_answer=is_answer and ours == [])
+            or _differs(field, ours, theirs.get(field), is_answer=is_answer and ours == [])
         )
     ]
+
+
+def _differs(field: str, ours: Any, theirs: Any, *, is_answer: bool) -> bool:
+    # Most values are the same to the letter, and reading HTML takes long.
+    return bool(ours != theirs) and meaning(field, ours) != meaning(field, theirs, is_answer=is_answer)
 
 
 def meaning(field: str, value: Any, *, is_answer: bool = False) -> Any:
@@ -72,8 +77,10 @@ def meaning(field: str, value: Any, *, is_answer: bool = False) -> Any:
         return [] if is_default else sorted(entry["id"] for entry in entries)
     if field == "images":
         return len(value or [])
-    if field in ("name", "sku"):
+    if field == "name":
         return " ".join(html.unescape(value or "").split())
+    if field == "sku":  # the shop makes one blank of several, and what it escapes is another SKU
+        return " ".join((value or "").split())
     if field == "description":
         return canonical_html(value or "")
     return value or None

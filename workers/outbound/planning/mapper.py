@@ -25,6 +25,9 @@ GROUP_FIELDS = {
     "category": ("categories",),
     "image": ("images",),
 }
+GROUPS = {name: group for group, names in GROUP_FIELDS.items() for name in names}
+# What an item of each type may send: one of type "product" all.
+FIELDS_BY_TYPE = GROUP_FIELDS | {"product": tuple(GROUPS)}
 
 
 class PulledItem(TypedDict):

@@ -24,9 +24,11 @@ from workers.outbound.planning.comparison import (
     shortened,
     weigh_alike,
 )
-from workers.outbound.planning.field_groups import FIELD_GROUPS, requested_groups
+from workers.outbound.planning.field_groups import FIELD_GROUPS
 from workers.outbound.planning.mapper import (
+    FIELDS_BY_TYPE,
     GROUP_FIELDS,
+    GROUPS,
     SALE_FIELDS,
     Payload,
     keep_manual_offer,
@@ -76,7 +78,13 @@ class ProductTask:
         """The field groups that the items ask for; all of an unmapped product."""
         if self.mapped is None:
             return FIELD_GROUPS
-        return requested_groups([item.sync_type for item in self.items])
+        groups = {GROUPS[name] for name in self.fields}
+        return tuple(group for group in FIELD_GROUPS if group in groups)
+
+    @property
+    def fields(self) -> set[str]:
+        """The fields of the shop that the items of a mapped product may send."""
+        return {name for item in self.items for name in item.only_fields or FIELDS_BY_TYPE[item.sync_type]}
 
     @property
     def groups_to_send(self) -> tuple[str, ...]:
@@ -127,8 +135,8 @@ class Comparison:
     now: datetime
 
     def to_send(self, groups: Sequence[str]) -> Payload:
-        """The fields of these groups in which the shop differs."""
-        wanted = {name for group in groups for name in GROUP_FIELDS[group]}
+        """The fields of these groups that are asked for and in which the shop differs."""
+        wanted = {name for group in groups for name in GROUP_FIELDS[group]} & self.task.fields
         fields = {one.field for one in self.differences if one.field in wanted}
         if "stock_quantity" in fields:  # it counts only together
             fields.add("manage_stock")
@@ -156,7 +164,7 @@ class Comparison:
             figures=figures_of(self.theirs),
             sent_sale_price=self._sale_of_ours(mapped, sent),
             image_hash=image_hash,
-            fields=[name for group in self.groups for name in GROUP_FIELDS[group]],
+            fields=["status", *(name for group in self.groups for name in GROUP_FIELDS[group])],
             looked_hashes={group: stored.group_hashes[group] for group in self.groups},
             seen_hashes={group: stored.group_hashes[group] for group in agreeing},
             differences={one.field: self._stored(one, mapped, sent or {}) for one in self.differences},
@@ -296,6 +304,14 @@ def _plan_mapped(task: ProductTask, mapped: Mapped, shop: ShopState) -> ProductW
     if not payload:
         return Done(task.items, mapped.wc_product_id, found.look())
     return ProductWrite(task, payload, shop)
+
+
+def weighs_otherwise(mapped: Mapped | None, look: Look) -> bool:
+    """Whether a look shows other values than brakes weighed so far, or than a person saw."""
+    if mapped is None or mapped.figures != look.figures:
+        return True
+    seen = {name: one.digest for name, one in mapped.differences.items() if name in look.fields}
+    return mapped.status == "adopted" and seen != {name: one.digest for name, one in look.differences.items()}
 
 
 def _was_weighed(mapped: Mapped, found: Comparison, payload: Payload) -> bool:

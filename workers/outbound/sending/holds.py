@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 from uuid import UUID
 
@@ -23,7 +24,9 @@ from db.outbound.item_holds import (
     has_unchecked,
     hold_items,
     list_held_items,
+    list_held_of_products,
     mark_checked,
+    recheck_products,
     reject_items,
     reopen_items,
     supersede_held,
@@ -39,13 +42,11 @@ from db.outbound.takeover import (
 )
 from workers.core.ids import new_id
 from workers.outbound.planning.brakes import TAKEOVER, BrakeDecision, apply_brakes, read_limits
-from workers.outbound.planning.field_groups import requested_groups
-from workers.outbound.planning.mapper import GROUP_FIELDS
+from workers.outbound.planning.mapper import FIELDS_BY_TYPE, GROUPS
 from workers.outbound.planning.product_plan import REJECTED, REJECTED_MESSAGE
 
 log = get_logger(__name__)
 
-FIELDS_BY_TYPE = GROUP_FIELDS | {"product": tuple(name for names in GROUP_FIELDS.values() for name in names)}
 EXAMPLES = 10  # of each field, in the preview of a takeover
 
 
@@ -130,7 +131,10 @@ def reject(conn: Connection, store_id: UUID, batch_id: UUID) -> int | None:
     rejected = reject_items(conn, store_id, hold_id, REJECTED, REJECTED_MESSAGE)
     count_ended_items(conn, store_id, failed=[one.batch_id for one in rejected])
     groups = {
-        (one.product_id, group) for one in rejected if one.product_id for group in requested_groups([one.sync_type])
+        (one.product_id, GROUPS[name])
+        for one in rejected
+        if one.product_id
+        for name in one.only_fields or FIELDS_BY_TYPE[one.sync_type]
     }
     reject_groups(conn, store_id, sorted(groups))
     return len(rejected)
@@ -148,6 +152,15 @@ def _close_hold(conn: Connection, store_id: UUID, batch_id: UUID, status: str) -
     if TAKEOVER in (hold.preview or {}).get("reasons", ()) and not has_lookups(conn, store_id):
         decide_takeover(conn, store_id, status)
     return hold_id
+
+
+def reweigh(conn: Connection, store_id: UUID, product_ids: Sequence[UUID]) -> None:
+    """Let brakes weigh all open items of these products anew, approved and held ones too: what a person saw of them is not
+    so any more. Needs `lock_items`.
+    """
+    if product_ids:
+        recheck_products(conn, store_id, product_ids)
+        reopen(conn, store_id, list_held_of_products(conn, store_id, product_ids), approved=False)
 
 
 def reopen(conn: Connection, store_id: UUID, ids: list[UUID], *, approved: bool) -> int:

@@ -29,6 +29,7 @@ from workers.core.runtime import Runtime
 from workers.outbound.planning.pacing import CALLS_AT_ONCE
 from workers.outbound.sending.cache import cache_results
 from workers.outbound.sending.call_gate import CallGate, most_claims
+from workers.outbound.sending.check_drift import check_drift
 from workers.outbound.sending.claim import ItemClaim, claim_next
 from workers.outbound.sending.interrupted import requeue_interrupted
 from workers.outbound.sending.save_results import pause_after_failure, save_results
@@ -70,6 +71,7 @@ class _PushTurn:
     ends_at: float
     lost: bool = False
     claiming: threading.Lock = field(default_factory=threading.Lock)
+    checking: threading.Lock = field(default_factory=threading.Lock)
     saved: threading.Condition = field(default_factory=threading.Condition)
     in_flight: int = 0  # claims that are being sent
 
@@ -235,7 +237,7 @@ def _push_claims(turn: _PushTurn) -> None:
                     with turn.saved:
                         turn.in_flight -= 1
                         turn.saved.notify_all()
-        if claim is None and not _wait_for_others(turn):
+        if claim is None and not _wait_for_others(turn) and not _check_drift(turn):
             return
 
 
@@ -246,6 +248,16 @@ def _wait_for_others(turn: _PushTurn) -> bool:
             turn.saved.wait(WAIT_SECONDS)
             return True
         return False
+
+
+def _check_drift(turn: _PushTurn) -> bool:
+    """Make one step of a drift check, once nothing else is to do. False if none is due, or another thread makes one."""
+    if not turn.checking.acquire(blocking=False):
+        return False
+    try:
+        return check_drift(turn.runtime.pool, turn.store_id, turn.connection)
+    finally:
+        turn.checking.release()
 
 
 def _push_claim(turn: _PushTurn, claim: ItemClaim) -> None:

@@ -15,16 +15,17 @@ from db.core.tenancy import tenant
 from db.outbound.batches import count_ended_items
 from db.outbound.erp_products import forget_create_begun
 from db.outbound.item_claims import complete_items, fail_items, holds_claim, return_items
-from db.outbound.item_holds import recheck_products
 from db.outbound.items import Origin, lock_items
 from db.outbound.mappings import ProductLook, delete_mappings, get_owners, mark_mappings_failed, save_looks
 from db.outbound.push_leases import count_failure, forget_failures, pause_store
 from workers.core.ids import new_id
 from workers.outbound.planning.pauses import pause_seconds
-from workers.outbound.planning.results import Adopted, Changed, ClaimResult, Refused, Result
+from workers.outbound.planning.product_plan import weighs_otherwise
+from workers.outbound.planning.results import ClaimResult, Refused, Result
 from workers.outbound.planning.verdicts import Verdicts, decide_items
 from workers.outbound.requests import request_categories, request_products
 from workers.outbound.sending.claim import ItemClaim
+from workers.outbound.sending.holds import reweigh
 from workers.outbound.sending.unconfirmed import forget_unconfirmed
 from workers.platforms.common.interface import PlatformError
 from workers.platforms.woocommerce import errors
@@ -52,7 +53,7 @@ def save_results(pool: Pool, store_id: UUID, claim: ItemClaim, result: ClaimResu
         failed = fail_items(conn, store_id, claim.id, verdicts.failed, result.spent)
         superseded = return_items(conn, store_id, verdicts.returned, result.spent) if verdicts.returned else []
         count_ended_items(conn, store_id, succeeded=[*completed, *superseded], failed=failed)
-        _save_mappings(conn, store_id, result)
+        _save_mappings(conn, store_id, claim, result)
     return verdicts
 
 
@@ -88,7 +89,7 @@ def _request_again(conn: Connection, store_id: UUID, claim: ItemClaim, result: C
     log.warning("answer_too_late", items=len(items))
 
 
-def _save_mappings(conn: Connection, store_id: UUID, result: ClaimResult) -> None:
+def _save_mappings(conn: Connection, store_id: UUID, claim: ItemClaim, result: ClaimResult) -> None:
     deleted = [(_product_id(one), one.deleted_wc_id) for one in result.refused if one.deleted_wc_id is not None]
     delete_mappings(conn, store_id, deleted)
     forget_create_begun(conn, store_id, [_product_id(one) for one in result.refused if one.is_not_ours])
@@ -98,10 +99,10 @@ def _save_mappings(conn: Connection, store_id: UUID, result: ClaimResult) -> Non
         forget_unconfirmed(conn, store_id, [item for one in unconfirmed for item in one.items])
     looks = [ProductLook(new_id(), _product_id(one), one.look) for one in result.results if one.look is not None]
     save_looks(conn, store_id, sorted(looks, key=lambda look: look.product_id))
-    # Brakes saw these items with nothing to compare, or with other values of the shop.
-    learned = [_product_id(one) for one in result.results if isinstance(one, Adopted | Changed)]
-    if learned:
-        recheck_products(conn, store_id, learned)
+    weighed = {task.product_id: task.mapped for task in claim.tasks}
+    reweigh(
+        conn, store_id, [one.product_id for one in looks if weighs_otherwise(weighed.get(one.product_id), one.look)]
+    )
     unseen = [one for one in result.refused if one.look is None]
     failed = {item.product_id: one.error.message for one in unseen for item in one.items if item.product_id}
     mark_mappings_failed(conn, store_id, sorted(failed.items()))

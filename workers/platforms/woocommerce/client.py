@@ -110,6 +110,10 @@ class WooCommerceClient:
             found += self._list("/products", {"include": include, "per_page": PAGE_SIZE, **only}).records
         return {product["id"]: product for product in found}
 
+    def list_products(self, params: Mapping[str, Param], fields: Sequence[str]) -> Listing:
+        """One page of products as they are stored, by WooCommerce's own parameters."""
+        return self._list("/products", {**params, **_as_stored(fields)})
+
     def read_products(self, wc_product_ids: Collection[int], fields: Sequence[str]) -> dict[int, ShopObject]:
         """Products by id as they are stored, trashed ones too (`status` "trash"); what is missing, the shop has deleted."""
         found = self.get_products(wc_product_ids, fields)

@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from schemas.records.erp import ErpProduct
-from tests.support.recorded import recording
+from tests.support.recorded import altered_writes, recording
 from workers.outbound.planning.comparison import Difference, differences
 from workers.outbound.planning.mapper import (
     keep_manual_offer,
@@ -216,6 +216,41 @@ def test_a_recorded_answer_matches_what_was_sent() -> None:
     for step in steps:
         sent = {name: value for name, value in read_json(step["body"]).items() if name != "id"}
         assert differences(sent, step["answer"], NOW) == []
+
+
+ALTERED = {
+    "PUT price to the variable parent": ["regular_price", "sale_price"],
+    "PUT price and stock to the grouped product": ["regular_price", "manage_stock", "stock_quantity"],
+    "PUT variation: sale above regular": ["sale_price"],
+    "sku AB  CD: create": [],  # one blank of several: the same SKU to the shop
+    "sku PC%20ENT: create": ["sku"],
+    "sku <b>TAG-1</b>: create": ["sku"],
+    "sku LT<1: create": ["sku"],
+    'sku Q"1: create': [],
+    "name less and greater: create": ["name"],
+    "name backslash: create": ["name"],
+    "name ampersand: create": [],
+    "name script: create": ["name"],
+    "name empty: create": ["name"],
+    "description HTML: create": ["description"],
+    "category unknown id on create": ["categories"],
+    "category list empty": [],
+    "regular_price '1e3'": ["regular_price"],
+    'stock_quantity "8.0"': [],
+    "description null": [],
+    "sale equal to regular": ["sale_price"],
+}
+
+
+def test_each_altered_write_is_recorded() -> None:
+    assert set(altered_writes()) == set(ALTERED)
+
+
+@pytest.mark.parametrize("name", list(ALTERED))
+def test_what_the_shop_altered_is_found_in_its_answer(name: str) -> None:
+    step = altered_writes()[name]
+    found = differences(step["sent"], step["answer"], NOW, is_answer=True)
+    assert [one.field for one in found] == ALTERED[name]
 
 
 def read_json(text: str) -> dict[str, Any]:

@@ -17,7 +17,7 @@ from redis import Redis
 from redis.exceptions import RedisError, ResponseError
 
 from tests.conftest import Database, Servers
-from tests.integration.outbound.test_event_acknowledgement import failing_commits
+from tests.integration.outbound.intake.test_event_acknowledgement import failing_commits
 from tests.support.waiting import wait_until
 from workers.core.heartbeat import is_alive
 from workers.core.queues import connect
