@@ -65,7 +65,7 @@ def chaos(stack: Stack, fake: FakeTiktok, kept: FakeWooCommerce, seconds: float,
     clients = [Client(stack.create_store(f"Shop {n}"), Truth(random.Random(draw.random()))) for n in range(STORES)]
     stop = threading.Event()
     threads = [threading.Thread(target=client.run, args=(stop, random.Random(n))) for n, client in enumerate(clients)]
-    besides = (pulled.change, pulled.pull, sent.change, sent.stumble)
+    besides = (pulled.change, pulled.pull, sent.change, sent.edit, sent.stumble)
     threads += [threading.Thread(target=work, args=(stop, random.Random(9))) for work in besides]
     threads.append(threading.Thread(target=pulled.watcher.watch, args=(stop,)))
     for thread in threads:

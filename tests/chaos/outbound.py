@@ -31,7 +31,9 @@ END_SECONDS = 150.0
 OPEN = "SELECT count(*) FROM wc_sync_items WHERE store_id = %s AND status NOT IN ('completed', 'failed', 'superseded')"
 FAILED = "SELECT count(*) FROM wc_sync_items WHERE store_id = %s AND status = 'failed'"
 MAPPED = "SELECT internal_product_id::text, wc_product_id FROM wc_product_sync_mappings WHERE store_id = %s"
-NO_BRAKES = """UPDATE stores SET settings = settings || '{"brakes": {"enabled": false}}' WHERE id = %s"""
+SETTINGS = """UPDATE stores SET settings = settings || '{"brakes": {"enabled": false}, "drift": {"stock": "repair"}}'
+               WHERE id = %s"""
+CHECKING = "SELECT count(*) FROM wc_drift_checks WHERE store_id = %s AND due_at IS NOT NULL"
 
 Product = dict[str, Any]
 
@@ -44,6 +46,7 @@ class SentShop:
     shop: Shop
     erp: dict[str, Product] = field(default_factory=dict)
     told: int = 0
+    edits: int = 0
     version: int = 0
     wrong: list[str] = field(default_factory=list)
 
@@ -104,6 +107,21 @@ class SentShop:
         except httpx.TransportError:
             return None
 
+    def edit(self, stop: threading.Event, draw: random.Random) -> None:
+        """A hand changes products in the shop, which sells meanwhile."""
+        while not stop.wait(draw.uniform(0.2, 1)):
+            with self.fake.state.lock:
+                standing = list(self.fake.state.products.values())
+                if not standing:
+                    continue
+                product = draw.choice(standing)
+                change = draw.choice(
+                    ({"name": "by hand"}, {"regular_price": "777"}, {"stock_quantity": draw.randint(0, 50)})
+                )
+                dates = self.fake.state.dates("date_modified", self.fake.state.now())
+                self.fake.state.products[product["id"]] = product | change | dates
+                self.edits += 1
+
     def stumble(self, stop: threading.Event, draw: random.Random) -> None:
         """The shop fails a call now and then, and is away altogether for some seconds."""
         while not stop.wait(draw.uniform(1, 4)):
@@ -117,10 +135,10 @@ class SentShop:
 
 
 def connect(stack: Stack, fake: FakeWooCommerce) -> SentShop:
-    """Its brakes are off: an ERP as wild as this would be held."""
+    """Its brakes are off: an ERP as wild as this would be held. Whatever a hand changes in the shop is repaired."""
     fake.latency = ANSWER_SECONDS
     shop = stack.connect_store("woocommerce", fake.url, fake.credentials, "admin")
-    stack.sql(NO_BRAKES, shop.id)
+    stack.sql(SETTINGS, shop.id)
     return SentShop(fake, shop)
 
 
@@ -133,6 +151,11 @@ def judge(sent: SentShop) -> list[str]:
         if stack.one(FAILED, shop.id):
             answer = shop.call("POST", "/api/v1/woocommerce/sync/retry")
             sent.wrong += [] if answer.status_code == 200 else [f"retry: {answer.status_code} {answer.text}"]
+    answer = shop.call("POST", "/api/v1/woocommerce/drift/check?whole=true")
+    sent.wrong += [] if answer.status_code == 202 else [f"drift: {answer.status_code} {answer.text}"]
+    wait_until(lambda: stack.one(CHECKING, shop.id) == 0, END_SECONDS, "the check of all products")
+    wait_until(lambda: stack.one(OPEN, shop.id) == 0, END_SECONDS, "a verdict on every repair")
+    sent.wrong += [] if sent.edits else ["nobody changed a product in the shop"]
     failed = stack.one(FAILED, shop.id)
     open_items = [f"{failed} items still fail though nothing is wrong any more"] if failed else []
     return [*sent.wrong, *open_items, *_differences(sent), *_wrong_mappings(sent)]

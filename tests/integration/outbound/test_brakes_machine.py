@@ -18,12 +18,19 @@ from db.core.tenancy import tenant
 from db.outbound.batches import list_batches
 from db.outbound.brakes import set_brakes
 from db.outbound.drift import request_check, set_drift_settings
+from db.outbound.push_leases import take_lease
 from tests.fakes.woocommerce import FakeWooCommerce, Fault
 from tests.support.examples import examples
 from tests.support.outbound import connect_shop, hurried, make_erp_product, push, put_products, with_key
+from workers.core.ids import new_id
 from workers.core.runtime import Runtime
 from workers.outbound.intake.events import read_event, take_events
 from workers.outbound.runs import approve, reject, retry_failed, retry_group, start_full, start_one
+from workers.outbound.sending.claim import claim_next
+from workers.outbound.sending.save_results import save_results
+from workers.outbound.sending.send_claim import send_claim
+from workers.outbound.sending.shop_connection import ShopConnection
+from workers.shops.opener import open_store_woocommerce
 
 PRODUCTS = 3
 FACTOR = 2
@@ -36,6 +43,10 @@ EVENTS = st.sampled_from(
     ("pricing.price_changed", "inventory.stock_changed", "product.updated", "product.image_updated")
 )
 OPEN = "SELECT DISTINCT product_id::text FROM wc_sync_items WHERE store_id = %s AND status IN ('pending', 'syncing')"
+
+LEASE_OVER = (
+    "UPDATE wc_push_leases SET lease_until = now(), resume_at = NULL WHERE store_id = %s AND holder IS NOT NULL"
+)
 
 Move = tuple[str, str, str]  # a product, and its regular price before and after
 
@@ -154,6 +165,26 @@ class BrakesMachine(RuleBasedStateMachine):
             push(self.place.runtime, self.store_id)
         self.shop.faults.clear()
         self._compare()
+
+    @rule()
+    def send_late(self) -> None:
+        """A worker claims, loses its lease to another one, and sends all the same."""
+        dead = new_id()
+        with self.place.conn.transaction(), tenant(self.place.conn, self.store_id):
+            claim = claim_next(self.place.conn, self.store_id, dead, 100) if self._take_lease(dead) else None
+        self.place.root_conn.execute(LEASE_OVER, (self.store_id,))
+        if claim is None:
+            return
+        self.send(None)
+        runtime = self.place.runtime
+        connection = ShopConnection(open_store_woocommerce(runtime.settings, runtime.pool, self.store_id), float("inf"))
+        result = send_claim(connection, claim, lambda _category: None, lambda _ids: None)
+        connection.close()
+        save_results(runtime.pool, self.store_id, claim, result)
+        self._compare()
+
+    def _take_lease(self, holder: UUID) -> bool:
+        return take_lease(self.place.conn, self.store_id, holder, 60)
 
     def _watch(self, endpoint: str) -> None:
         if endpoint == "POST /products/batch":
