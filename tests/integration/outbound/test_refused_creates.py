@@ -14,7 +14,7 @@ from workers.core.runtime import Runtime
 FAILED = "SELECT error_code, retryable, attempts FROM wc_sync_items WHERE store_id = %s AND status = 'failed'"
 
 
-@pytest.mark.parametrize("sku", ["OWN 5\"x3'", "BACK\\SLASH", "CRÈME", "0", "A & B"])
+@pytest.mark.parametrize("sku", ["OWN 5\"x3'", "BACK\\SLASH", "CRÈME", "0", "A & B", "PC%20ENT", "TWO  BLANKS"])
 def test_living_product_is_adopted_whatever_its_sku(
     pushing: Runtime, connected_shop: FakeWooCommerce, root_conn: Connection, store_id: UUID, sku: str
 ) -> None:
@@ -47,6 +47,24 @@ def test_sku_of_a_variation_is_named(
     push(pushing, store_id)
     assert root_conn.execute(FAILED, (store_id,)).fetchall() == [("SKU_OF_VARIATION", False, 1)]
     assert connected_shop.state.products[variation["id"]]["regular_price"] == "5.00"
+
+
+def test_duplicate_that_only_the_error_names_is_read_by_its_id(
+    pushing: Runtime, connected_shop: FakeWooCommerce, root_conn: Connection, store_id: UUID
+) -> None:
+    """A plugin may keep a product out of lists."""
+    parent = connected_shop.add_product(name="Shirt", type="variable", sku="SHIRT")
+    connected_shop.add_variation(parent["id"], sku="HIDDEN")
+    put_products(pushing, store_id, [make_erp_product(sku="HIDDEN")])
+    found = dict(connected_shop.state.skus)
+
+    def keep_out_of_lists(endpoint: str) -> None:
+        connected_shop.state.skus = {} if endpoint == "GET /products" else dict(found)
+
+    connected_shop.before = keep_out_of_lists
+    push(pushing, store_id)
+    assert root_conn.execute(FAILED, (store_id,)).fetchall() == [("SKU_OF_VARIATION", False, 1)]
+    assert connected_shop.calls["GET /products/{id}"] == 1
 
 
 def test_refusal_without_a_holder_of_the_sku_says_so(

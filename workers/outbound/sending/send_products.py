@@ -39,18 +39,17 @@ def send_products(calls: ShopCalls, writes: Sequence[ProductWrite]) -> list[Resu
         log.warning("call_split", code=error.code, products=len(writes))
         return [*send_products(calls, writes[::2]), *send_products(calls, writes[1::2])]
     answers = list(zip([*creates, *updates], [*answer.created, *answer.updated], strict=True))
-    refused = [write.task for write, item in answers if _is_about_sku(write, item)]
+    refused = [(write.task, item.error) for write, item in answers if item.error and _is_about_sku(write, item.error)]
     verdicts = explain_refused_skus(calls, refused)
     return [verdicts.get(write.task.product_id) or _result(write, item) for write, item in answers]
 
 
-def _is_about_sku(write: ProductWrite, answer: BatchItem) -> bool:
-    if answer.error is None or write.task.sent is not None:
+def _is_about_sku(write: ProductWrite, error: WooCommerceApiError) -> bool:
+    if write.task.sent is not None:
         return False
     # For a duplicate it is enough to try again, until that has been of no use.
-    return answer.error.code == errors.PRODUCT_NOT_CREATED or (
-        answer.error.code == errors.DUPLICATE_SKU and write.task.may_exist
-    )
+    is_stubborn = error.code == errors.DUPLICATE_SKU and write.task.may_exist
+    return error.code == errors.PRODUCT_NOT_CREATED or is_stubborn
 
 
 def _result(write: ProductWrite, answer: BatchItem) -> Result:
