@@ -50,6 +50,24 @@ def test_sku_of_a_variation_is_named(
     assert connected_shop.state.products[variation["id"]]["regular_price"] == "5.00"
 
 
+def test_duplicate_that_only_the_error_names_is_read_by_its_id(
+    pushing: Runtime, connected_shop: FakeWooCommerce, root_conn: Connection, store_id: UUID
+) -> None:
+    """A plugin may keep a product out of lists."""
+    parent = connected_shop.add_product(name="Shirt", type="variable", sku="SHIRT")
+    connected_shop.add_variation(parent["id"], sku="HIDDEN")
+    put_products(pushing, store_id, [make_erp_product(sku="HIDDEN")])
+    found = dict(connected_shop.state.skus)
+
+    def keep_out_of_lists(endpoint: str) -> None:
+        connected_shop.state.skus = {} if endpoint == "GET /products" else dict(found)
+
+    connected_shop.before = keep_out_of_lists
+    push(pushing, store_id)
+    assert root_conn.execute(FAILED, (store_id,)).fetchall() == [("SKU_OF_VARIATION", False, 1)]
+    assert connected_shop.calls["GET /products/{id}"] == 1
+
+
 def test_refusal_without_a_holder_of_the_sku_says_so(
     pushing: Runtime, connected_shop: FakeWooCommerce, root_conn: Connection, store_id: UUID
 ) -> None:

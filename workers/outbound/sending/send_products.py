@@ -39,14 +39,13 @@ def send_products(calls: ShopCalls, writes: Sequence[ProductWrite]) -> list[Resu
         log.warning("call_split", code=error.code, products=len(writes))
         return [*send_products(calls, writes[::2]), *send_products(calls, writes[1::2])]
     answers = list(zip([*creates, *updates], [*answer.created, *answer.updated], strict=True))
-    refused = [write.task for write, item in answers if _is_about_sku(write, item)]
+    refused = [(write.task, item.error) for write, item in answers if item.error and _is_about_sku(write, item.error)]
     verdicts = explain_refused_skus(calls, refused)
     return [verdicts.get(write.task.product_id) or _result(write, item) for write, item in answers]
 
 
-def _is_about_sku(write: ProductWrite, answer: BatchItem) -> bool:
-    about_sku = (errors.PRODUCT_NOT_CREATED, errors.DUPLICATE_SKU)
-    return write.task.mapped is None and answer.error is not None and answer.error.code in about_sku
+def _is_about_sku(write: ProductWrite, error: WooCommerceApiError) -> bool:
+    return write.task.mapped is None and error.code in (errors.PRODUCT_NOT_CREATED, errors.DUPLICATE_SKU)
 
 
 def _result(write: ProductWrite, answer: BatchItem) -> Result:

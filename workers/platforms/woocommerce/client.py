@@ -7,6 +7,7 @@ client.
 from __future__ import annotations
 
 import html
+import re
 import unicodedata
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -38,6 +39,7 @@ from workers.platforms.woocommerce.calls import WooCommerceCalls
 from workers.platforms.woocommerce.errors import WooCommerceApiError
 
 PAGE_SIZE = 100
+PERCENT_ESCAPE = re.compile(r"%[0-9a-fA-F]{2}")
 LONGEST_SKU_LIST = 5000  # bytes as they are sent: servers refuse URLs of more than about 8,000
 
 
@@ -262,6 +264,9 @@ def _sku_filter(skus: Sequence[str]) -> str:
 
 
 def _folded(sku: Any) -> str:
-    """A SKU as the shop compares it: without case and accents, and runs of blanks as one."""
-    plain = unicodedata.normalize("NFD", " ".join(html.unescape(str(sku or "")).split()))
+    """A SKU as the shop stores and compares it: no percent escapes, runs of blanks as one, without case and accents."""
+    text = html.unescape(str(sku or ""))
+    while (without := PERCENT_ESCAPE.sub("", text)) != text:
+        text = without
+    plain = unicodedata.normalize("NFD", " ".join(text.split()))
     return "".join(char for char in plain if not unicodedata.combining(char)).casefold()
