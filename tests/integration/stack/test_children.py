@@ -37,10 +37,13 @@ time.sleep(600)
 
 WORKER_WITH_CHILD = """
 import os, time
+left, leaving = os.pipe()
 child = os.fork()
 if child == 0:
     os.setsid()
+    os.write(leaving, b".")
     time.sleep(600)
+os.read(left, 1)  # with its parent's group it would end, too
 print(child, flush=True)
 time.sleep(600)
 """
@@ -134,12 +137,14 @@ def test_orphan_of_a_killed_worker_ends_with_supervisor(output: Path, tmp_path: 
         stderr=subprocess.PIPE,
         text=True,
     ) as supervisor:
-        assert supervisor.stdout is not None
-        worker = int(supervisor.stdout.readline())
-        orphan = wait_until(lambda: first_number(output))
-        os.kill(worker, signal.SIGKILL)
-        wait_until(lambda: len(output.read_text().split()) == 2, what="the second worker's line")
-        assert is_running(orphan)
-        stop.touch()
+        try:
+            assert supervisor.stdout is not None
+            worker = int(supervisor.stdout.readline())
+            orphan = wait_until(lambda: first_number(output))
+            os.kill(worker, signal.SIGKILL)
+            wait_until(lambda: len(output.read_text().split()) == 2, what="the second worker's line")
+            assert is_running(orphan)
+        finally:
+            stop.touch()  # the block ends with the supervisor
     assert supervisor.returncode == 0
     assert not any(is_running(int(word)) for word in output.read_text().split())
