@@ -138,7 +138,7 @@ def test_attempt_from_before_a_retry_changes_nothing(
     with conn.transaction(), tenant(conn, store_id):
         late = begin_attempt(conn, store_id, log_id, 1, [60.0])
     root_conn.execute("UPDATE sync_logs SET next_attempt_at = now() WHERE id = %s", (log_id,))
-    assert give_up(conn, 1, "GAVE_UP", "") == [(store_id, log_id)]
+    assert (store_id, log_id) in give_up(conn, 1, "GAVE_UP", "")
     with conn.transaction(), tenant(conn, store_id):
         assert retry_log(conn, store_id, log_id) is not None
         again = begin_attempt(conn, store_id, log_id, 1, [60.0])
