@@ -13,6 +13,7 @@ from typing import Any
 
 import msgspec
 
+from schemas.base.fields import Records
 from schemas.base.privacy import Hasher, hash_email, may_hold_address
 from schemas.base.strict_json import NotJson, loads
 from schemas.plugin.entities import CUSTOMERS, ENTITIES, Entity
@@ -40,6 +41,7 @@ class _Readers:
     start: re.Pattern[bytes]
     known_only: msgspec.json.Decoder[Any]
     dropping: msgspec.json.Decoder[Any]
+    lists: tuple[str, ...]  # the attributes with nested records
 
 
 def _readers(entity: Entity) -> _Readers:
@@ -51,6 +53,7 @@ def _readers(entity: Entity) -> _Readers:
         start=re.compile(SPACE.join((rb"", rb"\{", b'"' + entity.name.encode() + b'"', rb":", rb"(?=\[)"))),
         known_only=msgspec.json.Decoder(list[entity.reader.shape]),  # type: ignore[name-defined]  # made at run time
         dropping=msgspec.json.Decoder(msgspec.defstruct("Envelope", fields)),
+        lists=tuple(name for name, field in entity.schema.fields.items() if isinstance(field, Records)),
     )
 
 
@@ -78,17 +81,18 @@ def read_unchanged(entity: Entity, body: bytes) -> UncheckedBatch | None:
 
 def read_known_fields(entity: Entity, body: bytes, hasher: Hasher) -> UncheckedBatch | None:
     """The records without unknown fields, customers' addresses hashed, all other values copied unread."""
+    readers = _READERS[entity.name]
     try:
         if not body.isascii():
             body.decode("utf-8")  # msgspec does not check the encoding of what it skips
-        envelope = _READERS[entity.name].dropping.decode(body)
+        envelope = readers.dropping.decode(body)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return None
     records = envelope.records
     if entity is CUSTOMERS and not _hash_addresses(records, hasher):
         return None
     encoded = _encode(records)
-    objects = len(records) + sum(len(getattr(record, name) or ()) for name in entity.lists for record in records)
+    objects = len(records) + sum(len(getattr(record, name) or ()) for name in readers.lists for record in records)
     if not _is_plain(entity, encoded, objects):
         return None
     return UncheckedBatch(len(records), envelope.mode, encoded)
