@@ -11,6 +11,7 @@ import click
 import msgspec
 from psycopg import Connection
 from redis.exceptions import RedisError
+from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
@@ -43,6 +44,7 @@ from workers.outbound.runs import retry_failed, start_categories, start_full, st
 
 LISTED = 50
 RUNS_LISTED = 5
+EXAMPLES_SHOWN = 3
 LIMIT = Number(0, 1_000_000)
 ITEM_STATUSES = ("pending", "syncing", "completed", "failed", "needs_approval", "superseded")
 
@@ -95,7 +97,17 @@ def status(settings: Settings, store: UUID, as_json: bool) -> int:
         screen.print(
             f"held: {hold.total_items:,} items; approve or reject with: woo approve|reject {hold.id}", markup=False
         )
+        _show_preview(screen, hold.preview or {})
     return DONE
+
+
+def _show_preview(screen: Console, preview: dict[str, Any]) -> None:
+    """Why it is held, in how many products each field differs, and both values of the first of them."""
+    screen.print(f"why: {', '.join(preview.get('reasons', ()))}", markup=False)
+    for field in preview.get("fields", ()):
+        screen.print(f"{field['field']}: {field['products']:,} products differ", markup=False)
+        for one in field["examples"][:EXAMPLES_SHOWN]:
+            screen.print(f"  {one['sku']}: {one['shop']!r} in the shop, {one['erp']!r} in the ERP", markup=False)
 
 
 def _refused_events(redis_url: str) -> dict[str, int] | None:

@@ -166,6 +166,18 @@ def test_status_shows_a_hold_behind_newer_runs(
     assert status["hold"]["batchId"] in shown.replace("\n", "")
 
 
+def test_status_shows_what_a_takeover_would_change(
+    command_line: Command, pushing: Runtime, store_id: UUID, shop: FakeWooCommerce
+) -> None:
+    product = make_erp_product()
+    shop.add_product(sku=product["sku"], name="By [hand]", regular_price="19.90")
+    put_products(pushing, store_id, [product])
+    push(pushing, store_id)
+    code, shown = command_line("woo", "status", "--store", str(store_id))
+    assert code == 0 and "why: takeover" in shown and "name: 1 products differ" in shown
+    assert f"{product['sku']}: 'By [hand]' in the shop, 'Blue Widget' in the ERP" in shown
+
+
 def test_drift_is_listed_and_its_policy_set(
     woo: Callable[..., tuple[int, Any]], pushing: Runtime, store_id: UUID, shop: FakeWooCommerce
 ) -> None:

@@ -32,7 +32,7 @@ from workers.outbound.sending.send_claim import send_claim
 from workers.outbound.sending.shop_connection import ShopConnection
 from workers.shops.opener import open_store_woocommerce
 
-PRODUCTS = 3
+PRODUCTS = 2
 FACTOR = 2
 # Any emptied stock is held, and any price that moves by more than FACTOR.
 LIMITS = {"price_share": 1, "price_factor": FACTOR, "zero_share": 0, "text_share": 1, "least": 1}
@@ -157,6 +157,40 @@ class BrakesMachine(RuleBasedStateMachine):
             if change["outOfStock"]:
                 self.approved_to_empty.add(change["productId"])
 
+    @rule(
+        number=NUMBERS,
+        price=PRICES,
+        stock=STOCKS,
+        path=st.sampled_from(("put", "event", "one", "full", "drift")),
+        other=st.booleans(),
+    )
+    def change_both_sides(self, number: int, price: str, stock: int, path: str, other: bool) -> None:
+        """What seldom comes by chance: the shop changes a product that is in step, and the ERP asks for it."""
+        self.send(None)
+        self.edit_shop(number, price, stock)
+        if path == "put":
+            self.state(number, self.products[number]["regular_price"], self.products[number]["stock_quantity"])
+        elif path == "event":
+            self.tell(number, "product.updated")
+        elif path == "one":
+            self.ask_for_one(number, "stock" if other else "product", force=False)
+        elif path == "full":
+            self.ask_for_all("full")
+        else:
+            self.check_for_drift(whole=other, stock="repair")
+        self.send(None)
+
+    @rule(number=NUMBERS, held=PRICES, price=PRICES, stock=STOCKS)
+    def change_while_held(self, number: int, held: str, price: str, stock: int) -> None:
+        """The shop changes a product that is held, another item reads it, and a person approves."""
+        self.state(number, held, 5)
+        self.send(None)
+        self.edit_shop(number, price, stock)
+        self.ask_for_one(number, "stock", force=False)
+        self.send(None)
+        self.decide("approve")
+        self.send(None)
+
     @rule(fault=st.sampled_from((None, None, "lost_answer", "drop", "crash", "maintenance")))
     def send(self, fault: str | None) -> None:
         if fault is not None:
@@ -231,7 +265,7 @@ def test_no_path_passes_a_limit_without_a_verdict(runtime: Runtime, conn: Connec
         lambda: BrakesMachine(place),  # type: ignore[arg-type]  # it only calls it
         settings=settings(
             max_examples=examples(25),
-            stateful_step_count=20,
+            stateful_step_count=15,
             suppress_health_check=list(HealthCheck),
             print_blob=True,
         ),

@@ -223,7 +223,7 @@ def test_a_pulled_currency_is_masked(currency: str) -> None:
 @pytest.mark.parametrize("name", ["name", "description", "sku"])
 def test_a_product_of_the_erp_is_masked(name: str, form: str) -> None:
     found = load_erp_product(make_erp_product(**{name: FORMS[form]}))
-    # A SKU that is too long letter by letter, or escaped so that the shop would alter it, is refused.
+    # A SKU, letter by letter, is too long or full of escapes, which the shop would remove.
     assert isinstance(found, ErpProduct) or [problem.code for problem in found] in (["too_long"], ["not_a_sku"])
     assert not holds_it(repr(found))
 

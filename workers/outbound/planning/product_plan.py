@@ -157,22 +157,24 @@ class Comparison:
         image_hash = mapped.image_hash
         if "image" in agreeing or "images" in (sent or {}):
             image_hash = stored.group_hashes["image"]
-        is_altered = bool(differing.intersection(sent or {}))
+        fields = ["status", *(name for group in self.groups for name in GROUP_FIELDS[group])]
+        found = {one.field: self._stored(one, mapped, sent or {}) for one in self.differences}
+        others = {name: one for name, one in mapped.differences.items() if name not in fields}
         return Look(
             wc_product_id=self.theirs["id"],
-            status=self._status(mapped, is_altered=is_altered),
+            status=self._status(mapped, [*found.values(), *others.values()]),
             figures=figures_of(self.theirs),
             sent_sale_price=self._sale_of_ours(mapped, sent),
             image_hash=image_hash,
-            fields=["status", *(name for group in self.groups for name in GROUP_FIELDS[group])],
+            fields=fields,
             looked_hashes={group: stored.group_hashes[group] for group in self.groups},
             seen_hashes={group: stored.group_hashes[group] for group in agreeing},
-            differences={one.field: self._stored(one, mapped, sent or {}) for one in self.differences},
+            differences=found,
             is_whole=set(self.groups) == set(FIELD_GROUPS),
         )
 
-    def _status(self, mapped: Mapped, *, is_altered: bool) -> str:
-        if is_altered:
+    def _status(self, mapped: Mapped, differences: Sequence[FieldDifference]) -> str:
+        if any(one.was_sent for one in differences):
             return "differs"
         is_whole = set(self.groups) == set(FIELD_GROUPS)
         stays_adopted = mapped.status == "adopted" and (self.differences or not is_whole)
@@ -186,13 +188,14 @@ class Comparison:
 
     def _stored(self, one: Difference, mapped: Mapped, sent: Payload) -> FieldDifference:
         found, before = digest(one.field, self.theirs.get(one.field)), mapped.differences.get(one.field)
-        is_known = before is not None and before.digest == found
+        ours, is_known = shortened(one.ours), before is not None and before.digest == found
+        was_sent = before is not None and is_known and before.was_sent and before.ours == ours
         return FieldDifference(
-            ours=shortened(one.ours),
+            ours=ours,
             theirs=shortened(one.theirs),
             digest=found,
             since=before.since if before is not None and is_known else self.now,
-            was_sent=one.field in sent or (before is not None and is_known and before.was_sent),
+            was_sent=one.field in sent or was_sent,
         )
 
 
@@ -253,7 +256,7 @@ def compare(task: ProductTask, theirs: ShopObject, shop: ShopState, *, sent: Pay
     if stored.product.allow_manual_woocommerce_offers and (sent is None or "sale_price" not in sent):
         payload = keep_manual_offer(payload, theirs, mapped.sent_sale_price if mapped else None)
     last_images = mapped.image_hash if mapped else None
-    new_images = sent is None and last_images not in (None, stored.group_hashes["image"])
+    new_images = "images" not in (sent or {}) and last_images not in (None, stored.group_hashes["image"])
     found = differences(payload, theirs, shop.now, new_images=new_images, is_answer=sent is not None)
     # A product whose category the shop lacks is sent again once the category is there.
     is_placed = all(category_id in shop.category_ids for category_id in stored.product.category_ids)

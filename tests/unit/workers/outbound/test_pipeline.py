@@ -266,6 +266,28 @@ def test_a_value_that_the_shop_did_not_take_is_a_failure(
     assert [name for name, one in result.look.differences.items() if one.was_sent] == fields
 
 
+def test_other_images_are_not_taken_as_seen_by_another_write() -> None:
+    product = replace(PRODUCT, image_urls=("https://img.test/new.png",))
+    task = mapped_task(make_item("stock"), product=product, image_hash="of others")
+    theirs = IN_SHOP | {"stock_quantity": 3, "images": [{"src": "https://shop.test/old.png"}]}
+    [write] = plan(task, theirs).writes
+    result = write.answered(theirs | {"stock_quantity": 7})
+    assert isinstance(result, Done) and result.look is not None
+    assert "image" not in result.look.seen_hashes and result.look.image_hash == "of others"
+    assert "images" in result.look.differences
+
+
+def test_a_value_that_was_not_taken_stays_told_until_it_changes() -> None:
+    kept = FieldDifference("20", "25", digest("regular_price", "25"), NOW, was_sent=True)
+    task = mapped_task(make_item("stock"), differences={"regular_price": kept})
+    [result] = plan(task, IN_SHOP | {"regular_price": "25"}).results
+    assert isinstance(result, Done) and result.look is not None and result.look.status == "differs"
+    [result] = plan(task, IN_SHOP | {"regular_price": "26"}).results
+    assert isinstance(result, Done) and result.look is not None and result.look.status == "synced"
+    [result] = plan(task, IN_SHOP, groups=("stock",)).results
+    assert isinstance(result, Done) and result.look is not None and result.look.status == "differs"
+
+
 def test_a_write_into_the_trash_is_a_failure() -> None:
     [write] = plan(mapped_task(make_item("stock")), IN_SHOP | {"stock_quantity": 3}).writes
     result = write.answered(IN_SHOP | {"status": "trash"})
