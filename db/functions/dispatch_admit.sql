@@ -1,4 +1,4 @@
--- Admits waiting logs of every store that has room in its window, oldest first.
+-- Admits waiting logs of every store that has room in its window, and returns them oldest first.
 -- Only batches take room: pulls stay outside the window. Rows are picked in a materialized step, because a join may run a subquery
 -- with LIMIT and SKIP LOCKED again and would then pick others.
 SET LOCAL ROLE sluice_system;
@@ -19,12 +19,14 @@ CREATE OR REPLACE FUNCTION dispatch_admit(window_size integer)
                          ORDER BY n.accepted_seq
                          LIMIT r.room
                            FOR UPDATE SKIP LOCKED) next
+        ), enqueued AS (
+                UPDATE sync_logs l
+                   SET enqueues = l.enqueues + 1, enqueued_at = clock_timestamp()
+                  FROM admitted
+                 WHERE l.store_id = admitted.store_id AND l.id = admitted.id
+             RETURNING l.store_id, l.id, l.enqueues, l.entity, l.received, l.accepted_seq
         )
-        UPDATE sync_logs l
-           SET enqueues = l.enqueues + 1, enqueued_at = clock_timestamp()
-          FROM admitted
-         WHERE l.store_id = admitted.store_id AND l.id = admitted.id
-        RETURNING l.store_id, l.id, l.enqueues, l.entity, l.received;
+        SELECT e.store_id, e.id, e.enqueues, e.entity, e.received FROM enqueued e ORDER BY e.accepted_seq;
     END;
 REVOKE ALL ON FUNCTION dispatch_admit(integer) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION dispatch_admit(integer) TO sluice_app;
