@@ -200,15 +200,17 @@ def _push_claims(turn: _PushTurn) -> None:
         with turn.claiming:
             with turn.runtime.pool.connection() as conn, tenant(conn, turn.store_id):
                 claim = claim_next(conn, turn.store_id, turn.holder, turn.products_a_call)
-            with turn.saved:
-                turn.in_flight += claim is not None
+            if claim is not None:
+                with turn.saved:
+                    turn.in_flight += 1
+                    turn.saved.notify()  # there may be more for another thread
         if claim is not None:
             try:
                 _push_claim(turn, claim)
             finally:
                 with turn.saved:
                     turn.in_flight -= 1
-                    turn.saved.notify_all()
+                    turn.saved.notify(1 if turn.in_flight else THREADS)  # one looks for work, or all end
         elif not _wait_for_others(turn) and not _check_drift(turn):
             return
 
