@@ -223,7 +223,7 @@ def _events(
     world: World, shop: ShopApart, store_id: UUID, catalogue: list[dict[str, str]], seconds: float
 ) -> tuple[int, int, float, float]:
     """Prices change in the ERP, and each change is told on the stream: by as many events, at this pace."""
-    before, stop = shop.calls(WRITES), threading.Event()
+    before, stop, began = shop.calls(WRITES), threading.Event(), datetime.now(UTC)
     hands = [threading.Thread(target=hand, args=(world, store_id, stop)) for hand in (_listen, _push)]
     for hand in hands:
         hand.start()
@@ -232,7 +232,7 @@ def _events(
     stop.set()
     for hand in hands:
         hand.join()
-    lags = _lags(world, store_id)
+    lags = _lags(world, store_id, began)
     return sent, shop.calls(WRITES) - before, lags[int(len(lags) * 0.95)], lags[-1]
 
 
@@ -276,8 +276,9 @@ def _wait_until_sent(world: World, store_id: UUID) -> None:
             time.sleep(0.1)
 
 
-def _lags(world: World, store_id: UUID) -> list[float]:
+def _lags(world: World, store_id: UUID, began: datetime) -> list[float]:
     query = """SELECT extract(epoch FROM completed_at - created_at)::float8 FROM wc_sync_items
-                WHERE store_id = %s AND sync_type = 'price' AND status = 'completed' ORDER BY 1"""
+                WHERE store_id = %s AND sync_type = 'price' AND status = 'completed' AND created_at >= %s
+                ORDER BY 1"""
     with world.superuser() as conn:
-        return [row[0] for row in conn.execute(query, (store_id,)).fetchall()]
+        return [row[0] for row in conn.execute(query, (store_id, began)).fetchall()]

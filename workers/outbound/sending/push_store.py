@@ -228,15 +228,18 @@ def _push_claims(turn: _PushTurn) -> None:
             with turn.claiming:
                 with turn.runtime.pool.connection() as conn, tenant(conn, turn.store_id):
                     claim = claim_next(conn, turn.store_id, turn.holder, gate.products_a_call)
-                with turn.saved:
-                    turn.in_flight += claim is not None
+                if claim is not None:
+                    with turn.saved:
+                        turn.in_flight += 1
+                        turn.saved.notify()  # there may be more for another thread
             if claim is not None:
                 try:
                     _push_claim(turn, claim)
                 finally:
                     with turn.saved:
                         turn.in_flight -= 1
-                        turn.saved.notify_all()
+                        # One thread looks for work, or all end.
+                        turn.saved.notify(1 if turn.in_flight else count_threads(gate))
         if claim is None and not _wait_for_others(turn) and not _check_drift(turn):
             return
 
