@@ -250,6 +250,12 @@ def pace(settings: Settings, store: UUID, calls: int, as_json: bool) -> int:
     metavar="N",
     help="Hold if more than this share of the products, which the shop had before, gets other texts, categories or images.",
 )
+@click.option(
+    "--discontinued-share",
+    type=LIMIT,
+    metavar="N",
+    help="Hold if more than this share of the products is discontinued within an hour.",
+)
 @click.option("--least", type=LIMIT, metavar="N", help="Shares apply from N products on.")
 @json_option
 def brakes(settings: Settings, store: UUID, off: bool, as_json: bool, **limits: float | None) -> int:

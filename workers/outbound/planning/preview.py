@@ -81,6 +81,8 @@ def _shop_state(client: WooCommerceClient, tasks: Sequence[ProductTask], ids: Ma
 def _preview_product(task: ProductTask, shop: ShopState, sync_type: str) -> Preview:
     product = task.product
     theirs = shop.theirs(task)
+    if task.is_discontinued and (theirs is None or (task.mapped is None and not task.may_be_ours)):
+        return Preview(task.product_id, product.sku, "none", None, [], [])
     if theirs is None:
         payload = to_woocommerce_product(product, shop.category_ids)
         found = differences(payload, {}, shop.now)

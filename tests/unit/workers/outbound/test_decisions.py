@@ -137,6 +137,7 @@ def test_preview_shows_the_biggest_changes_first() -> None:
         "regularPrice": ["10", "100"],
         "salePrice": [None, None],
         "outOfStock": False,
+        "discontinued": False,
     }
     facts = {name: preview[name] for name in ("reasons", "products", "mappedProducts", "priceChanges", "emptiedStock")}
     assert facts == {
