@@ -26,9 +26,11 @@ from app.usecases.stores import connected
 from db.core.tenancy import tenant
 from db.outbound.batches import get_batch, get_open_hold, list_batches
 from db.outbound.brakes import set_brakes
+from db.outbound.discontinued import set_policy
 from db.outbound.erp_products import count_erp_products
 from db.outbound.item_views import count_breaches, count_items
 from db.outbound.mappings import count_mappings, list_mappings, list_out_of_sync
+from schemas.records.erp import DISCONTINUED_POLICIES
 from workers.core.queues import WakeUp, connect
 from workers.outbound.intake.listener import refused_counts
 from workers.outbound.planning.priorities import SYNC_TYPES
@@ -226,4 +228,16 @@ def brakes(settings: Settings, store: UUID, off: bool, as_json: bool, **limits: 
         if not set_brakes(conn, store, wanted):
             raise NotFound(f"there is no store {store}")
     tell(wanted, "brakes are off" if off else "brakes are set", as_json=as_json)
+    return DONE
+
+
+@woo.command("discontinued", changes="discontinued.set", example="woo discontinued --store STORE --policy trash")
+@store_option
+@click.option("--policy", required=True, type=click.Choice(DISCONTINUED_POLICIES), help="Draft is the default.")
+@json_option
+def discontinued(settings: Settings, store: UUID, policy: str, as_json: bool) -> int:
+    """Choose what becomes of discontinued products in the shop."""
+    with _inside(store, resolve(settings).database_url) as conn:
+        set_policy(conn, store, policy)
+    tell({"policy": policy}, f"discontinued products: {policy}", as_json=as_json)
     return DONE
