@@ -1,4 +1,4 @@
-"""`erp`: import an ERP's products from a file, and show the secret that a store's ERP signs its events with."""
+"""`erp`: import an ERP's products, discontinue some, and show the secret that a store's ERP signs its events with."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from rich.table import Table
 from app.commands.terminal.declaration import Group
 from app.commands.terminal.exits import DONE, FAILED
 from app.commands.terminal.options import json_option, store_argument, store_option
-from app.commands.terminal.output import console, write_json
+from app.commands.terminal.output import console, tell, write_json
 from app.settings.environment import Settings
 from app.stack.command_errors import CommandError, NotFound
 from app.stack.endpoints import resolve
@@ -28,6 +28,7 @@ from db.stores.stores import get_store
 from schemas.base.strict_json import NotJson, loads
 from workers.core.queues import WakeUp, connect
 from workers.outbound.intake.catalogue import Intake, take_categories, take_products
+from workers.outbound.intake.discontinue import discontinue_products
 from workers.outbound.intake.event_sources import store_secret
 from workers.outbound.runs import say_yes_beforehand
 
@@ -38,7 +39,7 @@ LISTS = ("image_urls", "category_ids")  # in CSV their entries are separated by 
 
 @click.group("erp", cls=Group)
 def erp() -> None:
-    """Bring the ERP's catalogue: import, event-secret."""
+    """Bring the ERP's catalogue: import, discontinue, event-secret."""
 
 
 @erp.command("import", needs_key=False, changes="erp.write", example="erp import products.csv --store STORE")
@@ -131,6 +132,27 @@ def _show(totals: Counter[str], refused: list[dict[str, Any]], *, as_json: bool)
         screen.print(f"record {one['record']}: {one['field']} {one['reason']}")
     if len(refused) > REFUSALS_SHOWN:
         screen.print(f"… and {len(refused) - REFUSALS_SHOWN} more; --json lists all")
+
+
+@erp.command("discontinue", needs_key=False, changes="erp.discontinue", example="erp discontinue PRODUCT --store STORE")
+@click.argument("product_ids", type=click.UUID, metavar="PRODUCT...", nargs=-1, required=True)
+@store_option
+@json_option
+def discontinue(settings: Settings, product_ids: tuple[UUID, ...], store: UUID, as_json: bool) -> int:
+    """Take products off sale that the ERP no longer has.
+
+    An import that has them brings them back.
+    """
+    endpoints = resolve(settings)
+    with connected(endpoints.database_url) as conn, tenant(conn, store):
+        if get_store(conn, store) is None:
+            raise NotFound(f"there is no store {store}")
+        items = discontinue_products(conn, store, product_ids, Origin({"source": "command"}))
+    if not items:
+        raise NotFound("the ERP has sent none of these products")
+    WakeUp(connect(endpoints.redis_url)).push(store)
+    tell({"items": len(items)}, f"{len(items):,} products are discontinued", as_json=as_json)
+    return DONE
 
 
 @erp.command("event-secret", needs_key=False, changes="event_secret.show")

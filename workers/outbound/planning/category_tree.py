@@ -7,6 +7,8 @@ from collections.abc import Collection, Mapping
 from uuid import UUID
 
 from db.outbound.erp_categories import StoredCategory
+from workers.outbound.planning.comparison import ShopObject, meaning
+from workers.outbound.planning.sanitize import clean_name
 from workers.platforms.woocommerce.errors import ValidationError
 
 CATEGORY_LOOP = "CATEGORY_LOOP"
@@ -37,6 +39,28 @@ def lineage_of(category: StoredCategory, categories: Mapping[UUID, StoredCategor
         lineage.append(parent)
         seen.add(parent_id)
     return lineage[::-1]
+
+
+def ids_by_path(categories: Mapping[UUID, StoredCategory], theirs: Mapping[int, ShopObject]) -> dict[UUID, int]:
+    """WooCommerce's id of each category that the shop has: the one that it got from us, or the one that would be adopted."""
+    at_place = {(one["parent"], meaning("name", one["name"]).casefold()): wc_id for wc_id, one in theirs.items()}
+    found: dict[UUID, int] = {}
+    for category in categories.values():
+        parent = 0
+        for one in _lineage_or_none(category, categories):
+            adopted = at_place.get((parent, meaning("name", clean_name(one.name)).casefold()))
+            wc_id = one.wc_category_id if one.wc_category_id in theirs else adopted
+            if wc_id is None:
+                break
+            found[one.category_id] = parent = wc_id
+    return found
+
+
+def _lineage_or_none(category: StoredCategory, categories: Mapping[UUID, StoredCategory]) -> list[StoredCategory]:
+    try:
+        return lineage_of(category, categories)
+    except ValidationError:  # it would not be sent
+        return []
 
 
 def waiting_below(written: Collection[UUID], categories: Mapping[UUID, StoredCategory]) -> set[UUID]:

@@ -12,6 +12,7 @@ from tests.fakes.woocommerce import FakeWooCommerce
 from tests.fakes.woocommerce.catalogue import categories as shop_categories
 from tests.support.outbound import make_erp_product, push, put_categories, put_products, statuses
 from workers.core.runtime import Runtime
+from workers.outbound.planning.preview import preview_categories
 
 DEPTH = 70
 
@@ -58,6 +59,23 @@ def test_categories_adopt_by_path_and_move_in_place(
     assert after.pop("Men > Shoes > Winter boots") == before.pop("Women > Shoes > Boots")
     assert after == before
     assert set(statuses(root_conn, store_id)) == {"completed"}
+
+
+def test_a_dry_run_finds_what_would_be_adopted_by_its_path(
+    pushing: Runtime, store_id: UUID, connected_shop: FakeWooCommerce
+) -> None:
+    with connected_shop.state.lock:
+        by_hand = [shop_categories.create(connected_shop.state, {"name": name}) for name in ("Shoes", "Men & boys")]
+        nested = shop_categories.create(connected_shop.state, {"name": "shoes", "parent": by_hand[1]["id"]})
+    men, women = category("Men & boys"), category("Women")
+    put_categories(pushing, store_id, [men, women, category("Shoes", men), category("Shoes", women)])
+    found = preview_categories(pushing.settings, pushing.pool, store_id)
+    assert {(one.label, one.action, one.wc_id) for one in found} == {
+        ("Men & boys", "none", by_hand[1]["id"]),
+        ("Women", "create", None),
+        ("Shoes", "update", nested["id"]),
+        ("Shoes", "create", None),
+    }
 
 
 def test_a_deep_tree_arrives_whole_from_its_deepest_leaf(
