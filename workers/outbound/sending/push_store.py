@@ -149,7 +149,8 @@ def _shop_is_back(turn: _PushTurn) -> bool:
                 pause_after_failure(conn, store_id, error)
             return False
         # It answers; what it refuses is the items' affair.
-    return True
+    _guarded(turn, _renew)  # the probe may have taken long
+    return not turn.lost
 
 
 def _open(runtime: Runtime, store_id: UUID) -> WooCommerceClient | PlatformError:
