@@ -34,7 +34,7 @@ from workers.outbound.sending.claim import ItemClaim, claim_next
 from workers.outbound.sending.interrupted import requeue_interrupted
 from workers.outbound.sending.save_results import pause_after_failure, save_results
 from workers.outbound.sending.send_claim import send_claim
-from workers.outbound.sending.shop_connection import LeaseLost, ShopConnection
+from workers.outbound.sending.shop_connection import LeaseLost, ShopCalls, ShopConnection
 from workers.platforms.common.interface import PlatformError
 from workers.platforms.woocommerce.client import WooCommerceClient
 from workers.platforms.woocommerce.errors import concerns_whole_shop
@@ -96,7 +96,7 @@ def push_store(runtime: Runtime, store_id: UUID) -> PushOutcome:
         if turn is None:
             return PushOutcome.BUSY
         if not _shop_is_back(turn):
-            return PushOutcome.BUSY
+            return PushOutcome.LOST if turn.lost else PushOutcome.BUSY
         began = time.monotonic()
         _run_threads(turn)
         outcome = turn.outcome
@@ -130,20 +130,25 @@ def _lease(runtime: Runtime, store_id: UUID) -> Iterator[_PushTurn | None]:
 
 def _shop_is_back(turn: _PushTurn) -> bool:
     """Whether items may be sent: if the shop failed before, a probe finds out, and prolongs the pause."""
-    pool, store_id, shop = turn.runtime.pool, turn.store_id, turn.connection.shop
+    pool, store_id = turn.runtime.pool, turn.store_id
     with pool.connection() as conn, tenant(conn, store_id):
         failures = get_failures(conn, store_id)
-    if failures == 0 or isinstance(shop, PlatformError):
+    if failures == 0 or isinstance(turn.connection.shop, PlatformError):
         return True
     try:
-        shop.probe()
+        ShopCalls(turn.connection).read(lambda shop: shop.probe())
+    except LeaseLost:
+        turn.lost = True
+        log.warning("lease_lost")
+        return False
     except PlatformError as error:
         if concerns_whole_shop(error):
             with pool.connection() as conn, tenant(conn, store_id):
                 pause_after_failure(conn, store_id, error)
             return False
         # It answers; what it refuses is the items' affair.
-    return True
+    _guarded(turn, _renew)  # the probe may have taken long
+    return not turn.lost
 
 
 def _open(runtime: Runtime, store_id: UUID) -> WooCommerceClient | PlatformError:

@@ -101,7 +101,11 @@ def test_the_reader_of_items_agrees_with_marshmallow(items: list[dict[str, Any]]
 @settings(max_examples=examples(200))
 def test_plain_values_of_any_size_are_read_fast(data: st.DataObject) -> None:
     amount = st.decimals(-(10**13) + 1, 10**13 - 1, places=6).map(str) | st.integers(1 - 10**13, 10**13 - 1)
-    number = st.decimals(-(10**9) + 1, 10**9 - 1, places=6).filter(lambda value: abs(value) >= Decimal("0.0001"))
+    # What ends on six nines in the bytes may be a time that msgspec rounds, and is left to marshmallow.
+    amount = amount.filter(lambda value: ".999999" not in str(value))
+    number = st.decimals(-(10**9) + 1, 10**9 - 1, places=6).filter(
+        lambda value: abs(value) >= Decimal("0.0001") and ".999999" not in str(value)
+    )
     text = st.text(st.characters(exclude_characters="\x00", exclude_categories=["Cs"]), max_size=40)
     moment = st.datetimes(datetime(1000, 1, 2), datetime(9999, 12, 30)).map(
         lambda value: value.replace(microsecond=0).isoformat()
