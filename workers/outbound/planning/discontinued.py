@@ -9,6 +9,7 @@ from workers.outbound.planning.mapper import Payload
 
 TRASH = "trash"
 UNSEEN = ("draft", "pending", "private", TRASH)  # statuses of products that no customer sees
+OFF_SALE_FIELDS = ("status", "stock_status")  # one of them differs in a product that is yet to be taken off sale
 STOCK_FIELDS = ("manage_stock", "stock_quantity", "stock_status")
 
 

@@ -24,7 +24,7 @@ from workers.outbound.planning.comparison import (
     shortened,
     weigh_alike,
 )
-from workers.outbound.planning.discontinued import TRASH, back_on_sale, off_sale_payload
+from workers.outbound.planning.discontinued import OFF_SALE_FIELDS, TRASH, back_on_sale, off_sale_payload
 from workers.outbound.planning.field_groups import FIELD_GROUPS
 from workers.outbound.planning.mapper import (
     FIELDS_BY_TYPE,
@@ -336,8 +336,9 @@ def weighs_otherwise(mapped: Mapped | None, look: Look) -> bool:
     """Whether a look shows other values than brakes weighed so far, or than a person saw."""
     if mapped is None or mapped.figures != look.figures:
         return True
-    seen = {name: one.digest for name, one in mapped.differences.items() if name in look.fields}
-    return mapped.status == "adopted" and seen != {name: one.digest for name, one in look.differences.items()}
+    weighed = look.fields if mapped.status == "adopted" else OFF_SALE_FIELDS
+    seen = {name: one.digest for name, one in mapped.differences.items() if name in weighed and name in look.fields}
+    return seen != {name: one.digest for name, one in look.differences.items() if name in weighed}
 
 
 def _was_weighed(mapped: Mapped, found: Comparison, payload: Payload) -> bool:

@@ -81,12 +81,12 @@ def test_a_dry_run_finds_what_would_be_adopted_by_its_path(
 def test_a_deep_tree_arrives_whole_from_its_deepest_leaf(
     pushing: Runtime, store_id: UUID, connected_shop: FakeWooCommerce
 ) -> None:
-    tree = [category("0")]
-    for number in range(1, DEPTH):
+    tree = [category("1")]
+    for number in range(2, DEPTH + 1):
         tree.append(category(str(number), tree[-1]))
     put_categories(pushing, store_id, tree[::-1])
     push(pushing, store_id)
-    assert " > ".join(str(number) for number in range(DEPTH)) in paths(connected_shop)
+    assert " > ".join(str(number) for number in range(1, DEPTH + 1)) in paths(connected_shop)
     assert len(paths(connected_shop)) == DEPTH
 
 

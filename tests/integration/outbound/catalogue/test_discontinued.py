@@ -201,7 +201,7 @@ def test_a_product_that_waits_for_the_takeover_is_not_taken_off_sale(
     discontinue(pushing, store_id, own)
     push(pushing, store_id)
     assert in_shop(connected_shop, own)["status"] == "publish"
-    assert set(statuses(root_conn, store_id)) == {"needs_approval"}
+    assert statuses(root_conn, store_id) == {"superseded": 1, "needs_approval": 1}
 
 
 def test_a_worker_that_dies_does_not_lose_what_the_shop_had(
