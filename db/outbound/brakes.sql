@@ -53,7 +53,7 @@ WITH open AS (
            is_adopted AND (has_new_values OR differences ?| ARRAY(SELECT jsonb_array_elements_text(%(fields)s::jsonb -> sync_type)))
                AS changes_adopted,
            is_adopted AND NOT takes_off_sale AND sync_type NOT IN ('price', 'stock')
-               AND (has_new_values OR differences ?| ARRAY['name', 'description', 'categories', 'images']) AS changes_texts,
+               AND (has_new_values OR differences ?| ARRAY['name', 'description', 'categories', 'images', 'image']) AS changes_texts,
            must_be_held
       FROM open
 ), weighed AS (

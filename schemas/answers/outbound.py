@@ -209,6 +209,9 @@ class Mapping(AnswerData):
     internal_product_id: ProductId
     sku: Sku
     woo_commerce_product_id: WooId | None
+    woo_commerce_parent_id: Annotated[
+        int | None, about("the variable product whose variation it is; null for a product", example=None)
+    ]
     last_synced: Moment | None
     sync_status: Annotated[str | None, about(example="synced")]
     in_sync: Annotated[

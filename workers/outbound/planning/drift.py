@@ -30,6 +30,7 @@ TOPICS = {
     "description": "description",
     "categories": "categories",
     "images": "images",
+    "image": "images",
 }
 ITEM_TYPES = {
     "price": "price",
@@ -99,6 +100,7 @@ def look_at_gone(task: ProductTask, status: str, shop: ShopState) -> Look:
     since = before.since if before is not None and before.digest == status else shop.now
     return Look(
         wc_product_id=mapped.wc_product_id,
+        wc_parent_id=mapped.wc_parent_id,
         status=mapped.status,
         figures=mapped.figures,
         sent_sale_price=mapped.sent_sale_price,

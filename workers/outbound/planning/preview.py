@@ -73,7 +73,8 @@ def preview_products(
 
 def _shop_state(client: WooCommerceClient, tasks: Sequence[ProductTask], ids: Mapping[UUID, int]) -> ShopState:
     fields = (*COMPARED_FIELDS, *HEAVY_FIELDS)
-    by_id = client.read_products([task.mapped.wc_product_id for task in tasks if task.mapped is not None], fields)
+    parents = {task.mapped.wc_product_id: task.mapped.wc_parent_id for task in tasks if task.mapped is not None}
+    by_id = client.read_products(parents, fields)
     by_sku = client.find_products_by_sku([task.product.sku for task in tasks if task.must_look_up], fields)
     return ShopState(by_id, by_sku, ids)
 

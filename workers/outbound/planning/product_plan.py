@@ -16,11 +16,13 @@ from db.outbound.item_claims import ClaimedItem
 from db.outbound.mappings import FieldDifference, Look, Mapped
 from schemas.records.erp import ErpProduct
 from workers.outbound.planning.comparison import (
+    IMAGE_FIELDS,
     Difference,
     ShopObject,
     differences,
     digest,
     figures_of,
+    is_variation,
     shortened,
     weigh_alike,
 )
@@ -33,8 +35,8 @@ from workers.outbound.planning.mapper import (
     SALE_FIELDS,
     Payload,
     keep_manual_offer,
-    to_woocommerce_groups,
     to_woocommerce_product,
+    to_woocommerce_variation,
 )
 from workers.outbound.planning.results import Adopted, Changed, Done, Refused, Result
 from workers.platforms.common.interface import PlatformError
@@ -113,8 +115,8 @@ class ShopState:
     """What the plan needs to know of the shop at the moment `now`.
 
     `products` are the mapped ones by WooCommerce's id, also trashed ones, and `products_by_sku` those that were looked up and
-    found, all of them with the fields of `groups`. `category_ids` has WooCommerce's id per ERP category. `error`: the shop
-    could not be read to the end, and nothing is sent.
+    found; a mapped variation that was deleted is looked up, too. The first have the fields of `groups`, the others all.
+    `category_ids` has WooCommerce's id per ERP category. `error`: the shop could not be read to the end, and nothing is sent.
     """
 
     products: Mapping[int, ShopObject] = field(default_factory=dict)
@@ -164,13 +166,14 @@ class Comparison:
             if not differing.intersection(GROUP_FIELDS[group]) and (group != "category" or self.is_placed)
         ]
         image_hash = mapped.image_hash
-        if ("image" in agreeing and not self.task.is_discontinued) or "images" in (sent or {}):
+        if ("image" in agreeing and not self.task.is_discontinued) or has_image(sent or {}):
             image_hash = stored.group_hashes["image"]
         fields = ["status", *(name for group in self.groups for name in GROUP_FIELDS[group])]
         found = {one.field: self._stored(one, mapped, sent or {}) for one in self.differences}
         others = {name: one for name, one in mapped.differences.items() if name not in fields}
         return Look(
             wc_product_id=self.theirs["id"],
+            wc_parent_id=self.theirs["parent_id"] if is_variation(self.theirs) else None,
             status=self._status(mapped, [*found.values(), *others.values()]),
             figures=figures_of(self.theirs),
             sent_sale_price=self._sale_of_ours(mapped, sent),
@@ -216,6 +219,11 @@ class ProductWrite:
     task: ProductTask
     payload: Payload
     shop: ShopState
+
+    @property
+    def wc_parent_id(self) -> int | None:
+        """The product whose variation is written, None for a product."""
+        return None if self.task.mapped is None else self.task.mapped.wc_parent_id
 
     def answered(self, answer: ShopObject) -> Result:
         """The result of a write by what the shop answered: values that it did not take make it a failure."""
@@ -266,10 +274,11 @@ def compare(task: ProductTask, theirs: ShopObject, shop: ShopState, *, sent: Pay
     if stored.product.allow_manual_woocommerce_offers and (sent is None or "sale_price" not in sent):
         payload = keep_manual_offer(payload, theirs, mapped.sent_sale_price if mapped else None)
     last_images = mapped.image_hash if mapped else None
-    new_images = "images" not in (sent or {}) and last_images not in (None, stored.group_hashes["image"])
+    new_images = not has_image(sent or {}) and last_images not in (None, stored.group_hashes["image"])
     found = differences(payload, theirs, shop.now, new_images=new_images, is_answer=sent is not None)
     # A product whose category the shop lacks is sent again once the category is there.
-    is_placed = all(category_id in shop.category_ids for category_id in stored.product.category_ids)
+    unplaced = [one for one in stored.product.category_ids if one not in shop.category_ids]
+    is_placed = is_variation(theirs) or not unplaced
     return Comparison(task, theirs, payload, found, shop.groups, is_placed, shop.now)
 
 
@@ -277,11 +286,16 @@ def _payload(task: ProductTask, stored: StoredProduct, theirs: ShopObject, shop:
     if stored.discontinued is not None:
         payload = off_sale_payload(stored.discontinued, theirs)
     else:
-        payload = to_woocommerce_groups(stored.product, shop.groups, shop.category_ids)
+        product = stored.product
+        payload = (
+            to_woocommerce_variation(product)
+            if is_variation(theirs)
+            else to_woocommerce_product(product, shop.category_ids)
+        )
         if task.mapped is not None and task.mapped.taken_off is not None:
             payload = back_on_sale(payload, dict(task.mapped.taken_off))
-    compared = {name for group in shop.groups for name in GROUP_FIELDS[group]}
-    return {name: value for name, value in payload.items() if name in compared}
+    compared = [name for group in shop.groups for name in GROUP_FIELDS[group]]
+    return {name: payload[name] for name in compared if name in payload}
 
 
 def _plan_product(task: ProductTask, shop: ShopState) -> ProductWrite | Result:
@@ -310,9 +324,7 @@ def _plan_unmapped(task: ProductTask, stored: StoredProduct, shop: ShopState) ->
 def _plan_mapped(task: ProductTask, mapped: Mapped, shop: ShopState) -> ProductWrite | Result:
     theirs = shop.theirs(task)
     if theirs is None:
-        # Deleted in the shop: without its mapping, the next attempt creates the product.
-        deleted = WooCommerceApiError(errors.NOT_IN_SHOP, status=404, retryable=True)
-        return Refused(task.items, deleted, deleted_wc_id=mapped.wc_product_id)
+        return _plan_deleted(task, mapped, shop)
     if theirs.get("status") == TRASH and not task.may_leave_trash:
         return Refused(task.items, WooCommerceApiError(errors.PRODUCT_IN_TRASH, status=200, retryable=False))
     found = compare(task, theirs, shop)
@@ -330,6 +342,21 @@ def _plan_mapped(task: ProductTask, mapped: Mapped, shop: ShopState) -> ProductW
     if not payload:
         return Done(task.items, mapped.wc_product_id, found.look())
     return ProductWrite(task, payload, shop)
+
+
+def _plan_deleted(task: ProductTask, mapped: Mapped, shop: ShopState) -> ProductWrite | Result:
+    if mapped.wc_parent_id is None:
+        # Without its mapping, the next attempt creates the product.
+        deleted = WooCommerceApiError(errors.NOT_IN_SHOP, status=404, retryable=True)
+        return Refused(task.items, deleted, deleted_wc_id=mapped.wc_product_id)
+    if task.product.sku in shop.products_by_sku:  # made anew by hand
+        return _plan_product(replace(task, mapped=None), shop)
+    # Nothing says which variation of the product it was, and a product of its own would be another thing.
+    return Refused(task.items, WooCommerceApiError(errors.VARIATION_NOT_IN_SHOP, status=404, retryable=False))
+
+
+def has_image(payload: Payload) -> bool:
+    return any(name in payload for name in IMAGE_FIELDS)
 
 
 def weighs_otherwise(mapped: Mapped | None, look: Look) -> bool:
