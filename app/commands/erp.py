@@ -35,6 +35,7 @@ from workers.outbound.runs import say_yes_beforehand
 AT_ONCE = 1000
 REFUSALS_SHOWN = 20
 LISTS = ("image_urls", "category_ids")  # in CSV their entries are separated by |
+PAIRS = ("attributes",)  # as Size=M|Colour=Red
 
 
 @click.group("erp", cls=Group)
@@ -108,7 +109,14 @@ def _from_line(path: Path, number: int, line: str) -> Any:
 def _from_csv(row: dict[str | None, Any]) -> dict[str, Any]:
     # An empty cell is a field that was left out, not an empty text.
     filled = {name: value for name, value in row.items() if name and value not in (None, "")}
-    return {name: value.split("|") if name in LISTS else value for name, value in filled.items()}
+    lists = {name: value.split("|") for name, value in filled.items() if name in LISTS}
+    pairs = {name: _pairs(value) for name, value in filled.items() if name in PAIRS}
+    return {**filled, **lists, **pairs}
+
+
+def _pairs(value: str) -> dict[str, str]:
+    parts = [pair.partition("=") for pair in value.split("|")]
+    return {name: option for name, _, option in parts}
 
 
 def _refusals(intake: Intake, offset: int) -> list[dict[str, Any]]:

@@ -20,13 +20,14 @@ from typing import Any
 import msgspec
 
 from db.outbound.mappings import Figures
+from workers.outbound.planning.attributes import meaning_of_attributes, shown_attributes
 from workers.outbound.planning.mapper import SALE_FIELDS, Payload, number_of
 
 ShopObject = Mapping[str, Any]  # a product as the shop's API shows it
 
 COMPARED_FIELDS = ("id", "status", "type", "parent_id", "sku", "name", "regular_price", *SALE_FIELDS, "manage_stock",
                    "stock_quantity", "stock_status")  # fmt: skip
-HEAVY_FIELDS = ("description", "categories", "images")  # read only if they are asked for
+HEAVY_FIELDS = ("description", "categories", "images", "attributes")  # read only if they are asked for
 IMAGE_FIELDS = ("images", "image")  # of a product, of a variation
 PARAGRAPHS = re.compile(r"(?:\s|</?p>|<br>)+")  # what WordPress adds to split a text into paragraphs
 DEFAULT_CATEGORY = "uncategorized"  # the slug of the category in which WooCommerce puts a product without any
@@ -86,6 +87,8 @@ def meaning(field: str, value: Any, *, is_answer: bool = False) -> Any:
         return bool(value)
     if field == "manage_stock":  # "parent" is a variation that counts none itself
         return value is True
+    if field == "attributes":
+        return meaning_of_attributes(value or [])
     if field == "name":
         return " ".join(html.unescape(value or "").split())
     if field == "sku":  # the shop makes one blank of several, and what it escapes is another SKU
@@ -130,6 +133,8 @@ class _Canonical(HTMLParser):
 def shown(field: str, value: Any) -> Any:
     if field == "categories":
         return sorted(entry["id"] for entry in value or [])
+    if field == "attributes":
+        return shown_attributes(value or [])
     if field == "image":
         return value.get("src") if value else None
     return [entry["src"] for entry in value or []] if field == "images" else value

@@ -21,7 +21,8 @@ SALE_FIELDS = ("sale_price", "date_on_sale_from_gmt", "date_on_sale_to_gmt")
 GROUP_FIELDS = {
     "price": ("regular_price", *SALE_FIELDS),
     "stock": ("manage_stock", "stock_quantity"),
-    "product": ("name", "sku", "description", "status", "stock_status"),  # the last two if the ERP discontinued it
+    # A discontinued product has status or stock status, a variable one type and attributes.
+    "product": ("name", "sku", "description", "status", "stock_status", "type", "attributes"),
     "category": ("categories",),
     "image": ("images", "image"),  # the second of a variation
 }
@@ -79,6 +80,12 @@ def to_woocommerce_variation(product: ErpProduct) -> Payload:
         **to_woocommerce_stock(product),
         **to_woocommerce_image(product),
     }
+
+
+def to_woocommerce_parent(payload: Payload, attributes: list[dict[str, Any]]) -> Payload:
+    """The payload of a product that has variations: the shop drops a price of its own."""
+    own = {name: value for name, value in payload.items() if GROUPS[name] != "price"}
+    return {**own, "type": "variable", "attributes": attributes}
 
 
 def states(product: ErpProduct, field: str) -> bool:

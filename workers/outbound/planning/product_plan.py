@@ -5,7 +5,7 @@ A write holds only fields in which the shop differs. A task that needs no write,
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -15,6 +15,7 @@ from db.outbound.erp_products import StoredProduct
 from db.outbound.item_claims import ClaimedItem
 from db.outbound.mappings import FieldDifference, Look, Mapped
 from schemas.records.erp import ErpProduct
+from workers.outbound.planning.attributes import attributes_of_product, attributes_of_variation, takes_variation
 from workers.outbound.planning.comparison import (
     IMAGE_FIELDS,
     Difference,
@@ -35,10 +36,11 @@ from workers.outbound.planning.mapper import (
     SALE_FIELDS,
     Payload,
     keep_manual_offer,
+    to_woocommerce_parent,
     to_woocommerce_product,
     to_woocommerce_variation,
 )
-from workers.outbound.planning.results import Adopted, Changed, Done, Refused, Result
+from workers.outbound.planning.results import Adopted, Changed, Done, Refused, Result, Waiting
 from workers.platforms.common.interface import PlatformError
 from workers.platforms.woocommerce import errors
 from workers.platforms.woocommerce.errors import SyncError, WooCommerceApiError
@@ -48,6 +50,11 @@ REJECTED = "REJECTED"
 REJECTED_MESSAGE = "Brakes stopped this change, and a person rejected it."
 SHOP_CHANGED = "SHOP_CHANGED"
 SHOP_CHANGED_MESSAGE = "The shop changed this product each time before it could be sent."
+PARENT_NOT_READY = "PARENT_NOT_READY"
+PARENT_NOT_READY_MESSAGE = (
+    "The shop does not have the variable product of this variation yet, or not with this attribute and option. The variation "
+    "is sent as soon as it has."
+)
 DIFFERS = "SHOP_KEPT_OTHER_VALUE"
 LIGHT_GROUPS = ("price", "stock")
 
@@ -78,6 +85,10 @@ class ProductTask:
     @property
     def is_discontinued(self) -> bool:
         return self.stored is not None and self.stored.discontinued is not None
+
+    @property
+    def has_variations(self) -> bool:
+        return self.stored is not None and bool(self.stored.options)
 
     @property
     def may_leave_trash(self) -> bool:
@@ -116,12 +127,15 @@ class ShopState:
 
     `products` are the mapped ones by WooCommerce's id, also trashed ones, and `products_by_sku` those that were looked up and
     found; a mapped variation that was deleted is looked up, too. The first have the fields of `groups`, the others all.
-    `category_ids` has WooCommerce's id per ERP category. `error`: the shop could not be read to the end, and nothing is sent.
+    `category_ids` has WooCommerce's id per ERP category, `attribute_ids` the shop's own attributes by name. `claimed` are the
+    products of this claim. `error`: the shop could not be read to the end, and nothing is sent.
     """
 
     products: Mapping[int, ShopObject] = field(default_factory=dict)
     products_by_sku: Mapping[str, ShopObject] = field(default_factory=dict)
     category_ids: Mapping[UUID, int] = field(default_factory=dict)
+    attribute_ids: Mapping[str, int] = field(default_factory=dict)
+    claimed: Collection[UUID] = ()
     groups: tuple[str, ...] = FIELD_GROUPS
     now: datetime = field(default_factory=lambda: datetime.now(UTC))
     error: PlatformError | None = None
@@ -131,6 +145,11 @@ class ShopState:
         if task.mapped is not None:
             return self.products.get(task.mapped.wc_product_id)
         return self.products_by_sku.get(task.product.sku)
+
+    def takes_variation(self, stored: StoredProduct) -> bool:
+        """Whether the shop's product of the parent was read, and is ready for this variation."""
+        parent = self.products.get(stored.wc_parent_id) if stored.wc_parent_id is not None else None
+        return parent is not None and takes_variation(parent, stored.product.attributes)
 
 
 @dataclass(frozen=True, slots=True)
@@ -222,8 +241,10 @@ class ProductWrite:
 
     @property
     def wc_parent_id(self) -> int | None:
-        """The product whose variation is written, None for a product."""
-        return None if self.task.mapped is None else self.task.mapped.wc_parent_id
+        """The shop's product whose variation is written, None for a product."""
+        if self.task.mapped is not None:
+            return self.task.mapped.wc_parent_id
+        return None if self.task.stored is None else self.task.stored.wc_parent_id
 
     def answered(self, answer: ShopObject) -> Result:
         """The result of a write by what the shop answered: values that it did not take make it a failure."""
@@ -286,16 +307,31 @@ def _payload(task: ProductTask, stored: StoredProduct, theirs: ShopObject, shop:
     if stored.discontinued is not None:
         payload = off_sale_payload(stored.discontinued, theirs)
     else:
-        product = stored.product
-        payload = (
-            to_woocommerce_variation(product)
-            if is_variation(theirs)
-            else to_woocommerce_product(product, shop.category_ids)
-        )
+        payload = _whole_payload(stored, theirs, shop)
         if task.mapped is not None and task.mapped.taken_off is not None:
             payload = back_on_sale(payload, dict(task.mapped.taken_off))
     compared = [name for group in shop.groups for name in GROUP_FIELDS[group]]
     return {name: payload[name] for name in compared if name in payload}
+
+
+def _whole_payload(stored: StoredProduct, theirs: ShopObject, shop: ShopState) -> Payload:
+    """All that the ERP states of a product, beside what the shop has of it; `theirs` is empty if that is nothing."""
+    if is_variation(theirs):
+        return to_woocommerce_variation(stored.product)
+    payload = to_woocommerce_product(stored.product, shop.category_ids)
+    if not stored.options or theirs.get("type") not in (None, "simple", "variable"):
+        return payload
+    held = theirs.get("attributes") or []
+    return to_woocommerce_parent(payload, attributes_of_product(stored.options, held, shop.attribute_ids))
+
+
+def payload_to_create(stored: StoredProduct, shop: ShopState) -> Payload:
+    """What creates a product in the shop, or a variation if the ERP says that it is one."""
+    product = stored.product
+    if product.parent_id is None:
+        return _whole_payload(stored, {}, shop)
+    attributes = attributes_of_variation(product.attributes, shop.attribute_ids)
+    return {**to_woocommerce_variation(product), "attributes": attributes}
 
 
 def _plan_product(task: ProductTask, shop: ShopState) -> ProductWrite | Result:
@@ -313,7 +349,11 @@ def _plan_unmapped(task: ProductTask, stored: StoredProduct, shop: ShopState) ->
     if task.is_discontinued and (theirs is None or not task.may_be_ours):
         return Done(task.items, None)  # the shop never got it from us
     if theirs is None:
-        return ProductWrite(task, to_woocommerce_product(stored.product, shop.category_ids), shop)
+        if stored.product.parent_id is not None and not shop.takes_variation(stored):
+            if stored.product.parent_id in shop.claimed:
+                return Waiting(task.items)
+            return Refused(task.items, _error(task, PARENT_NOT_READY, PARENT_NOT_READY_MESSAGE, retryable=True))
+        return ProductWrite(task, payload_to_create(stored, shop), shop)
     found = compare(task, theirs, replace(shop, groups=FIELD_GROUPS))
     if not found.differences:
         return Done(task.items, theirs["id"], found.look())
@@ -382,8 +422,8 @@ def _was_weighed(mapped: Mapped, found: Comparison, payload: Payload) -> bool:
     return all(seen.get(name) == digest(name, found.theirs.get(name)) for name in differing)
 
 
-def _error(task: ProductTask, code: str, message: str) -> SyncError:
-    return SyncError(task.product_id, task.items[0].sync_type, code, message, retryable=False)
+def _error(task: ProductTask, code: str, message: str, *, retryable: bool = False) -> SyncError:
+    return SyncError(task.product_id, task.items[0].sync_type, code, message, retryable=retryable)
 
 
 def _kept_other_value(task: ProductTask, fields: Sequence[str]) -> SyncError:

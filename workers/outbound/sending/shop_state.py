@@ -7,6 +7,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from uuid import UUID
 
+from workers.outbound.planning.attributes import ids_by_name
 from workers.outbound.planning.comparison import COMPARED_FIELDS, HEAVY_FIELDS
 from workers.outbound.planning.field_groups import FIELD_GROUPS
 from workers.outbound.planning.product_plan import LIGHT_GROUPS, ProductTask, ShopState
@@ -22,16 +23,20 @@ def read_shop_state(calls: ShopCalls, tasks: Sequence[ProductTask], categories: 
     """
     known = [task for task in tasks if task.stored is not None]
     groups = LIGHT_GROUPS if all(set(task.requested) <= set(LIGHT_GROUPS) for task in known) else FIELD_GROUPS
-    state = ShopState(groups=groups, now=datetime.now(UTC))
+    state = ShopState(groups=groups, now=datetime.now(UTC), claimed={task.product_id for task in known})
     whole = (*COMPARED_FIELDS, *HEAVY_FIELDS)
     fields = COMPARED_FIELDS if groups == LIGHT_GROUPS else whole
     try:
         parents = {task.mapped.wc_product_id: task.mapped.wc_parent_id for task in known if task.mapped is not None}
+        lookups = [task.stored for task in known if task.mapped is None and task.stored is not None]
+        parents |= {one.wc_parent_id: None for one in lookups if one.wc_parent_id is not None}
         if parents:
             state = replace(state, products=calls.read(lambda shop: shop.read_products(parents, fields)))
         skus = [task.product.sku for task in known if task.must_look_up or _has_lost_variation(task, state)]
         if skus:
             state = replace(state, products_by_sku=calls.read(lambda shop: shop.find_products_by_sku(skus, whole)))
+        if any(task.stored.options or task.stored.product.attributes for task in known if task.stored is not None):
+            state = replace(state, attribute_ids=ids_by_name(calls.read(lambda shop: shop.get_attributes())))
         return replace(state, category_ids=_category_ids(known, state, categories))
     except PlatformError as error:
         return replace(state, error=error)

@@ -88,6 +88,7 @@ class WooCommerceClient:
 
     def __init__(self, calls: WooCommerceCalls) -> None:
         self._calls = calls
+        self._attributes: list[ShopObject] | None = None
         self._lists_variations = True  # in one list for all products, until the shop says that it has no such list
 
     def close(self) -> None:
@@ -249,6 +250,12 @@ class WooCommerceClient:
             if len(listing.records) < PAGE_SIZE:
                 return found
         raise unreadable()
+
+    def get_attributes(self) -> list[ShopObject]:
+        """The attributes that products of the shop share, each with id, name and slug; read once by a client."""
+        if self._attributes is None:
+            self._attributes = self._list("/products/attributes", {}).records
+        return self._attributes
 
     def create_category(self, payload: Payload) -> ShopObject:
         """Create a category, or return the one with this name at this place."""
