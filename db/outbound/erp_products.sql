@@ -58,8 +58,8 @@ UPDATE erp_products SET create_begun_at = NULL
  WHERE store_id = %(store_id)s AND product_id = ANY (%(product_ids)s::uuid[])
 
 -- name: list_product_ids
--- All products that the ERP sent.
-SELECT product_id FROM erp_products WHERE store_id = %(store_id)s ORDER BY product_id
+-- All products that the ERP sent; variations last, those of one product together.
+SELECT product_id FROM erp_products WHERE store_id = %(store_id)s ORDER BY parent_id NULLS FIRST, product_id
 
 -- name: page_products
 -- By the ERP's ids, after the cursor.

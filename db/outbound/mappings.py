@@ -92,6 +92,7 @@ class Look:
     seen_hashes: GroupHashes
     differences: Differences
     is_whole: bool
+    is_gone: bool = False  # in the trash, or deleted
 
 
 @dataclass(frozen=True, slots=True)

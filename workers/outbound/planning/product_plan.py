@@ -57,6 +57,9 @@ PARENT_NOT_READY_MESSAGE = (
 )
 DIFFERS = "SHOP_KEPT_OTHER_VALUE"
 LIGHT_GROUPS = ("price", "stock")
+STATUS = "status"
+IN_SHOP = "in the shop"
+DELETED = "deleted"
 
 
 @dataclass(frozen=True, slots=True)
@@ -366,7 +369,8 @@ def _plan_mapped(task: ProductTask, mapped: Mapped, shop: ShopState) -> ProductW
     if theirs is None:
         return _plan_deleted(task, mapped, shop)
     if theirs.get("status") == TRASH and not task.may_leave_trash:
-        return Refused(task.items, WooCommerceApiError(errors.PRODUCT_IN_TRASH, status=200, retryable=False))
+        trashed = WooCommerceApiError(errors.PRODUCT_IN_TRASH, status=200, retryable=False)
+        return Refused(task.items, trashed, look=look_at_gone(task, TRASH, shop))
     found = compare(task, theirs, shop)
     groups = task.groups_to_send
     if not groups:
@@ -385,14 +389,37 @@ def _plan_mapped(task: ProductTask, mapped: Mapped, shop: ShopState) -> ProductW
 
 
 def _plan_deleted(task: ProductTask, mapped: Mapped, shop: ShopState) -> ProductWrite | Result:
-    if mapped.wc_parent_id is None:
-        # Without its mapping, the next attempt creates the product.
+    if mapped.wc_parent_id is None or task.product.parent_id is not None:
+        # Without its mapping, the next attempt creates the product, or the variation that the ERP names.
         deleted = WooCommerceApiError(errors.NOT_IN_SHOP, status=404, retryable=True)
         return Refused(task.items, deleted, deleted_wc_id=mapped.wc_product_id)
     if task.product.sku in shop.products_by_sku:  # made anew by hand
         return _plan_product(replace(task, mapped=None), shop)
     # Nothing says which variation of the product it was, and a product of its own would be another thing.
-    return Refused(task.items, WooCommerceApiError(errors.VARIATION_NOT_IN_SHOP, status=404, retryable=False))
+    lost = WooCommerceApiError(errors.VARIATION_NOT_IN_SHOP, status=404, retryable=False)
+    return Refused(task.items, lost, look=look_at_gone(task, DELETED, shop))
+
+
+def look_at_gone(task: ProductTask, status: str, shop: ShopState) -> Look:
+    """A look at a product that is in the trash, or that the shop has deleted."""
+    stored, mapped = task.stored, task.mapped
+    assert stored is not None and mapped is not None
+    before = mapped.differences.get(STATUS)
+    since = before.since if before is not None and before.digest == status else shop.now
+    return Look(
+        wc_product_id=mapped.wc_product_id,
+        wc_parent_id=mapped.wc_parent_id,
+        status=mapped.status,
+        figures=mapped.figures,
+        sent_sale_price=mapped.sent_sale_price,
+        image_hash=mapped.image_hash,
+        fields=(STATUS,),
+        looked_hashes={group: stored.group_hashes[group] for group in FIELD_GROUPS},
+        seen_hashes={},
+        differences={STATUS: FieldDifference(IN_SHOP, status, status, since)},
+        is_whole=False,
+        is_gone=True,
+    )
 
 
 def has_image(payload: Payload) -> bool:

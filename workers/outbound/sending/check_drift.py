@@ -33,8 +33,15 @@ from db.outbound.mappings import ProductLook, get_mappings, get_owners, list_map
 from workers.core.ids import new_id
 from workers.outbound.planning.comparison import COMPARED_FIELDS, HEAVY_FIELDS, ShopObject
 from workers.outbound.planning.discontinued import TRASH
-from workers.outbound.planning.drift import DELETED, Repair, look_at_gone, read_drift_settings, repairs_of
-from workers.outbound.planning.product_plan import ProductTask, ShopState, compare, weighs_otherwise
+from workers.outbound.planning.drift import Repair, read_drift_settings, repairs_of
+from workers.outbound.planning.product_plan import (
+    DELETED,
+    ProductTask,
+    ShopState,
+    compare,
+    look_at_gone,
+    weighs_otherwise,
+)
 from workers.outbound.requests import request_products
 from workers.outbound.sending.holds import reweigh
 from workers.outbound.sending.shop_connection import ShopCalls, ShopConnection

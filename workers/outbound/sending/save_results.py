@@ -106,7 +106,7 @@ def _save_mappings(conn: Connection, store_id: UUID, claim: ItemClaim, result: C
     reweigh(
         conn, store_id, [one.product_id for one in looks if weighs_otherwise(weighed.get(one.product_id), one.look)]
     )
-    unseen = [one for one in result.refused if one.look is None]
+    unseen = [one for one in result.refused if one.look is None or one.look.is_gone]
     failed = {item.product_id: one.error.message for one in unseen for item in one.items if item.product_id}
     mark_mappings_failed(conn, store_id, sorted(failed.items()))
 

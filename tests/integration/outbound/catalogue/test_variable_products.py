@@ -12,6 +12,7 @@ from db.core.tenancy import tenant
 from db.outbound.batches import list_batches
 from db.outbound.mappings import count_mappings
 from tests.fakes.woocommerce import FakeWooCommerce
+from tests.fakes.woocommerce.catalogue import variations
 from tests.support.outbound import make_erp_product, push, put_products, say_yes_to_takeover, statuses
 from workers.core.runtime import Runtime
 from workers.outbound.planning.preview import preview_products
@@ -146,6 +147,24 @@ def test_a_created_variation_is_ours_after_a_lost_answer(
     put_products(pushing, store_id, [make_size(shirt, "S", regular_price="21")])
     push(pushing, store_id)
     assert len(connected_shop.state.products) == 2
+
+
+def test_a_deleted_variation_that_the_erp_names_is_made_anew(
+    pushing: Runtime, root_conn: Connection, store_id: UUID, connected_shop: FakeWooCommerce
+) -> None:
+    shirt = make_shirt()
+    size = make_size(shirt, "S")
+    put_products(pushing, store_id, [shirt, size])
+    push(pushing, store_id)
+    made = connected_shop.product_of("SHIRT-S")
+    assert made is not None
+    with connected_shop.state.lock:
+        variations.delete(connected_shop.state, made["parent_id"], made["id"], force=True)
+    put_products(pushing, store_id, [size])
+    push_all_attempts(pushing, root_conn, store_id)
+    again = connected_shop.product_of("SHIRT-S")
+    assert again is not None and again["id"] != made["id"]
+    assert chosen(connected_shop, "SHIRT-S") == {"Size": "S", "Colour": "Blue"}
 
 
 def test_a_dry_run_shows_the_variation_to_create(

@@ -158,6 +158,7 @@ def test_a_product_is_not_taken_for_its_variation_without_a_sku(
 def test_a_deleted_variation_becomes_no_product_of_its_own(
     pushing: Runtime,
     root_conn: Connection,
+    conn: Connection,
     store_id: UUID,
     connected_shop: FakeWooCommerce,
     shirt: dict[str, Variation],
@@ -173,6 +174,10 @@ def test_a_deleted_variation_becomes_no_product_of_its_own(
     push(pushing, store_id)
     assert root_conn.execute(FAILED, (store_id,)).fetchall() == [("VARIATION_NOT_IN_SHOP", False)]
     assert connected_shop.product_of("SHIRT-M") is None
+    with tenant(conn, store_id):
+        mapping = get_mapping(conn, store_id, UUID(product["product_id"]))
+    assert mapping is not None and (mapping.sync_status, mapping.in_sync) == ("failed", False)
+    assert mapping.differences["status"].theirs == "deleted"
     again = connected_shop.add_variation(parent_id, sku="SHIRT-M", regular_price="30")
     put_products(pushing, store_id, [product | {"regular_price": "36"}])
     push(pushing, store_id)
