@@ -18,8 +18,7 @@ SQL = queries(__file__)
 
 def _tables_of_records() -> Iterator[str]:
     for entity in reversed(ENTITY_RECORDS.values()):
-        if entity.lines:
-            yield entity.lines.table
+        yield from (lines.table for lines in entity.lines)
         yield entity.name
 
 
