@@ -66,6 +66,11 @@ def set_key_in_query(conn: Connection, store_id: UUID, *, is_in_query: bool) -> 
     conn.execute(SQL["set_key_in_query"], {"store_id": store_id, "is_in_query": is_in_query})
 
 
+def set_timezone(conn: Connection, store_id: UUID, timezone: str) -> bool:
+    """The zone in which the views of `analytics` count days. False for an unknown zone or store."""
+    return conn.execute(SQL["set_timezone"], {"store_id": store_id, "timezone": timezone}).rowcount == 1
+
+
 def list_store_ids(conn: Connection) -> list[UUID]:
     return [row[0] for row in conn.execute(SQL["list_store_ids"]).fetchall()]
 

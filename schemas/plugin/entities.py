@@ -11,7 +11,7 @@ from marshmallow import Schema, ValidationError, fields
 from schemas.base.error_codes import Problem, problems_of
 from schemas.base.fast_records import FastReader, shape_of
 from schemas.base.fields import Records, RecordSchema, reader_of
-from schemas.plugin import categories, customers, orders, products
+from schemas.plugin import categories, customers, orders, products, variations
 from schemas.records.shop import Record
 
 
@@ -80,7 +80,8 @@ ORDERS = _entity("orders", orders.OrderSchema(), orders.EXAMPLE)
 PRODUCTS = _entity("products", products.ProductSchema(), products.EXAMPLE)
 CUSTOMERS = _entity("customers", customers.CustomerSchema(), customers.EXAMPLE)
 CATEGORIES = _entity("categories", categories.CategorySchema(), categories.EXAMPLE)
-ENTITIES = {entity.name: entity for entity in (ORDERS, PRODUCTS, CUSTOMERS, CATEGORIES)}
+VARIATIONS = _entity("variations", variations.VariationSchema(), variations.EXAMPLE)
+ENTITIES = {entity.name: entity for entity in (ORDERS, PRODUCTS, VARIATIONS, CUSTOMERS, CATEGORIES)}
 
 
 def load_record(entity: Entity, payload: Any) -> Record | list[Problem]:

@@ -12,7 +12,16 @@ from typing import Any
 from msgspec import Struct
 
 from schemas.records.balance import Finding, findings_of
-from schemas.records.shop import Category, Customer, Order, OrderCoupon, OrderItem, Product
+from schemas.records.shop import (
+    Category,
+    Customer,
+    Order,
+    OrderCoupon,
+    OrderItem,
+    Product,
+    Variation,
+    VariationAttribute,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +100,12 @@ ENTITY_RECORDS = {
             Product,
             references=(Reference("categories", "category_external_id", "category_id"),),
         ),
+        EntityRecord(
+            "variations",
+            Variation,
+            references=(Reference("products", "product_external_id", "product_id"),),
+            lines=(Lines("variation_attributes", attrgetter("attributes"), "variation_id", VariationAttribute),),
+        ),
         EntityRecord("customers", Customer),
         EntityRecord(
             "orders",
@@ -102,7 +117,10 @@ ENTITY_RECORDS = {
                     attrgetter("items"),
                     "order_id",
                     OrderItem,
-                    references=(Reference("products", "product_external_id", "product_id"),),
+                    references=(
+                        Reference("products", "product_external_id", "product_id"),
+                        Reference("variations", "variation_external_id", "variation_id"),
+                    ),
                 ),
                 Lines("order_coupons", attrgetter("coupons"), "order_id", OrderCoupon),
                 Lines("order_refunds", _refund_rows, "order_id", RefundRow),

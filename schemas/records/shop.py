@@ -139,6 +139,36 @@ class Product(Struct, frozen=True, gc=False):
     updated_at: datetime | None
 
 
+class VariationAttribute(Struct, frozen=True, gc=False):
+    """What a variation is of its product: Size, M. Without an option any will do."""
+
+    name: str
+    option: str | None
+
+
+class Variation(Struct, frozen=True, gc=False):
+    """The whole state of one variation of a product."""
+
+    SHAPE: ClassVar[int] = 1
+    CHANGED: ClassVar[str | None] = "updated_at"
+    CREATED: ClassVar[str | None] = "created_at"
+
+    external_id: int
+    product_external_id: int | None
+    name: str | None
+    sku: str | None
+    barcode: str | None
+    price: Decimal | None
+    regular_price: Decimal | None
+    sale_price: Decimal | None
+    stock_quantity: Decimal | None
+    stock_status: str | None
+    status: str | None
+    created_at: datetime | None
+    updated_at: datetime | None
+    attributes: tuple[VariationAttribute, ...]
+
+
 class Customer(Struct, frozen=True, gc=False):
     """The whole state of a customer.
 
@@ -182,4 +212,4 @@ class Category(Struct, frozen=True, gc=False):
     product_count: int | None
 
 
-Record = Order | Product | Customer | Category
+Record = Order | Product | Variation | Customer | Category
