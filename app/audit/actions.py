@@ -52,7 +52,7 @@ COMMAND_ACTIONS = (
         "operator.create",
         "pace.set",
     ),
-    *("operator.revoke", "operator.rotate", "schema.migrate", "store.delete", "store.scrub"),
+    *("operator.revoke", "operator.rotate", "schema.migrate", "store.delete", "store.scrub", "timezone.set"),
 )
 JOB_ACTIONS = ("job.retry", "job.cancel", "job.pause", "job.resume")
 

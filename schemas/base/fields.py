@@ -10,7 +10,7 @@ from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from decimal import ROUND_HALF_UP, Decimal, InvalidOperation
 from itertools import chain, islice
-from typing import Annotated, Any, ClassVar
+from typing import Annotated, Any, ClassVar, Literal
 
 from marshmallow import EXCLUDE, Schema, ValidationError, fields, post_load
 from msgspec import Meta
@@ -329,6 +329,43 @@ def moment_of(text: str) -> datetime | None:
     except (ValueError, OverflowError):
         return None
     return moment if moment.year >= 1000 else None
+
+
+class Flag(StrictField):
+    """`true` or `false`, as JSON or as text in a CSV file."""
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> bool:
+        word = value.strip().lower() if isinstance(value, str) else value
+        if word is True or word == "true":
+            return True
+        if word is False or word == "false":
+            return False
+        raise refuse("not_a_flag")
+
+    def fast_type(self) -> Any:
+        return bool
+
+    def json_schema(self) -> JsonSchema:
+        return {"type": "boolean"}
+
+
+class OneOf(Text):
+    """One of a few words."""
+
+    def __init__(self, words: Sequence[str], **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.words = frozenset(words)
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> str:
+        if not isinstance(value, str) or value not in self.words:
+            raise refuse("not_a_known_word")
+        return value
+
+    def fast_type(self) -> Any:
+        return Literal[tuple(sorted(self.words))]
+
+    def json_schema(self) -> JsonSchema:
+        return {"type": "string", "enum": sorted(self.words)}
 
 
 class EmailHash(StrictField):

@@ -18,6 +18,7 @@ from schemas.base.contract_field import ContractField, JsonSchema, Unsure
 from schemas.base.fields import (
     BLANK,
     Count,
+    Flag,
     MaskedText,
     Money,
     RecordSchema,
@@ -130,24 +131,6 @@ class Pieces(StrictField):
 
     def json_schema(self) -> JsonSchema:
         return number_schema(-MOST_PIECES, MOST_PIECES, "^-?[0-9]{1,9}$")
-
-
-class Flag(StrictField):
-    """`true` or `false`, as JSON or as text in a CSV file."""
-
-    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> bool:
-        word = value.strip().lower() if isinstance(value, str) else value
-        if word is True or word == "true":
-            return True
-        if word is False or word == "false":
-            return False
-        raise refuse("not_a_flag")
-
-    def fast_type(self) -> Any:
-        return bool
-
-    def json_schema(self) -> JsonSchema:
-        return {"type": "boolean"}
 
 
 class ImageUrl(Text):

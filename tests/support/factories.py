@@ -11,11 +11,47 @@ from schemas.plugin.entities import ENTITIES, Entity
 from schemas.records.entities import ENTITY_RECORDS
 
 WHEN = "2026-01-15T10:30:00Z"
+# What came with the second shape of an order. Without a word about tax it is not judged by the law of its books.
+WIDE_ORDER: dict[str, Any] = {
+    "number": "A-1001",
+    "financial_status": "partially_refunded",
+    "fulfillment_status": "fulfilled",
+    "platform_status": "completed",
+    "is_test": False,
+    "paid_at": WHEN,
+    "completed_at": WHEN,
+    "cancelled_at": None,
+    "cancel_reason": None,
+    "channel": "checkout",
+    "ship_country": "DE",
+    "ship_region": "BE",
+    "prices_include_tax": True,
+    "amounts_include_tax": None,
+    "presentment_currency": "EUR",
+    "presentment_total": "92.50",
+    "fee_total": 0,
+    "tip_total": 0,
+    "platform_discount_total": 0,
+    "refunded_total": 25,
+}
 
 
 def make_item(**overrides: Any) -> dict[str, Any]:
     item = {"product_name": "Blue Widget", "sku": "BW-001", "quantity": 2, "subtotal": 44.99, "total": 49.99}
+    item |= {
+        "kind": "product",
+        "line_id": 7,
+        "variation_id": 502,
+        "current_quantity": 1,
+        "discount_total": 5,
+        "tax_total": 5,
+    }
     return item | {"wc_product_id": 501} | overrides
+
+
+def make_refund(**overrides: Any) -> dict[str, Any]:
+    items = [{"line_id": 7, "kind": "product", "quantity": 1, "amount": "22.50", "tax_total": "2.50"}]
+    return {"refund_id": 31, "created_at": WHEN, "amount": 25, "reason": "too small", "items": items} | overrides
 
 
 def make_order(**overrides: Any) -> dict[str, Any]:
@@ -34,8 +70,18 @@ def make_order(**overrides: Any) -> dict[str, Any]:
         "payment_method": "stripe",
         "coupon_used": "",
         "items": [make_item()],
+        **WIDE_ORDER,
+        "coupons": [{"code": "SPRING", "amount": 5, "tax_total": 0}],
+        "refunds": [make_refund()],
     }
     return order | overrides
+
+
+def narrow_order(**overrides: Any) -> dict[str, Any]:
+    """As plugins send it that know the first version of the contract."""
+    first = ("product_name", "sku", "quantity", "subtotal", "total", "wc_product_id")
+    narrow = {name: value for name, value in make_order().items() if name not in (*WIDE_ORDER, "coupons", "refunds")}
+    return narrow | {"items": [{name: make_item()[name] for name in first}]} | overrides
 
 
 def make_product(**overrides: Any) -> dict[str, Any]:

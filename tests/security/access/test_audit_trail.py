@@ -199,6 +199,7 @@ def test_every_changing_command_leaves_an_event(command_line: Command, root_conn
     asked: dict[str, tuple[str, ...]] = {
         "stores create": ("--name", "Shop", "--platform", "woocommerce"),
         "stores set-credentials": (nothing, "--credentials", "{}"),
+        "stores set-timezone": (nothing, "UTC"),
         "stores rotate-token": (nothing,),
         "stores revoke-tokens": (nothing,),
         "stores delete": (nothing, "--yes"),

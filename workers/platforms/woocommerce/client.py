@@ -240,6 +240,11 @@ class WooCommerceClient:
         """One page of orders, by WooCommerce's own parameters; lists are sent as `name[0]`, booleans as words."""
         return self._list("/orders", params)
 
+    def get_refunds(self, params: Mapping[str, Param], order_id: int | None = None) -> list[ShopObject]:
+        """Refunds of one order or, in WooCommerce 9.0 and later, of all; a refund's order is its `parent_id`."""
+        path = "/refunds" if order_id is None else f"/orders/{checked_id(order_id)}/refunds"
+        return self._list(path, params).records
+
     def get_categories(self) -> list[ShopObject]:
         found: list[ShopObject] = []
         for page in range(1, 10_000):
