@@ -7,7 +7,7 @@ STAMP := $(VENV)/.installed
 # Keep bytecode, whatever the shell says: tests start hundreds of processes, and each would compile all of its imports.
 export PYTHONDONTWRITEBYTECODE :=
 
-.PHONY: help setup demo demo-shopify demo-tiktok run test test-order test-faults test-hosts test-console chaos lint format house bench bench-peers bench-scale mutants dashboard lock sbom audit-deps image-digests clean
+.PHONY: help setup demo demo-shopify demo-tiktok demo-woo run test test-order test-faults test-hosts test-console chaos lint format house bench bench-peers bench-scale mutants dashboard lock sbom audit-deps image-digests clean
 
 help: ## list these commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -29,6 +29,9 @@ demo-shopify: setup ## pull a fake Shopify shop through the real API, with a pro
 
 demo-tiktok: setup ## pull a fake TikTok Shop in the same way
 	@ALLOW_HTTP_SHOPS=true $(BIN)/python -m tests.fakes.demo tiktok
+
+demo-woo: setup ## send an ERP's prices to a fake WooCommerce shop: a mistake is held, approved and sent
+	@ALLOW_HTTP_SHOPS=true $(BIN)/python -m tests.fakes.demo woocommerce
 
 run: setup ## run everything in this terminal: PostgreSQL, Redis, API, workers, dispatcher; Ctrl-C stops it
 	@$(BIN)/python -m app up
