@@ -52,6 +52,16 @@ def test_each_command_has_a_summary_of_one_line() -> None:
     assert [words for words, summary in summaries.items() if not 0 < len(summary) <= LONGEST_SUMMARY] == []
 
 
+def test_each_command_that_answers_has_json() -> None:
+    without = {
+        words
+        for words, command in all_commands().items()
+        if not any("--json" in param.opts for param in command.params)
+    }
+    # They run until they are stopped, tell a story to a person, ask a question, or answer with their exit code.
+    assert without == {*("up", "worker", "dispatcher", "listener", "dashboard"), "demo", "restore", "health"}
+
+
 def test_each_example_is_a_command_that_parses() -> None:
     examples = [command.example for command in all_commands().values() if command.example]
     assert len(examples) > 10
