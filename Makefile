@@ -57,7 +57,7 @@ test-hosts: setup ## test workers on several hosts, one of them cut off, and PgB
 
 test-console: setup ## test the console in a real browser (chromium must be installed); pictures go to .console-shots
 	@$(BIN)/python -m tests.tools.browser
-	@$(BIN)/python -m pytest -q tests/acceptance/test_console_browser.py tests/acceptance/test_console_scale.py
+	@$(BIN)/python -m pytest -q tests/acceptance/test_console_browser.py tests/acceptance/test_console_scale.py tests/acceptance/test_contract_browser.py
 
 SEED ?= 1
 BUSY ?=
