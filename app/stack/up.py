@@ -183,18 +183,17 @@ def child_specs(settings: Settings, endpoints: Endpoints, environ: Mapping[str, 
     web = (sys.executable, "-m", "gunicorn", "app.server.wsgi:application", "-c", "app/server/gunicorn_conf.py")
     return [
         ChildSpec("api", web, env | {"HOST": settings.host, "PORT": str(settings.port)}, stop_timeout=35.0),
-        *(ChildSpec(name, (*app, "worker"), env, stop_timeout=60.0) for name in worker_names(settings.workers)),
-        *(
-            ChildSpec(name, (*app, "worker", "pull"), env, stop_timeout=60.0)
-            for name in puller_names(settings.pull_workers)
-        ),
-        *(
-            ChildSpec(name, (*app, "worker", PUSH), env, stop_timeout=60.0)
-            for name in pusher_names(settings.push_workers)
-        ),
-        ChildSpec("dispatcher", (*app, "dispatcher"), keyless, stop_timeout=15.0),
-        ChildSpec("listener", (*app, "listener"), keyless, stop_timeout=15.0),
+        *(_named(name, (*app, "worker"), env, 60.0) for name in worker_names(settings.workers)),
+        *(_named(name, (*app, "worker", "pull"), env, 60.0) for name in puller_names(settings.pull_workers)),
+        *(_named(name, (*app, "worker", PUSH), env, 60.0) for name in pusher_names(settings.push_workers)),
+        _named("dispatcher", (*app, "dispatcher"), keyless, 15.0),
+        _named("listener", (*app, "listener"), keyless, 15.0),
     ]
+
+
+def _named(name: str, argv: tuple[str, ...], env: Mapping[str, str], stop_timeout: float) -> ChildSpec:
+    # One that is started again takes the place of the one before on the System page.
+    return ChildSpec(name, argv, {**env, "PROCESS_NAME": name}, stop_timeout=stop_timeout)
 
 
 def child_environment(endpoints: Endpoints, environ: Mapping[str, str]) -> dict[str, str]:

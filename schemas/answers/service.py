@@ -16,14 +16,17 @@ class Health(AnswerData):
 
 
 class Checks(AnswerData):
-    """What the service depends on."""
+    """What the service depends on. Workers: `silent` if one gave no sign of life for ten seconds, `missing` if no worker of
+    batches is alive, `unknown` while Redis is away.
+    """
 
     postgres: Checked
     redis: Checked
+    workers: Annotated[str, one_of("ok", "silent", "missing", "unknown")]
 
 
 class Readiness(AnswerData):
-    """`degraded`: without Redis, batches are still accepted."""
+    """`degraded`: without Redis or workers, batches are still accepted."""
 
     status: Annotated[str, one_of("ok", "degraded", "unavailable")]
     checks: Checks

@@ -48,7 +48,11 @@ def exposed() -> dict[str, set[str]]:
     requests.note_records("orders", 1)
     pool.CONNECTIONS.labels("used").set(0)
     away = FactsCollector("postgresql://nobody@127.0.0.1:1/x", connect("redis://127.0.0.1:1/0"))
-    found = {"up": {"job", "instance"}, "sluice_queue_depth": {"queue", "instance"}}
+    found = {
+        "up": {"job", "instance"},
+        "sluice_queue_depth": {"queue", "instance"},
+        "sluice_workers_alive": {"queue", "instance"},
+    }
     for family in (*requests.REGISTRY.collect(), *families(FULL), *away.collect()):
         for sample in family.samples:
             found.setdefault(sample.name, {"instance"}).update(sample.labels)
