@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from schemas.answers.fields import AnswerData, one_of
+from schemas.answers.fields import AnswerData, about, one_of
 
 Checked = Annotated[str, one_of("ok", "unavailable")]
 
@@ -16,13 +16,17 @@ class Health(AnswerData):
 
 
 class Checks(AnswerData):
-    """What the service depends on. Workers: `silent` if one gave no sign of life for ten seconds, `missing` if no worker of
-    batches is alive, `unknown` while Redis is away.
-    """
+    """What the service depends on."""
 
     postgres: Checked
     redis: Checked
-    workers: Annotated[str, one_of("ok", "silent", "missing", "unknown")]
+    workers: Annotated[
+        str,
+        one_of("ok", "silent", "missing", "unknown"),
+        about(
+            "`silent` if one gave no sign of life for ten seconds, `missing` if none of batches is alive, `unknown` without Redis"
+        ),
+    ]
 
 
 class Readiness(AnswerData):

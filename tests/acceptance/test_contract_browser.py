@@ -62,3 +62,10 @@ def test_the_page_has_no_barrier(chromium: Browser, stack: Stack, size: tuple[in
         seen.page.evaluate("document.querySelectorAll('details').forEach((one) => { one.open = true; })")
         assert seen.overflow() <= 0
         assert seen.barriers() == []
+
+
+def test_the_search_for_barriers_finds_one(chromium: Browser, stack: Stack) -> None:
+    """Guards the search itself."""
+    with window(chromium, stack.url) as seen:
+        seen.page.set_content("<html lang=en><title>x</title><main><h1>x</h1><button></button></main></html>")
+        assert any(barrier.startswith("button-name") for barrier in seen.barriers())

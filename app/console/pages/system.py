@@ -15,6 +15,7 @@ from redis.exceptions import RedisError
 from app.console.sessions import operator_page
 from app.http.services import services
 from app.settings.environment import Settings
+from app.settings.values import TrustedProxies
 from app.settings.version import VERSION
 from db.core.migrate import newest_migration
 from db.insight.metrics import LogGroup, Server, measure_logs, measure_marks, measure_server
@@ -140,9 +141,14 @@ def _keys(settings: Settings) -> Facts:
     ]
 
 
+def _proxies(trusted: TrustedProxies) -> str:
+    networks = ", ".join(map(str, trusted.networks))
+    return networks or (f"{trusted.count} in front" if trusted.count else "none: clients connect directly")
+
+
 def _settings(settings: Settings) -> Facts:
     return [
-        ("TRUSTED_PROXIES", f"{settings.trusted_proxies}"),
+        ("TRUSTED_PROXIES", _proxies(settings.trusted_proxies)),
         ("ALLOW_HTTP_SHOPS", "true" if settings.allow_http_shops else "false"),
         ("METRICS_TOKEN", "set" if settings.metrics_token else "not set: only this machine can read /metrics"),
         ("RETENTION_DAYS", f"{settings.retention_days}"),

@@ -125,6 +125,7 @@ def test_the_dashboard_can_be_imported() -> None:
     variables = {variable["name"] for variable in DASHBOARD["templating"]["list"]}
     assert variables == {"datasource", "instance"}
     for panel in PANELS:
+        assert len(panel["description"]) > 10, panel["title"]
         assert panel["datasource"] == {"type": "prometheus", "uid": "${datasource}"}
         assert [target["refId"] for target in panel["targets"]] == list("ABCDEF"[: len(panel["targets"])])
         assert not overlaps(panel, [other for other in DASHBOARD["panels"] if other is not panel])
