@@ -7,7 +7,7 @@ STAMP := $(VENV)/.installed
 # Keep bytecode, whatever the shell says: tests start hundreds of processes, and each would compile all of its imports.
 export PYTHONDONTWRITEBYTECODE :=
 
-.PHONY: help setup demo demo-shopify demo-tiktok run test test-order test-faults test-hosts test-console chaos lint format house bench bench-peers bench-scale mutants dashboard lock sbom audit-deps image-digests clean
+.PHONY: help setup demo demo-shopify demo-tiktok demo-woo run test test-order test-faults test-hosts test-console chaos lint format house docs bench bench-peers bench-scale mutants dashboard lock sbom audit-deps image-digests clean
 
 help: ## list these commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -29,6 +29,9 @@ demo-shopify: setup ## pull a fake Shopify shop through the real API, with a pro
 
 demo-tiktok: setup ## pull a fake TikTok Shop in the same way
 	@ALLOW_HTTP_SHOPS=true $(BIN)/python -m tests.fakes.demo tiktok
+
+demo-woo: setup ## send an ERP's prices to a fake WooCommerce shop: a mistake is held, approved and sent
+	@ALLOW_HTTP_SHOPS=true $(BIN)/python -m tests.fakes.demo woocommerce
 
 run: setup ## run everything in this terminal: PostgreSQL, Redis, API, workers, dispatcher; Ctrl-C stops it
 	@$(BIN)/python -m app up
@@ -54,7 +57,7 @@ test-hosts: setup ## test workers on several hosts, one of them cut off, and PgB
 
 test-console: setup ## test the console in a real browser (chromium must be installed); pictures go to .console-shots
 	@$(BIN)/python -m tests.tools.browser
-	@$(BIN)/python -m pytest -q tests/acceptance/test_console_browser.py tests/acceptance/test_console_scale.py
+	@$(BIN)/python -m pytest -q tests/acceptance/test_console_browser.py tests/acceptance/test_console_scale.py tests/acceptance/test_contract_browser.py
 
 SEED ?= 1
 BUSY ?=
@@ -84,6 +87,15 @@ format: setup ## format the code with ruff
 
 house: setup ## print figures about the layout: lengths, docstrings, comments, fullest folder
 	@$(BIN)/python -m tests.tools.house
+
+SITE := .venv-docs
+$(SITE)/.installed: requirements-docs.lock
+	@test -x $(SITE)/bin/python || $(PYTHON) -m venv $(SITE)
+	@$(SITE)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $<
+	@touch $@
+
+docs: $(SITE)/.installed ## build the documents as a searchable site into .site, with llms.txt; a broken link fails
+	@NO_MKDOCS_2_WARNING=1 $(SITE)/bin/python -m mkdocs build --quiet --clean && echo "Wrote .site; look at it with: $(SITE)/bin/python -m mkdocs serve"
 
 bench: setup ## measure speed, as ratios from one run
 	@$(BIN)/python -m tests.bench
@@ -118,6 +130,7 @@ lock: $(TOOLS)/.installed ## write the lock files from requirements*.txt; make l
 	@$(COMPILE) $(UPGRADE) requirements-dev.txt --constraints requirements.lock --output-file requirements-dev.lock
 	@$(COMPILE) $(UPGRADE) requirements-dashboard.txt --output-file requirements-dashboard.lock
 	@$(COMPILE) $(UPGRADE) requirements-tools.txt --output-file requirements-tools.lock
+	@$(COMPILE) $(UPGRADE) requirements-docs.txt --output-file requirements-docs.lock
 
 sbom: $(TOOLS)/.installed ## list the image's Python packages as CycloneDX, in sbom.cdx.json
 	@$(TOOLS)/bin/cyclonedx-py requirements requirements.lock --output-reproducible --output-format JSON --output-file sbom.cdx.json
@@ -130,4 +143,4 @@ image-digests: ## pin the base images by their present digests (needs docker bui
 	@.ci/image-digests Dockerfile docker-compose.yml
 
 clean: ## remove everything that make created, except .data
-	rm -rf $(VENV) .venv-dashboard $(TOOLS) $(MUTANTS) sbom.cdx.json .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage* htmlcov bench-results .console-shots $(PEERS)
+	rm -rf $(VENV) .venv-dashboard $(SITE) .site $(TOOLS) $(MUTANTS) sbom.cdx.json .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage* htmlcov bench-results .console-shots $(PEERS)

@@ -7,14 +7,17 @@ import sys
 from collections.abc import Sequence
 from importlib import import_module
 
-import click
+try:
+    import click
+except ModuleNotFoundError:
+    sys.exit("Sluice is not set up here: run `make setup`, then `.venv/bin/python -m app`")
 
 from app.commands.terminal.exits import EXIT_CODES, FAILED, INTERRUPTED
+from app.commands.terminal.program import GENERIC, pasteable
 from app.settings.environment import SettingsError
 from app.settings.version import VERSION
 from app.stack.command_errors import CommandError
 
-PROGRAM = "python -m app"
 # Shells complete the name of a program, so completion needs one word: docs/operations.md makes it a script of this name.
 SCRIPT, COMPLETE_VARIABLE = "sluice", "_SLUICE_COMPLETE"
 
@@ -66,7 +69,7 @@ def cli() -> None:
 
 def main(argv: Sequence[str]) -> int:
     """Run a command; returns one of the codes in app/commands/terminal/exits.py. An error is one line on standard error."""
-    name = SCRIPT if COMPLETE_VARIABLE in os.environ else PROGRAM
+    name = SCRIPT if COMPLETE_VARIABLE in os.environ else GENERIC
     try:
         code = cli.main(list(argv), prog_name=name, complete_var=COMPLETE_VARIABLE, standalone_mode=False)
     except click.exceptions.NoArgsIsHelpError as error:
@@ -87,11 +90,11 @@ def main(argv: Sequence[str]) -> int:
 def _usage_error(error: click.ClickException) -> str:
     ctx = error.ctx if isinstance(error, click.UsageError) else None
     message = " ".join(error.format_message().split())  # click writes a choice's values on lines of their own
-    return f"error: {message} Try `{ctx.command_path if ctx else PROGRAM} --help`."
+    return f"error: {message} Try `{ctx.command_path if ctx else GENERIC} --help`."
 
 
 def _refuse(message: str, code: int) -> int:
-    sys.stderr.write(f"{message}\n")
+    sys.stderr.write(f"{pasteable(message)}\n")
     return code
 
 

@@ -12,6 +12,7 @@ from app.http.serve import bare, operation
 from app.http.services import services
 from db.core.installation import ping
 from schemas.answers.service import Checks, Health, Readiness
+from workers.core.presence import read_processes, state_of_workers
 
 blueprint = Blueprint("health", __name__)
 
@@ -38,7 +39,7 @@ def healthz() -> Response:
     name="getReadiness",
     tag="Service",
     summary="What the service depends on",
-    about="Without Redis batches are still accepted: `degraded`.",
+    about="Without Redis or workers batches are still accepted: `degraded`.",
     access=None,
     answers=(
         Answer(200, "PostgreSQL answers.", Readiness, bare=True),
@@ -47,14 +48,15 @@ def healthz() -> Response:
             "PostgreSQL does not.",
             Readiness,
             bare=True,
-            example={"status": "unavailable", "checks": {"postgres": "unavailable", "redis": "ok"}},
+            example={"status": "unavailable", "checks": {"postgres": "unavailable", "redis": "ok", "workers": "ok"}},
         ),
     ),
 )
 def readyz() -> Response:
-    postgres, redis = _postgres(), _redis()
-    status = "ok" if postgres and redis else "degraded" if postgres else "unavailable"
-    checks = Checks("ok" if postgres else "unavailable", "ok" if redis else "unavailable")
+    postgres, workers = _postgres(), _workers()
+    status = "ok" if postgres and workers == "ok" else "degraded" if postgres else "unavailable"
+    redis = "unavailable" if workers == "unknown" else "ok"
+    checks = Checks("ok" if postgres else "unavailable", redis, workers)
     return bare(Readiness(status, checks), 200 if postgres else 503)
 
 
@@ -67,8 +69,9 @@ def _postgres() -> bool:
     return True
 
 
-def _redis() -> bool:
+def _workers() -> str:
+    """Asks Redis, which is away if nothing is known."""
     try:
-        return bool(services().wake_up.redis.ping())
+        return state_of_workers(read_processes(services().wake_up.redis))
     except RedisError:
-        return False
+        return "unknown"

@@ -36,6 +36,7 @@ CONSOLE: dict[str, str | None] = {
     "console.put_credentials": "credentials.set",
     "console.create_store": CREATED_STORE,
     "console.try_login": "console.sign_in",
+    "console.try_link": "console.sign_in",
     "console.logout": "console.sign_out",
 }
 

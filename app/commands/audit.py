@@ -12,7 +12,8 @@ from app.audit.actions import all_actions
 from app.commands.terminal.declaration import Command
 from app.commands.terminal.exits import DONE
 from app.commands.terminal.options import json_option, limit_option
-from app.commands.terminal.output import console, table, write_json
+from app.commands.terminal.output import Column, console, table, write_json
+from app.commands.terminal.references import StoreReference
 from app.settings.environment import Settings
 from app.stack.endpoints import resolve
 from app.usecases.audit_answers import event_answer
@@ -33,7 +34,12 @@ def _moment(text: str) -> datetime:
 
 
 @click.command("audit", cls=Command, changes=None, example="audit --action store.delete --since 2026-01-01")
-@click.option("--store", type=click.UUID, metavar="STORE", help="Events of this store only, deleted ones included.")
+@click.option(
+    "--store",
+    type=StoreReference(only=False),
+    metavar="STORE",
+    help="Events of this store only; a deleted one by its id.",
+)
 @click.option("--action", metavar="NAME", help=f"Events of this action only: {', '.join(all_actions())}.")
 @click.option("--actor", help="A token's id, a user, or token, session, command, schedule, unknown.")
 @click.option("--since", type=_moment, metavar="TIME", help="From this ISO 8601 time on; UTC without a zone.")
@@ -61,7 +67,10 @@ def audit(
     if as_json:
         write_json([event_answer(event) for event in events])
         return DONE
-    made = table("at", "store", "action", "result", "actor", "address", "request", "details")
+    made = table(
+        "at", Column("store", 3), "action", "result", "actor", Column("address", 4), Column("request", 5),
+        Column("details", 2),
+    )  # fmt: skip
     for event in events:
         result = f"{event.result} {event.code}" if event.code else event.result
         actor = f"{event.actor_kind} {event.actor}" if event.actor else event.actor_kind

@@ -7,7 +7,6 @@ import signal
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import NoReturn
 
 import click
@@ -20,24 +19,24 @@ from app.commands.terminal.audit import command_event
 from app.commands.terminal.declaration import Command
 from app.demo.errors import DemoError
 from app.demo.run import run_demo
+from app.demo.summary import show_next_steps
 from app.settings.environment import Settings
-from app.stack.checks import web_url
 from app.stack.command_errors import Away, CommandError, NotRunning
-from app.stack.endpoints import Endpoints, resolve
-from app.stack.state import is_held, read_running
+from app.stack.endpoints import Endpoints, api_url, resolve
 from app.stack.supervisor.child import Child, ChildSpec, wait_ready
+from app.usecases.sign_in_links import make_link
 from app.usecases.stores import connected, create_store
 
 SHOP_NAME = "Sample shop"
 START_SECONDS = 180.0  # a first start creates a database cluster
 STOP_SECONDS = 150.0  # a worker finishes its batch
-LOG_LINES = 20
 
 
 # It records the store that it creates itself, while its servers still run.
 @click.command("demo", cls=Command, changes=None)
-def demo(settings: Settings) -> int:
-    """Post a sample shop through the API, and show the tables.
+@click.option("--show-skipped", is_flag=True, help="Also list the skipped records, each with its reason.")
+def demo(settings: Settings, show_skipped: bool) -> int:
+    """Post a sample shop through the API, and show what arrived.
 
     Uses the Sluice that runs on DATA_DIR or is configured; else it starts one that ends with the demo.
     """
@@ -47,7 +46,10 @@ def demo(settings: Settings) -> int:
             with connected(endpoints.database_url) as conn:
                 store = create_store(conn, SHOP_NAME, "woocommerce")
                 append(conn, command_event(CREATED_STORE, store.store_id, platform="woocommerce"))
-            return run_demo(base_url(settings), store.token, store.store_id, endpoints.database_url, Console())
+                link = make_link(conn, api_url(settings), store.token)
+            posted = run_demo(api_url(settings), store, endpoints.database_url, Console(), show_skipped=show_skipped)
+            show_next_steps(Console(), link, store.token)
+            return posted
     except DemoError as error:
         raise CommandError(str(error)) from None
 
@@ -65,8 +67,8 @@ def running_stack(settings: Settings) -> Iterator[Endpoints]:
         with _own_stack(settings):
             yield resolve(settings)
         return
-    if not _answers(base_url(settings)):
-        raise Away(f"nothing answers at {base_url(settings)}: start Sluice with `make run`, or set HOST and PORT")
+    if not _answers(api_url(settings)):
+        raise Away(f"nothing answers at {api_url(settings)}: start Sluice with `make run`, or set HOST and PORT")
     yield endpoints
 
 
@@ -80,19 +82,11 @@ def _own_stack(settings: Settings) -> Iterator[None]:
     child.start()  # before the spinner starts its thread: a fork must come from a process with one thread
     try:
         with messages.status("starting Sluice: database, API, workers …"):
-            _wait_serving(child, settings, log)
+            wait_ready(child, lambda: _serves(settings), START_SECONDS)
         yield
     finally:
         with messages.status("stopping Sluice …"):
             child.stop()
-
-
-def _wait_serving(child: Child, settings: Settings, log: Path) -> None:
-    try:
-        wait_ready(child, lambda: _serves(settings), START_SECONDS)
-    except CommandError as error:
-        last = log.read_text(encoding="utf-8", errors="replace").splitlines()[-LOG_LINES:]
-        raise CommandError("\n".join([*last, str(error)])) from error
 
 
 def _serves(settings: Settings) -> bool:
@@ -101,7 +95,7 @@ def _serves(settings: Settings) -> bool:
         resolve(settings)
     except NotRunning:
         return False
-    return _answers(base_url(settings))
+    return _answers(api_url(settings))
 
 
 def _answers(url: str) -> bool:
@@ -109,11 +103,3 @@ def _answers(url: str) -> bool:
         return httpx.get(f"{url}/healthz", timeout=2.0).is_success
     except httpx.TransportError:
         return False
-
-
-def base_url(settings: Settings) -> str:
-    """The API's URL: of the running `up`, else as the settings have it."""
-    running = read_running(settings.data_dir) if is_held(settings.data_dir) else None
-    if running is not None:
-        return running.url
-    return web_url(settings.host, settings.port)

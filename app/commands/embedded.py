@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import sys
-
 import click
 
 from app.commands.terminal.declaration import Group
 from app.commands.terminal.exits import DONE
+from app.commands.terminal.options import json_option
+from app.commands.terminal.output import tell
 from app.settings.environment import Settings
 from app.stack.command_errors import CommandError
 from app.stack.endpoints import resolve
@@ -19,7 +19,8 @@ def embedded() -> None:
 
 
 @embedded.command("url", changes=None)
-def url(settings: Settings) -> int:
+@json_option
+def url(settings: Settings, as_json: bool) -> int:
     """Print the servers' URLs, with passwords, as NAME=URL lines."""
     if settings.database_url is not None:
         raise CommandError("DATABASE_URL is set, so there are no embedded servers: unset it to ask for theirs")
@@ -30,5 +31,6 @@ def url(settings: Settings) -> int:
         "SUPERUSER_DATABASE_URL": endpoints.superuser_database_url,
         "REDIS_URL": endpoints.redis_url,
     }
-    sys.stdout.write("".join(f"{name}={url}\n" for name, url in urls.items() if url is not None))
+    given = {name: url for name, url in urls.items() if url is not None}
+    tell(given, "\n".join(f"{name}={url}" for name, url in given.items()), as_json=as_json)
     return DONE

@@ -12,12 +12,12 @@ from typing import IO, Any
 from uuid import UUID
 
 import click
-from rich.table import Table
 
 from app.commands.terminal.declaration import Group
 from app.commands.terminal.exits import DONE, FAILED
 from app.commands.terminal.options import json_option, store_argument, store_option
-from app.commands.terminal.output import console, tell, write_json
+from app.commands.terminal.output import console, table, tell, write_json
+from app.openapi.record_examples import ERP_RECORDS
 from app.settings.environment import Settings
 from app.stack.command_errors import CommandError, NotFound
 from app.stack.endpoints import resolve
@@ -26,6 +26,7 @@ from db.core.tenancy import tenant
 from db.outbound.items import Origin
 from db.stores.stores import get_store
 from schemas.base.strict_json import NotJson, loads
+from schemas.erp.payloads import ErpCategorySchema, ErpProductSchema
 from workers.core.queues import WakeUp, connect
 from workers.outbound.intake.catalogue import Intake, take_categories, take_products
 from workers.outbound.intake.discontinue import discontinue_products
@@ -40,7 +41,7 @@ PAIRS = ("attributes",)  # as Size=M|Colour=Red
 
 @click.group("erp", cls=Group)
 def erp() -> None:
-    """Bring the ERP's catalogue: import, discontinue, event-secret."""
+    """Bring the ERP's catalogue: import, discontinue, template, event-secret."""
 
 
 @erp.command("import", needs_key=False, changes="erp.write", example="erp import products.csv --store STORE")
@@ -132,10 +133,10 @@ def _show(totals: Counter[str], refused: list[dict[str, Any]], *, as_json: bool)
     if as_json:
         write_json({**{name: totals[name] for name in names}, "errors": refused})
         return
-    table = Table(*names[:-1], "changes to send")
-    table.add_row(*(f"{totals[name]:,}" for name in names))
+    made = table(*names[:-1], "changes to send")
+    made.add_row(*(f"{totals[name]:,}" for name in names))
     screen = console()
-    screen.print(table)
+    screen.print(made)
     for one in refused[:REFUSALS_SHOWN]:
         screen.print(f"record {one['record']}: {one['field']} {one['reason']}")
     if len(refused) > REFUSALS_SHOWN:
@@ -163,11 +164,35 @@ def discontinue(settings: Settings, product_ids: tuple[UUID, ...], store: UUID, 
     return DONE
 
 
+@erp.command("template", needs_key=False, changes=None, example="erp template --categories")
+@click.option("--categories", is_flag=True, help="The columns of categories.")
+@json_option
+def template(_settings: Settings, categories: bool, as_json: bool) -> int:
+    """Print a CSV file for `erp import`: every column, and a record."""
+    schema = ErpCategorySchema if categories else ErpProductSchema
+    record = ERP_RECORDS["categories" if categories else "products"]
+    if as_json:
+        write_json({"columns": list(schema().fields), "record": record})
+        return DONE
+    rows = csv.DictWriter(sys.stdout, list(schema().fields), lineterminator="\n")
+    rows.writeheader()
+    rows.writerow({name: _to_csv(value) for name, value in record.items()})
+    return DONE
+
+
+def _to_csv(value: Any) -> Any:
+    if isinstance(value, dict):
+        return "|".join(f"{name}={option}" for name, option in value.items())
+    return "|".join(value) if isinstance(value, list) else value
+
+
 @erp.command("event-secret", needs_key=False, changes="event_secret.show")
 @store_argument
-def event_secret(settings: Settings, store_id: UUID) -> int:
+@json_option
+def event_secret(settings: Settings, store_id: UUID, as_json: bool) -> int:
     """Print the secret that a store's ERP signs its events with."""
     if settings.erp_event_key is None:
         raise CommandError("ERP_EVENT_KEY must be set: the secrets of stores are derived from it")
-    sys.stdout.write(store_secret(settings.erp_event_key, store_id) + "\n")
+    secret = store_secret(settings.erp_event_key, store_id)
+    tell({"eventSecret": secret}, secret, as_json=as_json)
     return DONE

@@ -7,14 +7,13 @@ from uuid import UUID
 
 import click
 from psycopg import Connection
-from rich.table import Table
 
 from app.audit.notes import note
 from app.commands.terminal.declaration import Group
 from app.commands.terminal.exits import DONE
 from app.commands.terminal.lookups import answers_of, find_log, the_store
-from app.commands.terminal.options import Number, json_option, limit_option
-from app.commands.terminal.output import console, table, tell, write_json
+from app.commands.terminal.options import Number, job_argument, json_option, limit_option, store_option
+from app.commands.terminal.output import Column, Listing, console, table, tell, write_json
 from app.commands.terminal.watching import POLL_SECONDS, follow, outcome, screen
 from app.settings.environment import Settings
 from app.stack.command_errors import CommandError
@@ -35,8 +34,6 @@ ERRORS_SHOWN = 50
 ERRORS_AT_ONCE = 1000
 SECONDS = Number(0, 86_400, min_open=True)
 
-log_argument = click.argument("log_id", type=click.UUID, metavar="JOB")
-
 
 @click.group("jobs", cls=Group)
 def jobs() -> None:
@@ -44,7 +41,7 @@ def jobs() -> None:
 
 
 @jobs.command("list", changes=None, example="jobs list --status failed --entity orders")
-@click.option("--store", type=click.UUID, metavar="STORE", help="Id of the store; needed if there are several.")
+@store_option
 @click.option("--entity", type=click.Choice(tuple(ENTITIES)))
 @click.option("--status", type=click.Choice(STATUSES))
 @click.option("--source", type=click.Choice(SOURCES))
@@ -53,7 +50,7 @@ def jobs() -> None:
 @json_option
 def list_(
     settings: Settings,
-    store: UUID | None,
+    store: UUID,
     entity: str | None,
     status: str | None,
     source: str | None,
@@ -64,10 +61,10 @@ def list_(
     """List the newest jobs of a store."""
     wanted = LogFilter(entity=entity, status=status, source=source, mode=mode)
     with connected(resolve(settings).database_url) as conn:
-        store_id = the_store(conn, store)
-        with tenant(conn, store_id):
-            logs = list_logs(conn, store_id, wanted, limit)
-            answers = answers_of(conn, store_id, logs)
+        the_store(conn, store)
+        with tenant(conn, store):
+            logs = list_logs(conn, store, wanted, limit)
+            answers = answers_of(conn, store, logs)
     if as_json:
         write_json(answers)
     else:
@@ -75,10 +72,11 @@ def list_(
     return DONE
 
 
-def _listed(logs: list[LogView]) -> Table:
+def _listed(logs: list[LogView]) -> Listing:
     made = table(
-        "job", "entity", "source", "mode", "status", "received", "synced", "skipped", "tries", "accepted", "took"
-    )
+        "job", "entity", Column("source", 2), Column("mode", 4), "status", Column("received", 3), "synced", "skipped",
+        Column("tries", 5), Column("accepted", 1), Column("took", 6),
+    )  # fmt: skip
     for log in logs:
         figures = (log.received, log.records_synced, log.records_skipped, log.attempts)
         kind = (log.entity, log.source, log.mode, log.status)
@@ -90,7 +88,7 @@ def _listed(logs: list[LogView]) -> Table:
 
 
 @jobs.command("show", changes=None)
-@log_argument
+@job_argument
 @json_option
 def show(settings: Settings, log_id: UUID, as_json: bool) -> int:
     """Show a job with its first 50 skipped records."""
@@ -112,7 +110,7 @@ def show(settings: Settings, log_id: UUID, as_json: bool) -> int:
     return DONE
 
 
-def _facts(answer: dict[str, Any]) -> Table:
+def _facts(answer: dict[str, Any]) -> Listing:
     made = table("fact", "value")
     for name, value in answer.items():
         if isinstance(value, dict):
@@ -128,7 +126,7 @@ def _plain(value: Any) -> str:
 
 
 @jobs.command("watch", changes=None, example="jobs watch JOB --timeout 60")
-@log_argument
+@job_argument
 @click.option(
     "--interval", type=SECONDS, default=POLL_SECONDS, show_default=True, metavar="SECONDS", help="How often to look."
 )
@@ -147,7 +145,7 @@ def watch(settings: Settings, log_id: UUID, interval: float, timeout: float | No
 
 
 @jobs.command("errors", changes=None)
-@log_argument
+@job_argument
 @limit_option(ERRORS_SHOWN, MOST_LISTED)
 @json_option
 def errors(settings: Settings, log_id: UUID, limit: int, as_json: bool) -> int:
@@ -188,15 +186,15 @@ def _all_errors(conn: Connection, store_id: UUID, log_id: UUID) -> list[RecordEr
     return found
 
 
-def _skipped(errors: list[RecordError]) -> Table:
-    made = table("record", "id", "field", "code", "reason")
+def _skipped(errors: list[RecordError]) -> Listing:
+    made = table("record", "id", "field", Column("code", 1), "reason")
     for error in errors:
         made.add_row(f"{error.record_index:,}", error.external_id or "–", error.field, error.code, error.reason)
     return made
 
 
 @jobs.command("retry", changes="job.retry")
-@log_argument
+@job_argument
 @json_option
 def retry(settings: Settings, log_id: UUID, as_json: bool) -> int:
     """Run a failed job again."""

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterator
 
 import click
+import msgspec
 import psycopg
 
 from app.commands.terminal.declaration import Command
 from app.commands.terminal.exits import DONE
+from app.commands.terminal.options import json_option
+from app.commands.terminal.output import tell
 from app.settings.environment import Settings
 from app.stack.command_errors import Away, CommandError
 from app.stack.endpoints import resolve
@@ -18,7 +20,8 @@ from db.core.migrate import migrate as bring_up_to_date
 
 
 @click.command("migrate", cls=Command, changes="schema.migrate")
-def migrate(settings: Settings) -> int:
+@json_option
+def migrate(settings: Settings, as_json: bool) -> int:
     """Bring tables and SQL functions up to date."""
     url = settings.migration_database_url or resolve(settings).migration_database_url
     if url is None:
@@ -29,7 +32,7 @@ def migrate(settings: Settings) -> int:
         raise CommandError(str(error)) from None
     except psycopg.OperationalError:
         raise Away("MIGRATION_DATABASE_URL can't be reached: is PostgreSQL running, and the password right?") from None
-    sys.stdout.writelines(f"{line}\n" for line in _report(changes))
+    tell(msgspec.to_builtins(changes), "\n".join(_report(changes)), as_json=as_json)
     return DONE
 
 

@@ -26,17 +26,19 @@ from app.commands.terminal.tokens import (
 )
 from app.settings.environment import Settings
 from app.stack.command_errors import CommandError, NotFound
-from app.stack.endpoints import resolve
+from app.stack.endpoints import api_url, resolve
 from app.usecases import stores as tenants
+from app.usecases.sign_in_links import make_link
 from app.usecases.stores import Origin, connected
 from db.stores.operator_tokens import as_system, list_operator_tokens, revoke_operator_token
 
 DAYS = 90
+SESSION_HOURS = 12
 
 
 @click.group("operators", cls=Group)
 def operators() -> None:
-    """Manage operators' tokens: list, create, revoke, rotate."""
+    """Manage operators: tokens, and links to sign in."""
 
 
 def never_option(command: Callable[..., int]) -> Callable[..., int]:
@@ -65,6 +67,21 @@ def create(settings: Settings, label: str | None, days: int, never: bool, as_jso
     with _owner(settings) as conn:
         token = tenants.create_operator(conn, Origin(creator(), label, _lifetime(days, never)))
     tell_token(token, as_json=as_json)
+    return DONE
+
+
+@operators.command("sign-in", changes="operator.create", example="operators sign-in")
+@json_option
+def sign_in(settings: Settings, as_json: bool) -> int:
+    """Print a link that signs a browser in to the console, once.
+
+    It works for an hour, and the session ends after 12 hours.
+    """
+    with _owner(settings) as conn:
+        token = tenants.create_operator(conn, Origin(creator(), "sign-in link", timedelta(hours=SESSION_HOURS)))
+    with connected(resolve(settings).database_url) as conn:  # links are opened by the application's role
+        link = make_link(conn, api_url(settings), token)
+    tell({"link": link}, link, as_json=as_json)
     return DONE
 
 

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import sys
 from uuid import UUID
 
 import click
 import msgspec
-from rich.table import Table
 
 from app.commands.terminal.declaration import Group
 from app.commands.terminal.exits import DONE
 from app.commands.terminal.options import json_option, store_option
-from app.commands.terminal.output import console, write_json
+from app.commands.terminal.output import Column, console, table, tell, write_json
 from app.settings.environment import Settings
 from app.stack.command_errors import CommandError, NotFound
 from app.stack.endpoints import resolve
@@ -54,6 +52,7 @@ def schedules() -> None:
     metavar="MINUTES",
     help="How far back the mode update looks.",
 )
+@json_option
 def set_(
     settings: Settings,
     store: UUID,
@@ -62,6 +61,7 @@ def set_(
     every: int | None,
     mode: str,
     stale_after_mins: int | None,
+    as_json: bool,
 ) -> int:
     """Pull an entity at fixed times or intervals."""
     if (mode == "update") != (stale_after_mins is not None):
@@ -75,7 +75,8 @@ def set_(
         if found is None or entity not in PLATFORMS[found.platform].pulled:
             raise CommandError(f"{entity} of store {store} are not pulled")
         put_schedule(conn, store, schedule)
-    sys.stdout.write(f"next run at {moment(schedule.next_run_at)}\n")
+    told = {"entity": entity, "nextRunAt": moment(schedule.next_run_at)}
+    tell(told, f"next run at {told['nextRunAt']}", as_json=as_json)
     return DONE
 
 
@@ -89,7 +90,7 @@ def list_(settings: Settings, store: UUID, as_json: bool) -> int:
     if as_json:
         write_json(found)
         return DONE
-    made = Table("entity", "mode", "when", "next run", "last run", "last job")
+    made = table("entity", "mode", "when", "next run", Column("last run", 1), Column("last job", 2))
     for row in found:
         when = row["cron"] or f"every {row['everySeconds']} s"
         made.add_row(row["entity"], row["syncMode"], when, row["nextRunAt"], row["lastRunAt"], row["lastJobId"])
@@ -100,9 +101,11 @@ def list_(settings: Settings, store: UUID, as_json: bool) -> int:
 @schedules.command("remove", changes="schedule.remove")
 @store_option
 @entity_option
-def remove(settings: Settings, store: UUID, entity: str) -> int:
+@json_option
+def remove(settings: Settings, store: UUID, entity: str, as_json: bool) -> int:
     """Remove a schedule; a run in progress goes on."""
     with connected(resolve(settings).database_url) as conn, tenant(conn, store):
         if not delete_schedule(conn, store, entity):
             raise NotFound(f"store {store} has no schedule for {entity}")
+    tell({"entity": entity, "removed": True}, "removed", as_json=as_json)
     return DONE

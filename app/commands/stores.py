@@ -21,7 +21,8 @@ from app.commands.terminal.declaration import Group
 from app.commands.terminal.exits import DONE
 from app.commands.terminal.lookups import no_such_store
 from app.commands.terminal.options import json_option, store_argument
-from app.commands.terminal.output import console, table, tell, write_json
+from app.commands.terminal.output import Column, console, table, tell, write_json
+from app.commands.terminal.references import StoreReference
 from app.commands.terminal.tokens import creator, grace_option, role_option, scopes_option
 from app.settings.environment import Settings
 from app.stack.command_errors import Away, CommandError
@@ -126,7 +127,7 @@ def list_(settings: Settings, as_json: bool) -> int:
         ]  # fmt: skip
         write_json(rows)
         return DONE
-    made = table("store", "name", "platform", "url", "credentials", "last sync")
+    made = table("store", "name", "platform", Column("url", 3), Column("credentials", 2), Column("last sync", 1))
     for store in found:
         kept = "kept" if store.has_credentials else "–"
         last = moment(store.last_sync_at) or "–"
@@ -202,7 +203,7 @@ def revoke_tokens(settings: Settings, store_id: UUID, as_json: bool) -> int:
 
 
 @stores.command("delete", changes="store.delete")
-@store_argument
+@click.argument("store_id", type=StoreReference(prefix=False), metavar="STORE")
 @click.option("--yes", is_flag=True, help="Do not ask.")
 @json_option
 def delete(settings: Settings, store_id: UUID, yes: bool, as_json: bool) -> int:

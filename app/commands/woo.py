@@ -13,13 +13,13 @@ from psycopg import Connection
 from redis.exceptions import RedisError
 from rich.console import Console
 from rich.markup import escape
-from rich.table import Table
 
 from app.commands.terminal.declaration import Group
 from app.commands.terminal.exits import DONE
 from app.commands.terminal.lookups import the_store
 from app.commands.terminal.options import Number, json_option, store_option
-from app.commands.terminal.output import console, tell, write_json
+from app.commands.terminal.output import Column, console, table, tell, write_json
+from app.commands.terminal.program import program
 from app.settings.environment import Settings
 from app.stack.command_errors import NotFound
 from app.stack.endpoints import resolve
@@ -87,17 +87,21 @@ def status(settings: Settings, store: UUID, as_json: bool) -> int:
         held = batch_answer(hold, []) if hold else None
         write_json({**stats, "batches": batches, "hold": held, "refusedEvents": _refused_events(endpoints.redis_url)})
         return DONE
-    table = Table("type", *ITEM_STATUSES)
+    made = table("type", *(Column(name, spare) for name, spare in zip(ITEM_STATUSES, (0, 1, 2, 0, 0, 3), strict=True)))
     for sync_type in SYNC_TYPES:
         counts = stats["byType"].get(sync_type, {})
-        table.add_row(sync_type, *(f"{counts.get(status, 0):,}" for status in ITEM_STATUSES))
+        made.add_row(sync_type, *(f"{counts.get(status, 0):,}" for status in ITEM_STATUSES))
     screen = console()
-    screen.print(table)
+    screen.print(made)
     screen.print(f"{stats['products']:,} products, {stats['outOfSyncProducts']:,} of them differ from the shop")
     screen.print(f"{stats['queueDepth']:,} items wait, {stats['overdue']:,} of them past their deadline")
     if hold:
         screen.print(
-            f"held: {hold.total_items:,} items; approve or reject with: woo approve|reject {hold.id}", markup=False
+            f"held: {hold.total_items:,} items. Let them go, or drop them:\n"
+            f"  {program()} woo approve {hold.id} --store {store}\n"
+            f"  {program()} woo reject {hold.id} --store {store}",
+            markup=False,
+            soft_wrap=True,
         )
         _show_preview(screen, hold.preview or {})
     return DONE
@@ -174,13 +178,13 @@ def mappings(settings: Settings, store: UUID, out_of_sync: bool, as_json: bool) 
     if as_json:
         write_json(found)
         return DONE
-    table = Table("product", "sku", "WooCommerce", "status", "in sync", "last synced")
+    made = table("product", "sku", Column("WooCommerce", 2), "status", "in sync", Column("last synced", 1))
     for one in found:
         wc_id = str(one["wooCommerceProductId"] or "–")
         in_sync = "yes" if one["inSync"] else "no"
         product = one["internalProductId"]
-        table.add_row(product, one["sku"], wc_id, one["syncStatus"], in_sync, one["lastSynced"] or "never")
-    console().print(table)
+        made.add_row(product, one["sku"], wc_id, one["syncStatus"], in_sync, one["lastSynced"] or "never")
+    console().print(made)
     return DONE
 
 
@@ -282,13 +286,13 @@ def drift(settings: Settings, store: UUID, as_json: bool) -> int:
     if as_json:
         write_json(told)
         return DONE
-    table = Table("product", "sku", "field", "shop", "ERP", "since", "policy")
+    made = table("product", "sku", "field", "shop", "ERP", Column("since", 2), Column("policy", 1))
     for one in told["products"]:
         for field in one["differences"]:
             values = (str(field["wooCommerce"]), str(field["erp"]), field["since"], field["policy"])
-            table.add_row(one["productId"], one["sku"], field["field"], *map(escape, values))
+            made.add_row(one["productId"], one["sku"], field["field"], *map(escape, values))
     screen = console()
-    screen.print(table)
+    screen.print(made)
     screen.print("a check is due" if told["isDue"] else f"last checked: {told['checkedAt'] or 'never'}", markup=False)
     return DONE
 

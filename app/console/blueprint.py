@@ -59,6 +59,12 @@ def add_console(app: Flask) -> None:
     app.register_blueprint(make_blueprint())
     app.extensions[ATTEMPTS] = SignInAttempts(found.wake_up)
     app.after_request(_add_headers)
+    app.add_url_rule("/", "root", _show_console)
+
+
+def _show_console() -> Response:
+    answer = redirect(url_for("console.home"))
+    return Response(answer.get_data(), status=answer.status_code, headers=dict(answer.headers))
 
 
 def _limit_form() -> None:

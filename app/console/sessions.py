@@ -22,8 +22,9 @@ from app.http.auth import check_scopes, token_sha256
 from app.http.errors import ApiError, not_found
 from app.http.scopes import Scope
 from app.http.services import services
+from app.usecases.sign_in_links import link_hash
 from db.core.tenancy import tenant
-from db.stores.console_sessions import close_session, find_session, open_session
+from db.stores.console_sessions import close_session, find_session, open_session, use_link
 from db.stores.stores import Store, get_store
 from db.stores.tokens import Caller
 
@@ -43,6 +44,17 @@ def sign_in(token: str) -> str | None:
     with services().pool.connection() as conn:
         # Only hashes reach the database, so a copy of it opens no session.
         caller = open_session(conn, _sha256(secret), token_sha256(token), LIFETIME_SECONDS)
+    if caller is None:
+        return None
+    g.caller = caller
+    return secret
+
+
+def sign_in_by_link(link: str) -> str | None:
+    """Open a session with a one-use link. Returns the cookie's value, or None if the link is used or over."""
+    secret = secrets.token_urlsafe(32)
+    with services().pool.connection() as conn:
+        caller = use_link(conn, link_hash(link), _sha256(secret), LIFETIME_SECONDS)
     if caller is None:
         return None
     g.caller = caller

@@ -16,7 +16,8 @@ from db.core.errors import safe_facts
 from db.core.pool import connect_briefly
 from db.core.session import limit_statements
 from db.insight import metrics
-from workers.core.queues import queue_lengths
+from workers.core.presence import read_processes, workers_alive
+from workers.core.queues import QUEUES, queue_lengths
 from workers.outbound.planning.pacing import is_slowed
 
 log = get_logger(__name__)
@@ -62,8 +63,11 @@ class FactsCollector(Collector):
         lengths = read_queues(self._redis)
         yield GaugeMetricFamily("sluice_redis_up", "Whether Redis answered this scrape.", lengths is not None)
         if lengths is not None:
-            rows: list[Row] = [([queue], length) for queue, length in lengths.items()]
+            rows: list[Row] = [([queue], length) for queue, length in lengths.waiting.items()]
             yield _gauge("sluice_queue_depth", "Jobs that wait in Redis.", ("queue",), rows)
+            alive: list[Row] = [([queue], count) for queue, count in lengths.workers.items()]
+            about = "Workers that gave a sign of life within ten seconds."
+            yield _gauge("sluice_workers_alive", about, ("queue",), alive)
 
 
 def read_facts(database_url: str) -> Facts | None:
@@ -89,9 +93,18 @@ def read_facts(database_url: str) -> Facts | None:
         return None
 
 
-def read_queues(redis: Redis) -> dict[str, int] | None:
+@dataclass(frozen=True, slots=True)
+class Queues:
+    """By queue: jobs that wait in Redis, and workers that are alive."""
+
+    waiting: dict[str, int]
+    workers: dict[str, int]
+
+
+def read_queues(redis: Redis) -> Queues | None:
+    """None if Redis is away."""
     try:
-        return queue_lengths(redis)
+        return Queues(queue_lengths(redis), workers_alive(read_processes(redis), QUEUES))
     except RedisError as error:
         log.warning("redis_unavailable", error=type(error).__name__)
         return None

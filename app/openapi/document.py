@@ -12,6 +12,7 @@ from marshmallow import Schema
 from app.http.operation import Access, Answer, Batch, Body, Operation
 from app.openapi.answers import example_of, schemas_of
 from app.openapi.errors import ERROR, by_status, error_answer
+from app.openapi.field_texts import complete_texts
 from app.openapi.fields import describe
 from app.openapi.headers import ANSWER_HEADERS, REQUEST_HEADERS
 from app.settings.environment import Settings
@@ -103,7 +104,9 @@ class _Builder:
         components["schemas"] |= schemas_of(answers)
         components["headers"] = ANSWER_HEADERS
         components["responses"] = self.errors
-        return document | {"paths": paths}
+        document["paths"] = paths
+        complete_texts(document)
+        return document
 
     def _operation(self, operation: Operation) -> dict[str, Any]:
         described: dict[str, Any] = {

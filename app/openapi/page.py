@@ -1,4 +1,7 @@
-"""Renders the contract as a page that needs no script and loads nothing."""
+"""Renders the contract as a page that loads nothing and can be read without its script.
+
+The script, for search, copying and calls, is a part of the page, and the policy allows no other.
+"""
 
 from __future__ import annotations
 
@@ -12,11 +15,20 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup, escape
 
+from app.openapi.samples import SampleCall, sample_call, samples_of
+
 FOLDER = Path(__file__).parent / "templates"
 STYLE = (FOLDER / "docs.css").read_text(encoding="utf-8")
-STYLE_HASH = base64.b64encode(hashlib.sha256(STYLE.encode()).digest()).decode()
+SCRIPT = (FOLDER / "docs.js").read_text(encoding="utf-8")
+
+
+def _hash_of(text: str) -> str:
+    return base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
+
+
 POLICY = (
-    f"default-src 'none'; style-src 'sha256-{STYLE_HASH}'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+    f"default-src 'none'; style-src 'sha256-{_hash_of(STYLE)}'; script-src 'sha256-{_hash_of(SCRIPT)}'; connect-src 'self';"
+    " base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 )
 CODE = re.compile(r"`([^`]+)`")
 
@@ -31,7 +43,13 @@ def render_page(document: dict[str, Any]) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters |= {"words": words, "json": pretty, "kind": kind, "anchor": anchor}
+    environment.filters |= {
+        "words": words,
+        "json": pretty,
+        "kind": kind,
+        "anchor": anchor,
+        "samples": lambda call: samples_of(call).items(),
+    }
     environment.globals |= {"resolve": lambda node: resolve(document, node), "rows": lambda node: rows(document, node)}
     operations = [
         {**operation, "method": method, "path": path}
@@ -41,7 +59,23 @@ def render_page(document: dict[str, Any]) -> str:
     groups = [
         (tag, [operation for operation in operations if tag["name"] in operation["tags"]]) for tag in document["tags"]
     ]
-    return environment.get_template("docs.html").render(document=document, groups=groups, style=Markup(STYLE))  # noqa: S704 - our own file
+    calls = {operation["operationId"]: _call_of(document, operation) for operation in operations}
+    return environment.get_template("docs.html").render(
+        document=document,
+        groups=groups,
+        calls=calls,
+        style=Markup(STYLE),  # noqa: S704 - our own file
+        script=Markup(SCRIPT),  # noqa: S704 - our own file
+    )
+
+
+def _call_of(document: dict[str, Any], operation: dict[str, Any]) -> SampleCall:
+    parameters = [resolve(document, given) for given in operation["parameters"]]
+    content = operation.get("requestBody", {}).get("content", {})
+    example = next((one.get("example", {}) for one in content.values()), None)
+    return sample_call(
+        operation["method"], operation["path"], parameters, example, has_token=bool(operation["security"])
+    )
 
 
 def words(text: str) -> Markup:

@@ -60,6 +60,7 @@ class Settings:
     web_workers: int
     web_threads: int
     workers: int
+    process_name: str | None
     log_level: str
     log_format: str
     secret_key: str | None = field(repr=False)
@@ -181,6 +182,7 @@ def _processes(read: _Reader) -> partial[Settings]:
         web_workers=read("WEB_WORKERS", whole(1, 64), 2),
         web_threads=read("WEB_THREADS", whole(1, 64), 8),
         workers=read("WORKERS", whole(1, 64), 2),
+        process_name=read("PROCESS_NAME", text, None),
         pull_workers=read("PULL_WORKERS", whole(1, 64), 1),
         push_workers=read("PUSH_WORKERS", whole(1, 64), 2),
         trusted_proxies=read("TRUSTED_PROXIES", proxies, TrustedProxies()),

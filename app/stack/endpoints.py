@@ -5,13 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 
 from app.settings.environment import Settings
+from app.stack.checks import web_url
 from app.stack.command_errors import CommandError, NotRunning
 from app.stack.embedded.postgres import EmbeddedPostgres
 from app.stack.embedded.redis import EmbeddedRedis
 from app.stack.embedded.secrets import read_secrets
-from app.stack.state import current
+from app.stack.state import current, is_held, read_running
 
-__all__ = ["CommandError", "Endpoints", "NotRunning", "of_embedded", "resolve", "with_keys"]
+__all__ = ["CommandError", "Endpoints", "NotRunning", "api_url", "of_embedded", "resolve", "with_keys"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +41,12 @@ def resolve(settings: Settings) -> Endpoints:
         return configured
     current(settings.data_dir)
     return of_embedded(settings, EmbeddedPostgres(settings.data_dir), EmbeddedRedis(settings.data_dir))
+
+
+def api_url(settings: Settings) -> str:
+    """The API's URL: of the running `up`, else as the settings have it."""
+    running = read_running(settings.data_dir) if is_held(settings.data_dir) else None
+    return running.url if running else web_url(settings.host, settings.port)
 
 
 def of_configured(settings: Settings) -> Endpoints | None:

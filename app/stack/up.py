@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
@@ -49,15 +49,18 @@ class StopRequest:
         self.made = True
 
 
-def up(settings: Settings) -> int:
-    """Run until SIGINT or SIGTERM; returns the exit code. Raises CommandError if it can't start."""
+def up(settings: Settings, banner: Callable[[Endpoints], str]) -> int:
+    """Run until SIGINT or SIGTERM; `banner` is printed once it serves. Returns the exit code.
+
+    Raises CommandError if it can't start.
+    """
     root = settings.data_dir
     lock = _lock(root)
     try:
         killed = read_running(root) is not None
         clear_running(root)
         check_port(settings.host, settings.port, PREDECESSOR_SECONDS if killed else 0.0)
-        return _Up(settings).run()
+        return _Up(settings, banner).run()
     finally:
         lock.release()
 
@@ -77,8 +80,10 @@ def _lock(root: Path) -> UpLock:
 
 
 class _Up:
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, banner: Callable[[Endpoints], str]) -> None:
         self._settings = settings
+        self._banner = banner
+        self._endpoints: Endpoints | None = None
         self._stop = StopRequest()
         self._supervisor = Supervisor(owns_process=True)
         self._ready = False
@@ -100,6 +105,7 @@ class _Up:
         if endpoints is None:
             return
         prepare_schema(endpoints)
+        self._endpoints = endpoints
         self._tell(serving=True)
         for spec in child_specs(self._settings, endpoints, os.environ):
             if not self._stop.made:
@@ -130,11 +136,11 @@ class _Up:
 
     def _announce_when_ready(self) -> None:
         settings = self._settings
-        if self._ready or not is_healthy(settings.host, settings.port):
+        if self._ready or self._endpoints is None or not is_healthy(settings.host, settings.port):
             return
         self._ready = True
-        with suppress(BrokenPipeError):  # the reader of the line may be gone
-            sys.stdout.write(f"Sluice is ready at {web_url(settings.host, settings.port)} (Ctrl-C stops it)\n")
+        with suppress(BrokenPipeError):  # the reader of the banner may be gone
+            sys.stdout.write(self._banner(self._endpoints))
             sys.stdout.flush()
 
 
@@ -171,24 +177,23 @@ def refuse_pending(missing: Sequence[str]) -> None:
 
 def child_specs(settings: Settings, endpoints: Endpoints, environ: Mapping[str, str]) -> list[ChildSpec]:
     """The API, the workers and the dispatcher, in the order of their start."""
-    env = child_environment(endpoints, environ)
+    env = child_environment(endpoints, environ) | {"LOG_LEVEL": settings.log_level}
     keyless = {name: value for name, value in env.items() if name.removesuffix("_FILE") not in SECRET_KEYS}
     app = (sys.executable, "-m", "app")
     web = (sys.executable, "-m", "gunicorn", "app.server.wsgi:application", "-c", "app/server/gunicorn_conf.py")
     return [
         ChildSpec("api", web, env | {"HOST": settings.host, "PORT": str(settings.port)}, stop_timeout=35.0),
-        *(ChildSpec(name, (*app, "worker"), env, stop_timeout=60.0) for name in worker_names(settings.workers)),
-        *(
-            ChildSpec(name, (*app, "worker", "pull"), env, stop_timeout=60.0)
-            for name in puller_names(settings.pull_workers)
-        ),
-        *(
-            ChildSpec(name, (*app, "worker", PUSH), env, stop_timeout=60.0)
-            for name in pusher_names(settings.push_workers)
-        ),
-        ChildSpec("dispatcher", (*app, "dispatcher"), keyless, stop_timeout=15.0),
-        ChildSpec("listener", (*app, "listener"), keyless, stop_timeout=15.0),
+        *(_named(name, (*app, "worker"), env, 60.0) for name in worker_names(settings.workers)),
+        *(_named(name, (*app, "worker", "pull"), env, 60.0) for name in puller_names(settings.pull_workers)),
+        *(_named(name, (*app, "worker", PUSH), env, 60.0) for name in pusher_names(settings.push_workers)),
+        _named("dispatcher", (*app, "dispatcher"), keyless, 15.0),
+        _named("listener", (*app, "listener"), keyless, 15.0),
     ]
+
+
+def _named(name: str, argv: tuple[str, ...], env: Mapping[str, str], stop_timeout: float) -> ChildSpec:
+    # One that is started again takes the place of the one before on the System page.
+    return ChildSpec(name, argv, {**env, "PROCESS_NAME": name}, stop_timeout=stop_timeout)
 
 
 def child_environment(endpoints: Endpoints, environ: Mapping[str, str]) -> dict[str, str]:
@@ -202,7 +207,10 @@ def child_environment(endpoints: Endpoints, environ: Mapping[str, str]) -> dict[
         found["SECRET_KEY_OLD"] = ",".join(endpoints.secret_key_old)
     if endpoints.email_hash_key:
         found["EMAIL_HASH_KEY"] = endpoints.email_hash_key
-    dropped = {*NOT_FOR_CHILDREN, *(f"{name}_FILE" for name in (*NOT_FOR_CHILDREN, *found, "HOST", "PORT"))}
+    dropped = {
+        *NOT_FOR_CHILDREN,
+        *(f"{name}_FILE" for name in (*NOT_FOR_CHILDREN, *found, "HOST", "PORT", "LOG_LEVEL")),
+    }
     kept = {name: value for name, value in environ.items() if name not in dropped}
     return kept | found
 

@@ -129,3 +129,19 @@ def measure_marks(conn: Connection) -> dict[str, tuple[float | None, float]]:
 
 def count_connections(conn: Connection) -> list[tuple[str, str, int]]:
     return [(row[0], row[1], row[2]) for row in conn.execute(SQL["count_connections"]).fetchall()]
+
+
+@dataclass(frozen=True, slots=True)
+class Server:
+    """Size of the database, and how many connections it has and allows."""
+
+    bytes: int
+    connections: int
+    most_connections: int
+
+
+def measure_server(conn: Connection) -> Server:
+    with conn.cursor(row_factory=class_row(Server)) as cursor:
+        found = cursor.execute(SQL["measure_server"]).fetchone()
+    assert found is not None  # a SELECT without FROM
+    return found

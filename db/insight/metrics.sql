@@ -43,6 +43,12 @@ SELECT kind, opened, waiting FROM measure_alerts()
 SELECT name, CASE WHEN marked_at > '-infinity' THEN extract(epoch FROM clock_timestamp() - marked_at)::float8 END, seconds
   FROM dispatcher_marks
 
+-- name: measure_server
+-- Bytes of this database, connections of all its clients, and how many the server allows.
+SELECT pg_database_size(current_database()) AS bytes,
+       (SELECT count(*)::integer FROM pg_stat_activity WHERE datname = current_database()) AS connections,
+       current_setting('max_connections')::integer AS most_connections
+
 -- name: count_connections
 -- Of our own role; our processes name themselves `sluice …`.
 SELECT substr(application_name, 8), coalesce(state, 'unknown'), count(*)

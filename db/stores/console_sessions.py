@@ -25,3 +25,10 @@ def find_session(conn: Connection, session: bytes) -> Caller | None:
 
 def close_session(conn: Connection, session: bytes) -> None:
     conn.execute(SQL["close_session"], {"session": session})
+
+
+def use_link(conn: Connection, link: bytes, session: bytes, lifetime: float) -> Caller | None:
+    """Exchange a one-use link for a session. `link` and `session` are hashes; None for a link that is used or over."""
+    parameters = {"link": link, "session": session, "lifetime": lifetime}
+    with conn.cursor(row_factory=class_row(Caller)) as cursor:
+        return cursor.execute(SQL["use_link"], parameters).fetchone()

@@ -10,3 +10,8 @@ SELECT token_id, store_id, role, scopes FROM find_console_session(%(session)b)
 -- name: close_session
 -- Ends it at once, in every browser that has it.
 SELECT close_console_session(%(session)b)
+
+-- name: use_link
+-- No row for a link that was used, is over, or whose token is. It works once, whoever else tries at the same time.
+SELECT token_id, store_id, role, scopes
+  FROM use_sign_in_link(%(link)b, %(session)b, make_interval(secs => %(lifetime)s))

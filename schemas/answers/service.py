@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from schemas.answers.fields import AnswerData, one_of
+from schemas.answers.fields import AnswerData, about, one_of
 
 Checked = Annotated[str, one_of("ok", "unavailable")]
 
@@ -20,10 +20,17 @@ class Checks(AnswerData):
 
     postgres: Checked
     redis: Checked
+    workers: Annotated[
+        str,
+        one_of("ok", "silent", "missing", "unknown"),
+        about(
+            "`silent` if one gave no sign of life for ten seconds, `missing` if none of batches lives, `unknown` without Redis"
+        ),
+    ]
 
 
 class Readiness(AnswerData):
-    """`degraded`: without Redis, batches are still accepted."""
+    """`degraded`: without Redis or workers, batches are still accepted."""
 
     status: Annotated[str, one_of("ok", "degraded", "unavailable")]
     checks: Checks

@@ -248,3 +248,31 @@ def test_an_expired_session_leads_to_sign_in(chromium: Browser, world: World) ->
         seen.sign_in(shop.token)
         world.stack.sql("UPDATE api_tokens SET revoked_at = now() WHERE store_id = %s", shop.id)
         seen.page.get_by_label("API token").wait_for(timeout=SECONDS)  # the page's own poll leads there
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("size", [DESK, PHONE], ids=["desk", "phone"])
+def test_no_page_has_a_barrier(chromium: Browser, world: World, size: tuple[int, int], scheme: Scheme) -> None:
+    store = world.pushed.id
+    pages = ["/stores", "/stores/new", "/system", "/audit", f"/{store}/", f"/{store}/history", f"/{store}/start"]
+    pages += [f"/{store}/explain", f"/{store}/outbound", f"/{store}/store", f"/{store}/audit"]
+    with window(chromium, world.stack.url, size, scheme) as seen:
+        seen.open("/login")
+        found = {"/login": seen.barriers()}
+        seen.sign_in(world.operator)
+        for path in pages:
+            seen.open(path)
+            expect(seen.page.locator("h1")).to_be_visible()
+            found[path] = [*seen.barriers(), *(["wider than the window"] if seen.overflow() > 0 else [])]
+    assert {path: barriers for path, barriers in found.items() if barriers} == {}
+
+
+def test_a_frozen_worker_appears_on_the_system_page(chromium: Browser, world: World) -> None:
+    with window(chromium, world.stack.url) as seen:
+        seen.sign_in(world.operator)
+        seen.open("/system")
+        expect(seen.page.get_by_role("row", name=re.compile("puller-1"))).to_contain_text("alive")
+        with world.stack.frozen("puller"):
+            row = seen.page.get_by_role("row", name=re.compile("puller-1"))
+            expect(row).to_contain_text("silent", timeout=SECONDS)  # without a reload
+            seen.shoot("system")

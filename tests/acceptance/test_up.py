@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import os
+import pty
+import re
+import select
 import signal
 import socket
+import subprocess
 import sys
 import time
 from collections.abc import Iterator
 
+import httpx
 import psycopg
 import pytest
 
@@ -17,9 +22,11 @@ from app.stack.embedded.postgres import EmbeddedPostgres
 from app.stack.embedded.redis import EmbeddedRedis
 from tests.conftest import Servers
 from tests.support.data_dirs import data_dir, is_running
-from tests.support.stack import READY_SECONDS, Stack, Up, environment, free_port, gone, run
+from tests.support.paths import ROOT
+from tests.support.stack import READY_SECONDS, Stack, Up, command, environment, free_port, gone, run
 from tests.support.waiting import wait_until
 
+SEEN: dict[int, str] = {}  # what each terminal has shown so far
 STOPPED = ({"api", "listener"}, {"dispatcher"}, {"worker-1", "puller-1", "pusher-1"}, {"redis"}, {"postgres"})
 EVERY_PROCESS = [name for stage in STOPPED for name in sorted(stage)]
 
@@ -54,6 +61,39 @@ def test_it_tells_its_url_and_ends_without_leaving_a_process(up: Up, number: sig
     assert_stopped_in_order(up, len(STOPPED))
     assert "Traceback" not in up.text("err")
     assert not (up.root / "up.json").exists()
+
+
+def test_on_a_terminal_the_first_operator_gets_a_link(up: Up) -> None:
+    terminal, inner = pty.openpty()
+    quiet = {name: value for name, value in up.env.items() if name not in ("LOG_LEVEL", "LOG_FORMAT")}
+    up.process = subprocess.Popen(command("up"), cwd=ROOT, env=quiet, stdout=inner, stderr=inner)
+    os.close(inner)
+    shown = wait_until(lambda: read_banner(terminal), READY_SECONDS, "six lines")
+    assert shown is not None
+    assert len(shown.splitlines()) == 6, shown  # no line of a log before them
+    link = re.search(r"http://\S+/console/sign-in\?link=\S+", shown)
+    assert link is not None
+    with httpx.Client(follow_redirects=True) as browser:
+        assert str(browser.get(f"http://127.0.0.1:{up.port}/").url).startswith(
+            f"http://127.0.0.1:{up.port}/console/login"
+        )
+        form = browser.get(link[0]).text
+        csrf, secret = (re.search(rf'name="{name}" value="([^"]+)"', form) for name in ("csrf", "link"))
+        assert csrf and secret
+        page = browser.post(link[0], data={"csrf": csrf[1], "link": secret[1]})
+    assert page.status_code == 200 and "System" in page.text  # an operator's page
+    assert "link=" not in run(up.env, "operators", "list").stdout
+    up.send(signal.SIGTERM)
+    assert up.wait() == 0
+    os.close(terminal)
+
+
+def read_banner(terminal: int) -> str | None:
+    """All that was written, once it has the banner's last line."""
+    SEEN[terminal] = SEEN.get(terminal, "")
+    while select.select([terminal], [], [], 0)[0]:
+        SEEN[terminal] += os.read(terminal, 65_536).decode()
+    return SEEN[terminal] if "stores create" in SEEN[terminal] else None
 
 
 @pytest.mark.slow

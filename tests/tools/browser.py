@@ -18,6 +18,7 @@ from playwright.sync_api import Browser, ConsoleMessage, Page, Request
 from tests.support.paths import ROOT
 
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+AXE = ROOT / "tests" / "fixtures" / "axe" / "axe.min.js"
 SHOTS = ROOT / ".console-shots"
 PHONE, DESK = (375, 812), (1440, 900)
 Scheme = Literal["light", "dark"]
@@ -65,6 +66,15 @@ class Window:
     def overflow(self) -> int:
         """By how many pixels the page is wider than the window."""
         return int(self.page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth"))
+
+    def barriers(self) -> list[str]:
+        """What axe finds on the page as it is now: the rule, and the first elements that break it."""
+        # Run from outside of the page, whose policy allows no other script.
+        self.page.evaluate(AXE.read_text(encoding="utf-8"))
+        found = self.page.evaluate("axe.run(document, {resultTypes: ['violations']})")
+        return [
+            f"{one['id']}: {', '.join(node['target'][0] for node in one['nodes'][:3])}" for one in found["violations"]
+        ]
 
     def shoot(self, name: str) -> None:
         """Keep a picture of the whole page for people to look at."""

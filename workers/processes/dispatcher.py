@@ -12,6 +12,7 @@ from redis.exceptions import RedisError
 
 from app.settings.environment import Settings
 from app.settings.logs import get_logger
+from app.settings.version import VERSION
 from db.core.errors import is_retryable, safe_facts
 from db.core.pool import Pool, open_pool
 from db.core.session import set_asynchronous_commit
@@ -22,6 +23,7 @@ from workers.alerts.notices import send_notices
 from workers.alerts.watch import watch
 from workers.core.background_tasks import BackgroundTask
 from workers.core.heartbeat import beat
+from workers.core.presence import Presence
 from workers.core.queues import WakeUp, connect, waiting_logs
 from workers.core.timing import Periodic
 from workers.inbound.attempts import GAVE_UP, GAVE_UP_MESSAGE
@@ -115,11 +117,12 @@ def run_dispatcher(settings: Settings, database_url: str, redis_url: str, stop: 
     dispatcher = Dispatcher(settings, pool, WakeUp(connect(redis_url, REDIS_TIMEOUT_SECONDS)))
     log.info("dispatcher_started")
     try:
-        while not stop.is_set():
-            began = time.monotonic()
-            tick_safely(dispatcher)
-            beat(settings.data_dir, "dispatcher")
-            stop.wait(max(0.05, TICK_SECONDS - (time.monotonic() - began)))
+        with Presence(connect(redis_url), "dispatcher", VERSION, settings.process_name):
+            while not stop.is_set():
+                began = time.monotonic()
+                tick_safely(dispatcher)
+                beat(settings.data_dir, "dispatcher")
+                stop.wait(max(0.05, TICK_SECONDS - (time.monotonic() - began)))
     finally:
         dispatcher.stop()
         pool.close()

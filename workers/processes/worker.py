@@ -6,15 +6,17 @@ from pathlib import Path
 from typing import Any
 
 from redis import Redis
-from rq import SimpleWorker
+from rq import Queue, SimpleWorker
 from rq.job import Job
 from rq.serializers import JSONSerializer
 
 from app.settings.environment import Settings
 from app.settings.logs import get_logger
+from app.settings.version import VERSION
 from workers.core.allowed_jobs import AllowedJob, WakeUpQueue
 from workers.core.heartbeat import beat
-from workers.core.queues import QUEUES
+from workers.core.presence import Presence
+from workers.core.queues import QUEUES, connect
 from workers.core.runtime import Runtime, start_runtime
 
 # An idle worker notices a dead connection within 15 + 10 s (RQ waits ttl - 15 s and reads 10 s longer).
@@ -30,6 +32,13 @@ class IngestWorker(SimpleWorker):
     max_connection_wait_time = 3.0  # RQ waits up to a minute after Redis was away
     data_dir: Path | None = None
     runtime: Runtime | None = None
+    presence: Presence | None = None
+
+    def perform_job(self, job: Job, queue: Queue) -> bool:
+        if self.presence is None:
+            return super().perform_job(job, queue)
+        with self.presence.doing(job.description or ""):
+            return super().perform_job(job, queue)
 
     def heartbeat(self, *args: Any, **kwargs: Any) -> None:
         # RQ calls it before each wait for a job, at least every 15 s.
@@ -73,7 +82,8 @@ def run_worker(settings: Settings, database_url: str, redis_url: str, queue_name
         worker.data_dir = settings.data_dir
         worker.runtime = runtime
         log.info("worker_started", queue=queue_name)
-        worker.work(with_scheduler=False, logging_level="WARNING")
+        with Presence(connect(redis_url), "worker", VERSION, settings.process_name, queue_name) as worker.presence:
+            worker.work(with_scheduler=False, logging_level="WARNING")
     finally:
         runtime.pool.close()
     log.info("worker_stopped", queue=queue_name)

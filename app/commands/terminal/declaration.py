@@ -5,13 +5,28 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from typing import Any
+from uuid import UUID
 
 import click
 from click.core import ParameterSource
 
 from app.commands.terminal.audit import run_recorded
 from app.commands.terminal.exits import EXIT_CODES
-from app.settings.environment import load_settings
+from app.settings.environment import Settings, load_settings
+
+
+class Reference(click.ParamType[UUID | str]):
+    """A thing that people name in several ways. An id is passed on; other names are looked up before the command runs."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> UUID | str:
+        try:
+            return value if isinstance(value, UUID) else UUID(value)
+        except ValueError:
+            return str(value)
+
+    def find(self, settings: Settings, given: Any) -> UUID | None:
+        """The id of what is named. Raises NotFound, and CommandError for a name that several have."""
+        raise NotImplementedError
 
 
 class Command(click.Command):
@@ -63,7 +78,12 @@ class Command(click.Command):
         callback = self.callback
         assert callback is not None
         settings = load_settings(os.environ, needs_key=self.needs_key)
-        return run_recorded(self.changes, ctx.params, settings, lambda: int(callback(settings, **ctx.params)))
+        params = ctx.params | {
+            param.name: param.type.find(settings, ctx.params[param.name])
+            for param in self.params
+            if isinstance(param.type, Reference) and param.name is not None
+        }
+        return run_recorded(self.changes, params, settings, lambda: int(callback(settings, **params)))
 
 
 class Group(click.Group):

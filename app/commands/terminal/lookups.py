@@ -9,20 +9,15 @@ from uuid import UUID
 import msgspec
 from psycopg import Connection
 
-from app.stack.command_errors import CommandError, NotFound
+from app.stack.command_errors import NotFound
 from app.usecases.pulls import job_answers
 from db.core.tenancy import tenant
 from db.stores.stores import get_store, list_store_ids
 from db.sync.logs import LogView, get_log
 
 
-def the_store(conn: Connection, named: UUID | None) -> UUID:
-    """The named store, or the only one. Raises NotFound for an unknown one, CommandError if none is named of several."""
-    if named is None:
-        found = list_store_ids(conn)
-        if len(found) != 1:
-            raise CommandError("name the store with --store: `python -m app stores list` shows them")
-        return found[0]
+def the_store(conn: Connection, named: UUID) -> UUID:
+    """The named store. Raises NotFound for an unknown one."""
     with tenant(conn, named):
         if get_store(conn, named) is None:
             raise no_such_store(named)

@@ -8,11 +8,16 @@ from typing import Any
 
 import click
 
+from app.commands.terminal.references import JobReference, StoreReference
+
 Option = Callable[[Callable[..., int]], Callable[..., int]]
 
 json_option: Option = click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
-store_option: Option = click.option("--store", type=click.UUID, required=True, metavar="STORE", help="Id of the store.")
-store_argument: Option = click.argument("store_id", type=click.UUID, metavar="STORE")
+store_option: Option = click.option(
+    "--store", type=StoreReference(), metavar="STORE", help="Name or id of the store; needed if there are several."
+)
+store_argument: Option = click.argument("store_id", type=StoreReference(), metavar="STORE")
+job_argument: Option = click.argument("log_id", type=JobReference(), metavar="JOB")
 
 
 class Number(click.FloatRange):

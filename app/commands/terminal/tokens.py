@@ -10,7 +10,7 @@ import click
 from rich.markup import escape
 
 from app.commands.terminal.options import Number, Option
-from app.commands.terminal.output import console, table, tell, write_json
+from app.commands.terminal.output import Column, console, table, tell, write_json
 from app.http.scopes import PRESETS, grant_of
 from app.usecases.job_answers import moment
 from db.stores.tokens import TokenView
@@ -78,7 +78,10 @@ def show_tokens(found: Sequence[TokenView], *, as_json: bool) -> None:
     if as_json:
         write_json([_answer(token) for token in found])
         return
-    made = table("token", "role", "scopes", "label", "state", "expires", "created", "created by", "last used")
+    made = table(
+        "token", "role", Column("scopes", 5), "label", "state", Column("expires", 1), Column("created", 3),
+        Column("created by", 4), Column("last used", 2),
+    )  # fmt: skip
     for token in found:
         made.add_row(
             str(token.id), token.role, ", ".join(token.scopes), escape(token.label or "–"), _state(token),

@@ -19,6 +19,7 @@ from app.console.sessions import (
     session_required,
     set_cookie,
     sign_in,
+    sign_in_by_link,
     sign_out,
     signed_in,
 )
@@ -32,6 +33,8 @@ FORM_SECONDS = 3600
 def add_pages(blueprint: Blueprint) -> None:
     blueprint.add_url_rule("/login", "login", show_login, methods=["GET"])
     blueprint.add_url_rule("/login", "try_login", try_login, methods=["POST"])
+    blueprint.add_url_rule("/sign-in", "show_link", show_link, methods=["GET"])
+    blueprint.add_url_rule("/sign-in", "try_link", try_link, methods=["POST"])
     blueprint.add_url_rule("/logout", "logout", log_out, methods=["POST"])
 
 
@@ -55,20 +58,46 @@ def try_login() -> AnyResponse:
         attempts.note_failure(request.remote_addr, token)
         message = "This token is unknown. It may be revoked, expired or incomplete." if token else "Enter a token."
         return _form(ApiError("UNAUTHORIZED", message))
+    return _enter(secret)
+
+
+def show_link() -> AnyResponse:
+    """Ask before the link is used: a mail scanner or a browser's prefetch must not use it up."""
+    return _form(template="console/sign_in.html")
+
+
+def try_link() -> AnyResponse:
+    """Sign in with a one-use link; the form for a token, with the reason, if the link is used or over."""
+    link = request.form.get("link", "")
+    attempts: SignInAttempts = current_app.extensions[ATTEMPTS]
+    try:
+        attempts.check(request.remote_addr, link)
+        check_csrf(LOGIN_COOKIE)
+    except ApiError as error:
+        return _form(error)
+    secret = sign_in_by_link(link)
+    if secret is None:
+        attempts.note_failure(request.remote_addr, link)
+        return _form(ApiError("UNAUTHORIZED", "This link was used already, or it has expired. Sign in with a token."))
+    return _enter(secret)
+
+
+def _enter(secret: str) -> AnyResponse:
     response = redirect(_destination(request.form.get("next", "")))
     set_cookie(response, COOKIE, secret, LIFETIME_SECONDS)
     delete_cookie(response, LOGIN_COOKIE)
     return response
 
 
-def _form(error: ApiError | None = None) -> Response:
+def _form(error: ApiError | None = None, template: str = "console/login.html") -> Response:
     # There is no session yet, so the form's CSRF token has a cookie of its own.
     secret = cookie_of(LOGIN_COOKIE) or secrets.token_urlsafe(32)
     page = render_template(
-        "console/login.html",
+        template,
         csrf=csrf_of(secret),
         error=error.message if error else None,
         next=_destination(request.values.get("next", "")),
+        link=request.args.get("link", ""),
     )
     response = Response(page, status=error.status if error else 200)
     response.headers.update(error.headers if error else {})

@@ -112,6 +112,7 @@ FILTERS: dict[str, Callable[..., Any]] = {
     "utc": utc,
     "stamp": stamp,
     "from_iso": datetime.fromisoformat,
+    "from_unix": lambda seconds: datetime.fromtimestamp(seconds, UTC),
     "when": when,
     "moment": moment,
     "span": span,

@@ -20,6 +20,7 @@ from tests.faults.oracle import (
 from tests.support.data_dirs import is_running
 from tests.support.stack import Shop, Stack, send
 from tests.support.waiting import wait_until
+from workers.core.presence import read_processes
 
 IMPATIENT_SECONDS = 1.5  # RQ takes a second signal within one second for the first
 
@@ -120,3 +121,23 @@ def test_a_briefly_frozen_worker_finishes_its_batch(stack: Stack, shop: Shop) ->
     ended = shop.wait_ended([job])
     assert_applied_once(shop, [batch], ended)
     assert ended[0]["attempts"] == 1
+
+
+def test_a_frozen_worker_is_named_within_ten_seconds(stack: Stack, shop: Shop) -> None:
+    def workers() -> str:
+        return str(shop.call("GET", "/readyz").json()["checks"]["workers"])
+
+    def silent() -> set[str]:
+        return {one.entry.name for one in read_processes(stack.redis) if not one.is_alive}
+
+    wait_until(lambda: workers() == "ok", 15.0, "all workers")
+    with stack.frozen("puller"):
+        wait_until(lambda: workers() == "silent", 10.0, "a silent worker")
+        assert silent() == {"puller-1"}
+    wait_until(lambda: workers() == "ok", 10.0, "all workers again")
+    with stack.frozen("worker"):
+        wait_until(lambda: workers() == "missing", 10.0, "no worker of batches")
+        assert 'sluice_workers_alive{queue="ingest"} 0.0' in shop.call("GET", "/metrics").text
+        ready = shop.call("GET", "/readyz")
+        assert (ready.status_code, ready.json()["status"]) == (200, "degraded")  # batches are accepted all the same
+    wait_until(lambda: workers() == "ok", 10.0, "all workers again")

@@ -6,6 +6,7 @@ import io
 import json
 import os
 import pty
+import re
 import subprocess
 import threading
 from collections.abc import Callable
@@ -19,6 +20,7 @@ from psycopg import Connection
 
 from app.__main__ import main
 from app.commands.terminal.exits import AWAY, DONE, FAILED, NOT_FOUND, WRONG_USE
+from app.commands.terminal.program import program
 from app.commands.terminal.watching import line_of, outcome
 from app.usecases.job_answers import job_answer
 from tests.conftest import Database, Servers
@@ -206,7 +208,7 @@ def test_database_without_tables_names_migrate(
     shell: Callable[..., Said], monkeypatch: pytest.MonkeyPatch, servers: Servers
 ) -> None:
     monkeypatch.setenv("DATABASE_URL", servers.postgres.app_url("postgres"))
-    assert shell("stores", "list") == (FAILED, "", "the database is not up to date: run `python -m app migrate`\n")
+    assert shell("stores", "list") == (FAILED, "", f"the database is not up to date: run `{program()} migrate`\n")
 
 
 def test_each_help_lists_the_exit_codes(shell: Callable[..., Said]) -> None:
@@ -236,7 +238,7 @@ def test_store_must_be_named_if_there_are_several(
 ) -> None:
     code, out, err = shell("jobs", "list")
     assert (code, out) == (FAILED, "")
-    assert err == "name the store with --store: `python -m app stores list` shows them\n"
+    assert re.fullmatch(r"there are \d+ stores: add --store with a name of `\S+ -m app stores list`\n", err)
 
 
 @pytest.mark.parametrize("typed", ["", "y\n", "no\n"])

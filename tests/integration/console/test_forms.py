@@ -26,6 +26,7 @@ from workers.core.ids import new_id
 ANYBODY, ANY_SESSION, OPERATORS = "anybody", "any session", "operators"
 FORMS: dict[str, str | tuple[str, ...]] = {
     "try_login": ANYBODY,
+    "try_link": ANYBODY,
     "logout": ANY_SESSION,
     "create_store": OPERATORS,
     "act_on_log": "<action>Job",

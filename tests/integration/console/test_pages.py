@@ -12,8 +12,9 @@ from psycopg import Connection
 
 from app.console import blueprint
 from app.settings.environment import load_settings
+from app.settings.version import VERSION
 from app.usecases.stores import create_store, delete_store
-from tests.conftest import Servers
+from tests.conftest import Database, Servers
 from tests.support.console import (
     FAIL,
     FAILED_ITEM,
@@ -30,6 +31,8 @@ from tests.support.console import (
 from tests.support.outbound import SECRET_KEY
 from workers.core.credentials import decrypt_credentials
 from workers.core.ids import new_id
+from workers.core.presence import ENTRIES, Presence
+from workers.core.queues import connect
 
 HOLD_AGAIN = "UPDATE wc_sync_batches SET status = 'needs_approval', completed_at = NULL WHERE id = %s"
 MANY_ITEMS = """INSERT INTO wc_sync_items (store_id, id, product_id, sync_type, priority, status, due_at, created_at)
@@ -355,3 +358,32 @@ def test_a_page_says_that_the_database_is_down(servers: Servers) -> None:
         answer = guest.get("/stores")
         assert answer.status_code == 503 and int(answer.headers["Retry-After"]) > 0
         assert "Not available at the moment" in words_of(answer)
+
+
+def test_system_page_lists_processes_queues_and_servers(world: World, servers: Servers) -> None:
+    operator = visitor(world.app, world.operator)
+    with connect(servers.redis.url) as redis:
+        assert "No worker of batches is alive" in operator.read("/system")
+        with (
+            Presence(redis, "worker", VERSION, "<b>worker-1", "ingest") as presence,
+            presence.doing("orders batch 5 records"),
+        ):
+            presence.tell()
+            page = operator.read("/system")
+            assert "No worker of batches is alive" not in page
+            assert all(text in page for text in ("<b>worker-1", "worker of ingest", "alive", "orders batch 5 records"))
+            assert all(text in page for text in ("Waiting in Redis", "connections", "free of", f"Sluice {VERSION}"))
+            Presence(redis, "worker", VERSION, "pusher-1", "push").tell()
+            for key in redis.scan_iter("sluice:alive:*/pusher-1"):
+                redis.delete(key)
+            live = operator.read("/system/live")
+            assert "silent" in live and "given no sign of life for ten seconds" in live
+        redis.delete(ENTRIES)
+    assert visitor(world.app, world.full.token).get("/system/live").status_code == 404
+
+
+def test_system_page_without_redis_says_what_is_unknown(world: World, servers: Servers, database: Database) -> None:
+    settings = replace(load_settings({}), data_dir=servers.root)
+    with console_app(settings, database.url, "redis://127.0.0.1:1/0") as app:
+        page = visitor(app, world.operator).read("/system")
+    assert "Redis is not reachable" in page and "PostgreSQL" in page

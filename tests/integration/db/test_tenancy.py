@@ -33,12 +33,14 @@ from workers.core.runtime import Runtime
 from workers.outbound.runs import start_full
 
 PUBLIC = (
+    "/",
     "/healthz",
     "/readyz",
     "/openapi.json",
     "/.well-known/security.txt",
     "/docs",
     "/console/login",
+    "/console/sign-in",
     "/console/static/<path:filename>",
 )
 SESSIONS = ("session", "operator session")

@@ -208,6 +208,7 @@ def test_every_changing_command_leaves_an_event(command_line: Command, root_conn
         "tokens revoke": (str(store_id), nothing),
         "tokens rotate": (str(store_id), nothing),
         "operators create": (),
+        "operators sign-in": (),
         "operators revoke": (nothing,),
         "operators rotate": (nothing,),
         "jobs retry": (nothing,),

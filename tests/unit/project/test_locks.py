@@ -12,7 +12,7 @@ from packaging.utils import canonicalize_name
 
 from tests.support.paths import ROOT
 
-LOCKS = ("requirements", "requirements-dev", "requirements-dashboard", "requirements-tools")
+LOCKS = ("requirements", "requirements-dev", "requirements-dashboard", "requirements-tools", "requirements-docs")
 ENTRY = re.compile(
     r"^(?P<pin>[A-Za-z0-9._-]+(\[[a-z,]+\])?==[^\s;]+(?: ; [^\\]+)?) \\\n(?P<hashes>(?:    --hash=.+\n)+)", re.MULTILINE
 )

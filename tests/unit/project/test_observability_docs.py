@@ -21,6 +21,7 @@ from workers.core.queues import connect
 DOCS = ROOT / "docs"
 RULES = yaml.safe_load((DOCS / "prometheus-rules.yml").read_text(encoding="utf-8"))
 DASHBOARD = json.loads((DOCS / "grafana-dashboard.json").read_text(encoding="utf-8"))
+RUNBOOKS = (DOCS / "runbooks.md").read_text(encoding="utf-8")
 OPERATIONS = (DOCS / "operations.md").read_text(encoding="utf-8")
 METRIC = re.compile(r"\bsluice_\w+\b")
 DURATION = re.compile(r"(\d+[smhd])+")
@@ -48,7 +49,11 @@ def exposed() -> dict[str, set[str]]:
     requests.note_records("orders", 1)
     pool.CONNECTIONS.labels("used").set(0)
     away = FactsCollector("postgresql://nobody@127.0.0.1:1/x", connect("redis://127.0.0.1:1/0"))
-    found = {"up": {"job", "instance"}, "sluice_queue_depth": {"queue", "instance"}}
+    found = {
+        "up": {"job", "instance"},
+        "sluice_queue_depth": {"queue", "instance"},
+        "sluice_workers_alive": {"queue", "instance"},
+    }
     for family in (*requests.REGISTRY.collect(), *families(FULL), *away.collect()):
         for sample in family.samples:
             found.setdefault(sample.name, {"instance"}).update(sample.labels)
@@ -94,10 +99,18 @@ def test_rules_have_the_form_of_prometheus() -> None:
         assert rule["annotations"]["summary"]
 
 
-def test_every_rule_and_alert_says_what_to_do() -> None:
+def test_every_alert_says_what_to_do() -> None:
     rows = re.findall(r"^\| `(\w+)` \|", OPERATIONS, re.MULTILINE)
-    wanted = [rule["alert"] for rule in ALERTS] + list(KINDS)
-    assert sorted(row for row in rows if not row.startswith("sluice_")) == sorted(wanted)
+    assert sorted(row for row in rows if not row.startswith("sluice_")) == sorted(KINDS)
+
+
+def test_every_rule_links_to_its_runbook() -> None:
+    sections = re.findall(r"^### (\w+)\n\n.+\n\n(.+)", RUNBOOKS, re.MULTILINE)
+    assert [name for name, _ in sections] == [rule["alert"] for rule in ALERTS]
+    assert all(len(what) > 20 for _, what in sections)
+    for rule in ALERTS:
+        url = rule["annotations"]["runbook_url"]
+        assert url == f"https://sluice.example/docs/runbooks/#{rule['alert'].lower()}"
 
 
 def test_every_metric_has_its_row_in_operations() -> None:
@@ -113,6 +126,7 @@ def test_the_dashboard_can_be_imported() -> None:
     variables = {variable["name"] for variable in DASHBOARD["templating"]["list"]}
     assert variables == {"datasource", "instance"}
     for panel in PANELS:
+        assert len(panel["description"]) > 10, panel["title"]
         assert panel["datasource"] == {"type": "prometheus", "uid": "${datasource}"}
         assert [target["refId"] for target in panel["targets"]] == list("ABCDEF"[: len(panel["targets"])])
         assert not overlaps(panel, [other for other in DASHBOARD["panels"] if other is not panel])

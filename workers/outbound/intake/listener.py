@@ -22,9 +22,11 @@ from redis.exceptions import RedisError, ResponseError
 
 from app.settings.environment import Settings
 from app.settings.logs import get_logger
+from app.settings.version import VERSION
 from db.core.errors import is_retryable, safe_facts
 from db.core.pool import Pool, open_pool
 from workers.core.heartbeat import beat
+from workers.core.presence import Presence
 from workers.core.queues import WakeUp, connect
 from workers.outbound.intake.event_sources import Message, Source, check_event, sources_of, unwrap
 from workers.outbound.intake.events import Event, take_events
@@ -203,9 +205,10 @@ def run_listener(settings: Settings, database_url: str, redis_url: str, stop: th
     listener = Listener(pool, redis, WakeUp(connect(redis_url)), sources=sources, event_key=settings.erp_event_key)
     log.info("listener_started")
     try:
-        while not stop.is_set():
-            _tick_safely(listener, stop)
-            beat(settings.data_dir, "listener")
+        with Presence(connect(redis_url), "listener", VERSION, settings.process_name):
+            while not stop.is_set():
+                _tick_safely(listener, stop)
+                beat(settings.data_dir, "listener")
     finally:
         listener.disconnect()
         pool.close()

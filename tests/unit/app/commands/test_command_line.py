@@ -5,13 +5,16 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from app.__main__ import COMPLETE_VARIABLE, MODULES, SECTIONS, main
 from app.commands import up
-from app.commands.terminal.exits import DONE, WRONG_USE
+from app.commands.terminal.exits import DONE, FAILED, WRONG_USE
+from app.commands.terminal.program import GENERIC, program_of
 from app.settings.environment import Settings, load_settings
 from app.settings.version import VERSION
 from app.stack.endpoints import Endpoints
@@ -20,7 +23,14 @@ from tests.support.commands import all_commands, parse
 from tests.support.paths import ROOT
 
 Capture = pytest.CaptureFixture[str]
+ENDPOINTS = Endpoints("postgresql://x/y", None, None, "redis://x", "k" * 32)
 LONGEST_SUMMARY = 66  # with the name it fits a terminal of 80 columns
+
+
+@pytest.fixture(autouse=True)
+def called_plainly(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As in an activated environment, whatever python runs the tests."""
+    monkeypatch.setattr("app.commands.terminal.program.program", lambda: GENERIC)
 
 
 def test_version_is_printed(capsys: Capture) -> None:
@@ -40,6 +50,16 @@ def test_help_lists_every_command_module(capsys: Capture) -> None:
 def test_each_command_has_a_summary_of_one_line() -> None:
     summaries = {words: (command.help or "").splitlines()[0] for words, command in all_commands().items()}
     assert [words for words, summary in summaries.items() if not 0 < len(summary) <= LONGEST_SUMMARY] == []
+
+
+def test_each_command_that_answers_has_json() -> None:
+    without = {
+        words
+        for words, command in all_commands().items()
+        if not any("--json" in param.opts for param in command.params)
+    }
+    # They run until they are stopped, tell a story to a person, ask a question, or answer with their exit code.
+    assert without == {*("up", "worker", "dispatcher", "listener", "dashboard"), "demo", "restore", "health"}
 
 
 def test_each_example_is_a_command_that_parses() -> None:
@@ -128,10 +148,52 @@ def test_process_imports_nothing_of_other_commands(name: str, foreign: set[str])
     }
 
 
+def test_before_set_up_one_line_says_what_to_run() -> None:
+    bare = [sys.executable, "-S", "-m", "app", "stores", "list"]  # without installed packages
+    done = subprocess.run(bare, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout) == (FAILED, "")
+    assert done.stderr == "Sluice is not set up here: run `make setup`, then `.venv/bin/python -m app`\n"
+
+
+@pytest.mark.parametrize(
+    ("on_path", "called"),
+    [
+        ("/srv/sluice/.venv/bin/python", "python -m app"),
+        ("/usr/bin/python", ".venv/bin/python -m app"),
+        (None, ".venv/bin/python -m app"),
+    ],
+)
+def test_hints_call_the_python_that_runs(on_path: str | None, called: str) -> None:
+    here = Path("/srv/sluice")
+    assert program_of(here / ".venv/bin/python", on_path, here) == called
+    assert program_of(Path("/opt/python"), on_path, here) == "/opt/python -m app"
+
+
+def test_an_errors_hint_can_be_pasted(capsys: Capture, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("app.commands.terminal.program.program", lambda: "/opt/python -m app")
+    assert main(["jobs"]) == WRONG_USE
+    assert capsys.readouterr().err.endswith("Try `/opt/python -m app jobs --help`.\n")
+
+
+def test_up_logs_warnings_alone_on_a_terminal() -> None:
+    settings = load_settings({})
+    assert up.log_level(settings, {}, on_terminal=True) == "WARNING"
+    assert up.log_level(settings, {}, on_terminal=False) == "INFO"
+    assert up.log_level(load_settings({"LOG_LEVEL": "DEBUG"}), {"LOG_LEVEL": "DEBUG"}, on_terminal=True) == "DEBUG"
+    (api, *_) = child_specs(replace(settings, log_level="WARNING"), ENDPOINTS, {"LOG_LEVEL": "INFO"})
+    assert load_settings(api.env).log_level == "WARNING"
+
+
+def test_banner_says_in_six_lines_where_things_are() -> None:
+    shown = up.banner(load_settings({"DATA_DIR": "/srv/data", "PORT": "8123"}), "LINK")
+    assert [line.split()[0] for line in shown.splitlines()] == ["Sluice", "console", "API", "data", "processes", "next"]
+    assert all(text in shown for text in ("http://127.0.0.1:8123/docs", "LINK", "/srv/data", "Ctrl-C", "stores create"))
+
+
 def test_up_takes_host_and_port_for_the_api(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     started: list[Settings] = []
 
-    def start(settings: Settings) -> int:
+    def start(settings: Settings, _banner: Callable[[Endpoints], str]) -> int:
         started.append(settings)
         return DONE
 
@@ -142,7 +204,6 @@ def test_up_takes_host_and_port_for_the_api(monkeypatch: pytest.MonkeyPatch, tmp
     assert main(["up", "--host", "127.0.0.2", "--port", "8123"]) == DONE
     (settings,) = started
     assert (settings.host, settings.port) == ("127.0.0.2", 8123)
-    endpoints = Endpoints("postgresql://x/y", None, None, "redis://x", "k" * 32)
-    (api, *_) = child_specs(settings, endpoints, {"PORT_FILE": "/run/port", "PORT": "8000"})
+    (api, *_) = child_specs(settings, ENDPOINTS, {"PORT_FILE": "/run/port", "PORT": "8000"})
     assert load_settings(api.env).port == 8123
     assert load_settings(api.env).host == "127.0.0.2"

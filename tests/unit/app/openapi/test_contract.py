@@ -275,3 +275,23 @@ def test_pull_that_fits_the_document_is_accepted(platform: Platform) -> None:
 def test_start_that_is_refused_does_not_fit_the_document(body: dict[str, Any]) -> None:
     with pytest.raises(jsonschema_rs.ValidationError):
         check(component("ShopifyStart"), body)
+
+
+def test_every_field_and_parameter_says_what_it_means() -> None:
+    """A field without a text of its own gets the one of its name: app/openapi/field_texts.py."""
+    fields = [
+        f"{name}.{field}"
+        for name, schema in DOCUMENT["components"]["schemas"].items()
+        for field, about in schema.get("properties", {}).items()
+        if not about.get("description")
+    ]
+    shared = DOCUMENT["components"]["parameters"]
+    parameters = [
+        f"{operation['operationId']}.{parameter.get('name')}"
+        for methods in DOCUMENT["paths"].values()
+        for operation in methods.values()
+        for given in operation["parameters"]
+        for parameter in [shared[given["$ref"].rpartition("/")[2]] if "$ref" in given else given]
+        if not (parameter.get("description") or parameter["schema"].get("description"))
+    ]
+    assert (fields, parameters) == ([], [])

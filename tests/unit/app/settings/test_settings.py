@@ -100,7 +100,7 @@ def test_all_wrong_settings_are_named_at_once() -> None:
 def test_every_setting_but_free_text_is_checked() -> None:
     source = (ROOT / "app" / "settings" / "environment.py").read_text(encoding="utf-8")
     read = set(re.findall(r'\bread\(\s*"([A-Z_]+)"', source))
-    assert read - {name for name, _ in WRONG} == {"DATA_DIR", "HOST"}
+    assert read - {name for name, _ in WRONG} == {"DATA_DIR", "HOST", "PROCESS_NAME"}
     assert {field.name.upper() for field in fields(load_settings({}))} == read
 
 
