@@ -14,6 +14,7 @@ CREATED_STORE = "store.create"
 API_ALONE = (
     "customer.erase",
     "discontinued.set",
+    "trashed.set",
     "drift.check",
     "erp.discontinue",
     "erp.events",

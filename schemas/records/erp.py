@@ -19,8 +19,9 @@ OPTIONAL_FIELDS = (
     "category_ids",
 )
 
-# What may become of a discontinued product in the shop; the first is the default.
+# What may become of a discontinued product in the shop, and of one that somebody put into its trash; the first is the default.
 DISCONTINUED_POLICIES = ("draft", "trash", "out_of_stock")
+TRASHED_POLICIES = ("hold", "restore", "recreate")
 
 
 @dataclass(frozen=True, slots=True)

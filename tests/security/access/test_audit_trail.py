@@ -226,6 +226,7 @@ def test_every_changing_command_leaves_an_event(command_line: Command, root_conn
         "woo check-drift": store,
         "woo drift-policy": store,
         "woo discontinued": (*store, "--policy", "draft"),
+        "woo trashed": (*store, "--policy", "hold"),
         "migrate": (),
     }
     changing = {words: command.changes for words, command in all_commands().items() if command.changes is not None}

@@ -14,7 +14,7 @@ from uuid import UUID
 from db.outbound.erp_products import StoredProduct
 from db.outbound.item_claims import ClaimedItem
 from db.outbound.mappings import FieldDifference, Look, Mapped
-from schemas.records.erp import ErpProduct
+from schemas.records.erp import TRASHED_POLICIES, ErpProduct
 from workers.outbound.planning.attributes import attributes_of_product, attributes_of_variation, takes_variation
 from workers.outbound.planning.comparison import (
     IMAGE_FIELDS,
@@ -131,7 +131,8 @@ class ShopState:
     `products` are the mapped ones by WooCommerce's id, also trashed ones, and `products_by_sku` those that were looked up and
     found; a mapped variation that was deleted is looked up, too. The first have the fields of `groups`, the others all.
     `category_ids` has WooCommerce's id per ERP category, `attribute_ids` the shop's own attributes by name. `claimed` are the
-    products of this claim. `error`: the shop could not be read to the end, and nothing is sent.
+    products of this claim. `trashed_policy` is one of TRASHED_POLICIES. `error`: the shop could not be read to the end, and
+    nothing is sent.
     """
 
     products: Mapping[int, ShopObject] = field(default_factory=dict)
@@ -139,6 +140,7 @@ class ShopState:
     category_ids: Mapping[UUID, int] = field(default_factory=dict)
     attribute_ids: Mapping[str, int] = field(default_factory=dict)
     claimed: Collection[UUID] = ()
+    trashed_policy: str = TRASHED_POLICIES[0]
     groups: tuple[str, ...] = FIELD_GROUPS
     now: datetime = field(default_factory=lambda: datetime.now(UTC))
     error: PlatformError | None = None
@@ -262,11 +264,28 @@ class ProductWrite:
 
 
 @dataclass(frozen=True, slots=True)
+class ProductDelete:
+    """One product in the trash, or variation of `wc_parent_id`, to delete for good: the next attempt creates it anew."""
+
+    task: ProductTask
+    wc_product_id: int
+    wc_parent_id: int | None
+
+    def answered(self) -> Result:
+        deleted = WooCommerceApiError(errors.NOT_IN_SHOP, status=404, retryable=True)
+        return Refused(self.task.items, deleted, deleted_wc_id=self.wc_product_id)
+
+
+@dataclass(frozen=True, slots=True)
 class ProductPlan:
-    """The writes to send, and the results of the tasks without one."""
+    """The writes to send, what to delete, and the results of the tasks with neither."""
 
     writes: list[ProductWrite]
+    deletes: list[ProductDelete]
     results: list[Result]
+
+
+Step = ProductWrite | ProductDelete | Result
 
 
 def build_tasks(
@@ -280,11 +299,13 @@ def build_tasks(
 
 
 def plan_products(tasks: Sequence[ProductTask], shop: ShopState) -> ProductPlan:
-    plan = ProductPlan([], [])
+    plan = ProductPlan([], [], [])
     for task in tasks:
         step = _plan_product(task, shop)
         if isinstance(step, ProductWrite):
             plan.writes.append(step)
+        elif isinstance(step, ProductDelete):
+            plan.deletes.append(step)
         else:
             plan.results.append(step)
     return plan
@@ -337,7 +358,7 @@ def payload_to_create(stored: StoredProduct, shop: ShopState) -> Payload:
     return {**to_woocommerce_variation(product), "attributes": attributes}
 
 
-def _plan_product(task: ProductTask, shop: ShopState) -> ProductWrite | Result:
+def _plan_product(task: ProductTask, shop: ShopState) -> Step:
     if task.stored is None:
         return Refused(task.items, _error(task, PRODUCT_UNKNOWN, "The ERP has not sent this product."))
     if shop.error is not None:
@@ -364,13 +385,16 @@ def _plan_unmapped(task: ProductTask, stored: StoredProduct, shop: ShopState) ->
     return Adopted(task.items, replace(found.look(), status="synced" if task.may_be_ours else "adopted"))
 
 
-def _plan_mapped(task: ProductTask, mapped: Mapped, shop: ShopState) -> ProductWrite | Result:
+def _plan_mapped(task: ProductTask, mapped: Mapped, shop: ShopState) -> Step:
     theirs = shop.theirs(task)
     if theirs is None:
         return _plan_deleted(task, mapped, shop)
-    if theirs.get("status") == TRASH and not task.may_leave_trash:
+    is_trashed = theirs.get("status") == TRASH and not task.may_leave_trash
+    if is_trashed and shop.trashed_policy == "hold":
         trashed = WooCommerceApiError(errors.PRODUCT_IN_TRASH, status=200, retryable=False)
         return Refused(task.items, trashed, look=look_at_gone(task, TRASH, shop))
+    if is_trashed and shop.trashed_policy == "recreate":
+        return ProductDelete(task, mapped.wc_product_id, mapped.wc_parent_id)
     found = compare(task, theirs, shop)
     groups = task.groups_to_send
     if not groups:
@@ -383,12 +407,14 @@ def _plan_mapped(task: ProductTask, mapped: Mapped, shop: ShopState) -> ProductW
     if task.is_forced:
         wanted = {name for group in groups for name in GROUP_FIELDS[group]}
         payload = {name: value for name, value in found.payload.items() if name in wanted}
+    if is_trashed:
+        payload = {**payload, "status": "publish"}
     if not payload:
         return Done(task.items, mapped.wc_product_id, found.look())
     return ProductWrite(task, payload, shop)
 
 
-def _plan_deleted(task: ProductTask, mapped: Mapped, shop: ShopState) -> ProductWrite | Result:
+def _plan_deleted(task: ProductTask, mapped: Mapped, shop: ShopState) -> Step:
     if mapped.wc_parent_id is None or task.product.parent_id is not None:
         # Without its mapping, the next attempt creates the product, or the variation that the ERP names.
         deleted = WooCommerceApiError(errors.NOT_IN_SHOP, status=404, retryable=True)

@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import Sequence
 
 from app.settings.logs import get_logger
-from workers.outbound.planning.product_plan import ProductWrite
+from workers.outbound.planning.product_plan import ProductDelete, ProductWrite
 from workers.outbound.planning.results import Refused, Result
 from workers.outbound.sending.refused_skus import explain_refused_skus
 from workers.outbound.sending.shop_connection import ShopCalls
@@ -30,6 +30,20 @@ def send_products(calls: ShopCalls, writes: Sequence[ProductWrite]) -> list[Resu
     for write in writes:
         by_parent[write.wc_parent_id].append(write)
     return [result for parent, several in by_parent.items() for result in _send(calls, parent, several)]
+
+
+def delete_products(calls: ShopCalls, deletes: Sequence[ProductDelete]) -> list[Result]:
+    """Delete for good, one call each, for there are few. Raises LeaseLost; a failure of the shop is a result."""
+    return [_delete(calls, one) for one in deletes]
+
+
+def _delete(calls: ShopCalls, one: ProductDelete) -> Result:
+    try:
+        calls.call(lambda shop: shop.delete_product(one.wc_product_id, one.wc_parent_id))
+    except PlatformError as error:
+        if error.code != errors.NOT_IN_SHOP:
+            return Refused(one.task.items, error)
+    return one.answered()
 
 
 def _send(calls: ShopCalls, wc_parent_id: int | None, writes: Sequence[ProductWrite]) -> list[Result]:

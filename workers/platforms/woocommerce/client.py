@@ -236,6 +236,11 @@ class WooCommerceClient:
             batch_items(answers.get("create"), len(create)), batch_items(answers.get("update"), len(update))
         )
 
+    def delete_product(self, wc_product_id: int, wc_parent_id: int | None = None) -> ShopObject:
+        """Delete a product, or a variation of that parent, for good. Raises NOT_IN_SHOP."""
+        home = PRODUCTS if wc_parent_id is None else _variations_of(wc_parent_id)
+        return self._object("DELETE", f"{home}/{checked_id(wc_product_id)}", params={"force": True})
+
     def get_orders(self, params: Mapping[str, Param]) -> Listing:
         """One page of orders, by WooCommerce's own parameters; lists are sent as `name[0]`, booleans as words."""
         return self._list("/orders", params)
