@@ -18,7 +18,9 @@ from schemas.records.shop import (
     Order,
     OrderCoupon,
     OrderItem,
+    OrderRefund,
     Product,
+    RefundItem,
     Variation,
     VariationAttribute,
 )
@@ -131,6 +133,12 @@ ENTITY_RECORDS = {
                 Lines("order_refund_items", _refund_item_rows, "order_id", RefundItemRow, is_optional=True),
                 Lines("order_findings", findings_of, "order_id", Finding, is_optional=True),
             ),
+        ),
+        EntityRecord(
+            "refunds",
+            OrderRefund,
+            references=(Reference("orders", "order_external_id", "order_id"),),
+            lines=(Lines("refund_items", attrgetter("items"), "refund_id", RefundItem),),
         ),
     )
 }
