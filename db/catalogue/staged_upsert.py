@@ -93,8 +93,12 @@ def upsert(
     _copy(conn, stage, _rows(stage, entity.references, ids, writes, accepted_seq))
     if conn.execute(stage.write, {"store_id": store_id}).rowcount != len(writes):
         raise ConcurrentChange
+    known = [write.id for write in writes if not write.is_new]
     for lines in table.lines:
-        _replace_lines(conn, store_id, lines, writes)
+        if known:
+            conn.execute(lines.delete, {"store_id": store_id, "owners": known})
+        if stage is table.stages.whole or not lines.lines.is_optional:
+            _insert_lines(conn, store_id, lines, writes)
     if new:
         arrived = {
             "store_id": store_id,
@@ -155,10 +159,7 @@ def _copy(conn: Connection, stage: Stage, rows: Iterable[Row]) -> None:
         stream.write(copy_lines(rows))
 
 
-def _replace_lines(conn: Connection, store_id: UUID, table: LineStatements, writes: Sequence[Write[Any]]) -> None:
-    known = [write.id for write in writes if not write.is_new]
-    if known:
-        conn.execute(table.delete, {"store_id": store_id, "owners": known})
+def _insert_lines(conn: Connection, store_id: UUID, table: LineStatements, writes: Sequence[Write[Any]]) -> None:
     lines = table.lines
     placed = [(write.id, *place) for write in writes for place in enumerate(lines.rows(write.versioned.record))]
     if not placed:

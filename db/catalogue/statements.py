@@ -119,9 +119,8 @@ def _stages(
     def stage(kept: dict[str, str]) -> Stage:
         return _stage(write, table, {**first, **kept, **ids, **last}, assignments, _values(record, kept))
 
-    defaults = {
-        field.name: field.default for field in fields(record) if field.name in own and field.default is not NODEFAULT
-    }
+    # Also of lists, which have no column: a core record has no rows of such a list either.
+    defaults = {field.name: field.default for field in fields(record) if field.default is not NODEFAULT}
     whole = stage(own)
     core = stage({name: kind for name, kind in own.items() if name not in defaults}) if defaults else whole
     values = tuple(defaults.values())

@@ -60,6 +60,15 @@ UPDATE order_refunds r
    AND (o.customer_id = (SELECT c.id FROM customers c WHERE c.store_id = %(store_id)s AND c.external_id = %(external_id)s)
         OR (o.customer_id IS NULL AND o.customer_external_id = %(external_id)s))
 
+-- name: forget_separate_reasons
+-- The same for refunds that came apart from their orders.
+UPDATE refunds r
+   SET reason = NULL
+  FROM orders o
+ WHERE r.store_id = %(store_id)s AND r.reason IS NOT NULL AND o.store_id = r.store_id AND o.id = r.order_id
+   AND (o.customer_id = (SELECT c.id FROM customers c WHERE c.store_id = %(store_id)s AND c.external_id = %(external_id)s)
+        OR (o.customer_id IS NULL AND o.customer_external_id = %(external_id)s))
+
 -- name: forget_customer_of_orders
 -- Orders stay without a customer. Their content_hash stays, so that the same order sent again changes nothing.
 UPDATE orders

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
+from copy import copy
 from datetime import UTC, datetime
 from decimal import ROUND_HALF_UP, Decimal, InvalidOperation
 from itertools import chain, islice
@@ -14,6 +15,7 @@ from typing import Annotated, Any, ClassVar, Literal
 
 from marshmallow import EXCLUDE, Schema, ValidationError, fields, post_load
 from msgspec import Meta
+from msgspec.structs import fields as struct_fields
 
 from schemas.base.contract_field import ContractField, JsonSchema, Unsure
 from schemas.base.error_codes import further_entries
@@ -65,7 +67,26 @@ class RecordSchema(Schema):
 
 
 def reader_of(schema: RecordSchema) -> FastReader:
-    return FastReader(schema, schema.record, schema.record.__struct_fields__, known_only=schema.known_only)
+    """Of a schema without some fields at the end of its record, the others get their defaults."""
+    names = [name for name in schema.record.__struct_fields__ if name in schema.fields]
+    core = _core_of(schema) if schema.known_only else None
+    reader = reader_of(core) if core else None
+    return FastReader(schema, schema.record, names, known_only=schema.known_only, core=reader)
+
+
+def _core_of(schema: RecordSchema) -> RecordSchema | None:
+    """The schema without the fields that have a default in its record, also in its lists; None if there are none."""
+    names = [field.name for field in struct_fields(schema.record) if field.required and field.name in schema.fields]
+    lists = {name: field for name in names if isinstance(field := schema.fields[name], Records)}
+    entries = {name: _core_of(field.entry_schema) for name, field in lists.items()}
+    if len(names) == len(schema.fields) and not any(entries.values()):
+        return None
+    core = type(schema)(only=names)
+    core.fields = {name: core.fields[name] for name in names}
+    for name, field in lists.items():
+        core.fields[name] = copied = copy(field)
+        copied.entry_schema = entries[name] or field.entry_schema
+    return core
 
 
 class StrictField(ContractField, fields.Field[Any]):

@@ -11,7 +11,7 @@ from marshmallow import Schema, ValidationError, fields
 from schemas.base.error_codes import Problem, problems_of
 from schemas.base.fast_records import FastReader, shape_of
 from schemas.base.fields import Records, RecordSchema, reader_of
-from schemas.plugin import categories, customers, orders, products, variations
+from schemas.plugin import categories, customers, orders, products, refunds, variations
 from schemas.records.shop import Record
 
 
@@ -81,7 +81,8 @@ PRODUCTS = _entity("products", products.ProductSchema(), products.EXAMPLE)
 CUSTOMERS = _entity("customers", customers.CustomerSchema(), customers.EXAMPLE)
 CATEGORIES = _entity("categories", categories.CategorySchema(), categories.EXAMPLE)
 VARIATIONS = _entity("variations", variations.VariationSchema(), variations.EXAMPLE)
-ENTITIES = {entity.name: entity for entity in (ORDERS, PRODUCTS, VARIATIONS, CUSTOMERS, CATEGORIES)}
+REFUNDS = _entity("refunds", refunds.OrderRefundSchema(), refunds.EXAMPLE)
+ENTITIES = {entity.name: entity for entity in (ORDERS, REFUNDS, PRODUCTS, VARIATIONS, CUSTOMERS, CATEGORIES)}
 
 
 def load_record(entity: Entity, payload: Any) -> Record | list[Problem]:

@@ -18,7 +18,9 @@ from schemas.records.shop import (
     Order,
     OrderCoupon,
     OrderItem,
+    OrderRefund,
     Product,
+    RefundItem,
     Variation,
     VariationAttribute,
 )
@@ -35,13 +37,17 @@ class Reference:
 
 @dataclass(frozen=True, slots=True)
 class Lines:
-    """Rows that belong to a record, which `rows` finds in it. The column `owner` holds the id of the record's row."""
+    """Rows that belong to a record, which `rows` finds in it. The column `owner` holds the id of the record's row.
+
+    `is_optional`: a record whose fields with a default all have it has no such rows.
+    """
 
     table: str
     rows: Callable[[Any], Sequence[Any]]
     owner: str
     record: type[Any]
     references: tuple[Reference, ...] = ()
+    is_optional: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,11 +128,17 @@ ENTITY_RECORDS = {
                         Reference("variations", "variation_external_id", "variation_id"),
                     ),
                 ),
-                Lines("order_coupons", attrgetter("coupons"), "order_id", OrderCoupon),
-                Lines("order_refunds", _refund_rows, "order_id", RefundRow),
-                Lines("order_refund_items", _refund_item_rows, "order_id", RefundItemRow),
-                Lines("order_findings", findings_of, "order_id", Finding),
+                Lines("order_coupons", attrgetter("coupons"), "order_id", OrderCoupon, is_optional=True),
+                Lines("order_refunds", _refund_rows, "order_id", RefundRow, is_optional=True),
+                Lines("order_refund_items", _refund_item_rows, "order_id", RefundItemRow, is_optional=True),
+                Lines("order_findings", findings_of, "order_id", Finding, is_optional=True),
             ),
+        ),
+        EntityRecord(
+            "refunds",
+            OrderRefund,
+            references=(Reference("orders", "order_external_id", "order_id"),),
+            lines=(Lines("refund_items", attrgetter("items"), "refund_id", RefundItem),),
         ),
     )
 }

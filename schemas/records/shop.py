@@ -116,6 +116,23 @@ class Order(Struct, frozen=True, gc=False, omit_defaults=True):
     refunds: tuple[Refund, ...] = ()
 
 
+class OrderRefund(Struct, frozen=True, gc=False):
+    """The whole state of a refund that comes apart from its order. It counts once its status is `completed`."""
+
+    SHAPE: ClassVar[int] = 1
+    CHANGED: ClassVar[str | None] = "updated_at"
+    CREATED: ClassVar[str | None] = "created_at"
+
+    external_id: int
+    order_external_id: int | None
+    status: str
+    amount: Decimal
+    reason: str | None
+    created_at: datetime | None
+    updated_at: datetime | None
+    items: tuple[RefundItem, ...]
+
+
 class Product(Struct, frozen=True, gc=False):
     """The whole state of a product or variation."""
 
@@ -212,4 +229,4 @@ class Category(Struct, frozen=True, gc=False):
     product_count: int | None
 
 
-Record = Order | Product | Variation | Customer | Category
+Record = Order | OrderRefund | Product | Variation | Customer | Category

@@ -46,8 +46,9 @@ class Options:
 def _worker(options: Options) -> list[Row]:
     with world() as bench:
         figures = worker_time.measure(bench, options.runs)
-    save("worker", asdict(figures))
-    return worker_time.rows(figures)
+        wide = worker_time.measure(bench, options.runs, wide=True)
+    save("worker", asdict(figures) | {"wide": asdict(wide)})
+    return worker_time.rows(figures, wide)
 
 
 def _job(_: Options) -> list[Row]:

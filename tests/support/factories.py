@@ -79,9 +79,13 @@ def make_order(**overrides: Any) -> dict[str, Any]:
 
 def narrow_order(**overrides: Any) -> dict[str, Any]:
     """As plugins send it that know the first version of the contract."""
-    first = ("product_name", "sku", "quantity", "subtotal", "total", "wc_product_id")
     narrow = {name: value for name, value in make_order().items() if name not in (*WIDE_ORDER, "coupons", "refunds")}
-    return narrow | {"items": [{name: make_item()[name] for name in first}]} | overrides
+    return narrow | {"items": [narrow_item()]} | overrides
+
+
+def narrow_item(**overrides: Any) -> dict[str, Any]:
+    first = ("product_name", "sku", "quantity", "subtotal", "total", "wc_product_id")
+    return {name: make_item()[name] for name in first} | overrides
 
 
 def make_product(**overrides: Any) -> dict[str, Any]:

@@ -143,9 +143,33 @@ def test_a_cancelled_order_that_was_paid_is_a_sale(runtime: Runtime, conn: Conne
     assert tuple(row.values()) == (Decimal("99.99"), 25, Decimal("74.99"))
 
 
+def test_refunds_may_come_before_their_order(runtime: Runtime, conn: Connection, store_id: UUID) -> None:
+    given = {"wc_order_id": 1, "created_at": "2026-02-01T08:00:00Z", "status": "completed"}
+    part = {"line_id": 501, "quantity": 1, "amount": "10.00"}
+    refunds = [
+        {**given, "wc_refund_id": 1, "amount": "10.00", "items": [part]},
+        {**given, "wc_refund_id": 2, "amount": "99.00", "status": "pending"},
+        {**given, "wc_refund_id": 3, "amount": "2.00"},
+    ]
+    sync(runtime, store_id, "refunds", refunds)
+    sync(runtime, store_id, "orders", [{**sale(1, "25.00", line(501, "25.00")), "refunds": None}])
+    (row,) = read(conn, store_id, "SELECT total, refunds, net FROM analytics.sales")
+    assert tuple(row.values()) == (25, 12, 13)
+    (product,) = read(conn, store_id, "SELECT refunded, net FROM analytics.sales_by_product")
+    assert tuple(product.values()) == (10, 15)
+    (day,) = read(conn, store_id, "SELECT refunds, amount FROM analytics.refunds_daily")
+    assert tuple(day.values()) == (2, 12)
+    # An order that brings its refunds is right.
+    inside = {"refund_id": 9, "amount": "4.00", "created_at": "2026-02-01T08:00:00Z"}
+    newer = {"date_modified": "2026-03-01T00:00:00Z", "refunds": [inside]}
+    sync(runtime, store_id, "orders", [{**sale(1, "25.00", line(501, "25.00")), **newer}])
+    (row,) = read(conn, store_id, "SELECT refunds FROM analytics.sales")
+    assert row["refunds"] == 4
+
+
 def test_no_view_shows_another_stores_rows(conn: Connection, shop: UUID, other_store: CreatedStore) -> None:
     views = [row[0] for row in conn.execute(VIEWS).fetchall()]
-    assert len(views) == 8
+    assert len(views) == 10
     for view in views:
         assert read(conn, shop, f"SELECT * FROM analytics.{view}") != []
         assert read(conn, other_store.store_id, f"SELECT * FROM analytics.{view}") == []

@@ -70,6 +70,11 @@ def test_narrow_and_wide_orders_share_a_batch(runtime: Runtime, store_id: UUID, 
     assert found == {1: None, 2: "A-1001"}
 
 
+def test_refunds_alone_make_an_order_wide(runtime: Runtime, store_id: UUID, root_conn: Connection) -> None:
+    sync(runtime, store_id, "orders", [narrow_order(refunds=[make_refund()])])
+    assert len(rows(root_conn, "order_refunds", store_id)) == len(rows(root_conn, "order_refund_items", store_id)) == 1
+
+
 def test_an_imbalance_is_a_finding_until_it_is_corrected(
     runtime: Runtime, store_id: UUID, root_conn: Connection
 ) -> None:
