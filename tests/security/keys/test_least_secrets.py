@@ -22,12 +22,21 @@ def test_listener_and_dispatcher_of_up_get_no_key(tmp_path: Path) -> None:
     knowing = {name for name, env in specs.items() if "SECRET_KEY" in env}
     assert set(specs) - knowing == {"listener", "dispatcher"}
     given_on = {"DATABASE_URL", "REDIS_URL", "SECRET_KEY", "LOG_LEVEL"}
-    assert {name for env in specs.values() for name in env} == given_on | {"HOST", "PORT"}
+    assert {name for env in specs.values() for name in env} == given_on | {"HOST", "PORT", "PROCESS_NAME"}
 
 
 def test_own_servers_need_no_key_where_none_is_read() -> None:
     keyless = {words for words, command in all_commands().items() if not command.needs_key}
-    assert keyless == {"dispatcher", "listener", "health", "backup", "restore", "erp import", "erp event-secret"}
+    assert keyless == {
+        "dispatcher",
+        "listener",
+        "health",
+        "backup",
+        "restore",
+        "erp import",
+        "erp event-secret",
+        "erp template",
+    }
     endpoints = resolve(load_settings(SERVERS, needs_key=False))
     assert endpoints.secret_key is None
     with pytest.raises(CommandError, match="SECRET_KEY"):
