@@ -1,4 +1,4 @@
-"""PUT /api/v1/erp/{products,categories}: takes the ERP's catalogue, a batch at a time."""
+"""/api/v1/erp: takes the ERP's catalogue, a batch at a time, and products that it discontinues."""
 
 from __future__ import annotations
 
@@ -7,26 +7,29 @@ from contextlib import contextmanager
 from functools import partial
 from typing import Any
 
-from flask import Blueprint, g
+from flask import Blueprint, g, url_for
 from marshmallow import Schema
 
+from app.api.woocommerce import POLL_AFTER_SECONDS, POLLED, PRODUCT_ID
 from app.audit.notes import note
 from app.http.auth import check_scopes, current_store_id
-from app.http.errors import ApiError
-from app.http.operation import Answer, Batch, Operation, Parse
-from app.http.serve import operations
+from app.http.errors import ApiError, not_found
+from app.http.operation import Answer, Batch, Link, Operation, Parse
+from app.http.serve import Reply, operation, operations
 from app.http.services import services
 from app.openapi.record_examples import ERP_RECORDS
 from app.usecases.outbound_answers import intake_answer
+from app.usecases.outbound_requests import read_uuid
 from db.core.tenancy import tenant
 from db.outbound.items import Origin
-from schemas.answers.outbound import Intake
+from schemas.answers.outbound import Intake, ItemReceipt
 from schemas.base.json_bounds import TooMuch
 from schemas.base.json_records import NoRecords, Records, read_records
 from schemas.base.strict_json import NotJson
 from schemas.erp.payloads import ErpCategorySchema, ErpProductSchema
 from schemas.requests.lists import CatalogueQuery
 from workers.outbound.intake.catalogue import take_categories, take_products
+from workers.outbound.intake.discontinue import discontinue_products
 from workers.outbound.runs import say_yes_beforehand
 
 blueprint = Blueprint("erp", __name__)
@@ -96,3 +99,38 @@ def put_catalogue(entity: str, body: Records, query: dict[str, Any]) -> Intake:
     if intake.items:
         services().wake_up.push(store_id)
     return intake_answer(intake)
+
+
+@operation(
+    blueprint,
+    "delete",
+    "/api/v1/erp/products/<product_id>",
+    name="deleteErpProduct",
+    tag="ERP",
+    summary="Discontinue a product",
+    about="The shop's product is taken off sale by the store's policy, unless too many are discontinued within an hour:"
+    " those are held. It comes back when the ERP brings it again. 404 for a product that the ERP never brought.",
+    access=("erp",),
+    audit="erp.discontinue",
+    places={"product_id": PRODUCT_ID},
+    answers=(
+        Answer(
+            202,
+            "On its way. Poll `statusUrl`.",
+            ItemReceipt,
+            headers=POLLED,
+            links=(Link("getSyncItem", {"itemId": "$response.body#/data/syncItemId"}),),
+        ),
+    ),
+    errors=("VALIDATION_ERROR", "NOT_FOUND"),
+)
+def delete_product(product_id: str) -> Reply:
+    product, store_id = read_uuid("productId", product_id), current_store_id()
+    with services().pool.connection() as conn, tenant(conn, store_id):
+        items = discontinue_products(conn, store_id, [product], Origin({"source": "erp"}))
+    if not items:
+        raise not_found()
+    services().wake_up.push(store_id)
+    url = url_for("woocommerce_views.show_item", item_id=items[0])
+    receipt = ItemReceipt(items[0], product, "product", "pending", url, POLL_AFTER_SECONDS)
+    return Reply(receipt, 202, {"Location": url, "Retry-After": str(POLL_AFTER_SECONDS)})

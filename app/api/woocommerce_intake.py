@@ -74,7 +74,8 @@ def _wanted_orders(since: datetime | None) -> Wanted:
     name="postEvents",
     tag="ERP",
     summary="Tell of changes in the ERP",
-    about="What the ERP publishes over Redis, over HTTP: stock, price, product, category and image events. Bad ones are"
+    about="What the ERP publishes over Redis, over HTTP: stock, price, product, category and image events;"
+    " `product.deleted` takes a product off sale. Bad ones are"
     " listed, and the others taken. 400 if all are bad, with the reason of each in `details.refused`.",
     access=("erp",),
     audit="erp.events",

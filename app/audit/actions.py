@@ -11,7 +11,15 @@ STARTED_PULL = "pull.start"
 CREATED_STORE = "store.create"
 
 # Each view of the API declares its action (`audit` of `@operation`). These are the actions that no page of the console has.
-API_ALONE = ("customer.erase", "drift.check", "erp.events", "erp.write", "outbound.sync")
+API_ALONE = (
+    "customer.erase",
+    "discontinued.set",
+    "drift.check",
+    "erp.discontinue",
+    "erp.events",
+    "erp.write",
+    "outbound.sync",
+)
 
 CONSOLE: dict[str, str | None] = {
     "console.confirm_start": None,  # shows what a start would do

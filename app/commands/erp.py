@@ -1,4 +1,4 @@
-"""`erp`: import an ERP's products from a file, and show the secret that a store's ERP signs its events with."""
+"""`erp`: import an ERP's products, discontinue some, and show the secret that a store's ERP signs its events with."""
 
 from __future__ import annotations
 
@@ -29,6 +29,7 @@ from schemas.base.strict_json import NotJson, loads
 from schemas.erp.payloads import ErpCategorySchema, ErpProductSchema
 from workers.core.queues import WakeUp, connect
 from workers.outbound.intake.catalogue import Intake, take_categories, take_products
+from workers.outbound.intake.discontinue import discontinue_products
 from workers.outbound.intake.event_sources import store_secret
 from workers.outbound.runs import say_yes_beforehand
 
@@ -39,7 +40,7 @@ LISTS = ("image_urls", "category_ids")  # in CSV their entries are separated by 
 
 @click.group("erp", cls=Group)
 def erp() -> None:
-    """Bring the ERP's catalogue: import, template, event-secret."""
+    """Bring the ERP's catalogue: import, template, discontinue."""
 
 
 @erp.command("import", needs_key=False, changes="erp.write", example="erp import products.csv --store STORE")
@@ -152,6 +153,27 @@ def template(_settings: Settings, categories: bool, as_json: bool) -> int:
 
 def _to_csv(value: Any) -> Any:
     return "|".join(value) if isinstance(value, list) else value
+
+
+@erp.command("discontinue", needs_key=False, changes="erp.discontinue", example="erp discontinue PRODUCT --store STORE")
+@click.argument("product_ids", type=click.UUID, metavar="PRODUCT...", nargs=-1, required=True)
+@store_option
+@json_option
+def discontinue(settings: Settings, product_ids: tuple[UUID, ...], store: UUID, as_json: bool) -> int:
+    """Take products off sale that the ERP no longer has.
+
+    An import that has them brings them back.
+    """
+    endpoints = resolve(settings)
+    with connected(endpoints.database_url) as conn, tenant(conn, store):
+        if get_store(conn, store) is None:
+            raise NotFound(f"there is no store {store}")
+        items = discontinue_products(conn, store, product_ids, Origin({"source": "command"}))
+    if not items:
+        raise NotFound("the ERP has sent none of these products")
+    WakeUp(connect(endpoints.redis_url)).push(store)
+    tell({"items": len(items)}, f"{len(items):,} products are discontinued", as_json=as_json)
+    return DONE
 
 
 @erp.command("event-secret", needs_key=False, changes="event_secret.show")

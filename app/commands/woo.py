@@ -28,11 +28,13 @@ from app.usecases.stores import connected
 from db.core.tenancy import tenant
 from db.outbound.batches import get_batch, get_open_hold, list_batches
 from db.outbound.brakes import set_brakes
+from db.outbound.discontinued import set_policy
 from db.outbound.drift import get_check, get_drift_settings, page_findings, request_check, set_drift_settings
 from db.outbound.erp_products import count_erp_products
 from db.outbound.item_views import count_breaches, count_items
 from db.outbound.mappings import count_mappings, list_mappings, list_out_of_sync
 from db.outbound.push_leases import set_calls_limit
+from schemas.records.erp import DISCONTINUED_POLICIES
 from workers.core.queues import WakeUp, connect
 from workers.outbound.intake.listener import refused_counts
 from workers.outbound.planning.drift import POLICIES, read_drift_settings
@@ -254,6 +256,12 @@ def pace(settings: Settings, store: UUID, calls: int, as_json: bool) -> int:
     metavar="N",
     help="Hold if more than this share of the products, which the shop had before, gets other texts, categories or images.",
 )
+@click.option(
+    "--discontinued-share",
+    type=LIMIT,
+    metavar="N",
+    help="Hold if more than this share of the products is discontinued within an hour.",
+)
 @click.option("--least", type=LIMIT, metavar="N", help="Shares apply from N products on.")
 @json_option
 def brakes(settings: Settings, store: UUID, off: bool, as_json: bool, **limits: float | None) -> int:
@@ -322,4 +330,16 @@ def drift_policy(settings: Settings, store: UUID, every: float | None, as_json: 
         stored = read_drift_settings(get_drift_settings(conn, store))
     now = {"everyMinutes": stored.every_minutes, **stored.policies}
     tell(now, ", ".join(f"{name}: {value}" for name, value in now.items()), as_json=as_json)
+    return DONE
+
+
+@woo.command("discontinued", changes="discontinued.set", example="woo discontinued --store STORE --policy trash")
+@store_option
+@click.option("--policy", required=True, type=click.Choice(DISCONTINUED_POLICIES), help="Draft is the default.")
+@json_option
+def discontinued(settings: Settings, store: UUID, policy: str, as_json: bool) -> int:
+    """Choose what becomes of discontinued products in the shop."""
+    with _inside(store, resolve(settings).database_url) as conn:
+        set_policy(conn, store, policy)
+    tell({"policy": policy}, f"discontinued products: {policy}", as_json=as_json)
     return DONE

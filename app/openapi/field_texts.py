@@ -112,6 +112,7 @@ FIELD_TEXTS = {
     "parent_id": "the category above, null for one at the top",
     "payment_method": "how it was paid, by the shop's name for it",
     "pending": "how many wait",
+    "policy": "what becomes of a product in the shop that the ERP no longer has",
     "pollAfterSeconds": "when to ask for the state for the first time",
     "postgres": "PostgreSQL",
     "price": "the price that customers pay",

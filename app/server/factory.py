@@ -28,6 +28,7 @@ from app.api import (
     tiktok,
     woocommerce,
     woocommerce_intake,
+    woocommerce_settings,
     woocommerce_views,
 )
 from app.api import openapi as contract
@@ -55,7 +56,7 @@ from schemas.base.privacy import email_hasher
 from workers.core.queues import WakeUp, connect
 
 REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
-OUTBOUND = (erp, woocommerce, woocommerce_intake, woocommerce_views)
+OUTBOUND = (erp, woocommerce, woocommerce_intake, woocommerce_settings, woocommerce_views)
 ROUTES = (
     *(ingest, customers, jobs, status, pulls, shopify, tiktok, coverage, schedules),
     *(*OUTBOUND, audit),

@@ -19,15 +19,19 @@ SQL = queries(__file__)
 
 @dataclass(frozen=True, slots=True)
 class Catalogue:
-    """How many products are mapped, and how many of them the shop was seen to sell."""
+    """How many products are mapped, and how many of them the shop was seen to sell.
+
+    `discontinued` counts those that were discontinued within the last hour and not approved by a person.
+    """
 
     mapped: int
     in_stock: int
+    discontinued: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class OpenChange:
-    """One open item that would change a price, take a product out of stock, or change a product that the shop had before.
+    """One open item that would change a price, take a product out of stock or off sale, or change one that the shop had before.
 
     The prices are those that count now or later: a sale that has ended is none. `must_be_held`: by the policy for drift.
     """
@@ -45,6 +49,7 @@ class OpenChange:
     changes_adopted: bool = False
     changes_texts: bool = False
     must_be_held: bool = False
+    takes_off_sale: bool = False
 
 
 def count_catalogue(conn: Connection, store_id: UUID) -> Catalogue:

@@ -11,7 +11,7 @@ from psycopg import Connection
 from psycopg.types.json import Jsonb
 
 from db.core.sql import queries
-from schemas.records.erp import ErpProduct
+from schemas.records.erp import DISCONTINUED_POLICIES, ErpProduct
 
 SQL = queries(__file__)
 GroupHashes = Mapping[str, str]
@@ -29,11 +29,15 @@ class ProductState:
 
 @dataclass(frozen=True, slots=True)
 class StoredProduct:
-    """A product with a hash per field group. `create_begun`: a call may have created it in the shop."""
+    """A product with a hash per field group. `create_begun`: a call may have created it in the shop.
+
+    `discontinued` is the store's policy for it if the ERP has discontinued it.
+    """
 
     product: ErpProduct
     group_hashes: GroupHashes
     create_begun: bool
+    discontinued: str | None = None
 
 
 def lock_catalogue(conn: Connection, store_id: UUID) -> None:
@@ -64,7 +68,8 @@ def _parameters(store_id: UUID, product: ErpProduct, hashes: GroupHashes) -> dic
 
 
 def get_products(conn: Connection, store_id: UUID, product_ids: Sequence[UUID]) -> dict[UUID, StoredProduct]:
-    rows = conn.execute(SQL["get_products"], {"store_id": store_id, "product_ids": list(product_ids)}).fetchall()
+    parameters = {"store_id": store_id, "product_ids": list(product_ids), "policy": DISCONTINUED_POLICIES[0]}
+    rows = conn.execute(SQL["get_products"], parameters).fetchall()
     return {row[0]: _stored(row) for row in rows}
 
 
@@ -72,7 +77,7 @@ def _stored(row: tuple[Any, ...]) -> StoredProduct:
     # The query has the columns in the order of the record; arrays come as lists.
     lists = tuple(row[IMAGES]), tuple(row[CATEGORIES])
     values = (*row[:IMAGES], *lists, *row[CATEGORIES + 1 : STATED], tuple(row[STATED]))
-    return StoredProduct(ErpProduct(*values), row[HASHES], row[HASHES + 1])
+    return StoredProduct(ErpProduct(*values), row[HASHES], *row[HASHES + 1 :])
 
 
 def mark_create_begun(conn: Connection, store_id: UUID, product_ids: Sequence[UUID]) -> None:

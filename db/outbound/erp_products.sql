@@ -9,7 +9,7 @@ SELECT product_id, version, allow_manual_woocommerce_offers, group_hashes
  WHERE store_id = %(store_id)s AND product_id = ANY (%(product_ids)s::uuid[])
 
 -- name: upsert_erp_product
--- A record without a version keeps the stored one.
+-- A record without a version keeps the stored one. A product that was discontinued is no longer.
 INSERT INTO erp_products AS stored (store_id, product_id, sku, name, description, regular_price, sale_price, sale_from, sale_to,
        manage_stock, stock_quantity, image_urls, category_ids, allow_manual_woocommerce_offers, version, stated_fields,
        group_hashes)
@@ -22,14 +22,16 @@ VALUES (%(store_id)s, %(product_id)s, %(sku)s, %(name)s, %(description)s, %(regu
        manage_stock = EXCLUDED.manage_stock, stock_quantity = EXCLUDED.stock_quantity, image_urls = EXCLUDED.image_urls,
        category_ids = EXCLUDED.category_ids, version = coalesce(EXCLUDED.version, stored.version),
        allow_manual_woocommerce_offers = EXCLUDED.allow_manual_woocommerce_offers,
-       stated_fields = EXCLUDED.stated_fields, group_hashes = EXCLUDED.group_hashes,
+       stated_fields = EXCLUDED.stated_fields, group_hashes = EXCLUDED.group_hashes, discontinued_at = NULL,
        updated_at = clock_timestamp()
 
 -- name: get_products
--- The current products with their hashes, and whether a call may have created each in the shop.
+-- The current products with their hashes, whether a call may have created each in the shop, and the store's policy for a discontinued one.
 SELECT product_id, sku, name, description, regular_price, sale_price, sale_from, sale_to, manage_stock, stock_quantity,
        image_urls, category_ids, allow_manual_woocommerce_offers, version, stated_fields, group_hashes,
-       create_begun_at IS NOT NULL
+       create_begun_at IS NOT NULL,
+       CASE WHEN discontinued_at IS NOT NULL
+            THEN coalesce((SELECT settings ->> 'discontinued' FROM stores WHERE id = %(store_id)s), %(policy)s) END
   FROM erp_products
  WHERE store_id = %(store_id)s AND product_id = ANY (%(product_ids)s::uuid[])
 

@@ -56,6 +56,7 @@ class Mapped:
 
     `status` is adopted until all fields of a product that the shop had before were sent or agree. `sent_sale_price` is the
     sale price that we last set, which tells a merchant's own offer. `rejected_hashes`: values that a person rejected.
+    `taken_off` is what the shop had, by field, before we took a discontinued product off sale.
     """
 
     wc_product_id: int
@@ -67,6 +68,7 @@ class Mapped:
     rejected_hashes: GroupHashes = field(default_factory=dict)
     differences: Differences = field(default_factory=dict)
     looked_at: datetime | None = None
+    taken_off: Mapping[str, Any] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,7 +128,7 @@ def get_mappings(conn: Connection, store_id: UUID, product_ids: Sequence[UUID]) 
 def _mapped(row: tuple[Any, ...]) -> Mapped:
     # The query has the columns in the order of the record.
     differences = msgspec.convert(row[11], dict[str, FieldDifference])
-    return Mapped(row[0], row[1], Figures(*row[2:7]), row[7], row[8], row[9], row[10], differences, row[12])
+    return Mapped(row[0], row[1], Figures(*row[2:7]), row[7], row[8], row[9], row[10], differences, *row[12:])
 
 
 def save_looks(conn: Connection, store_id: UUID, looks: Sequence[ProductLook]) -> None:

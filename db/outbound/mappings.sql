@@ -1,7 +1,7 @@
 -- name: get_mappings
 -- What the shop was last seen to have of these products.
 SELECT internal_product_id, wc_product_id, sync_status, seen_regular_price, seen_sale_price, seen_sale_from, seen_sale_to, seen_stock,
-       sent_sale_price, image_hash, seen_hashes, rejected_hashes, differences, looked_at
+       sent_sale_price, image_hash, seen_hashes, rejected_hashes, differences, looked_at, taken_off
   FROM wc_product_sync_mappings
  WHERE store_id = %(store_id)s AND internal_product_id = ANY (%(product_ids)s::uuid[])
 
@@ -102,13 +102,15 @@ SELECT m.internal_product_id, e.sku, m.wc_product_id, m.last_synced, m.sync_stat
  LIMIT %(most)s
 
 -- name: list_out_of_sync
--- Products that the shop was not seen to have as the ERP states them now; by their ids, after the cursor.
+-- Products that the shop was not seen to have as the ERP states them now; by their ids, after the cursor. A discontinued product that the
+-- shop never got is none.
 SELECT e.product_id AS internal_product_id, e.sku, m.wc_product_id, m.last_synced, coalesce(m.sync_status, 'unmapped') AS
        sync_status, m.error_message, m.created_at, m.updated_at, false AS in_sync,
        m.seen_at, coalesce(m.differences, '{}') AS differences
   FROM erp_products e
   LEFT JOIN wc_product_sync_mappings m ON m.store_id = e.store_id AND m.internal_product_id = e.product_id
  WHERE e.store_id = %(store_id)s AND (m.seen_hashes IS NULL OR e.group_hashes <> m.seen_hashes)
+   AND (m.wc_product_id IS NOT NULL OR e.discontinued_at IS NULL)
    AND (%(after)s::uuid IS NULL OR e.product_id > %(after)s)
  ORDER BY e.product_id
  LIMIT %(most)s
@@ -119,4 +121,5 @@ SELECT (SELECT count(*) FROM wc_product_sync_mappings WHERE store_id = %(store_i
        (SELECT count(*)
           FROM erp_products e
           LEFT JOIN wc_product_sync_mappings m ON m.store_id = e.store_id AND m.internal_product_id = e.product_id
-         WHERE e.store_id = %(store_id)s AND (m.seen_hashes IS NULL OR e.group_hashes <> m.seen_hashes))
+         WHERE e.store_id = %(store_id)s AND (m.seen_hashes IS NULL OR e.group_hashes <> m.seen_hashes)
+           AND (m.wc_product_id IS NOT NULL OR e.discontinued_at IS NULL))

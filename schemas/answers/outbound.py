@@ -9,6 +9,7 @@ from msgspec import UNSET, Meta, UnsetType
 
 from schemas.answers.fields import AnswerData, Count, Moment, Rate, about, one_of
 from schemas.answers.jobs import Code, ErrorsNotListed
+from schemas.records.erp import DISCONTINUED_POLICIES
 
 EXAMPLE_PRODUCT = "5d1e0c0e-6c1f-4b86-9a53-0f3b7c3c1a11"
 EXAMPLE_ITEM = "01a1fc05-4b10-7a01-8f21-1c2d3e4f5a6b"
@@ -282,6 +283,12 @@ class Previews(AnswerData, kw_only=True):
     changes: list[Preview]
     looked_at: Annotated[int | UnsetType, about("products of this page, changed or not")] = UNSET
     next_cursor: UUID | UnsetType | None = UNSET
+
+
+class DiscontinuedPolicy(AnswerData):
+    """What becomes of discontinued products in the shop."""
+
+    policy: Annotated[str, one_of(*DISCONTINUED_POLICIES), about(example="draft")]
 
 
 class Retried(AnswerData):

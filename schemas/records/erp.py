@@ -19,6 +19,9 @@ OPTIONAL_FIELDS = (
     "category_ids",
 )
 
+# What may become of a discontinued product in the shop; the first is the default.
+DISCONTINUED_POLICIES = ("draft", "trash", "out_of_stock")
+
 
 @dataclass(frozen=True, slots=True)
 class ErpProduct:

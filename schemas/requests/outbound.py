@@ -6,7 +6,8 @@ from typing import Any
 
 from schemas.base.contract_field import JsonSchema
 from schemas.base.fields import MOMENT_SCHEMA, moment_of
-from schemas.requests.fields import RequestField, RequestSchema, Truth
+from schemas.records.erp import DISCONTINUED_POLICIES
+from schemas.requests.fields import Choice, RequestField, RequestSchema, Truth
 
 MOST_EVENTS = 5000
 
@@ -52,6 +53,12 @@ class PullOrdersSchema(RequestSchema):
     """Orders changed since `since`, by default since the last pull."""
 
     since = Moment(load_default=None, allow_none=True)
+
+
+class DiscontinuedSchema(RequestSchema):
+    """What becomes of discontinued products in the shop."""
+
+    policy = Choice(DISCONTINUED_POLICIES, required=True)
 
 
 class EventsSchema(RequestSchema):

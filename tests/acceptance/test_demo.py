@@ -20,6 +20,7 @@ from app.demo.sample_store import batches
 from app.settings.environment import load_settings
 from app.stack.state import read_running
 from tests.support.paths import ROOT
+from tests.support.waiting import wait_until
 
 PATIENCE_SECONDS = 300.0
 MARK = "SLUICE_DEMO_TEST"  # an unused variable that marks all descendants
@@ -191,7 +192,8 @@ def test_the_search_for_processes_finds_one(demo: Demo) -> None:
     """Guards the search itself: it must be able to find a process."""
     assert load_settings({"PORT": str(demo.port)}).port == demo.port
     with subprocess.Popen([sys.executable, "-c", "input()"], env=demo.env, stdin=subprocess.PIPE) as marked:
-        assert len(demo.left_behind()) == 1
+        # The kernel lets Popen return a moment before it sets up the environment of the child.
+        wait_until(lambda: len(demo.left_behind()) == 1)
         assert marked.stdin is not None
         marked.stdin.close()
     assert demo.left_behind() == []

@@ -279,6 +279,52 @@ def test_out_of_sync_lists_products_the_shop_lacks(client: FlaskClient, erp: dic
     assert data_of(client.get(f"{WOO}/mappings", headers=erp), 200)["mappings"] == []
 
 
+@pytest.mark.parametrize("way", ["delete", "event"])
+def test_a_discontinued_product_is_hidden_until_the_erp_brings_it_again(
+    client: FlaskClient,
+    erp: dict[str, str],
+    admin: dict[str, str],
+    shop: FakeWooCommerce,
+    pushing: Runtime,
+    store_id: UUID,
+    way: str,
+) -> None:
+    product = make_erp_product()
+    put(client, erp, [product])
+    push(pushing, store_id)
+    if way == "delete":
+        gone = data_of(client.delete(f"/api/v1/erp/products/{product['product_id']}", headers=erp), 202)
+        assert client.get(gone["statusUrl"], headers=erp).status_code == 200
+    else:
+        events = [{"event": "product.deleted", "productId": product["product_id"]}]
+        data_of(client.post(f"{WOO}/events", json={"events": events}, headers=erp), 202)
+    [change] = data_of(client.post(f"{WOO}/sync/product/{product['product_id']}?dry_run=true", headers=admin), 200)[
+        "changes"
+    ]
+    assert change["differences"] == [{"field": "status", "wooCommerce": "publish", "erp": "draft"}]
+    push(pushing, store_id)
+    assert [one["status"] for one in shop.state.products.values()] == ["draft"]
+    events = [{"event": "product.updated", "productId": product["product_id"]}]
+    data_of(client.post(f"{WOO}/events", json={"events": events}, headers=erp), 202)
+    push(pushing, store_id)
+    assert [one["status"] for one in shop.state.products.values()] == ["draft"], "an event states nothing"
+    put(client, erp, [product])
+    push(pushing, store_id)
+    assert [one["status"] for one in shop.state.products.values()] == ["publish"]
+    assert client.delete(f"/api/v1/erp/products/{uuid4()}", headers=erp).status_code == 404
+
+
+def test_the_policy_for_discontinued_products_is_an_admins(
+    client: FlaskClient, erp: dict[str, str], admin: dict[str, str]
+) -> None:
+    url = f"{WOO}/settings/discontinued"
+    assert data_of(client.get(url, headers=admin), 200) == {"policy": "draft"}
+    assert data_of(client.put(url, json={"policy": "trash"}, headers=admin), 200) == {"policy": "trash"}
+    assert data_of(client.get(url, headers=admin), 200) == {"policy": "trash"}
+    assert client.put(url, json={"policy": "burn"}, headers=admin).status_code == 400
+    assert client.put(url, json={"policy": "draft"}, headers=erp).status_code == 403
+
+
 def test_events_are_taken_over_http(
     client: FlaskClient, erp: dict[str, str], root_conn: Connection, store_id: UUID
 ) -> None:

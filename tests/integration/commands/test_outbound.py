@@ -153,6 +153,24 @@ def test_brakes_are_set_and_unknown_ids_refused(woo: Callable[..., tuple[int, An
     assert woo("sync", "--product", str(uuid4()))[0] == 3
 
 
+def test_products_are_discontinued_by_the_chosen_policy(
+    woo: Callable[..., tuple[int, Any]],
+    command_line: Command,
+    store_id: UUID,
+    shop: FakeWooCommerce,
+    pushing: Runtime,
+) -> None:
+    product = make_erp_product()
+    put_products(pushing, store_id, [product])
+    push(pushing, store_id)
+    assert woo("discontinued", "--policy", "trash") == (0, {"policy": "trash"})
+    code, shown = command_line("erp", "discontinue", product["product_id"], "--store", str(store_id), "--json")
+    assert (code, json.loads(shown.splitlines()[-1])) == (0, {"items": 1})
+    push(pushing, store_id)
+    assert [one["status"] for one in shop.state.products.values()] == ["trash"]
+    assert command_line("erp", "discontinue", str(uuid4()), "--store", str(store_id))[0] == 3
+
+
 def test_status_shows_a_hold_behind_newer_runs(
     woo: Callable[..., tuple[int, Any]], command_line: Command, root_conn: Connection, store_id: UUID
 ) -> None:

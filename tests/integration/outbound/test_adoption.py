@@ -260,7 +260,10 @@ def test_a_request_made_during_the_adoption_is_held(
         assert claim_next(conn, store_id, holder, 100) is None
     connection = ShopConnection(open_store_woocommerce(taken_over.settings, taken_over.pool, store_id), float("inf"))
     save_results(
-        taken_over.pool, store_id, claim, send_claim(connection, claim, lambda _category: None, lambda _ids: None)
+        taken_over.pool,
+        store_id,
+        claim,
+        send_claim(connection, claim, lambda _: None, lambda _: None, lambda _: None),
     )
     connection.close()
     with tenant(conn, store_id):

@@ -212,7 +212,7 @@ class BrakesMachine(RuleBasedStateMachine):
         self.send(None)
         runtime = self.place.runtime
         connection = ShopConnection(open_store_woocommerce(runtime.settings, runtime.pool, self.store_id), float("inf"))
-        result = send_claim(connection, claim, lambda _category: None, lambda _ids: None)
+        result = send_claim(connection, claim, lambda _category: None, lambda _ids: None, lambda _befores: None)
         connection.close()
         save_results(runtime.pool, self.store_id, claim, result)
         self._compare()

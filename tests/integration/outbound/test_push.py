@@ -287,7 +287,7 @@ def test_items_of_a_killed_worker_are_sent_once(
         assert take_lease(conn, store_id, dead, 20)
         claim = claim_next(conn, store_id, dead, 100)
     assert claim is not None
-    send_claim(connection, claim, lambda category: None, lambda ids: None)
+    send_claim(connection, claim, lambda category: None, lambda ids: None, lambda befores: None)
     connection.close()
     assert push(pushing, store_id) is PushOutcome.BUSY
     root_conn.execute("UPDATE wc_push_leases SET lease_until = now() WHERE store_id = %s", (store_id,))
@@ -356,7 +356,7 @@ def test_a_price_changed_back_after_a_lost_call_is_sent(
         take_lease(conn, store_id, dead, 20)
         claim = claim_next(conn, store_id, dead, 100)
     assert claim is not None
-    send_claim(connection, claim, lambda category: None, lambda ids: None)
+    send_claim(connection, claim, lambda category: None, lambda ids: None, lambda befores: None)
     connection.close()
     put_products(pushing, store_id, [product])
     root_conn.execute("UPDATE wc_push_leases SET lease_until = now() WHERE store_id = %s", (store_id,))
@@ -396,7 +396,7 @@ def test_an_older_state_sent_late_is_overwritten(
             push(pushing, store_id)
 
     shop.before = overtake
-    result = send_claim(connection, claim, lambda category: None, lambda ids: None)
+    result = send_claim(connection, claim, lambda category: None, lambda ids: None, lambda befores: None)
     connection.close()
     save_results(pushing.pool, store_id, claim, result)
     assert [one["regular_price"] for one in shop.state.products.values()] == ["20"]

@@ -214,6 +214,7 @@ def test_every_changing_command_leaves_an_event(command_line: Command, root_conn
         "schedules set": (*store, "--every", "60"),
         "schedules remove": store,
         "erp import": ("/nowhere/products.csv", *store),
+        "erp discontinue": (nothing, *store),
         "erp event-secret": (str(store_id),),
         "woo sync": store,
         "woo retry": store,
@@ -223,6 +224,7 @@ def test_every_changing_command_leaves_an_event(command_line: Command, root_conn
         "woo pace": (*store, "--calls", "2"),
         "woo check-drift": store,
         "woo drift-policy": store,
+        "woo discontinued": (*store, "--policy", "draft"),
         "migrate": (),
     }
     changing = {words: command.changes for words, command in all_commands().items() if command.changes is not None}

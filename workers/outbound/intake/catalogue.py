@@ -13,7 +13,7 @@ from uuid import UUID
 
 from psycopg import Connection
 
-from db.outbound.erp_categories import get_category_states, upsert_erp_categories
+from db.outbound.erp_categories import get_category_states, list_erp_categories, upsert_erp_categories
 from db.outbound.erp_products import (
     GroupHashes,
     ProductState,
@@ -26,6 +26,7 @@ from db.outbound.items import Origin, lock_items
 from schemas.base.error_codes import Problem
 from schemas.erp.load import load_erp_category, load_erp_product
 from schemas.records.erp import ErpCategory, ErpProduct
+from workers.outbound.planning.category_tree import waiting_below
 from workers.outbound.planning.field_groups import changed_groups, hash_category, hash_groups
 from workers.outbound.planning.sanitize import clean_name
 from workers.outbound.requests import ProductChange, request_categories, request_products
@@ -111,7 +112,7 @@ def compare_products(records: Iterable[ErpProduct], stored: Mapping[UUID, Produc
 
 
 def take_categories(conn: Connection, store_id: UUID, payloads: Sequence[Any], origin: Origin) -> Intake:
-    """Store a batch of categories and request what changed; products that already named a new category are sent again."""
+    """Store a batch of categories and request what changed; products of those that the shop lacks are sent again."""
     records, refused, masked = _validate(load_erp_category, payloads)
     latest = _latest_of_each(records)
     lock_catalogue(conn, store_id)
@@ -125,9 +126,11 @@ def take_categories(conn: Connection, store_id: UUID, payloads: Sequence[Any], o
             writes.append((record, hash_category(record)))
     lock_items(conn, store_id)  # before any row, as for products
     upsert_erp_categories(conn, store_id, writes)
-    items = request_categories(conn, store_id, [record.category_id for record, _ in writes], origin)
-    new = [record.category_id for record, _ in writes if record.category_id not in stored]
-    product_ids = list_products_in(conn, store_id, new) if new else []
+    written = [record.category_id for record, _ in writes]
+    # What is below them may have waited for them, and so may products.
+    waiting = waiting_below(written, list_erp_categories(conn, store_id)) if written else set()
+    items = request_categories(conn, store_id, waiting.union(written), origin)
+    product_ids = list_products_in(conn, store_id, sorted(waiting)) if waiting else []
     items += request_products(conn, store_id, [(product_id, "category") for product_id in product_ids], origin)
     return Intake(len(payloads), counts, refused, len(items), masked)
 

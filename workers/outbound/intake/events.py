@@ -14,6 +14,7 @@ from db.core.pool import Pool
 from db.core.tenancy import tenant
 from db.outbound.items import Origin
 from workers.core.queues import WakeUp
+from workers.outbound.intake.discontinue import discontinue_products
 from workers.outbound.requests import request_categories, request_products
 
 PRODUCT_EVENTS = {
@@ -23,21 +24,24 @@ PRODUCT_EVENTS = {
     "pricing.price_updated": "price",
     "product.updated": "product",
     "product.created": "product",
+    "product.deleted": "product",
     "product.category_changed": "category",
     "product.image_added": "image",
     "product.image_updated": "image",
 }
+DELETION = "product.deleted"
 CATEGORY_EVENTS = ("category.created", "category.updated")
 CHANNELS = (*PRODUCT_EVENTS, *CATEGORY_EVENTS)
 
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """A change of one product, or of a category, which has no `sync_type`."""
+    """A change of one product, or of a category, which has no `sync_type`. `is_deletion`: the product was discontinued."""
 
     store_id: UUID
     target_id: UUID
     sync_type: str | None
+    is_deletion: bool = False
 
 
 def read_event(name: Any, data: Any, store_id: UUID | None = None) -> Event | str:
@@ -55,7 +59,7 @@ def read_event(name: Any, data: Any, store_id: UUID | None = None) -> Event | st
     target = _uuid(data.get("categoryId" if name in CATEGORY_EVENTS else "productId"))
     if target is None:
         return "no_target_id"
-    return Event(store, target, PRODUCT_EVENTS.get(name))
+    return Event(store, target, PRODUCT_EVENTS.get(name), name == DELETION)
 
 
 def _uuid(value: Any) -> UUID | None:
@@ -76,10 +80,13 @@ def take_events(pool: Pool, wake_up: WakeUp, events: Iterable[Event], source: st
     origin = Origin({"source": source})
     counts: Counter[str] = Counter()
     for store_id, several in by_store.items():
-        products = [(one.target_id, one.sync_type) for one in several if one.sync_type]
+        deleted = {one.target_id for one in several if one.is_deletion}
+        products = [(one.target_id, one.sync_type) for one in several if one.sync_type and not one.is_deletion]
         categories = [one.target_id for one in several if not one.sync_type]
         try:
             with pool.connection() as conn, tenant(conn, store_id):
+                if deleted:
+                    discontinue_products(conn, store_id, deleted, origin)
                 request_products(conn, store_id, products, origin)
                 request_categories(conn, store_id, categories, origin)
         except ForeignKeyViolation:

@@ -24,6 +24,7 @@ class Limits:
     price_factor: Decimal = Decimal(5)
     zero_share: Decimal = Decimal("0.3")
     text_share: Decimal = Decimal("0.3")
+    discontinued_share: Decimal = Decimal("0.1")
     least: int = 10
 
 
@@ -47,6 +48,7 @@ def read_limits(stored: Any) -> Limits | None:
         price_factor=Decimal(str(stored.get("price_factor", default.price_factor))),
         zero_share=Decimal(str(stored.get("zero_share", default.zero_share))),
         text_share=Decimal(str(stored.get("text_share", default.text_share))),
+        discontinued_share=Decimal(str(stored.get("discontinued_share", default.discontinued_share))),
         least=int(stored.get("least", default.least)),
     )
 
@@ -55,6 +57,8 @@ def apply_brakes(
     limits: Limits, catalogue: Catalogue, changes: Sequence[OpenChange], *, is_takeover: bool = False
 ) -> BrakeDecision:
     """Hold each price that moves too far, all price changes if there are too many, and all emptied stock if it is too much.
+
+    Discontinued products are held if those of the last hour are too many, for an ERP may delete them one at a time.
 
     Of products that the shop had before, texts, categories and images are weighed too; with `is_takeover` all of them are held.
     """
@@ -66,11 +70,15 @@ def apply_brakes(
     adopting = [change for change in changes if change.changes_adopted]
     rewriting = [change for change in changes if change.changes_texts]
     rewritten = _is_over(limits.text_share, limits.least, rewriting, catalogue.mapped)
+    ending = [change for change in changes if change.takes_off_sale]
+    ended = max(_products(ending), catalogue.discontinued)
+    ended_many = ended >= limits.least and ended > limits.discontinued_share * catalogue.mapped
     reasons_to_hold: Mapping[str, Sequence[OpenChange]] = {
         "price_factor": far,
         "price_share": pricing if many else [],
         "zero_share": emptying if empty else [],
         "text_share": rewriting if rewritten else [],
+        "discontinued_share": ending if ended_many else [],
         TAKEOVER: adopting if is_takeover else [],
         DRIFT: [change for change in changes if change.must_be_held],
     }
@@ -80,8 +88,12 @@ def apply_brakes(
 
 
 def _is_over(share: Decimal, least: int, changes: Sequence[OpenChange], whole: int) -> bool:
-    products = len({change.product_id for change in changes})
+    products = _products(changes)
     return products >= least and products > share * whole
+
+
+def _products(changes: Sequence[OpenChange]) -> int:
+    return len({change.product_id for change in changes})
 
 
 def price_factor(change: OpenChange) -> Decimal:
@@ -119,6 +131,7 @@ def _preview(reasons: tuple[str, ...], held: Sequence[OpenChange], catalogue: Ca
         "mappedProducts": catalogue.mapped,
         "priceChanges": sum(change.changes_price for change in held),
         "emptiedStock": sum(change.empties_stock for change in held),
+        "discontinuedProducts": _products([change for change in held if change.takes_off_sale]),
         "adoptedProducts": len({change.product_id for change in held if change.changes_adopted}),
         "changes": [_shown(change) for change in biggest],
     }
@@ -135,6 +148,7 @@ def _shown(change: OpenChange) -> dict[str, Any]:
         "sku": change.sku,
         **moves,
         "outOfStock": change.empties_stock,
+        "discontinued": change.takes_off_sale,
     }
 
 

@@ -21,7 +21,7 @@ SALE_FIELDS = ("sale_price", "date_on_sale_from_gmt", "date_on_sale_to_gmt")
 GROUP_FIELDS = {
     "price": ("regular_price", *SALE_FIELDS),
     "stock": ("manage_stock", "stock_quantity"),
-    "product": ("name", "sku", "description"),
+    "product": ("name", "sku", "description", "status", "stock_status"),  # the last two if the ERP discontinued it
     "category": ("categories",),
     "image": ("images",),
 }

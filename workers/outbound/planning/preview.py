@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from typing import Any
 from uuid import UUID
 
 from app.settings.environment import Settings
@@ -17,7 +16,8 @@ from db.outbound.mappings import get_mappings
 from db.sync.metadata import get_metadata
 from schemas.platforms.woocommerce.orders import read_order
 from schemas.records.erp import ErpProduct
-from workers.outbound.planning.comparison import COMPARED_FIELDS, HEAVY_FIELDS, Difference, differences
+from workers.outbound.planning.category_tree import ids_by_path
+from workers.outbound.planning.comparison import COMPARED_FIELDS, HEAVY_FIELDS, Difference, ShopObject, differences
 from workers.outbound.planning.field_groups import requested_groups
 from workers.outbound.planning.mapper import Payload, PulledOrder, from_woocommerce_order, to_woocommerce_product
 from workers.outbound.planning.product_plan import ProductTask, ShopState, compare
@@ -81,6 +81,8 @@ def _shop_state(client: WooCommerceClient, tasks: Sequence[ProductTask], ids: Ma
 def _preview_product(task: ProductTask, shop: ShopState, sync_type: str) -> Preview:
     product = task.product
     theirs = shop.theirs(task)
+    if task.is_discontinued and (theirs is None or (task.mapped is None and not task.may_be_ours)):
+        return Preview(task.product_id, product.sku, "none", None, [], [])
     if theirs is None:
         payload = to_woocommerce_product(product, shop.category_ids)
         found = differences(payload, {}, shop.now)
@@ -106,19 +108,16 @@ def preview_categories(settings: Settings, pool: Pool, store_id: UUID) -> list[P
         theirs = {category["id"]: category for category in client.get_categories()}
     finally:
         client.close()
-    return [_preview_category(one, categories, theirs) for one in sorted(categories.values(), key=lambda one: one.name)]
+    ids = ids_by_path(categories, theirs)
+    return [_preview_category(one, ids, theirs) for one in sorted(categories.values(), key=lambda one: one.name)]
 
 
-def _preview_category(
-    category: StoredCategory, categories: Mapping[UUID, StoredCategory], theirs: Mapping[int, Mapping[str, Any]]
-) -> Preview:
-    parent = categories.get(category.parent_id) if category.parent_id else None
+def _preview_category(category: StoredCategory, ids: Mapping[UUID, int], theirs: Mapping[int, ShopObject]) -> Preview:
     name = clean_name(category.name)
-    payload: Payload = {"name": name, "parent": (parent.wc_category_id or 0) if parent else 0}
-    existing = theirs.get(category.wc_category_id) if category.wc_category_id else None
-    found = differences(payload, existing or {}, datetime.now(UTC))
-    action = "create" if existing is None else ("update" if found else "none")
-    wc_id = category.wc_category_id if existing else None
+    payload: Payload = {"name": name, "parent": ids.get(category.parent_id, 0) if category.parent_id else 0}
+    wc_id = ids.get(category.category_id)
+    found = differences(payload, {} if wc_id is None else theirs[wc_id], datetime.now(UTC))
+    action = "create" if wc_id is None else ("update" if found else "none")
     return Preview(category.category_id, name, action, wc_id, found, removed_parts("name", category.name, name))
 
 

@@ -24,6 +24,7 @@ from workers.outbound.planning.comparison import (
     shortened,
     weigh_alike,
 )
+from workers.outbound.planning.discontinued import OFF_SALE_FIELDS, TRASH, back_on_sale, off_sale_payload
 from workers.outbound.planning.field_groups import FIELD_GROUPS
 from workers.outbound.planning.mapper import (
     FIELDS_BY_TYPE,
@@ -46,7 +47,6 @@ REJECTED_MESSAGE = "Brakes stopped this change, and a person rejected it."
 SHOP_CHANGED = "SHOP_CHANGED"
 SHOP_CHANGED_MESSAGE = "The shop changed this product each time before it could be sent."
 DIFFERS = "SHOP_KEPT_OTHER_VALUE"
-TRASH = "trash"
 LIGHT_GROUPS = ("price", "stock")
 
 
@@ -72,6 +72,15 @@ class ProductTask:
     def may_be_ours(self) -> bool:
         """Whether an earlier call may have created the product in the shop."""
         return self.stored is not None and self.stored.create_begun
+
+    @property
+    def is_discontinued(self) -> bool:
+        return self.stored is not None and self.stored.discontinued is not None
+
+    @property
+    def may_leave_trash(self) -> bool:
+        """Whether it is ours to decide about the product in the trash: we took it off sale, or are going to."""
+        return self.is_discontinued or "status" in ((self.mapped and self.mapped.taken_off) or {})
 
     @property
     def requested(self) -> tuple[str, ...]:
@@ -155,7 +164,7 @@ class Comparison:
             if not differing.intersection(GROUP_FIELDS[group]) and (group != "category" or self.is_placed)
         ]
         image_hash = mapped.image_hash
-        if "image" in agreeing or "images" in (sent or {}):
+        if ("image" in agreeing and not self.task.is_discontinued) or "images" in (sent or {}):
             image_hash = stored.group_hashes["image"]
         fields = ["status", *(name for group in self.groups for name in GROUP_FIELDS[group])]
         found = {one.field: self._stored(one, mapped, sent or {}) for one in self.differences}
@@ -177,7 +186,8 @@ class Comparison:
         if any(one.was_sent for one in differences):
             return "differs"
         is_whole = set(self.groups) == set(FIELD_GROUPS)
-        stays_adopted = mapped.status == "adopted" and (self.differences or not is_whole)
+        is_sent_whole = is_whole and not self.differences and not self.task.is_discontinued
+        stays_adopted = mapped.status == "adopted" and not is_sent_whole
         return "adopted" if stays_adopted else "synced"
 
     def _sale_of_ours(self, mapped: Mapped, sent: Payload | None) -> Decimal | None:
@@ -211,7 +221,7 @@ class ProductWrite:
         """The result of a write by what the shop answered: values that it did not take make it a failure."""
         found = compare(self.task, answer, replace(self.shop, groups=FIELD_GROUPS), sent=self.payload)
         look = found.look(sent=self.payload)
-        if answer.get("status") == TRASH:
+        if answer.get("status") == TRASH and not self.task.is_discontinued:
             return Refused(self.task.items, WooCommerceApiError(errors.PRODUCT_IN_TRASH, status=200, retryable=False))
         altered = [one.field for one in found.differences if one.field in self.payload]
         if altered:
@@ -252,7 +262,7 @@ def compare(task: ProductTask, theirs: ShopObject, shop: ShopState, *, sent: Pay
     """Compare the fields of `shop.groups`. `sent`: `theirs` is the shop's answer to it."""
     stored, mapped = task.stored, task.mapped
     assert stored is not None
-    payload = to_woocommerce_groups(stored.product, shop.groups, shop.category_ids)
+    payload = _payload(task, stored, theirs, shop)
     if stored.product.allow_manual_woocommerce_offers and (sent is None or "sale_price" not in sent):
         payload = keep_manual_offer(payload, theirs, mapped.sent_sale_price if mapped else None)
     last_images = mapped.image_hash if mapped else None
@@ -261,6 +271,17 @@ def compare(task: ProductTask, theirs: ShopObject, shop: ShopState, *, sent: Pay
     # A product whose category the shop lacks is sent again once the category is there.
     is_placed = all(category_id in shop.category_ids for category_id in stored.product.category_ids)
     return Comparison(task, theirs, payload, found, shop.groups, is_placed, shop.now)
+
+
+def _payload(task: ProductTask, stored: StoredProduct, theirs: ShopObject, shop: ShopState) -> Payload:
+    if stored.discontinued is not None:
+        payload = off_sale_payload(stored.discontinued, theirs)
+    else:
+        payload = to_woocommerce_groups(stored.product, shop.groups, shop.category_ids)
+        if task.mapped is not None and task.mapped.taken_off is not None:
+            payload = back_on_sale(payload, dict(task.mapped.taken_off))
+    compared = {name for group in shop.groups for name in GROUP_FIELDS[group]}
+    return {name: value for name, value in payload.items() if name in compared}
 
 
 def _plan_product(task: ProductTask, shop: ShopState) -> ProductWrite | Result:
@@ -275,6 +296,8 @@ def _plan_product(task: ProductTask, shop: ShopState) -> ProductWrite | Result:
 
 def _plan_unmapped(task: ProductTask, stored: StoredProduct, shop: ShopState) -> ProductWrite | Result:
     theirs = shop.theirs(task)
+    if task.is_discontinued and (theirs is None or not task.may_be_ours):
+        return Done(task.items, None)  # the shop never got it from us
     if theirs is None:
         return ProductWrite(task, to_woocommerce_product(stored.product, shop.category_ids), shop)
     found = compare(task, theirs, replace(shop, groups=FIELD_GROUPS))
@@ -290,7 +313,7 @@ def _plan_mapped(task: ProductTask, mapped: Mapped, shop: ShopState) -> ProductW
         # Deleted in the shop: without its mapping, the next attempt creates the product.
         deleted = WooCommerceApiError(errors.NOT_IN_SHOP, status=404, retryable=True)
         return Refused(task.items, deleted, deleted_wc_id=mapped.wc_product_id)
-    if theirs.get("status") == TRASH:
+    if theirs.get("status") == TRASH and not task.may_leave_trash:
         return Refused(task.items, WooCommerceApiError(errors.PRODUCT_IN_TRASH, status=200, retryable=False))
     found = compare(task, theirs, shop)
     groups = task.groups_to_send
@@ -313,14 +336,18 @@ def weighs_otherwise(mapped: Mapped | None, look: Look) -> bool:
     """Whether a look shows other values than brakes weighed so far, or than a person saw."""
     if mapped is None or mapped.figures != look.figures:
         return True
-    seen = {name: one.digest for name, one in mapped.differences.items() if name in look.fields}
-    return mapped.status == "adopted" and seen != {name: one.digest for name, one in look.differences.items()}
+    weighed = look.fields if mapped.status == "adopted" else OFF_SALE_FIELDS
+    seen = {name: one.digest for name, one in mapped.differences.items() if name in weighed and name in look.fields}
+    return seen != {name: one.digest for name, one in look.differences.items() if name in weighed}
 
 
 def _was_weighed(mapped: Mapped, found: Comparison, payload: Payload) -> bool:
     """Whether the shop's values that a write would change are those that brakes weighed, or that a person saw."""
     if not weigh_alike(mapped.figures, figures_of(found.theirs), list(payload), found.now):
         return False
+    hashes = found.task.stored.group_hashes if found.task.stored else {}
+    if found.task.is_discontinued and mapped.seen_hashes.get("product") == hashes.get("product"):
+        return False  # the shop sells it again, and brakes took it for done
     if mapped.status != "adopted":
         return True
     seen = {name: one.digest for name, one in mapped.differences.items()}

@@ -36,8 +36,7 @@ def decide_items(
     """A passing error returns an item until its last attempt, then fails it; a permanent one fails it at once.
 
     An error of the shop as a whole spends no attempt before the item's deadline, a rate limit never. `paused`: for how many
-    seconds the store waits after it. What was
-    learned of the shop spends none.
+    seconds the store waits after it. What was learned of the shop spends none.
     """
     verdicts = Verdicts()
     for result in results:

@@ -32,8 +32,9 @@ from db.outbound.items import Origin, lock_items
 from db.outbound.mappings import ProductLook, get_mappings, get_owners, save_looks
 from workers.core.ids import new_id
 from workers.outbound.planning.comparison import COMPARED_FIELDS, HEAVY_FIELDS, ShopObject
+from workers.outbound.planning.discontinued import TRASH
 from workers.outbound.planning.drift import DELETED, Repair, look_at_gone, read_drift_settings, repairs_of
-from workers.outbound.planning.product_plan import TRASH, ProductTask, ShopState, compare, weighs_otherwise
+from workers.outbound.planning.product_plan import ProductTask, ShopState, compare, weighs_otherwise
 from workers.outbound.requests import request_products
 from workers.outbound.sending.holds import reweigh
 from workers.outbound.sending.shop_connection import ShopCalls, ShopConnection

@@ -9,9 +9,10 @@ from __future__ import annotations
 import enum
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from typing import Any
 from uuid import UUID
 
 import structlog
@@ -20,6 +21,7 @@ from redis.exceptions import RedisError
 from app.settings.logs import get_logger
 from db.core.errors import is_retryable, safe_facts
 from db.core.tenancy import tenant
+from db.outbound.discontinued import save_taken_off
 from db.outbound.erp_categories import StoredCategory, save_sent_category
 from db.outbound.erp_products import mark_create_begun
 from db.outbound.push_leases import get_failures, get_pace, release_lease, renew_lease, take_lease
@@ -275,6 +277,7 @@ def _push_claim(turn: _PushTurn, claim: ItemClaim) -> None:
         claim,
         lambda category: _save_category(turn, category),
         lambda product_ids: _begin_creates(turn, product_ids),
+        lambda befores: _begin_taking_off(turn, befores),
     )
     saved = save_results(runtime.pool, store_id, claim, result)
     cache_results(runtime.wake_up, store_id, claim, result, runtime.settings.push_cache_seconds)
@@ -299,3 +302,8 @@ def _save_category(turn: _PushTurn, category: StoredCategory) -> None:
 def _begin_creates(turn: _PushTurn, product_ids: Sequence[UUID]) -> None:
     with turn.runtime.pool.connection() as conn, tenant(conn, turn.store_id):
         mark_create_begun(conn, turn.store_id, product_ids)
+
+
+def _begin_taking_off(turn: _PushTurn, befores: Mapping[UUID, Mapping[str, Any]]) -> None:
+    with turn.runtime.pool.connection() as conn, tenant(conn, turn.store_id):
+        save_taken_off(conn, turn.store_id, befores)

@@ -6,7 +6,8 @@ from collections.abc import Mapping, Sequence
 from uuid import UUID
 
 from workers.outbound.planning.comparison import ShopObject
-from workers.outbound.planning.product_plan import TRASH, ProductTask
+from workers.outbound.planning.discontinued import TRASH
+from workers.outbound.planning.product_plan import ProductTask
 from workers.outbound.planning.results import Refused, Result
 from workers.outbound.sending.shop_connection import ShopCalls
 from workers.platforms.common.interface import PlatformError

@@ -13,6 +13,7 @@ from app.settings.logs import get_logger
 from db.core.pool import Pool
 from db.core.tenancy import tenant
 from db.outbound.batches import count_ended_items
+from db.outbound.discontinued import forget_taken_off
 from db.outbound.erp_products import forget_create_begun
 from db.outbound.item_claims import complete_items, fail_items, holds_claim, return_items
 from db.outbound.items import Origin, lock_items
@@ -21,7 +22,7 @@ from db.outbound.push_leases import count_failure, forget_failures, pause_store
 from workers.core.ids import new_id
 from workers.outbound.planning.pauses import pause_seconds
 from workers.outbound.planning.product_plan import weighs_otherwise
-from workers.outbound.planning.results import ClaimResult, Refused, Result
+from workers.outbound.planning.results import ClaimResult, Done, Refused, Result
 from workers.outbound.planning.verdicts import Verdicts, decide_items
 from workers.outbound.requests import request_categories, request_products
 from workers.outbound.sending.claim import ItemClaim
@@ -54,6 +55,7 @@ def save_results(pool: Pool, store_id: UUID, claim: ItemClaim, result: ClaimResu
         superseded = return_items(conn, store_id, verdicts.returned, result.spent) if verdicts.returned else []
         count_ended_items(conn, store_id, succeeded=[*completed, *superseded], failed=failed)
         _save_mappings(conn, store_id, claim, result)
+        forget_taken_off(conn, store_id, _back_on_sale(claim, result))
     return verdicts
 
 
@@ -106,6 +108,15 @@ def _save_mappings(conn: Connection, store_id: UUID, claim: ItemClaim, result: C
     unseen = [one for one in result.refused if one.look is None]
     failed = {item.product_id: one.error.message for one in unseen for item in one.items if item.product_id}
     mark_mappings_failed(conn, store_id, sorted(failed.items()))
+
+
+def _back_on_sale(claim: ItemClaim, result: ClaimResult) -> list[UUID]:
+    done = {_product_id(one) for one in result.results if isinstance(one, Done) and one.look and one.look.is_whole}
+    return [
+        task.product_id
+        for task in claim.tasks
+        if task.product_id in done and task.mapped and task.mapped.taken_off is not None and not task.is_discontinued
+    ]
 
 
 def refuse_taken_products(results: Sequence[Result], owners: Mapping[int, UUID]) -> list[Result]:

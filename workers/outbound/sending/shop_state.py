@@ -42,6 +42,7 @@ def _category_ids(tasks: Sequence[ProductTask], state: ShopState, categories: Ca
         task
         for task in tasks
         if "category" in task.groups_to_send
+        and not task.is_discontinued
         and (task.mapped is not None or task.product.sku not in state.products_by_sku)
     ]
     needed = {category_id for task in to_send for category_id in task.product.category_ids}

@@ -11,6 +11,7 @@ from psycopg import Connection
 from redis import Redis
 
 from tests.conftest import Servers
+from tests.support.outbound import make_erp_product, put_products
 from tests.support.waiting import wait_until
 from workers.core.queues import connect
 from workers.core.runtime import Runtime
@@ -47,6 +48,22 @@ def test_channels_and_stream_both_create_items(
     wait_until(lambda: listener.tick() == 0, 10, "all events are taken")
     assert [sync_type for sync_type, _ in requested(root_conn, store_id)] == ["price", "stock", "category", "image"]
     assert redis.xpending(STREAM, GROUP)["pending"] == 0
+
+
+@pytest.mark.parametrize("way", ["channel", "stream"])
+def test_a_deletion_in_the_erp_discontinues_the_product(
+    listener: Listener, redis: Redis, runtime: Runtime, root_conn: Connection, store_id: UUID, way: str
+) -> None:
+    deleted, other = make_erp_product(), make_erp_product()
+    put_products(runtime, store_id, [deleted, other])
+    event = {"storeId": str(store_id), "productId": deleted["product_id"]}
+    if way == "channel":
+        redis.publish("product.deleted", json.dumps(event))
+    else:
+        add(redis, "product.deleted", **event)
+    wait_until(lambda: listener.tick() == 0, 10, "all events are taken")
+    query = "SELECT product_id FROM erp_products WHERE store_id = %s AND discontinued_at IS NOT NULL"
+    assert root_conn.execute(query, (store_id,)).fetchall() == [(UUID(deleted["product_id"]),)]
 
 
 def test_malformed_events_are_counted_and_skipped(

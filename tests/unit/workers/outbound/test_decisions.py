@@ -120,6 +120,14 @@ def test_shares_count_products_and_not_changes() -> None:
     assert apply_brakes(Limits(), Catalogue(100, 0), items + twice).held == frozenset()
 
 
+def test_products_discontinued_within_an_hour_are_counted_together() -> None:
+    ended = [change("1", "1", changes_price=False, takes_off_sale=True) for _ in range(11)]
+    assert apply_brakes(Limits(), Catalogue(100, 0), ended).reasons == ("discontinued_share",)
+    assert not apply_brakes(Limits(), Catalogue(110, 0), ended).held
+    assert apply_brakes(Limits(), Catalogue(110, 0, discontinued=12), ended[:1]).held == {ended[0].id}
+    assert not apply_brakes(Limits(discontinued_share=Decimal("0.2")), Catalogue(100, 0), ended).held
+
+
 def test_small_catalogue_is_not_held_by_its_shares() -> None:
     empty = [change("1", "1", changes_price=False, empties_stock=True) for _ in range(9)]
     assert apply_brakes(Limits(), Catalogue(9, 9), empty).held == frozenset()
@@ -137,6 +145,7 @@ def test_preview_shows_the_biggest_changes_first() -> None:
         "regularPrice": ["10", "100"],
         "salePrice": [None, None],
         "outOfStock": False,
+        "discontinued": False,
     }
     facts = {name: preview[name] for name in ("reasons", "products", "mappedProducts", "priceChanges", "emptiedStock")}
     assert facts == {
@@ -147,7 +156,9 @@ def test_preview_shows_the_biggest_changes_first() -> None:
         "emptiedStock": 0,
     }
     only_empty = apply_brakes(Limits(least=1), Catalogue(1000, 1), [empty]).preview
-    assert only_empty["changes"] == [{"productId": str(empty.product_id), "sku": "C", "outOfStock": True}]
+    assert only_empty["changes"] == [
+        {"productId": str(empty.product_id), "sku": "C", "outOfStock": True, "discontinued": False}
+    ]
 
 
 def test_a_store_can_set_or_disable_its_brakes() -> None:
