@@ -31,6 +31,7 @@ CONSOLE: dict[str, str | None] = {
     "console.retry_group": "outbound.retry",
     "console.approve_hold": "hold.approve",
     "console.reject_hold": "hold.reject",
+    "console.acknowledge": "alert.acknowledge",
     "console.create_token": "token.create",
     "console.rotate_token": "token.rotate",
     "console.revoke_token": "token.revoke",

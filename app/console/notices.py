@@ -7,6 +7,7 @@ from flask import request
 from app.console.views.formatting import number
 
 NOTICES = {
+    "acknowledged": "The alert is acknowledged. It ends by itself when its cause is gone.",
     "approved": "Approved: {count} items will be sent to the shop.",
     "rejected": "Rejected: {count} items will not be sent. The shop keeps its values.",
     "retried": "{count} items will be sent again.",

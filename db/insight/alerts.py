@@ -201,3 +201,30 @@ def postpone_notice(conn: Connection, store_id: UUID, alert_id: UUID, seconds: f
 def prune_alerts(conn: Connection, days: int) -> int:
     row = conn.execute(SQL["prune_alerts"], {"days": days}).fetchone()
     return int(row[0]) if row else 0
+
+
+@dataclass(frozen=True, slots=True)
+class StandingAlert:
+    """An open alert of any store, as operators see it. `entity` and `source` are empty where it is about all of them."""
+
+    store_id: UUID
+    id: UUID
+    kind: str
+    entity: str
+    source: str
+    log_id: UUID | None
+    measured: float
+    threshold: float
+    raised_at: datetime
+    acknowledged_at: datetime | None
+
+
+def list_alerts_of_all(conn: Connection, most: int) -> list[StandingAlert]:
+    with conn.cursor(row_factory=class_row(StandingAlert)) as cursor:
+        return cursor.execute(SQL["list_alerts_of_all"], {"most": most}).fetchall()
+
+
+def acknowledge_alert(conn: Connection, store_id: UUID, alert_id: UUID, by: UUID) -> bool:
+    """Needs `tenant(conn, store_id)`. False if there is no such open alert."""
+    parameters = {"store_id": store_id, "id": alert_id, "by": by}
+    return conn.execute(SQL["acknowledge_alert"], parameters).rowcount == 1

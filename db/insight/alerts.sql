@@ -80,3 +80,14 @@ UPDATE alerts SET next_notice_at = clock_timestamp() + make_interval(secs => %(s
 -- name: prune_alerts
 -- Never an open alert.
 SELECT dispatch_prune_alerts(make_interval(days => %(days)s))
+
+-- name: list_alerts_of_all
+-- Ids, kinds and figures; those that nobody acknowledged first.
+SELECT store_id, id, kind, entity, source, log_id, measured, threshold, raised_at, acknowledged_at
+  FROM list_alerts_of_all(%(most)s)
+
+-- name: acknowledge_alert
+-- One open alert of one store, which keeps its first acknowledgement; no row if it recovered.
+UPDATE alerts
+   SET acknowledged_at = coalesce(acknowledged_at, clock_timestamp()), acknowledged_by = coalesce(acknowledged_by, %(by)s)
+ WHERE store_id = %(store_id)s AND id = %(id)s AND recovered_at IS NULL

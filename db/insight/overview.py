@@ -34,13 +34,13 @@ class Open:
 
 @dataclass(frozen=True, slots=True)
 class StoreActivity:
-    """`failed`: logs that failed lately."""
+    """`failed`: logs that failed lately. `open_alerts`: those that nobody acknowledged."""
 
     store_id: UUID
-    created_at: datetime
     running: int
     oldest_accepted_at: datetime | None
     failed: int
+    open_alerts: int
 
 
 def count_finished(conn: Connection, store_id: UUID, since: datetime, step: float) -> list[Finished]:
@@ -76,13 +76,9 @@ def count_items_of_all(conn: Connection) -> tuple[int, int]:
 
 
 def list_store_activity(
-    conn: Connection, after: tuple[datetime, UUID] | None, failed_since: datetime, most: int
+    conn: Connection, failed_since: datetime, most: int, skip: int = 0, search: str = ""
 ) -> list[StoreActivity]:
-    parameters = {
-        "after_created": after[0] if after else None,
-        "after_id": after[1] if after else None,
-        "failed_since": failed_since,
-        "most": most,
-    }
+    """Stores in trouble first. `search` is a part of a name or id."""
+    parameters = {"search": search, "failed_since": failed_since, "most": most, "skip": skip}
     with conn.cursor(row_factory=class_row(StoreActivity)) as cursor:
         return cursor.execute(SQL["list_store_activity"], parameters).fetchall()

@@ -45,6 +45,6 @@ SELECT open_logs, oldest_accepted_at FROM count_open_logs()
 SELECT coalesce(sum(waiting), 0)::bigint, coalesce(sum(overdue), 0)::bigint FROM count_outbound_backlog()
 
 -- name: list_store_activity
--- A page of stores, oldest first: ids and counts only.
-SELECT store_id, created_at, running, oldest_accepted_at, failed
-  FROM list_store_activity(%(after_created)s, %(after_id)s, %(failed_since)s, %(most)s)
+-- A page of stores, those in trouble first: ids and counts only. The cost follows the number of stores.
+SELECT store_id, running, oldest_accepted_at, failed, open_alerts
+  FROM list_store_activity(%(search)s, %(failed_since)s, %(most)s, %(skip)s)

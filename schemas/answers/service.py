@@ -24,7 +24,7 @@ class Checks(AnswerData):
         str,
         one_of("ok", "silent", "missing", "unknown"),
         about(
-            "`silent` if one gave no sign of life for ten seconds, `missing` if none of batches lives, `unknown` without Redis"
+            "`silent`: one gave no sign of life for ten seconds; `missing`: none of batches is alive; `unknown`: no Redis"
         ),
     ]
 

@@ -144,7 +144,7 @@ ASKED: dict[str, Ask] = {
     "what ended anywhere": lambda conn, _store: count_finished_of_all(conn, DAY_AGO, 900),
     "how many are open anywhere": lambda conn, _store: count_open_of_all(conn),
     "items of all stores": lambda conn, _store: count_items_of_all(conn),
-    "how the stores do": lambda conn, _store: list_store_activity(conn, None, DAY_AGO, 26),
+    "how the stores do": lambda conn, _store: list_store_activity(conn, DAY_AGO, 26),
     **{name: ask for name, (ask, _most) in READS.items()},
     **{f"history, {name}": ask for name, ask in HISTORY.items()},
 }
@@ -161,6 +161,6 @@ def test_every_query_of_the_pages_touches_few_blocks(listening: Listening, busy:
 def test_recent_failures_are_counted_from_their_index(listening: Listening, busy: UUID) -> None:
     with tenant(listening, busy):
         before = count_scans(listening, "sync_logs_failed")
-        (activity,) = list_store_activity(listening, None, DAY_AGO, 26)
+        (activity,) = list_store_activity(listening, DAY_AGO, 26)
         assert activity.failed > 0
         assert count_scans(listening, "sync_logs_failed") > before

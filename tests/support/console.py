@@ -28,7 +28,7 @@ from workers.core.queues import WakeUp, connect
 from workers.core.runtime import Runtime
 
 CSRF = re.compile(r'name="csrf" value="([0-9a-f]{64})"')
-NEXT_PAGE = re.compile(r'href="/console([^"]+[?;]cursor=[^"]+)">(?:Older|More)<')
+NEXT_PAGE = re.compile(r'href="/console([^"]+[?;](?:cursor|page)=[^"]+)">(?:Older|More)<')
 STORE_PAGES = (
     "/",
     "/history",

@@ -10,17 +10,16 @@ from flask import Blueprint, redirect, render_template, request, url_for
 from psycopg import Connection
 from werkzeug.wrappers import Response as AnyResponse
 
+from app.audit.notes import note
 from app.console.sessions import caller, current_store, operator_page, session_required, store_page
 from app.console.views.logs import read_rows
 from app.console.views.plots import DEFAULT_RANGE, RANGES, Range, figures_of, series_of, start_of, totals_of
-from app.console.views.time_cursor import read_time_cursor, write_time_cursor, wrong_cursor
 from app.http.errors import ApiError
-from app.http.paging import last_before_more
 from app.http.services import services
 from db.catalogue.entity_stats import list_stats
 from db.core.tenancy import tenant
+from db.insight.alerts import acknowledge_alert, list_alerts_of_all
 from db.insight.overview import (
-    StoreActivity,
     count_finished,
     count_finished_of_all,
     count_items_of_all,
@@ -38,6 +37,8 @@ from workers.outbound.planning.priorities import SLA_SECONDS
 
 OPEN_SHOWN = 12
 STORES_SHOWN = 25
+ALERTS_SHOWN = 10
+MOST_SEARCHED, MOST_PAGES = 100, 10_000
 FAILED_HOURS = 24
 
 
@@ -46,6 +47,9 @@ def add_pages(blueprint: Blueprint) -> None:
     blueprint.add_url_rule("/", "home", home)
     blueprint.add_url_rule("/stores", "all_stores", show_all)
     blueprint.add_url_rule("/stores/live", "all_stores_live", show_all_live)
+    blueprint.add_url_rule(
+        "/alerts/<uuid:of_store>/<uuid:alert_id>/acknowledge", "acknowledge", acknowledge, methods=["POST"]
+    )
     blueprint.add_url_rule("/<uuid:store_id>/", "overview", show_overview)
     blueprint.add_url_rule("/<uuid:store_id>/live", "overview_live", show_live)
     blueprint.add_url_rule("/<uuid:store_id>/plots", "overview_plots", show_plots)
@@ -136,27 +140,52 @@ def _all_plots() -> dict[str, Any]:
     return _figures(range_, start, found)
 
 
+@operator_page
+def acknowledge(of_store: UUID, alert_id: UUID) -> AnyResponse:
+    """The alert stays open, and no longer puts its store first."""
+    with services().pool.connection() as conn, tenant(conn, of_store):
+        if not acknowledge_alert(conn, of_store, alert_id, caller().token_id):
+            raise ApiError("CONFLICT", "This alert has ended meanwhile.")
+    note(store_id=of_store)
+    return redirect(url_for("console.all_stores", done="acknowledged"))
+
+
 def _all_stores() -> dict[str, Any]:
-    after = _after(read_time_cursor(request.args))
+    search, page = request.args.get("q", "").strip()[:MOST_SEARCHED], _page_number()
     since = datetime.now(UTC) - timedelta(hours=FAILED_HOURS)
     with services().pool.connection() as conn:
         opened, (waiting, overdue) = count_open_of_all(conn), count_items_of_all(conn)
-        found = list_store_activity(conn, after, since, STORES_SHOWN + 1)  # one more tells whether there is a next page
-        shown = [(store, row) for row in found[:STORES_SHOWN] if (store := _store_of(conn, row)) is not None]
-    last = last_before_more(found, STORES_SHOWN)
-    more = write_time_cursor(last.created_at, str(last.store_id)) if last else None
-    page = {"stores": shown, "more": more, "is_first": after is None, "failed_hours": FAILED_HOURS}
-    return page | {"opened": opened, "waiting": waiting, "overdue": overdue}
+        skip = (page - 1) * STORES_SHOWN
+        found = list_store_activity(
+            conn, since, STORES_SHOWN + 1, skip, search
+        )  # one more: whether there is a next page
+        shown = [(store, row) for row in found[:STORES_SHOWN] if (store := _store_of(conn, row.store_id)) is not None]
+        alerts = list_alerts_of_all(conn, ALERTS_SHOWN + 1)
+        standing = [
+            (store, one) for one in alerts[:ALERTS_SHOWN] if (store := _store_of(conn, one.store_id)) is not None
+        ]
+    return {
+        "stores": shown,
+        "search": search,
+        "number_of_page": page,
+        "has_more": len(found) > STORES_SHOWN,
+        "failed_hours": FAILED_HOURS,
+        "alerts": standing,
+        "more_alerts": len(alerts) > ALERTS_SHOWN,
+        "opened": opened,
+        "waiting": waiting,
+        "overdue": overdue,
+    }
 
 
-def _store_of(conn: Connection, row: StoreActivity) -> Store | None:
+def _page_number() -> int:
+    given = request.args.get("page", "1")
+    if not (given.isascii() and given.isdecimal()) or not 1 <= int(given[:9]) <= MOST_PAGES:
+        raise ApiError("VALIDATION_ERROR", "The address of this page is invalid. Start from the first page.")
+    return int(given)
+
+
+def _store_of(conn: Connection, store_id: UUID) -> Store | None:
     # Queries over all stores return ids and counts only. Names are read within each store's row-level security.
-    with tenant(conn, row.store_id):
-        return get_store(conn, row.store_id)
-
-
-def _after(cursor: tuple[datetime, str] | None) -> tuple[datetime, UUID] | None:
-    try:
-        return (cursor[0], UUID(cursor[1])) if cursor else None
-    except ValueError:
-        raise wrong_cursor() from None
+    with tenant(conn, store_id):
+        return get_store(conn, store_id)

@@ -27,6 +27,17 @@ MARKS = {
     "rejected": "–",
     "superseded": "–",
 }
+# What people read for a kind of alert.
+ALERTS = {
+    "log_failed": "A sync failed",
+    "running_too_long": "A sync runs or waits too long",
+    "zero_rows": "Syncs bring no records any more",
+    "skipped_share": "Many records are skipped",
+    "watermark_old": "A scheduled pull is behind",
+    "queue_depth": "Many changes wait for the shop",
+    "sla_lag": "Changes are late for the shop",
+    "shop_differs": "The shop differs from the ERP",
+}
 LABELS = {"needs_approval": "needs approval", "fill": "fill gaps"}
 
 
@@ -119,5 +130,6 @@ FILTERS: dict[str, Callable[..., Any]] = {
     "label": label,
     "pill": pill,
     "source_name": lambda name: SOURCES.get(name, name),
+    "alert_name": lambda kind: ALERTS.get(kind, kind),
     "platform_name": lambda name: TITLES.get(name, name),
 }
