@@ -62,6 +62,7 @@ class TiktokStatus(AnswerData):
     orders: EntityStatus
     products: EntityStatus
     refunds: EntityStatus
+    variations: EntityStatus
 
 
 class Part(AnswerData):

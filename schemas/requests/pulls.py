@@ -25,7 +25,7 @@ from schemas.requests.fields import (
 from schemas.requests.fields import WrongRequest as WrongRequest  # what the readers below raise
 from schemas.requests.modes import SCHEDULED_MODES, misfit, option_rules
 
-JOB_TYPES = ("orders", "products", "customers")
+JOB_TYPES = ("orders", "products", "customers", "variations")
 PULLED = tuple(dict.fromkeys(entity for platform in PLATFORMS.values() for entity in platform.pulled))
 SYNC_MODES = ("populate", "update")
 EVERYTHING = "upsert"  # the mode of a start that names none

@@ -78,6 +78,7 @@ def product(key: int, created: int, updated: int) -> Row:
             {
                 "id": str(key + 10_000_000),
                 "seller_sku": f"SKU-{key - FIRST_PRODUCT}",
+                "sales_attributes": [{"id": "100089", "name": "Colour", "value_id": "1", "value_name": "red"}],
                 "price": {"currency": "GBP", "tax_exclusive_price": "10.00", "sale_price": "12.00"},
                 "inventory": [{"warehouse_id": "7068517275539719942", "quantity": key % 20}],
             }

@@ -102,7 +102,7 @@ def test_entity_that_the_platform_lacks_is_refused(keeper: Shopkeeper) -> None:
     answer = keeper.call("GET", "/api/sync/explain?entity=customers&id=5")
     error = answer.json["error"]  # type: ignore[index]
     assert (answer.status_code, error["code"]) == (400, "VALIDATION_ERROR")
-    assert error["message"] == "tiktok stores have orders, products, refunds"
+    assert error["message"] == "tiktok stores have orders, products, refunds, variations"
 
 
 @pytest.mark.parametrize("entity", ["orders", "products"])
