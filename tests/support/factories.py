@@ -6,7 +6,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
-from schemas.base.fields import Text
+from schemas.base.fields import OneOf, Text
 from schemas.plugin.entities import ENTITIES, Entity
 from schemas.records.entities import ENTITY_RECORDS
 
@@ -127,7 +127,8 @@ def make_category(**overrides: Any) -> dict[str, Any]:
 
 
 def _first_text(entity: Entity) -> str:
-    return next(name for name, field in entity.schema.fields.items() if isinstance(field, Text))
+    fields = entity.schema.fields.items()
+    return next(name for name, field in fields if isinstance(field, Text) and not isinstance(field, OneOf))
 
 
 # Another entity's record is its example in the contract, which then has every field.
