@@ -27,7 +27,7 @@ blueprint = Blueprint("tiktok", __name__)
 @operation(
     blueprint,
     "post",
-    "/api/tiktok/sync/<any(orders,products):entity>",
+    "/api/tiktok/sync/<any(orders,products,refunds,variations):entity>",
     name="startTiktokSync",
     tag="TikTok Shop",
     summary="Pull what changed",
@@ -45,7 +45,7 @@ def sync(entity: str, query: dict[str, Any]) -> Reply:
 @operation(
     blueprint,
     "post",
-    "/api/tiktok/sync/<any(orders,products):entity>/full",
+    "/api/tiktok/sync/<any(orders,products,refunds,variations):entity>/full",
     name="startTiktokFullSync",
     tag="TikTok Shop",
     summary="Pull everything",

@@ -10,9 +10,9 @@ from msgspec import UNSET, UnsetType, field
 from schemas.answers.fields import AnswerData, Count, Moment, about, one_of
 from schemas.answers.jobs import EntityStatus, JobId, Mode, Running, StatusUrl
 from schemas.requests.modes import SCHEDULED_MODES
-from schemas.requests.pulls import JOB_TYPES
+from schemas.requests.pulls import PULLED
 
-PulledEntity = Annotated[str, one_of(*JOB_TYPES)]
+PulledEntity = Annotated[str, one_of(*PULLED)]
 
 
 class Started(AnswerData, kw_only=True):
@@ -61,6 +61,8 @@ class TiktokStatus(AnswerData):
 
     orders: EntityStatus
     products: EntityStatus
+    refunds: EntityStatus
+    variations: EntityStatus
 
 
 class Part(AnswerData):

@@ -77,8 +77,8 @@ def _goods(order: Order) -> Iterable[Decimal | None]:
 
 
 def _refunds(order: Order) -> Finding | None:
-    if order.refunded_total is None:
-        return None
+    if order.refunded_total is None or not order.refunds:
+        return None  # some tell the sum alone
     refunded = sum((refund.amount for refund in order.refunds), NOTHING)
     return _compared(REFUND_IMBALANCE, order.refunded_total, refunded, NOTHING)
 

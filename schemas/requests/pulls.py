@@ -9,6 +9,7 @@ from typing import Any, ClassVar
 from marshmallow import ValidationError, validates_schema
 
 from schemas.platforms.descriptor import Platform
+from schemas.platforms.registry import PLATFORMS
 from schemas.requests.fields import (
     Choice,
     ClosedSchema,
@@ -24,7 +25,8 @@ from schemas.requests.fields import (
 from schemas.requests.fields import WrongRequest as WrongRequest  # what the readers below raise
 from schemas.requests.modes import SCHEDULED_MODES, misfit, option_rules
 
-JOB_TYPES = ("orders", "products", "customers")
+JOB_TYPES = ("orders", "products", "customers", "variations")
+PULLED = tuple(dict.fromkeys(entity for platform in PLATFORMS.values() for entity in platform.pulled))
 SYNC_MODES = ("populate", "update")
 EVERYTHING = "upsert"  # the mode of a start that names none
 START_OPTIONS = ("staleAfterMins", "days", "fullScan")
@@ -160,7 +162,7 @@ def refuse_misfit(mode: str, options: dict[str, Any], field: str = "syncMode") -
 class EntitySchema(RequestSchema):
     """Which entity is meant: of a query or a body."""
 
-    entity = Choice(JOB_TYPES, required=True)
+    entity = Choice(PULLED, required=True)
 
 
 class NumberQuery(RequestSchema):

@@ -70,6 +70,8 @@ def _apply(target: _Target, records: Sequence[Versioned[Any]]) -> Plan:
     seq = target.log.accepted_seq
     if plan.touch:
         touch(target.conn, target.store_id, target.entity, seq, plan.touch)
+    if plan.reshaped:
+        log.info("records_reshaped", records=plan.reshaped, entity=target.entity.name)
     if plan.writes:
         upsert(target.conn, target.store_id, target.entity, seq, plan.writes)
     return plan

@@ -25,7 +25,7 @@ class Plan:
     """What to do with a batch, by external id and source_updated_at.
 
     `touch`: unchanged rows whose version must rise. `outdated`: records that came too late. `oldest_news`: the oldest version
-    that was not known before.
+    that was not known before. `reshaped`: stored rows of an older shape, which are rewritten whether they changed or not.
     """
 
     writes: list[Write[Any]]
@@ -33,6 +33,7 @@ class Plan:
     counts: Counts
     outdated: list[tuple[int, datetime]] = field(default_factory=list)
     oldest_news: datetime | None = None
+    reshaped: int = 0
 
 
 def versioned(index: int, record: Record, accepted_at: datetime) -> Versioned[Record] | Problem:
@@ -82,7 +83,7 @@ def plan_upserts(
     touch: list[tuple[int, datetime]] = []
     outdated: list[tuple[int, datetime]] = []
     news: list[datetime] = []
-    unchanged = inserted = 0
+    unchanged = inserted = reshaped = 0
     for candidate, fresh_id in zip(candidates, ids, strict=True):
         known = stored.get(candidate.record.external_id)
         if known is None:
@@ -99,12 +100,13 @@ def plan_upserts(
                 touch.append((candidate.record.external_id, candidate.source_updated_at))
         else:
             writes.append(Write(known.id, False, candidate))
+            reshaped += known.content_hash[:1] != candidate.content_hash[:1]
             if candidate.source_updated_at > known.source_updated_at:
                 news.append(candidate.source_updated_at)
     repeated = len(records) - len(candidates)
     stale = len(outdated) + repeated
     counts = Counts(inserted=inserted, updated=len(writes) - inserted, unchanged=unchanged, stale=stale)
-    return Plan(writes, touch, counts, outdated, min(news, default=None))
+    return Plan(writes, touch, counts, outdated, min(news, default=None), reshaped)
 
 
 def plan_populate(records: Sequence[Versioned[Any]], stored: Mapping[int, StoredVersion]) -> Plan:

@@ -9,7 +9,7 @@ from typing import Any, Generic, TypeVar
 import msgspec
 
 from db.sync.record_errors import RecordError
-from schemas.records.shop import Customer, Order, Product
+from schemas.records.shop import Customer, Order, OrderRefund, Product, Variation
 
 R = TypeVar("R")
 
@@ -35,6 +35,8 @@ _DECODERS: dict[str, msgspec.json.Decoder[Any]] = {
     "orders": msgspec.json.Decoder(FetchedPage[Order]),
     "products": msgspec.json.Decoder(FetchedPage[Product]),
     "customers": msgspec.json.Decoder(FetchedPage[Customer]),
+    "variations": msgspec.json.Decoder(FetchedPage[Variation]),
+    "refunds": msgspec.json.Decoder(FetchedPage[OrderRefund]),
 }
 
 

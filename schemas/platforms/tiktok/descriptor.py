@@ -6,6 +6,8 @@ from schemas.platforms.descriptor import CredentialField, Platform
 from schemas.platforms.payload import payload_of
 from schemas.platforms.tiktok.orders import TiktokOrder, to_order
 from schemas.platforms.tiktok.products import TiktokProduct, to_product
+from schemas.platforms.tiktok.returns import TiktokRefund, to_refund
+from schemas.platforms.tiktok.variations import TiktokVariation, to_variation
 
 TIKTOK = Platform(
     name="tiktok",
@@ -13,6 +15,8 @@ TIKTOK = Platform(
     payloads={
         "orders": payload_of(TiktokOrder, to_order),
         "products": payload_of(TiktokProduct, to_product),
+        "refunds": payload_of(TiktokRefund, to_refund),
+        "variations": payload_of(TiktokVariation, to_variation),
     },
     modes=("incremental", "update", "full", "fill"),
     credentials=(

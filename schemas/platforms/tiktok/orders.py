@@ -1,7 +1,7 @@
 """Orders of TikTok Shop's Partner API, and their plain records.
 
 Ids are strings of 19 digits, too long for a float. Moments are whole seconds, amounts are strings. A line item is one unit:
-units of the same SKU at the same price become one line, whose id is that of the first. `sub_total` is after discounts, before
+units of the same SKU at the same price become one line, whose id is that of the SKU. `sub_total` is after discounts, before
 shipping and tax. What TikTok itself pays of a discount is kept apart from the merchant's part.
 """
 
@@ -60,7 +60,6 @@ class ItemTax(Payload, frozen=True):
 class Unit(Payload, frozen=True):
     """One line item, which is one unit. `sale_price` is after both discounts."""
 
-    id: OptionalId
     sku_id: OptionalId
     product_id: OptionalId
     seller_sku: OptionalText
@@ -192,7 +191,7 @@ def _item(units: list[Unit]) -> OrderItem:
         subtotal=storable_sum("line_items", (unit.original_price for unit in units)),
         total=storable_sum("line_items", (unit.sale_price for unit in units)),
         product_external_id=first.product_id,
-        line_external_id=first.id,
+        line_external_id=first.sku_id,  # by which a returned unit finds its line
         variation_external_id=first.sku_id,
         current_quantity=Decimal(len(sold)).quantize(MICRO),
         discount_total=storable_sum("line_items", (unit.seller_discount for unit in units)),

@@ -58,7 +58,7 @@ class TiktokProduct(Payload, frozen=True):
 def to_product(native: TiktokProduct) -> Product:
     """Raises ValidationError if the stock is out of range."""
     skus = native.skus
-    prices = [price for price in map(_price, skus) if price is not None]
+    prices = [price for sku in skus if (price := price_of(sku.price)) is not None]
     stock = storable_sum("skus", (stock.quantity for sku in skus for stock in sku.inventory))
     return Product(
         external_id=native.id,
@@ -78,7 +78,8 @@ def to_product(native: TiktokProduct) -> Product:
     )
 
 
-def _price(sku: Sku) -> Decimal | None:
-    if sku.price is None:
+def price_of(price: SkuPrice | None) -> Decimal | None:
+    """What the buyer pays, with tax where the platform tells it."""
+    if price is None:
         return None
-    return sku.price.tax_exclusive_price if sku.price.sale_price is None else sku.price.sale_price
+    return price.tax_exclusive_price if price.sale_price is None else price.sale_price

@@ -87,10 +87,17 @@ def product(key: int, created: int, updated: int) -> Row:
         "created_at": iso(created),
         "updated_at": iso(updated),
         "status": "active",
+        "options": [{"name": "Size", "position": 1, "values": ["M"]}],
         "variants": [
             {
                 "id": key * 10,
                 "product_id": key,
+                "title": "M",
+                "option1": "M",
+                "option2": None,
+                "barcode": "4006381333931",
+                "created_at": iso(created),
+                "updated_at": iso(updated),
                 "sku": f"SKU-{key}",
                 "price": f"{9 + key % 90}.95",
                 "compare_at_price": None,

@@ -50,7 +50,7 @@ class Gate:
         self.clock = clock
         self.calls_per_second = calls_per_second
         self.token_life = token_life
-        self.scopes = {"orders", "products"}
+        self.scopes = {"orders", "products", "return_orders", "cancellations"}
         self.expired_status = 401
         self.refreshes = 0
         self.lose_answers = 0  # of so many renewals from now on: the pair is replaced, and nobody hears of it

@@ -8,6 +8,8 @@ Row = dict[str, Any]
 
 FIRST_ORDER = 5_764_614_130_000_000_000
 FIRST_PRODUCT = 1_729_592_969_700_000_000
+FIRST_RETURN = 4_035_318_504_000_000_000
+FIRST_CANCELLATION = 4_035_400_000_000_000_000
 FIRST_BUYER = 7_021_436_810_468_000_000
 STATUSES = ("COMPLETED", "COMPLETED", "DELIVERED", "IN_TRANSIT", "AWAITING_SHIPMENT", "CANCELLED", "UNPAID")
 
@@ -76,8 +78,49 @@ def product(key: int, created: int, updated: int) -> Row:
             {
                 "id": str(key + 10_000_000),
                 "seller_sku": f"SKU-{key - FIRST_PRODUCT}",
+                "sales_attributes": [{"id": "100089", "name": "Colour", "value_id": "1", "value_name": "red"}],
                 "price": {"currency": "GBP", "tax_exclusive_price": "10.00", "sale_price": "12.00"},
                 "inventory": [{"warehouse_id": "7068517275539719942", "quantity": key % 20}],
             }
         ],
+    }
+
+
+def returned(key: int, created: int, updated: int) -> Row:
+    """A completed return of one unit of an order."""
+    amounts = {
+        "currency": "GBP",
+        "refund_total": "6.49",
+        "refund_subtotal": "5.00",
+        "refund_shipping_fee": "0.49",
+        "refund_tax": "1",
+    }
+    unit = {"return_line_item_id": str(key * 2), "order_line_item_id": str(5_770_000_000_000_000_000 + key % 1000)}
+    sku = FIRST_PRODUCT + 10_000_000 + (key - FIRST_RETURN) * 3
+    return {
+        "return_id": str(key),
+        "order_id": str(FIRST_ORDER + key - FIRST_RETURN),
+        "return_type": "REFUND",
+        "return_status": "RETURN_OR_REFUND_REQUEST_COMPLETE",
+        "return_reason_text": "Write to buyer@example.com",
+        "create_time": created,
+        "update_time": updated,
+        "refund_amount": amounts,
+        "return_line_items": [{**unit, "sku_id": str(sku), "refund_amount": amounts}],
+    }
+
+
+def cancelled(key: int, created: int, updated: int) -> Row:
+    """A request to cancel one unit that nobody has answered yet."""
+    amounts = {"currency": "GBP", "refund_total": "5.00", "refund_subtotal": "5.00"}
+    unit = {"cancel_line_item_id": str(key * 2), "order_line_item_id": str(5_770_000_000_000_000_000), "sku_id": "1"}
+    return {
+        "cancel_id": str(key),
+        "order_id": str(FIRST_ORDER + key - FIRST_CANCELLATION),
+        "cancel_type": "BUYER_CANCEL",
+        "cancel_status": "CANCELLATION_REQUEST_PENDING",
+        "create_time": created,
+        "update_time": updated,
+        "refund_amount": amounts,
+        "cancel_line_items": [{**unit, "refund_amount": amounts}],
     }

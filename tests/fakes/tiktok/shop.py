@@ -19,12 +19,27 @@ import msgspec
 from tests.fakes.common.server import Call, FakeServer, Reply, serve_until_stopped
 from tests.fakes.common.table import Moment, Table
 from tests.fakes.tiktok.gate import COMMON, Gate, Refusal
-from tests.fakes.tiktok.records import FIRST_ORDER, FIRST_PRODUCT, order, product
+from tests.fakes.tiktok.records import (
+    FIRST_CANCELLATION,
+    FIRST_ORDER,
+    FIRST_PRODUCT,
+    FIRST_RETURN,
+    cancelled,
+    order,
+    product,
+    returned,
+)
 
 APP_KEY, APP_SECRET = "68fakeappkey", "fake-tiktok-app-secret"
 BEGIN = 1_767_225_600  # 2026-01-01T00:00:00Z
 PRODUCTS_LISTED = 10_000
-PATHS = {"/order/202309/orders/search": "orders", "/product/202502/products/search": "products"}
+PATHS = {
+    "/order/202309/orders/search": "orders",
+    "/product/202502/products/search": "products",
+    "/return_refund/202602/returns/search": "return_orders",
+    "/return_refund/202602/cancellations/search": "cancellations",
+}
+LARGEST_PAGE = {"orders": 100, "products": 100, "return_orders": 50, "cancellations": 50}
 SHOPS_PATH = "/authorization/202309/shops"
 REFRESH_PATH = "/api/v2/token/refresh"
 IN_QUERY = (*COMMON, "page_size", "page_token", "sort_field", "sort_order")
@@ -38,6 +53,8 @@ class FakeTiktok:
         *,
         orders: int = 0,
         products: int = 0,
+        returns: int = 0,
+        cancellations: int = 0,
         port: int = 0,
         begin: int = BEGIN,
         step: float = 60,
@@ -48,6 +65,8 @@ class FakeTiktok:
         self.tables = {
             "orders": Table(order, orders, first_id=FIRST_ORDER, begin=begin, step=step),
             "products": Table(product, products, first_id=FIRST_PRODUCT, begin=begin, step=step),
+            "return_orders": Table(returned, returns, first_id=FIRST_RETURN, begin=begin, step=step),
+            "cancellations": Table(cancelled, cancellations, first_id=FIRST_CANCELLATION, begin=begin, step=step),
         }
         self.clock = clock
         self.age = 0  # page tokens of another age are no longer taken
@@ -106,7 +125,7 @@ class FakeTiktok:
         for name in query.keys() - set(IN_QUERY):
             raise Refusal(36009004, f"param query.{name} is not expected")
         size = int(query.get("page_size") or 0)
-        if not 1 <= size <= 100:
+        if not 1 <= size <= LARGEST_PAGE[entity]:
             raise Refusal(36009004, "param query.page_size is out of range")
         at = _offset(query.get("page_token", ""), self.age)
         if entity == "products" and at + size > PRODUCTS_LISTED:
@@ -123,7 +142,7 @@ class FakeTiktok:
         return msgspec.json.encode({"next_page_token": token, "total_count": high - low, entity: rows})
 
     def _window(self, entity: str, query: dict[str, str], body: dict[str, Any]) -> tuple[list[Moment], int, int]:
-        bounds = _bounds(body, "lt" if entity == "orders" else "le")
+        bounds = _bounds(body, "le" if entity == "products" else "lt")
         field = query.get("sort_field", self.own_order[0])
         table = self.tables[entity]
         index = table.updated if field == "update_time" else table.created

@@ -98,11 +98,11 @@ def test_fill_without_holes_or_during_a_run_answers_409(keeper: Shopkeeper) -> N
 def test_entity_that_the_platform_lacks_is_refused(keeper: Shopkeeper) -> None:
     assert keeper.call("POST", FILL, entity="customers").status_code == 400
     assert keeper.data("GET", "/api/sync/coverage?entity=customers")["covered"] == []
-    assert keeper.call("GET", "/api/sync/coverage?entity=refunds").status_code == 400
+    assert keeper.call("GET", "/api/sync/coverage?entity=returns").status_code == 400
     answer = keeper.call("GET", "/api/sync/explain?entity=customers&id=5")
     error = answer.json["error"]  # type: ignore[index]
     assert (answer.status_code, error["code"]) == (400, "VALIDATION_ERROR")
-    assert error["message"] == "tiktok stores have orders, products"
+    assert error["message"] == "tiktok stores have orders, products, refunds, variations"
 
 
 @pytest.mark.parametrize("entity", ["orders", "products"])

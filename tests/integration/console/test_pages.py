@@ -178,7 +178,7 @@ def test_explain_offers_only_the_platforms_entities(world: World, conn: Connecti
     answer = visitor(world.app, made.token).get(place(made.store_id, "/explain?entity=customers&id=5"))
     delete_store(conn, made.store_id)
     assert answer.status_code == 400 and "Choose the type" in words_of(answer)
-    assert re.findall(r'<option value="(\w+)"', answer.text) == ["orders", "products"]
+    assert re.findall(r'<option value="(\w+)"', answer.text) == ["orders", "products", "refunds", "variations"]
 
 
 def test_failed_items_are_counted_before_a_retry(world: World, admin: Visitor, root_conn: Connection) -> None:

@@ -33,7 +33,15 @@ from tests.support.books.sales import (
     Sale,
     make_sales,
 )
-from tests.support.books.telling import FIRST_TIKTOK, Told, by_plugin, by_shopify, by_tiktok, by_woocommerce
+from tests.support.books.telling import (
+    FIRST_TIKTOK,
+    Told,
+    by_plugin,
+    by_shopify,
+    by_tiktok,
+    by_woocommerce,
+    returns_by_tiktok,
+)
 from tests.support.pipeline import sync
 from workers.core.runtime import Runtime
 from workers.platforms.common.interface import Page, Window
@@ -60,8 +68,7 @@ class ListShop:
     dying: set[int]
     fetches: int = field(default=0)
 
-    def source(self, entity: str, _window: Window) -> ListShop:
-        assert entity == "orders"
+    def source(self, _entity: str, _window: Window) -> ListShop:
         return self
 
     def fetch(self, cursor: str | None) -> Page:
@@ -111,9 +118,11 @@ def older(sale: Sale) -> Told:
     return earlier | {"date_modified": (sale.at - timedelta(days=1)).strftime("%Y-%m-%dT%H:%M:%SZ")}
 
 
-def pull_all(runtime: Runtime, database: Database, store_id: UUID, platform: str, shop: ListShop) -> None:
+def pull_all(
+    runtime: Runtime, database: Database, store_id: UUID, platform: str, shop: ListShop, entity: str = "orders"
+) -> None:
     with runtime.pool.connection() as conn, tenant(conn, store_id):
-        log_id = start_pull(conn, store_id, platform, Wanted("orders", "full"), "test").log_id
+        log_id = start_pull(conn, store_id, platform, Wanted(entity, "full"), "test").log_id
     while True:
         try:
             outcome = pull(runtime, store_id, log_id, lambda _runtime, _store_id: shop)
@@ -169,10 +178,17 @@ def shopify(runtime: Runtime, database: Database, draw: random.Random, count: in
 
 
 def tiktok(runtime: Runtime, database: Database, draw: random.Random, count: int) -> Store:
-    made = make_sales(draw, count, Can(refunds=False, platform_discounts=True, cancelled_units=True), FIRST_TIKTOK)
+    """Refunds come by a walk of their own, before the orders or after them."""
+    made = make_sales(draw, count, Can(platform_discounts=True, cancelled_units=True, links_by_sku=True), FIRST_TIKTOK)
     store = make_store(database, "tiktok", "Asia/Kolkata", made)
     deliver(runtime, store.id, draw, [])
-    pull_all(runtime, database, store.id, "tiktok", ListShop([*map(by_tiktok, made)], deaths(draw)))
+    walks = [
+        ("orders", [*map(by_tiktok, made)]),
+        ("refunds", [refund for sale in made for refund in returns_by_tiktok(sale)]),
+    ]
+    draw.shuffle(walks)
+    for entity, told in walks:
+        pull_all(runtime, database, store.id, "tiktok", ListShop(told, deaths(draw)), entity)
     return store
 
 

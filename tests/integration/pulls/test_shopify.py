@@ -96,7 +96,7 @@ def test_populate_with_more_days_reads_the_older_part(
 @pytest.mark.parametrize(
     ("body", "words"),
     [
-        ({"syncMode": "populate"}, "jobType must be one of orders, products, customers"),
+        ({"syncMode": "populate"}, "jobType must be one of orders, products, customers, variations"),
         ({"jobType": "refunds"}, "jobType must be one of"),
         ({"jobType": "orders", "syncMode": "sometimes"}, "syncMode must be one of populate, update"),
         ({"jobType": "orders", "syncMode": "update"}, "staleAfterMins is required"),

@@ -102,6 +102,7 @@ class Can:
     platform_discounts: bool = False
     tax_included: bool = False
     cancelled_units: bool = False
+    links_by_sku: bool = False
 
 
 def make_sales(draw: random.Random, count: int, can: Can, first_key: int) -> list[Sale]:
@@ -131,7 +132,7 @@ def _sale(draw: random.Random, can: Can, key: int, number: int) -> Sale:
     )
     if not can.refunds or state != "sold" or draw.random() < 0.6:
         return sale
-    return Sale(**{**vars(sale), "refunds": _refunds(draw, sale, number)})
+    return Sale(**{**vars(sale), "refunds": _refunds(draw, can, sale, number)})
 
 
 def _line(draw: random.Random, can: Can, line_id: int) -> Sold:
@@ -153,8 +154,10 @@ def _line(draw: random.Random, can: Can, line_id: int) -> Sold:
     )
 
 
-def _refunds(draw: random.Random, sale: Sale, number: int) -> tuple[Refunded, ...]:
+def _refunds(draw: random.Random, can: Can, sale: Sale, number: int) -> tuple[Refunded, ...]:
     kind = draw.choice(("line", "two", "bare", "shipping", "all"))
+    if can.links_by_sku and any(line.variation is None for line in sale.lines):
+        kind = "bare"  # a deleted SKU has no id
     at = sale.at + timedelta(seconds=draw.randrange(20 * 86400))
     line = draw.choice(sale.lines)
     unit = GivenBack(line, 1, line.sold // line.quantity, line.tax // line.quantity)

@@ -258,3 +258,34 @@ def by_tiktok(sale: Sale) -> Told:
         },
         "line_items": lines,
     }
+
+
+def returns_by_tiktok(sale: Sale) -> list[Told]:
+    """Refunds as returns beside their order, as the client hands them on; one line a unit."""
+    cash = sale.currency
+
+    def units(part: GivenBack) -> Iterable[Told]:
+        for number in range(part.quantity):
+            amount, tax = (part.amount, part.tax) if number == 0 else (0, 0)
+            given = {"refund_subtotal": money(amount, cash), "refund_tax": money(tax, cash)}
+            yield {"sku_id": str(part.line.variation) if part.line else None, "refund_amount": given}
+
+    def told(refund: Refunded) -> Told:
+        shipping = sum(part.amount for part in refund.parts if part.line is None)
+        return {
+            "id": str(refund.id),
+            "order_id": str(sale.key),
+            "status": "RETURN_OR_REFUND_REQUEST_COMPLETE",
+            "create_time": int(refund.at.timestamp()),
+            "update_time": int(refund.at.timestamp()),
+            "refund_amount": {"refund_total": money(refund.amount, cash), "refund_shipping_fee": money(shipping, cash)},
+            "lines": [unit for part in refund.parts if part.line for unit in units(part)],
+        }
+
+    asked = {
+        "id": str(sale.key % 1_000_000 + 5_000_000),
+        "order_id": str(sale.key),
+        "refund_amount": {"refund_total": "1"},
+    }
+    pending = asked | {"status": "RETURN_OR_REFUND_REQUEST_PENDING", "create_time": 1, "update_time": 1, "lines": []}
+    return [pending, *map(told, sale.refunds)]

@@ -11,8 +11,8 @@ GraphQL could take the place of this client behind the same `common.interface.Sh
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from urllib.parse import parse_qs, urlencode, urljoin, urlsplit
@@ -34,12 +34,15 @@ from workers.platforms.common.http import Clock, PlatformHttp, Request
 from workers.platforms.common.interface import Page, PlatformError, Source, Window
 from workers.platforms.common.pacing import AdaptiveRate, CallLimitBucket
 from workers.platforms.common.token_store import TokenKeeper, TokenStore
+from workers.platforms.common.variations import VariationSource, entries
 from workers.platforms.shopify.tokens import App, renewal, renewal_failure
 
 log = get_logger(__name__)
 
 API_VERSION = "2026-07"
 PAGE_SIZE = 250
+PRODUCTS_AT_ONCE = 50  # of which each may have a hundred variants
+PRODUCT_FIELDS = ("id", "status", "options", "variants", "updated_at")
 TOKENS_PER_SECOND = 1.0  # renewals of one client
 LIST_ENDS_AFTER = 25_000
 SECOND = timedelta(seconds=1)
@@ -118,11 +121,16 @@ class ShopifyRest:
     def source(self, entity: str, window: Window) -> Source:
         if entity not in SHOPIFY.payloads:
             raise no_such_entity()
-        return ShopifySource(self, entity, window)
+        if entity == "variations":
+            whole = replace(window, after_id=None)  # the id would be a variant's, and the list is one of products
+            return VariationSource(
+                ShopifySource(self, "products", whole, PRODUCT_FIELDS, PRODUCTS_AT_ONCE), variants_of
+            )
+        return ShopifySource(self, entity, window, SHOPIFY.payloads[entity].fields)
 
     def count(self, entity: str, window: Window) -> int | None:
-        """One call to the count endpoint. It has no `since_id`: None if the window starts after an id."""
-        if window.after_id is not None:
+        """One call to the count endpoint. None if the window starts after an id, and for variations: it has neither."""
+        if window.after_id is not None or entity == "variations":
             return None
         answer = self.get(f"{entity}/count.json", filters(entity, window))
         count = answer.document.get("count")
@@ -159,11 +167,14 @@ class ShopifyRest:
 
 
 class ShopifySource:
-    def __init__(self, shop: ShopifyRest, entity: str, window: Window) -> None:
+    def __init__(
+        self, shop: ShopifyRest, entity: str, window: Window, fields: Sequence[str], size: int = PAGE_SIZE
+    ) -> None:
         self._shop = shop
         self._entity = entity
         self._window = window
-        self._fields = ",".join(SHOPIFY.payloads[entity].fields)
+        self._fields = ",".join(fields)
+        self._size = size
 
     def fetch(self, cursor: str | None) -> Page:
         """At most 250 records. `total` is never set: `ShopifyRest.count` takes another call."""
@@ -189,7 +200,7 @@ class ShopifySource:
 
     def _query(self, position: Position) -> dict[str, str]:
         # Beside a cursor, which implies its filters, only `limit` and `fields` are allowed.
-        paging = {"limit": str(PAGE_SIZE), "fields": self._fields}
+        paging = {"limit": str(self._size), "fields": self._fields}
         if position.page_info is not None:
             return {**paging, "page_info": position.page_info}
         if position.since_id is not None:
@@ -211,3 +222,19 @@ def _highest_id(records: list[dict[str, Any]]) -> int:
     if len(valid) < len(ids):
         raise unreadable()  # continuing after the highest known id could skip records
     return max(valid)
+
+
+def variants_of(product: dict[str, Any]) -> list[dict[str, Any]]:
+    """The variants of a product, with the names of its options. `option1` to `option3` are their values."""
+    names = [option.get("name") for option in entries(product, "options")]
+    return [
+        {
+            **variant,
+            "product_id": product.get("id"),
+            "product_status": product.get("status"),
+            "attributes": [
+                {"name": name, "option": variant.get(f"option{place}")} for place, name in enumerate(names, 1)
+            ],
+        }
+        for variant in entries(product, "variants")
+    ]

@@ -17,9 +17,11 @@ from workers.platforms.common.http import Clock, PlatformHttp, Request
 from workers.platforms.common.interface import PlatformError, Source, Window
 from workers.platforms.common.pacing import AdaptiveRate
 from workers.platforms.common.token_store import TokenKeeper, TokenStore
+from workers.platforms.common.variations import VariationSource
 from workers.platforms.tiktok.errors import TOKEN_EXPIRED, failure_of
 from workers.platforms.tiktok.orders import CreatedOrderSource, UpdatedOrderSource
-from workers.platforms.tiktok.products import ProductSource
+from workers.platforms.tiktok.products import ProductSource, skus_of
+from workers.platforms.tiktok.returns import RefundSource
 from workers.platforms.tiktok.search import Data
 from workers.platforms.tiktok.sign import sign
 from workers.platforms.tiktok.tokens import EARLY_SECONDS, renewal
@@ -61,6 +63,10 @@ class TiktokShop:
     def source(self, entity: str, window: Window) -> Source:
         if entity == "products":
             return ProductSource(self.search, window, self._clock)
+        if entity == "variations":
+            return VariationSource(ProductSource(self.search, window, self._clock), skus_of)
+        if entity == "refunds":
+            return RefundSource(self.search, window)
         if entity != "orders":
             raise no_such_entity()
         if window.updated_from is None:

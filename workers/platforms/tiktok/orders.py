@@ -14,9 +14,30 @@ from urllib.parse import parse_qs, parse_qsl, urlencode
 
 from workers.platforms.common.failures import unreadable
 from workers.platforms.common.interface import Page, PlatformError, Window
-from workers.platforms.tiktok.search import Data, Search, bounds, paging, records_of, token_is_refused, total_of
+from workers.platforms.tiktok.search import (
+    PAGE_SIZE,
+    Data,
+    Search,
+    bounds,
+    paging,
+    records_of,
+    token_is_refused,
+    total_of,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class SearchedList:
+    """A search that can be walked by `update_time`: its path, and the names of its records and of their ids."""
+
+    path: str
+    records: str
+    id_field: str
+    page_size: int
+
 
 ORDERS_PATH = "/order/202309/orders/search"
+ORDERS = SearchedList(ORDERS_PATH, "orders", "id", PAGE_SIZE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,16 +134,17 @@ def decode_cursor(cursor: str) -> Position:
 
 
 class UpdatedOrderSource:
-    """Orders in ascending order of `update_time`: the last record's time says how far a pull has read."""
+    """Orders, or another list, in ascending order of `update_time`: the last record's time says how far a pull has read."""
 
-    def __init__(self, search: Search, window: Window) -> None:
+    def __init__(self, search: Search, window: Window, listed: SearchedList = ORDERS) -> None:
         self._search = search
         self._window = window
+        self._list = listed
         self._bounds = bounds(update_time_ge=window.updated_from, update_time_lt=window.updated_until)
 
     def fetch(self, cursor: str | None) -> Page:
-        """At most 100 records, none of them on the page before. May be empty in a crowded second."""
-        position = decode_cursor(cursor) if cursor else Position(self._bounds["update_time_ge"])
+        """One page, without records of the page before. May be empty in a crowded second."""
+        position = decode_cursor(cursor) if cursor else Position(self._bounds.get("update_time_ge", 0))
         try:
             data, server_time = self._page(position)
         except PlatformError as error:
@@ -130,17 +152,19 @@ class UpdatedOrderSource:
                 raise
             position = replace(position, token="", crowd=None)
             data, server_time = self._page(position)
-        orders, token = records_of(data, "orders"), data.get("next_page_token") or ""
+        orders, token = records_of(data, self._list.records), data.get("next_page_token") or ""
         total = total_of(data) if position.total is None else position.total
         following = self._following(replace(position, total=total), orders, token, total_of(data))
         fresh = [
-            order for order in orders if not (order.get("id") in position.seen and time_of(order) == position.since)
+            order
+            for order in orders
+            if not (order.get(self._list.id_field) in position.seen and time_of(order) == position.since)
         ]
         return Page(fresh, encode_cursor(following) if following else None, total, server_time, in_order=True)
 
     def _page(self, position: Position) -> tuple[Data, datetime | None]:
-        query = {**paging(position.token), "sort_field": "update_time", "sort_order": "ASC"}
-        return self._search(ORDERS_PATH, query, self._body(position))
+        query = {**paging(position.token, self._list.page_size), "sort_field": "update_time", "sort_order": "ASC"}
+        return self._search(self._list.path, query, self._body(position))
 
     def _body(self, position: Position) -> dict[str, int]:
         body = {**self._bounds, "update_time_ge": position.since}
@@ -154,7 +178,7 @@ class UpdatedOrderSource:
         last = time_of(orders[-1])
         if last <= position.since:
             return Position(position.since, position.seen, position.total, crowded=True)
-        seen = frozenset(str(order.get("id")) for order in orders if time_of(order) == last)
+        seen = frozenset(str(order.get(self._list.id_field)) for order in orders if time_of(order) == last)
         return Position(last, seen, position.total)
 
 

@@ -12,6 +12,7 @@ from datetime import datetime
 
 from workers.platforms.common.http import Clock
 from workers.platforms.common.interface import Page, PlatformError, Window
+from workers.platforms.common.variations import entries
 from workers.platforms.tiktok.errors import TOO_MANY_RESULTS
 from workers.platforms.tiktok.search import Data, Search, bounds, paging, records_of, token_is_refused, total_of
 from workers.platforms.tiktok.time_slices import (
@@ -95,3 +96,14 @@ class ProductSource:
 def _created(time_slice: TimeSlice) -> dict[str, int]:
     named = {"create_time_ge": time_slice.since, "create_time_le": time_slice.until}
     return {name: value for name, value in named.items() if value is not None}
+
+
+def skus_of(product: Data) -> list[Data]:
+    """The SKUs of a product, with what only the product tells."""
+    told = {
+        "product_id": product.get("id"),
+        "product_status": product.get("status"),
+        "create_time": product.get("create_time"),
+        "update_time": product.get("update_time"),
+    }
+    return [{**sku, **told} for sku in entries(product, "skus")]

@@ -27,8 +27,8 @@ def total_of(data: Data) -> int | None:
     return total if type(total) is int else None
 
 
-def paging(token: str) -> dict[str, str]:
-    return {"page_size": str(PAGE_SIZE), **({"page_token": token} if token else {})}
+def paging(token: str, size: int = PAGE_SIZE) -> dict[str, str]:
+    return {"page_size": str(size), **({"page_token": token} if token else {})}
 
 
 def bounds(**moments: datetime | None) -> dict[str, int]:

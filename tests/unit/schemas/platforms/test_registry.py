@@ -15,7 +15,7 @@ def test_a_store_has_its_pulled_and_posted_entities(platform: str, entity: str) 
 
 
 def test_a_platform_has_no_other_entities() -> None:
-    assert PLATFORMS["tiktok"].entities == ("orders", "products")
+    assert PLATFORMS["tiktok"].entities == ("orders", "products", "refunds", "variations")
     assert PLATFORMS["woocommerce"].pulled == ("orders",)
 
 

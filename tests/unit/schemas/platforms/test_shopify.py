@@ -65,6 +65,48 @@ def test_an_orders_discount_is_shared_by_its_lines() -> None:
     assert [line.kind for line in found.items] == ["product", "product", "product", "shipping"]
 
 
+def test_an_order_has_its_refund_with_lines() -> None:
+    found = read("orders", fixture("orders")["orders"][0])
+    (refund,) = found.refunds
+    assert (refund.external_id, refund.amount, refund.reason) == (509562969, Decimal(209), "it broke during shipping")
+    lines = [(line.line_external_id, line.quantity, line.amount, line.tax_total) for line in refund.items]
+    tax = Decimal("3.98")
+    assert lines == [(703073504, 1, Decimal("195.66"), tax), (466157049, 1, Decimal("195.67"), tax)]
+    assert {line.line_external_id for line in refund.items} <= {line.line_external_id for line in found.items}
+    assert found.refunded_total == 209
+
+
+def test_only_money_that_was_moved_is_refunded() -> None:
+    moved = [
+        {"kind": "refund", "status": "success", "amount": "3.00"},
+        {"kind": "refund", "status": "success", "amount": "1.00"},
+    ]
+    other = [
+        {"kind": "refund", "status": "failure", "amount": "9.00"},
+        {"kind": "sale", "status": "success", "amount": "9.00"},
+    ]
+    found = read("orders", order(refunds=[{"id": 1, "transactions": [*moved, *other]}, {"id": 2}]))
+    assert [refund.amount for refund in found.refunds] == [4, 0]
+    assert found.refunded_total == 4
+
+
+def test_the_wide_order_is_read_as_shopify_documents_it() -> None:
+    found = read("orders", fixture("orders")["orders"][0])
+    assert (found.number, found.is_test, found.channel) == ("#1001", False, "web")
+    assert (found.financial_status, found.fulfillment_status) == ("partially_refunded", "unfulfilled")
+    assert (found.ship_country, found.ship_region) == ("US", "KY")
+    assert (found.presentment_currency, found.presentment_total) == ("USD", Decimal("598.94"))
+    assert [(coupon.code, coupon.amount) for coupon in found.coupons] == [("TENOFF", 10)]
+    assert [line.current_quantity for line in found.items[:3]] == [0, 1, 0]
+    cancelled = read("orders", fixture("order_cancelled")["order"])
+    assert cancelled.cancelled_at is not None and cancelled.cancel_reason == "other"
+
+
+def test_a_gift_card_is_a_line_of_its_kind() -> None:
+    lines = [shopify_records.line(11, 0) | {"gift_card": True}]
+    assert [line.kind for line in read("orders", order(line_items=lines)).items] == ["gift_card"]
+
+
 def test_every_documented_order_is_read() -> None:
     found = [read("orders", payload) for payload in fixture("orders")["orders"]]
     assert all(isinstance(record, Order) for record in found)

@@ -50,6 +50,45 @@ def test_an_order_is_read_as_tiktok_documents_it() -> None:
     assert found.date_modified == datetime.fromtimestamp(1717993333, UTC)
 
 
+@pytest.mark.parametrize("kind", ["is_sample_order", "is_replacement_order", "is_exchange_order"])
+def test_what_is_no_sale_is_a_test(kind: str) -> None:
+    assert read("orders", order(**{kind: True})).is_test is True
+    assert read("orders", order(**{kind: False})).is_test is False
+
+
+@pytest.mark.parametrize(
+    ("word", "status", "money"),
+    [
+        ("UNPAID", "pending", "pending"),
+        ("ON_HOLD", "on-hold", "paid"),
+        ("PARTIALLY_SHIPPING", "processing", "paid"),
+        ("DELIVERED", "completed", "paid"),
+        ("CANCELLED", "cancelled", "voided"),
+        ("NEW_WORD", "NEW_WORD", "paid"),
+    ],
+)
+def test_a_status_is_told_in_both_vocabularies(word: str, status: str, money: str) -> None:
+    found = read("orders", order(status=word))
+    assert (found.status, found.platform_status, found.financial_status) == (status, word, money)
+
+
+def test_cancelled_units_are_not_left() -> None:
+    units = [unit("2", "9.00"), unit("2", "9.00", display_status="CANCELLED"), unit("2", "9.00")]
+    (line,) = read("orders", order(line_items=units)).items
+    assert (line.quantity, line.current_quantity, line.variation_external_id) == (3, 2, 2)
+
+
+def test_fees_are_summed() -> None:
+    payment = {
+        "currency": "IDR",
+        "total_amount": "9",
+        "small_order_fee": "2",
+        "handling_fee": "1",
+        "buyer_service_fee": "0.5",
+    }
+    assert read("orders", order(payment=payment)).fee_total == Decimal("3.5")
+
+
 def test_units_of_one_sku_make_a_line() -> None:
     payload = loads((FOLDER / "orders.json").read_bytes())["data"]["orders"][0]
     (line,) = read("orders", payload).items

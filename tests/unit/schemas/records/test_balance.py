@@ -99,6 +99,10 @@ def test_refunds_sum_up_to_the_refunded_total() -> None:
     assert finding == Finding("refund_imbalance", Decimal("4.49"), Decimal("4.50"), Decimal("-0.01"))
 
 
+def test_a_refunded_total_alone_is_believed() -> None:
+    assert findings_of(order("10.00", line("10.00"), refunded_total="4.50")) == ()
+
+
 @pytest.mark.parametrize("unknown", [{"amounts_include_tax": None}, {"items": [line(None)]}])
 def test_an_order_that_tells_too_little_is_not_judged(unknown: dict[str, Any]) -> None:
     assert findings_of(order("99.00", line("1.00"))) != ()

@@ -32,8 +32,8 @@ WRONG: list[tuple[RequestSchema, dict[str, Any], str]] = [
         "days must be a whole number from 1 to 36500",
     ),
     (ShopifyStartSchema(), {"jobType": "orders", "days": True}, "days must be a whole number from 1 to 36500"),
-    (ShopifyStartSchema(), {}, "jobType must be one of orders, products, customers"),
-    (ShopifyStartSchema(), {"jobType": ["orders"]}, "jobType must be one of orders, products, customers"),
+    (ShopifyStartSchema(), {}, "jobType must be one of orders, products, customers, variations"),
+    (ShopifyStartSchema(), {"jobType": ["orders"]}, "jobType must be one of orders, products, customers, variations"),
     (
         ShopifyStartSchema(),
         {"jobType": "orders", "syncMode": "update"},

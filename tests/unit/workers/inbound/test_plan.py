@@ -169,6 +169,17 @@ def test_content_hash_is_that_of_stored_rows(entity: str, digest: str) -> None:
     assert content_hash(record).hex() == digest
 
 
+def test_a_row_of_an_older_shape_is_rewritten_and_counted() -> None:
+    record = versioned(0, order(), ACCEPTED)
+    assert isinstance(record, Versioned)
+    older = bytes([Order.SHAPE - 1]) + record.content_hash[1:]
+    stored = {1001: StoredVersion(new_id(), record.source_updated_at, SEQ - 1, older)}
+    plan = plan_upserts([record], stored, SEQ, 0)
+    assert (plan.counts.updated, plan.counts.unchanged, plan.reshaped) == (1, 0, 1)
+    again = {1001: StoredVersion(new_id(), record.source_updated_at, SEQ - 1, record.content_hash)}
+    assert plan_upserts([record], again, SEQ, 0).reshaped == 0
+
+
 def test_content_hash_has_a_shape_byte_and_128_bits() -> None:
     found = content_hash(order())
     assert (found[0], len(found)) == (Order.SHAPE, 17)
