@@ -254,7 +254,16 @@ def test_an_expired_session_leads_to_sign_in(chromium: Browser, world: World) ->
 @pytest.mark.parametrize("size", [DESK, PHONE], ids=["desk", "phone"])
 def test_no_page_has_a_barrier(chromium: Browser, world: World, size: tuple[int, int], scheme: Scheme) -> None:
     store = world.pushed.id
-    pages = ["/stores", "/stores/new", "/system", "/audit", f"/{store}/", f"/{store}/history", f"/{store}/start"]
+    pages = [
+        "/stores",
+        "/stores/new",
+        "/failures",
+        "/system",
+        "/audit",
+        f"/{store}/",
+        f"/{store}/history",
+        f"/{store}/start",
+    ]
     pages += [f"/{store}/explain", f"/{store}/outbound", f"/{store}/store", f"/{store}/audit"]
     with window(chromium, world.stack.url, size, scheme) as seen:
         seen.open("/login")
