@@ -26,6 +26,8 @@ pytestmark = [pytest.mark.slow, pytest.mark.skipif(missing() is not None, reason
 
 FAIL = """UPDATE sync_logs SET status = 'failed', phase = NULL, finished_at = now(), error_code = 'GAVE_UP',
     error_message = 'every attempt was interrupted' WHERE id = %s"""
+OPEN_ALERT = """INSERT INTO alerts (store_id, id, kind, entity, source, log_id, measured, threshold)
+    VALUES (%s, gen_random_uuid(), 'log_failed', 'orders', 'plugin', %s, 1, 0) ON CONFLICT DO NOTHING"""
 FAILED_ITEMS = """INSERT INTO wc_sync_items (store_id, id, product_id, sync_type, priority, status, due_at, error_code,
     error_message, retryable, attempts, completed_at)
     SELECT %s, gen_random_uuid(), gen_random_uuid(), 'stock', 2, 'failed', now(), 'REJECTED', 'the shop refused it', false, 3,
@@ -254,10 +256,15 @@ def test_an_expired_session_leads_to_sign_in(chromium: Browser, world: World) ->
 @pytest.mark.parametrize("size", [DESK, PHONE], ids=["desk", "phone"])
 def test_no_page_has_a_barrier(chromium: Browser, world: World, size: tuple[int, int], scheme: Scheme) -> None:
     store = world.pushed.id
+    (job,) = world.posted.wait_completed([world.posted.accept("orders", orders(1, 9900))])
+    world.stack.sql(FAIL, job["jobId"])
+    world.stack.sql(OPEN_ALERT, world.posted.id, job["jobId"])
     pages = [
+        f"/{world.posted.id}/logs/{job['jobId']}",
+        f"/{world.posted.id}/history",
         "/stores",
         "/stores/new",
-        "/failures",
+        "/failures?code=GAVE_UP",
         "/system",
         "/audit",
         f"/{store}/",
