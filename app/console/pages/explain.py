@@ -21,7 +21,7 @@ TITLES = {
     "stale": "A newer version than the last one received is stored.",
     "skipped": "The record was received and skipped.",
     "not_reachable": "The platform does not give access to the record.",
-    "outside_coverage": "The record was not received, and not everything has been read yet.",
+    "outside_coverage": "The record was not received, and part of the history isn't imported.",
     "never_seen": "The platform never returned the record.",
 }
 ADVICE = {
@@ -29,9 +29,10 @@ ADVICE = {
     "stale": "You need not do anything. An older version never replaces a newer one.",
     "skipped": "Correct the field in the shop. The record is sent again with its next change, or with a new sync.",
     "not_reachable": "Request the scope read_all_orders, then sync everything.",
-    "outside_coverage": "Start a sync that fills the gaps, or one of everything.",
+    "outside_coverage": "Import the missing ranges, or sync everything.",
     "never_seen": "Check the number, and that the record belongs to this shop.",
 }
+RESEND = "Resend it from the plugin."
 NO_NUMBER = "Enter the record's number in the shop, for example 1001."
 NO_ENTITY = "Choose the type of record."
 
@@ -55,7 +56,8 @@ def show_explanation() -> str | tuple[str, int]:
     with services().pool.connection() as conn, tenant(conn, store.id):
         answer = explain(read_facts(conn, store, entity, external_id))
     verdict = answer.verdict
-    explanation = {"answer": answer, "title": TITLES[verdict], "advice": ADVICE[verdict]}
+    advice = RESEND if verdict == "outside_coverage" and PLATFORMS[store.platform].posted else ADVICE[verdict]
+    explanation = {"answer": answer, "title": TITLES[verdict], "advice": advice}
     return _page(asked, explanation | _coverage(entity))
 
 

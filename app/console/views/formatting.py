@@ -38,7 +38,7 @@ ALERTS = {
     "sla_lag": "Changes are late for the shop",
     "shop_differs": "The shop differs from the ERP",
 }
-LABELS = {"needs_approval": "needs approval", "fill": "fill gaps"}
+LABELS = {"needs_approval": "waiting for approval", "fill": "fill gaps"}
 
 
 def number(value: int | float | None) -> str:

@@ -84,7 +84,7 @@ def test_each_state_offers_its_actions(status: str, source: str, actions: list[s
 
 def test_a_timeline_ends_with_the_end_or_the_next_step() -> None:
     ended = timeline_of(shown(LOG))
-    assert [step.title for step in ended] == ["Accepted and stored", "Started by a worker", "Completed"]
+    assert [step.title for step in ended] == ["Saved", "Started by a worker", "Completed"]
     retrying = replace(LOG, status="running", phase="retrying", finished_at=None, error_message="the database was away")
     last = timeline_of(shown(retrying))[-1]
     assert last.title == "Waiting to retry" and "the database was away" in last.detail
@@ -131,7 +131,7 @@ def test_times_are_relative_in_one_unit(seconds: int, said: str) -> None:
 
 
 def test_numbers_and_times_have_one_format() -> None:
-    assert (number(1234567), number(None), label("needs_approval")) == ("1,234,567", "–", "needs approval")
+    assert (number(1234567), number(None), label("needs_approval")) == ("1,234,567", "–", "waiting for approval")
     assert utc(NOW.astimezone()) == "2026-05-04 12:00:30 UTC"
     assert "2026-05-04 12:00:30 UTC" in when(NOW) and "<time datetime=" in when(NOW)
 
