@@ -189,7 +189,7 @@ def test_failed_items_are_counted_before_a_retry(world: World, admin: Visitor, r
 @pytest.mark.parametrize(
     ("decision", "button", "said"),
     [
-        ("approve", "Approve: send 1 changes", "Approved: 1 items will be sent"),
+        ("approve", "Approve: send 1 product", "Approved: 1 items will be sent"),
         ("reject", "Reject: the shop keeps its values", "Rejected: 1 items will not be sent"),
     ],
 )
