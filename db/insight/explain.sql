@@ -3,6 +3,14 @@
 SELECT source_updated_at, accepted_seq, synced_at, {created} AS created_at
   FROM {table} WHERE store_id = %(store_id)s AND external_id = %(external_id)s
 
+-- name: get_values
+-- The record's own columns in the row with this external id.
+SELECT id, {columns} FROM {table} WHERE store_id = %(store_id)s AND external_id = %(external_id)s
+
+-- name: list_lines
+-- The lines of one record in their order.
+SELECT {columns} FROM {table} WHERE store_id = %(store_id)s AND {owner} = %(owner_id)s ORDER BY position LIMIT %(most)s
+
 -- name: get_log_of_seq
 -- The log that wrote a version: a batch by its accepted_seq, a pull by that of its page. No row after it was pruned.
 SELECT id FROM sync_logs WHERE store_id = %(store_id)s AND accepted_seq = %(accepted_seq)s

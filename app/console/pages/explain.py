@@ -11,6 +11,7 @@ from app.http.services import services
 from app.usecases.explain import explain
 from app.usecases.explain_facts import read_facts
 from db.core.tenancy import tenant
+from db.insight.explain import get_values
 from db.sync.coverage import list_covered
 from schemas.platforms.registry import PLATFORMS
 from schemas.requests.pulls import WrongRequest, read_entity, read_external_id
@@ -32,6 +33,7 @@ ADVICE = {
     "outside_coverage": "Import the missing ranges, or sync everything.",
     "never_seen": "Check the number, and that the record belongs to this shop.",
 }
+LINES_SHOWN = 50
 RESEND = "Resend it from the plugin."
 NO_NUMBER = "Enter the record's number in the shop, for example 1001."
 NO_ENTITY = "Choose the type of record."
@@ -55,9 +57,10 @@ def show_explanation() -> str | tuple[str, int]:
         return _page(asked, {"wrong": NO_ENTITY}), 400
     with services().pool.connection() as conn, tenant(conn, store.id):
         answer = explain(read_facts(conn, store, entity, external_id))
+        values = get_values(conn, store.id, entity, external_id, LINES_SHOWN)
     verdict = answer.verdict
     advice = RESEND if verdict == "outside_coverage" and PLATFORMS[store.platform].posted else ADVICE[verdict]
-    explanation = {"answer": answer, "title": TITLES[verdict], "advice": advice}
+    explanation = {"answer": answer, "title": TITLES[verdict], "advice": advice, "values": values}
     return _page(asked, explanation | _coverage(entity))
 
 

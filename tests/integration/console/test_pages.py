@@ -416,3 +416,17 @@ def test_a_retry_without_a_payload_is_disabled_and_says_why(
     assert kept == 1
     assert 'id="retry" type="submit" disabled' in admin.get(path).text
     assert "its payload is no longer kept" in admin.read(path)
+
+
+def test_explain_shows_what_is_stored_with_links(world: World, admin: Visitor, root_conn: Connection) -> None:
+    own = world.full.store_id
+    page = admin.get(place(own, "/explain?entity=orders&id=1001"))
+    customer = root_conn.execute(
+        "SELECT customer_external_id, total FROM orders WHERE store_id = %s AND external_id = 1001", (own,)
+    ).fetchone()
+    assert customer is not None
+    assert f"entity=customers&amp;id={customer[0]}" in page.text
+    words = words_of(page)
+    assert "What is stored" in words and f"Total {customer[1]}" in words and "Product name" in words
+    assert "hash" not in words.lower()
+    assert "What is stored" not in admin.read(place(own, "/explain?entity=orders&id=77"))
