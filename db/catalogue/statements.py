@@ -78,7 +78,7 @@ def _stage(
     references: tuple[Reference, ...],
     last: dict[str, str],
 ) -> Stage:
-    own = columns_of(record)
+    own = _columns(record)
     attributes = [_renamed(record).get(name, name) for name in own]
     columns = {**first, **own, **{reference.column: "uuid" for reference in references}, **last}
     staged = {**BEGIN, **columns, **(HASH_COLUMN if last else {}), **END}
@@ -95,8 +95,7 @@ def _stage(
     )
 
 
-def columns_of(record: type[Any]) -> dict[str, str]:
-    """The record's columns with their SQL types; lines have a table of their own."""
+def _columns(record: type[Any]) -> dict[str, str]:
     hints = get_type_hints(record)
     kinds = {name: _sql_type(hints[name]) for name in record.__struct_fields__} | dict.fromkeys(
         _renamed(record), "text"

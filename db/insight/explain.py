@@ -4,18 +4,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 from uuid import UUID
 
 from psycopg import Connection
 from psycopg.rows import class_row
 
-from db.catalogue.statements import columns_of
 from db.core.sql import fill, queries
 from schemas.records.entities import ENTITY_RECORDS
 
 SQL = queries(__file__)
-HIDDEN = ("external_id", "email_hash", "email_key")
+HIDDEN = ("id", "external_id", "position", "accepted_seq", "content_hash", "email_hash", "email_key")
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,20 +28,19 @@ class StoredRecord:
 
 @dataclass(frozen=True, slots=True)
 class Value:
-    """One column of a record. `entity` is set where the value is the external id of a record of that entity."""
+    """One column of a record, as text. `entity` is set where it is the external id of a record of that entity."""
 
     name: str
-    value: Any
+    text: str | None
     entity: str | None
 
 
 @dataclass(frozen=True, slots=True)
 class RecordValues:
-    """What is stored of one record. A line has its values in the order of `line_fields`."""
+    """What is stored of one record, and of an order's items, each with the same names in the same order."""
 
     values: tuple[Value, ...]
-    line_fields: tuple[str, ...]
-    lines: tuple[tuple[Any, ...], ...]
+    items: tuple[tuple[Value, ...], ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,27 +61,25 @@ def get_stored_record(conn: Connection, store_id: UUID, entity: str, external_id
         return cursor.execute(query, {"store_id": store_id, "external_id": external_id}).fetchone()
 
 
-def get_values(conn: Connection, store_id: UUID, entity: str, external_id: int, most_lines: int) -> RecordValues | None:
-    """What is stored of a record, and at most so many of its lines; None for an unknown one. Hashes are left out."""
-    described = ENTITY_RECORDS[entity]
-    lines = described.lines
-    names = _shown(described.record)
-    query = fill(SQL["get_values"], table=entity, columns=", ".join(names))
-    row = conn.execute(query, {"store_id": store_id, "external_id": external_id}).fetchone()
-    if row is None:
+def get_values(conn: Connection, store_id: UUID, entity: str, external_id: int, most_items: int) -> RecordValues | None:
+    """What is stored of a record, and an order's first items; None for an unknown one. Ids of rows and hashes are left out."""
+    parameters = {"store_id": store_id, "external_id": external_id}
+    found = conn.execute(fill(SQL["get_values"], table=entity), parameters).fetchall()
+    if not found:
         return None
-    links = {reference.field: reference.entity for reference in described.references}
-    values = tuple(Value(name, value, links.get(name)) for name, value in zip(names, row[1:], strict=True))
-    if lines is None:
-        return RecordValues(values, (), ())
-    of_lines = _shown(lines.record)
-    query = fill(SQL["list_lines"], table=lines.table, columns=", ".join(of_lines), owner=lines.owner)
-    parameters = {"store_id": store_id, "owner_id": row[0], "most": most_lines}
-    return RecordValues(values, of_lines, tuple(conn.execute(query, parameters).fetchall()))
+    links = {reference.field: reference.entity for reference in ENTITY_RECORDS[entity].references}
+    values = tuple(Value(name, text, links.get(name)) for name, text in found if _is_shown(name))
+    items: dict[int, list[Value]] = {}
+    if entity == "orders":
+        rows = conn.execute(SQL["list_item_values"], parameters | {"most": most_items}).fetchall()
+        for position, name, text in rows:
+            if _is_shown(name):
+                items.setdefault(position, []).append(Value(name, text, None))
+    return RecordValues(values, tuple(map(tuple, items.values())))
 
 
-def _shown(record: type[Any]) -> tuple[str, ...]:
-    return tuple(name for name in columns_of(record) if name not in HIDDEN)
+def _is_shown(name: str) -> bool:
+    return name not in HIDDEN and not (name.endswith("_id") and not name.endswith("_external_id"))
 
 
 def get_log_of_seq(conn: Connection, store_id: UUID, accepted_seq: int) -> UUID | None:

@@ -427,6 +427,6 @@ def test_explain_shows_what_is_stored_with_links(world: World, admin: Visitor, r
     assert customer is not None
     assert f"entity=customers&amp;id={customer[0]}" in page.text
     words = words_of(page)
-    assert "What is stored" in words and f"Total {customer[1]}" in words and "Product name" in words
+    assert "What is stored" in words and f"Total {customer[1]:.2f}" in words and "Product name" in words
     assert "hash" not in words.lower()
     assert "What is stored" not in admin.read(place(own, "/explain?entity=orders&id=77"))

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from app.console.sign_in_attempts import MOST_FAILURES, WINDOW_SECONDS, SignInAttempts
 from app.console.views.bars import KINDS, LEAST_WIDTH, WIDTH, percent_of, segments_of
-from app.console.views.formatting import ago, duration, label, number, utc, when
+from app.console.views.formatting import ago, column_text, duration, label, number, utc, when
 from app.console.views.logs import LogRow, row_of, timeline_of
 from app.console.views.modes import MODES, modes_of, summary_of
 from app.console.views.plots import RANGES, figures_of, series_of, start_of, totals_of
@@ -158,3 +158,11 @@ def test_sign_in_failures_are_counted_without_redis() -> None:
     attempts.check("192.0.2.1", "slc_other-token")
     now[0] += WINDOW_SECONDS
     attempts.check("192.0.2.1", "slc_one-token")
+
+
+@pytest.mark.parametrize(
+    ("stored", "shown"),
+    [("19.900000", "19.90"), ("-0.125000", "-0.125"), ("7.000000", "7.00"), ("1.5", "1.5"), ("x", "x")],
+)
+def test_amounts_lose_the_databases_zeros(stored: str, shown: str) -> None:
+    assert column_text(stored) == shown
