@@ -31,6 +31,8 @@ CONSOLE: dict[str, str | None] = {
     "console.retry_group": "outbound.retry",
     "console.approve_hold": "hold.approve",
     "console.reject_hold": "hold.reject",
+    "console.confirm_failures": None,  # shows what a retry would do
+    "console.retry_failures": None,  # each of its syncs has an event job.retry of its own
     "console.acknowledge": "alert.acknowledge",
     "console.create_token": "token.create",
     "console.rotate_token": "token.rotate",

@@ -11,9 +11,11 @@ NOTICES = {
     "approved": "Approved: {count} items will be sent to the shop.",
     "rejected": "Rejected: {count} items will not be sent. The shop keeps its values.",
     "retried": "{count} items will be sent again.",
+    "retried_syncs": "{count} syncs run again.",
+    "retried_some": "{count} syncs run again. The others can't: their payloads are gone, or another run replaced them.",
     "revoked": "The token is revoked and can no longer be used.",
     "credentials": "The credentials are saved and encrypted. They replace the previous ones and are never shown.",
-    "scheduled": "The schedule is set.",
+    "scheduled": "The schedule is saved.",
     "unscheduled": "The schedule is removed. A running sync continues.",
 }
 

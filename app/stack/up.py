@@ -163,7 +163,7 @@ def prepare_schema(endpoints: Endpoints) -> None:
             if changes.functions or changes.dropped:
                 log.info("functions_applied", applied=len(changes.functions), dropped=len(changes.dropped))
     except psycopg.Error as error:
-        log.exception("migration_failed")
+        log.info("migration_failed", exc_info=True)  # the error itself is told once, by its message
         raise CommandError(f"the database could not be migrated: {first_line(error)}") from error
 
 

@@ -54,7 +54,7 @@ def _absent(facts: Facts) -> Explanation:
         return _verdict(facts, "not_reachable", message, {"lowestIdSeen": str(lowest)})
     evidence = {"covered": parts_answer(facts.covered), "holes": parts_answer(facts.holes)}
     if not facts.covered or facts.holes:
-        message = "The record has not been seen, and not everything has been read yet."
+        message = f"We haven't seen this {singular(facts.entity)}, and part of the history isn't imported."
         return _verdict(facts, "outside_coverage", message, evidence)
     message = "The platform never showed this record, though all changes until the watermark were read."
     return _verdict(facts, "never_seen", message, evidence)
@@ -92,6 +92,10 @@ def _version(stored: StoredRecord, log_id: UUID | None) -> dict[str, Any]:
 
 def _verdict(facts: Facts, verdict: str, message: str, evidence: dict[str, Any]) -> Explanation:
     return Explanation(facts.entity, str(facts.external_id), verdict, message, evidence)
+
+
+def singular(entity: str) -> str:
+    return f"{entity.removesuffix('ies')}y" if entity.endswith("ies") else entity.removesuffix("s")
 
 
 def parts_answer(parts: Parts) -> list[Part]:

@@ -260,6 +260,12 @@ def get_log(conn: Connection, store_id: UUID, log_id: UUID) -> LogView | None:
         return cursor.execute(SQL["get_log"], {"store_id": store_id, "log_id": log_id}).fetchone()
 
 
+def newest_before(conn: Connection, store_id: UUID, first_id: UUID) -> int | None:
+    """The accepted_seq of the newest log with an id below `first_id`; None if there is none."""
+    row = conn.execute(SQL["newest_before"], {"store_id": store_id, "id": first_id}).fetchone()
+    return int(row[0]) if row else None
+
+
 def list_logs(conn: Connection, store_id: UUID, wanted: LogFilter, most: int) -> list[LogView]:
     # Without a filter the newest logs are read from one index; a filter needs a step for each kind.
     query = SQL["list_logs_of_kind"] if wanted.has_kind else SQL["list_logs"]

@@ -115,6 +115,10 @@ SELECT id, accepted_seq, entity, source, mode, status, phase, received, inserted
  ORDER BY accepted_seq DESC
  LIMIT %(most)s
 
+-- name: newest_before
+-- The newest log that was accepted before an id was made; ids begin with their time. Reads one index step.
+SELECT accepted_seq FROM sync_logs WHERE store_id = %(store_id)s AND id < %(id)s ORDER BY id DESC LIMIT 1
+
 -- name: list_logs_of_kind
 -- Like list_logs, filtered; NULL matches all. Reads hardly more than it returns: one index step finds each kind (entity, source,
 -- mode, status) that the store has, and the newest logs of all matching kinds are merged. Running logs are few and are scanned.

@@ -13,3 +13,8 @@ SQL = queries(__file__)
 
 def delete_payload(conn: Connection, store_id: UUID, log_id: UUID) -> None:
     conn.execute(SQL["delete_payload"], {"store_id": store_id, "log_id": log_id})
+
+
+def has_payload(conn: Connection, store_id: UUID, log_id: UUID) -> bool:
+    row = conn.execute(SQL["has_payload"], {"store_id": store_id, "log_id": log_id}).fetchone()
+    return bool(row and row[0])

@@ -26,6 +26,8 @@ pytestmark = [pytest.mark.slow, pytest.mark.skipif(missing() is not None, reason
 
 FAIL = """UPDATE sync_logs SET status = 'failed', phase = NULL, finished_at = now(), error_code = 'GAVE_UP',
     error_message = 'every attempt was interrupted' WHERE id = %s"""
+OPEN_ALERT = """INSERT INTO alerts (store_id, id, kind, entity, source, log_id, measured, threshold)
+    VALUES (%s, gen_random_uuid(), 'log_failed', 'orders', 'plugin', %s, 1, 0) ON CONFLICT DO NOTHING"""
 FAILED_ITEMS = """INSERT INTO wc_sync_items (store_id, id, product_id, sync_type, priority, status, due_at, error_code,
     error_message, retryable, attempts, completed_at)
     SELECT %s, gen_random_uuid(), gen_random_uuid(), 'stock', 2, 'failed', now(), 'REJECTED', 'the shop refused it', false, 3,
@@ -170,7 +172,7 @@ def test_a_held_run_is_approved(chromium: Browser, world: World) -> None:
     put(shop, products)
     wait_until(lambda: items(world, "completed") == 20, 60, "the products in the shop")
     put(shop, [product | {"regular_price": "25"} for product in products[:12]])
-    wait_until(lambda: items(world, "needs_approval") == 12, 60, "the hold")
+    wait_until(lambda: products_held(world) == 12, 60, "the hold")
     world.stack.sql(FAILED_ITEMS, shop.id)
     with window(chromium, world.stack.url) as seen:
         seen.sign_in(shop.token)
@@ -179,9 +181,14 @@ def test_a_held_run_is_approved(chromium: Browser, world: World) -> None:
         seen.page.get_by_role("link", name="Review", exact=True).click()
         expect(seen.page.get_by_text("unusually large share of all prices")).to_be_visible()
         seen.shoot("hold")
-        seen.page.get_by_role("button", name="Approve: send 12 changes").click()
-        expect(seen.page.get_by_text("Approved: 12 items will be sent")).to_be_visible()
-        wait_until(lambda: items(world, "completed") == 32, 60, "the approved changes in the shop")
+        seen.page.get_by_role("button", name="Approve: send 12 products").click()
+        expect(seen.page.get_by_text(re.compile(r"Approved: \d+ items will be sent"))).to_be_visible()
+        wait_until(
+            lambda: not any(items(world, status) for status in ("needs_approval", "pending", "syncing")),
+            60,
+            "the sending",
+        )
+        assert items(world, "completed") >= 32
         seen.page.get_by_role("link", name=re.compile("Review 30")).click()
         expect(seen.page.get_by_role("button", name="Send 30 again")).to_be_visible()
         seen.page.get_by_role("button", name="Send 30 again").click()
@@ -196,6 +203,11 @@ def put(shop: Shop, products: list[dict[str, Any]]) -> None:
 def items(world: World, status: str) -> int:
     query = "SELECT count(*) FROM wc_sync_items WHERE store_id = %s AND status = %s"
     return int(world.stack.one(query, world.pushed.id, status))
+
+
+def products_held(world: World) -> int:
+    query = "SELECT count(DISTINCT product_id) FROM wc_sync_items WHERE store_id = %s AND status = 'needs_approval'"
+    return int(world.stack.one(query, world.pushed.id))
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
@@ -254,7 +266,21 @@ def test_an_expired_session_leads_to_sign_in(chromium: Browser, world: World) ->
 @pytest.mark.parametrize("size", [DESK, PHONE], ids=["desk", "phone"])
 def test_no_page_has_a_barrier(chromium: Browser, world: World, size: tuple[int, int], scheme: Scheme) -> None:
     store = world.pushed.id
-    pages = ["/stores", "/stores/new", "/system", "/audit", f"/{store}/", f"/{store}/history", f"/{store}/start"]
+    (job,) = world.posted.wait_completed([world.posted.accept("orders", orders(1, 9900))])
+    world.stack.sql(FAIL, job["jobId"])
+    world.stack.sql(OPEN_ALERT, world.posted.id, job["jobId"])
+    pages = [
+        f"/{world.posted.id}/logs/{job['jobId']}",
+        f"/{world.posted.id}/history",
+        "/stores",
+        "/stores/new",
+        "/failures?code=GAVE_UP",
+        "/system",
+        "/audit",
+        f"/{store}/",
+        f"/{store}/history",
+        f"/{store}/start",
+    ]
     pages += [f"/{store}/explain", f"/{store}/outbound", f"/{store}/store", f"/{store}/audit"]
     with window(chromium, world.stack.url, size, scheme) as seen:
         seen.open("/login")

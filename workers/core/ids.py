@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import time
+from datetime import datetime
 from uuid import UUID
 
 _VERSION = 0x7 << 76
@@ -26,3 +27,8 @@ def new_ids(count: int) -> list[UUID]:
 
 def new_id() -> UUID:
     return new_ids(1)[0]
+
+
+def first_id_of(moment: datetime) -> UUID:
+    """The lowest id that can be made at this moment or later."""
+    return UUID(int=(int(moment.timestamp() * 1000) << 80) | _VERSION | _VARIANT)

@@ -11,6 +11,7 @@ from app.http.services import services
 from app.usecases.explain import explain
 from app.usecases.explain_facts import read_facts
 from db.core.tenancy import tenant
+from db.insight.explain import get_values
 from db.sync.coverage import list_covered
 from schemas.platforms.registry import PLATFORMS
 from schemas.requests.pulls import WrongRequest, read_entity, read_external_id
@@ -21,7 +22,7 @@ TITLES = {
     "stale": "A newer version than the last one received is stored.",
     "skipped": "The record was received and skipped.",
     "not_reachable": "The platform does not give access to the record.",
-    "outside_coverage": "The record was not received, and not everything has been read yet.",
+    "outside_coverage": "The record was not received, and part of the history isn't imported.",
     "never_seen": "The platform never returned the record.",
 }
 ADVICE = {
@@ -29,9 +30,11 @@ ADVICE = {
     "stale": "You need not do anything. An older version never replaces a newer one.",
     "skipped": "Correct the field in the shop. The record is sent again with its next change, or with a new sync.",
     "not_reachable": "Request the scope read_all_orders, then sync everything.",
-    "outside_coverage": "Start a sync that fills the gaps, or one of everything.",
+    "outside_coverage": "Import the missing ranges, or sync everything.",
     "never_seen": "Check the number, and that the record belongs to this shop.",
 }
+LINES_SHOWN = 50
+RESEND = "Resend it from the plugin."
 NO_NUMBER = "Enter the record's number in the shop, for example 1001."
 NO_ENTITY = "Choose the type of record."
 
@@ -54,8 +57,10 @@ def show_explanation() -> str | tuple[str, int]:
         return _page(asked, {"wrong": NO_ENTITY}), 400
     with services().pool.connection() as conn, tenant(conn, store.id):
         answer = explain(read_facts(conn, store, entity, external_id))
+        values = get_values(conn, store.id, entity, external_id, LINES_SHOWN)
     verdict = answer.verdict
-    explanation = {"answer": answer, "title": TITLES[verdict], "advice": ADVICE[verdict]}
+    advice = RESEND if verdict == "outside_coverage" and PLATFORMS[store.platform].posted else ADVICE[verdict]
+    explanation = {"answer": answer, "title": TITLES[verdict], "advice": advice, "values": values}
     return _page(asked, explanation | _coverage(entity))
 
 

@@ -10,7 +10,7 @@ from schemas.answers.jobs import Progress
 KINDS = (
     ("inserted", "new", "stored for the first time"),
     ("updated", "changed", "replaced an older version"),
-    ("unchanged", "unchanged", "identical to the stored version"),
+    ("unchanged", "unchanged", "already up to date"),
     ("stale", "stale", "older than the stored version, not applied"),
     ("invalid", "skipped", "invalid: the reasons are listed below"),
     ("existing", "already stored", "not changed in this mode"),

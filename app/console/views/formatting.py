@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -10,6 +11,7 @@ from markupsafe import Markup, escape
 
 from schemas.platforms.registry import PLATFORMS
 
+STORED_AMOUNT = re.compile(r"-?\d+\.\d{6}")
 MINUTE, HOUR, DAY = 60, 3600, 86400
 TITLES = {name: platform.title for name, platform in PLATFORMS.items()}
 SOURCES = {"plugin": "Plugin", **TITLES}
@@ -39,7 +41,7 @@ ALERTS = {
     "shop_differs": "The shop differs from the ERP",
     "order_imbalance": "Orders do not add up",
 }
-LABELS = {"needs_approval": "needs approval", "fill": "fill gaps"}
+LABELS = {"needs_approval": "waiting for approval", "fill": "fill gaps"}
 
 
 def number(value: int | float | None) -> str:
@@ -110,6 +112,19 @@ def label(name: str | None) -> str:
     return LABELS.get(name or "", (name or "–").replace("_", " "))
 
 
+def column_name(name: str) -> str:
+    """customer_external_id as Customer, tax_total as Tax total."""
+    return name.removesuffix("_external_id").replace("_", " ").capitalize()
+
+
+def column_text(text: str) -> str:
+    """An amount without the zeros that the database adds: 19.900000 as 19.90. Any other text as it is."""
+    if not STORED_AMOUNT.fullmatch(text):
+        return text
+    whole, _, part = text.partition(".")
+    return f"{whole}.{part.rstrip('0').ljust(2, '0')}"
+
+
 def pill(status: str) -> Markup:
     # Sign and word say all: colour is not the only difference between states.
     sign = MARKS.get(status, "·")
@@ -130,6 +145,8 @@ FILTERS: dict[str, Callable[..., Any]] = {
     "span": span,
     "label": label,
     "pill": pill,
+    "column_name": column_name,
+    "column_text": column_text,
     "source_name": lambda name: SOURCES.get(name, name),
     "alert_name": lambda kind: ALERTS.get(kind, kind),
     "platform_name": lambda name: TITLES.get(name, name),

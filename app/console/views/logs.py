@@ -103,7 +103,7 @@ def timeline_of(row: LogRow) -> list[Step]:
     """The steps from acceptance to the end, or to the next step."""
     log = row.log
     began = f"request {log.request_id}" if log.request_id else ""
-    steps = [Step(log.accepted_at, "Started by a person or schedule" if row.is_pull else "Accepted and stored", began)]
+    steps = [Step(log.accepted_at, "Started by a person or schedule" if row.is_pull else "Saved", began)]
     if log.started_at:
         attempts = f"attempt {log.attempts}" if log.attempts > 1 else ""
         steps.append(Step(log.started_at, "Started by a worker", attempts))

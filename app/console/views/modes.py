@@ -54,7 +54,7 @@ MODES = {
         ),
         Mode(
             "fill",
-            "Fill the gaps",
+            "Import the missing ranges",
             "Reads the periods that earlier syncs did not cover. See the coverage under Explain.",
         ),
     )

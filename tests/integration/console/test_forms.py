@@ -30,6 +30,8 @@ FORMS: dict[str, str | tuple[str, ...]] = {
     "logout": ANY_SESSION,
     "create_store": OPERATORS,
     "acknowledge": OPERATORS,
+    "confirm_failures": OPERATORS,
+    "retry_failures": OPERATORS,
     "act_on_log": "<action>Job",
     "confirm_start": "startShopifyJob",
     "start_now": "startShopifyJob",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 from uuid import UUID
 
@@ -30,7 +31,7 @@ from tests.support.console import (
 )
 from tests.support.outbound import SECRET_KEY
 from workers.core.credentials import decrypt_credentials
-from workers.core.ids import new_id
+from workers.core.ids import first_id_of, new_id
 from workers.core.presence import ENTRIES, Presence
 from workers.core.queues import connect
 
@@ -42,6 +43,8 @@ MANY_ITEMS = """INSERT INTO wc_sync_items (store_id, id, product_id, sync_type, 
 CLAIM_ORDER = "SELECT product_id FROM wc_sync_items WHERE store_id = %s ORDER BY priority, created_at, id"
 MANY_LOGS = """INSERT INTO sync_logs (store_id, id, entity, source, mode, status, received, next_attempt_at, finished_at)
     SELECT %s, gen_random_uuid(), 'orders', 'plugin', 'upsert', 'completed', 0, now(), now() FROM generate_series(1, 120)"""
+OLD_LOG = """INSERT INTO sync_logs (store_id, id, accepted_seq, entity, source, mode, status, received, next_attempt_at)
+    OVERRIDING SYSTEM VALUE VALUES (%s, %s, -7, 'orders', 'plugin', 'upsert', 'completed', 0, now())"""
 MANY_ERRORS = """INSERT INTO sync_record_errors (store_id, log_id, record_index, field, code, reason)
     SELECT %s, %s, n, 'items[].total', 'required', 'is missing' FROM generate_series(0, 119) n"""
 VENDOR = Path(blueprint.__file__).parent / "static" / "vendor"
@@ -197,7 +200,7 @@ def test_failed_items_are_counted_before_a_retry(world: World, admin: Visitor, r
 @pytest.mark.parametrize(
     ("decision", "button", "said"),
     [
-        ("approve", "Approve: send 1 changes", "Approved: 1 items will be sent"),
+        ("approve", "Approve: send 1 product", "Approved: 1 items will be sent"),
         ("reject", "Reject: the shop keeps its values", "Rejected: 1 items will not be sent"),
     ],
 )
@@ -387,3 +390,54 @@ def test_system_page_without_redis_says_what_is_unknown(world: World, servers: S
     with console_app(settings, database.url, "redis://127.0.0.1:1/0") as app:
         page = visitor(app, world.operator).read("/system")
     assert "Redis is not reachable" in page and "PostgreSQL" in page
+
+
+def test_history_finds_a_sync_by_the_end_of_its_id(world: World, admin: Visitor) -> None:
+    store = world.full.store_id
+    for part in (str(world.failed), str(world.failed)[-8:], f"…{str(world.failed)[-6:]}"):
+        page = admin.get(place(store, f"/history?id={part}")).text
+        assert f"log-{world.failed}" in page and f"log-{world.done}" not in page
+    assert "No sync matches" in admin.read(place(store, "/history?id=ffffffff0"))
+    assert admin.get(place(store, "/history?id=xyz")).status_code == 400
+
+
+def test_history_lists_syncs_up_to_a_day(world: World, admin: Visitor, root_conn: Connection) -> None:
+    store, old = world.full.store_id, first_id_of(datetime(2026, 3, 4, 12, tzinfo=UTC))
+    root_conn.execute(OLD_LOG, (store, old))
+    for day, found in (("2026-03-03", False), ("2026-03-04", True), ("2026-03-05", True)):
+        page = admin.get(place(store, f"/history?until={day}")).text
+        assert (f"log-{old}" in page) is found, day
+        assert f"log-{world.failed}" not in page
+    root_conn.execute("DELETE FROM sync_logs WHERE id = %s", (old,))
+    assert admin.get(place(store, "/history?until=yesterday")).status_code == 400
+
+
+def test_history_says_why_a_sync_failed(world: World, admin: Visitor, root_conn: Connection) -> None:
+    root_conn.execute(FAIL, ("every attempt was interrupted", world.failed))
+    assert "GAVE_UP every attempt was interrupted" in admin.read(place(world.full.store_id, "/history"))
+
+
+def test_a_retry_without_a_payload_is_disabled_and_says_why(
+    world: World, admin: Visitor, root_conn: Connection
+) -> None:
+    root_conn.execute(FAIL, ("every attempt was interrupted", world.failed))
+    path = place(world.full.store_id, f"/logs/{world.failed}")
+    assert 'id="retry" type="submit" class="primary"' in admin.get(path).text
+    kept = root_conn.execute("DELETE FROM sync_payloads WHERE log_id = %s RETURNING *", (world.failed,)).rowcount
+    assert kept == 1
+    assert 'id="retry" type="submit" disabled' in admin.get(path).text
+    assert "its payload is no longer kept" in admin.read(path)
+
+
+def test_explain_shows_what_is_stored_with_links(world: World, admin: Visitor, root_conn: Connection) -> None:
+    own = world.full.store_id
+    page = admin.get(place(own, "/explain?entity=orders&id=1001"))
+    customer = root_conn.execute(
+        "SELECT customer_external_id, total FROM orders WHERE store_id = %s AND external_id = 1001", (own,)
+    ).fetchone()
+    assert customer is not None
+    assert f"entity=customers&amp;id={customer[0]}" in page.text
+    words = words_of(page)
+    assert "What is stored" in words and f"Total {customer[1]:.2f}" in words and "Product name" in words
+    assert "hash" not in words.lower()
+    assert "What is stored" not in admin.read(place(own, "/explain?entity=orders&id=77"))

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from app.console.sign_in_attempts import MOST_FAILURES, WINDOW_SECONDS, SignInAttempts
 from app.console.views.bars import KINDS, LEAST_WIDTH, WIDTH, percent_of, segments_of
-from app.console.views.formatting import ago, duration, label, number, utc, when
+from app.console.views.formatting import ago, column_text, duration, label, number, utc, when
 from app.console.views.logs import LogRow, row_of, timeline_of
 from app.console.views.modes import MODES, modes_of, summary_of
 from app.console.views.plots import RANGES, figures_of, series_of, start_of, totals_of
@@ -84,7 +84,7 @@ def test_each_state_offers_its_actions(status: str, source: str, actions: list[s
 
 def test_a_timeline_ends_with_the_end_or_the_next_step() -> None:
     ended = timeline_of(shown(LOG))
-    assert [step.title for step in ended] == ["Accepted and stored", "Started by a worker", "Completed"]
+    assert [step.title for step in ended] == ["Saved", "Started by a worker", "Completed"]
     retrying = replace(LOG, status="running", phase="retrying", finished_at=None, error_message="the database was away")
     last = timeline_of(shown(retrying))[-1]
     assert last.title == "Waiting to retry" and "the database was away" in last.detail
@@ -131,7 +131,7 @@ def test_times_are_relative_in_one_unit(seconds: int, said: str) -> None:
 
 
 def test_numbers_and_times_have_one_format() -> None:
-    assert (number(1234567), number(None), label("needs_approval")) == ("1,234,567", "–", "needs approval")
+    assert (number(1234567), number(None), label("needs_approval")) == ("1,234,567", "–", "waiting for approval")
     assert utc(NOW.astimezone()) == "2026-05-04 12:00:30 UTC"
     assert "2026-05-04 12:00:30 UTC" in when(NOW) and "<time datetime=" in when(NOW)
 
@@ -158,3 +158,11 @@ def test_sign_in_failures_are_counted_without_redis() -> None:
     attempts.check("192.0.2.1", "slc_other-token")
     now[0] += WINDOW_SECONDS
     attempts.check("192.0.2.1", "slc_one-token")
+
+
+@pytest.mark.parametrize(
+    ("stored", "shown"),
+    [("19.900000", "19.90"), ("-0.125000", "-0.125"), ("7.000000", "7.00"), ("1.5", "1.5"), ("x", "x")],
+)
+def test_amounts_lose_the_databases_zeros(stored: str, shown: str) -> None:
+    assert column_text(stored) == shown
