@@ -275,3 +275,19 @@ def test_claims_keep_their_promises_in_any_order_of_steps(
                 print_blob=True,
             ),
         )
+
+
+def test_a_process_that_begins_late_renews_its_lease_in_time(
+    runtime: Runtime, conn: Connection, root_conn: Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Ten seconds pass between taking the lease and sending: the first renewal is due at once."""
+    clock = MovedClock()
+    step_pushes(monkeypatch, runtime.pool, clock)
+    with FakeWooCommerce() as shop:
+        machine = ClaimMachine(Place(with_key(runtime), conn, root_conn, shop, clock))
+        machine.fill_catalogue()
+        machine.move_b(is_sender=False, steps=2)
+        machine.wait_for_shop(rounds=2, steps=1)
+        machine.let_time_pass(seconds=5)
+        machine.move_a(is_sender=False, steps=2)
+        machine.teardown()

@@ -63,12 +63,13 @@ class PushOutcome(enum.Enum):
 
 @dataclass(slots=True)
 class _PushTurn:
-    """What the threads of one turn share."""
+    """What the threads of one turn share. At `renewed_at` its lease was last asked for."""
 
     runtime: Runtime
     store_id: UUID
     holder: UUID
     connection: ShopConnection
+    renewed_at: float
     fair_at: float
     ends_at: float
     lost: bool = False
@@ -124,7 +125,7 @@ def _lease(runtime: Runtime, store_id: UUID) -> Iterator[_PushTurn | None]:
     connection = ShopConnection(_open(runtime, store_id), asked_at + LEASE_SECONDS - SAFETY_SECONDS, gate)
     try:
         began = time.monotonic()
-        yield _PushTurn(runtime, store_id, holder, connection, began + FAIR_SECONDS, began + TURN_SECONDS)
+        yield _PushTurn(runtime, store_id, holder, connection, asked_at, began + FAIR_SECONDS, began + TURN_SECONDS)
     finally:
         connection.close()
         _release(runtime, store_id, holder, gate.products_at_once)
@@ -178,13 +179,11 @@ def _run_threads(turn: _PushTurn) -> None:
     ]
     for thread in threads:
         thread.start()
-    renewed_at = time.monotonic()
     while any(thread.is_alive() for thread in threads):
+        if time.monotonic() >= turn.renewed_at + RENEW_SECONDS:  # at once, if the turn was slow to begin
+            _guarded(turn, _renew)
         for thread in threads:
             thread.join(timeout=0.05)
-        if time.monotonic() >= renewed_at + RENEW_SECONDS:
-            renewed_at = time.monotonic()
-            _guarded(turn, _renew)
         if not turn.is_over and time.monotonic() >= turn.fair_at and _another_store_waits(turn.runtime):
             turn.ends_at = turn.fair_at
 
@@ -211,6 +210,7 @@ def _renew(turn: _PushTurn) -> None:
     asked_at = time.monotonic()
     with turn.runtime.pool.connection() as conn, tenant(conn, turn.store_id):
         renewed = renew_lease(conn, turn.store_id, turn.holder, LEASE_SECONDS)
+    turn.renewed_at = asked_at
     if renewed:
         turn.connection.good_until = asked_at + LEASE_SECONDS - SAFETY_SECONDS
     else:
