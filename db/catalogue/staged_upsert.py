@@ -95,7 +95,7 @@ def upsert(
         raise ConcurrentChange
     known = [write.id for write in writes if not write.is_new]
     for lines in table.lines:
-        if known:
+        if known and (not lines.lines.is_optional or _has_lines(conn, store_id, lines)):
             conn.execute(lines.delete, {"store_id": store_id, "owners": known})
         if stage is table.stages.whole or not lines.lines.is_optional:
             _insert_lines(conn, store_id, lines, writes)
@@ -157,6 +157,12 @@ def _copy(conn: Connection, stage: Stage, rows: Iterable[Row]) -> None:
     conn.execute(stage.create)
     with conn.cursor() as cursor, cursor.copy(stage.copy) as stream:
         stream.write(copy_lines(rows))
+
+
+def _has_lines(conn: Connection, store_id: UUID, table: LineStatements) -> bool:
+    # To look for a thousand orders in a table without any takes longer than to ask for one row.
+    row = conn.execute(table.has_lines, {"store_id": store_id}).fetchone()
+    return bool(row and row[0])
 
 
 def _insert_lines(conn: Connection, store_id: UUID, table: LineStatements, writes: Sequence[Write[Any]]) -> None:

@@ -62,6 +62,7 @@ class LineStatements:
 
     lines: Lines
     stages: Stages
+    has_lines: LiteralString
     delete: LiteralString
 
 
@@ -98,6 +99,7 @@ def _line_statements(lines: Lines) -> LineStatements:
     return LineStatements(
         lines,
         _stages(SQL["insert_lines"], lines.table, lines.record, first, lines.references, {}),
+        fill(SQL["has_lines"], table=lines.table),
         fill(SQL["delete_lines"], table=lines.table, owner=lines.owner),
     )
 

@@ -40,6 +40,10 @@ UPDATE {table} stored
  WHERE stored.store_id = %(store_id)s AND stored.external_id = newer.external_id
    AND (newer.source_updated_at, %(accepted_seq)s) > (stored.source_updated_at, stored.accepted_seq)
 
+-- name: has_lines
+-- Whether the store has a row there. After the records are written: their rows are then locked, and earlier writers have committed.
+SELECT EXISTS (SELECT FROM {table} WHERE store_id = %(store_id)s)
+
 -- name: delete_lines
 -- All lines of the records, which are replaced as a whole.
 DELETE FROM {table} WHERE store_id = %(store_id)s AND {owner} = ANY (%(owners)s)
@@ -49,8 +53,11 @@ DELETE FROM {table} WHERE store_id = %(store_id)s AND {owner} = ANY (%(owners)s)
 INSERT INTO {table} (store_id, {columns}) SELECT %(store_id)s, {columns} FROM {stage}
 
 -- name: link
--- Completes references that waited for these records.
+-- Completes references that waited for these records. The last condition is looked at once, and spares the rest if none waits.
 UPDATE {table} waiting
    SET {column} = arrived.id
   FROM unnest(%(keys)s::bigint[], %(ids)s::uuid[]) arrived (key, id)
  WHERE waiting.store_id = %(store_id)s AND waiting.{field} = arrived.key AND waiting.{column} IS NULL
+   AND (SELECT EXISTS (SELECT FROM {table} any_waiting
+                        WHERE any_waiting.store_id = %(store_id)s AND any_waiting.{column} IS NULL
+                          AND any_waiting.{field} IS NOT NULL))

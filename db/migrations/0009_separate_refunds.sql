@@ -121,11 +121,7 @@ SELECT s.store_id, s.order_id, s.day, s.currency, s.includes_tax, i.position, i.
   LEFT JOIN LATERAL (
        SELECT sum(x.quantity) AS units, sum(x.amount) AS amount
          FROM analytics.refunded_lines x
-        WHERE x.store_id = i.store_id AND x.order_id = i.order_id AND x.line_external_id = i.line_external_id
-           -- An id that two lines share, as a SKU sold at two prices, counts once.
-           AND NOT EXISTS (SELECT FROM public.order_items f
-                            WHERE f.store_id = i.store_id AND f.order_id = i.order_id
-                              AND f.line_external_id = i.line_external_id AND f.position < i.position)) r ON true;
+        WHERE x.store_id = i.store_id AND x.order_id = i.order_id AND x.line_external_id = i.line_external_id) r ON true;
 
 -- One row a day and currency, by the day of the refund; that of the sale if the platform does not tell.
 CREATE OR REPLACE VIEW analytics.refunds_daily WITH (security_invoker = true) AS
