@@ -14,6 +14,7 @@ CREATED_STORE = "store.create"
 API_ALONE = (
     "customer.erase",
     "discontinued.set",
+    "trashed.set",
     "drift.check",
     "erp.discontinue",
     "erp.events",
@@ -56,7 +57,7 @@ COMMAND_ACTIONS = (
         "operator.create",
         "pace.set",
     ),
-    *("operator.revoke", "operator.rotate", "schema.migrate", "store.delete", "store.scrub"),
+    *("operator.revoke", "operator.rotate", "schema.migrate", "store.delete", "store.scrub", "timezone.set"),
 )
 JOB_ACTIONS = ("job.retry", "job.cancel", "job.pause", "job.resume")
 

@@ -36,11 +36,12 @@ from workers.outbound.runs import say_yes_beforehand
 AT_ONCE = 1000
 REFUSALS_SHOWN = 20
 LISTS = ("image_urls", "category_ids")  # in CSV their entries are separated by |
+PAIRS = ("attributes",)  # as Size=M|Colour=Red
 
 
 @click.group("erp", cls=Group)
 def erp() -> None:
-    """Bring the ERP's catalogue: import, template, discontinue."""
+    """Bring the ERP's catalogue: import, discontinue, template, event-secret."""
 
 
 @erp.command("import", needs_key=False, changes="erp.write", example="erp import products.csv --store STORE")
@@ -109,7 +110,14 @@ def _from_line(path: Path, number: int, line: str) -> Any:
 def _from_csv(row: dict[str | None, Any]) -> dict[str, Any]:
     # An empty cell is a field that was left out, not an empty text.
     filled = {name: value for name, value in row.items() if name and value not in (None, "")}
-    return {name: value.split("|") if name in LISTS else value for name, value in filled.items()}
+    lists = {name: value.split("|") for name, value in filled.items() if name in LISTS}
+    pairs = {name: _pairs(value) for name, value in filled.items() if name in PAIRS}
+    return {**filled, **lists, **pairs}
+
+
+def _pairs(value: str) -> dict[str, str]:
+    parts = [pair.partition("=") for pair in value.split("|")]
+    return {name: option for name, _, option in parts}
 
 
 def _refusals(intake: Intake, offset: int) -> list[dict[str, Any]]:
@@ -135,26 +143,6 @@ def _show(totals: Counter[str], refused: list[dict[str, Any]], *, as_json: bool)
         screen.print(f"… and {len(refused) - REFUSALS_SHOWN} more; --json lists all")
 
 
-@erp.command("template", needs_key=False, changes=None, example="erp template --categories")
-@click.option("--categories", is_flag=True, help="The columns of categories.")
-@json_option
-def template(_settings: Settings, categories: bool, as_json: bool) -> int:
-    """Print a CSV file for `erp import`: every column, and a record."""
-    schema = ErpCategorySchema if categories else ErpProductSchema
-    record = ERP_RECORDS["categories" if categories else "products"]
-    if as_json:
-        write_json({"columns": list(schema().fields), "record": record})
-        return DONE
-    rows = csv.DictWriter(sys.stdout, list(schema().fields), lineterminator="\n")
-    rows.writeheader()
-    rows.writerow({name: _to_csv(value) for name, value in record.items()})
-    return DONE
-
-
-def _to_csv(value: Any) -> Any:
-    return "|".join(value) if isinstance(value, list) else value
-
-
 @erp.command("discontinue", needs_key=False, changes="erp.discontinue", example="erp discontinue PRODUCT --store STORE")
 @click.argument("product_ids", type=click.UUID, metavar="PRODUCT...", nargs=-1, required=True)
 @store_option
@@ -174,6 +162,28 @@ def discontinue(settings: Settings, product_ids: tuple[UUID, ...], store: UUID, 
     WakeUp(connect(endpoints.redis_url)).push(store)
     tell({"items": len(items)}, f"{len(items):,} products are discontinued", as_json=as_json)
     return DONE
+
+
+@erp.command("template", needs_key=False, changes=None, example="erp template --categories")
+@click.option("--categories", is_flag=True, help="The columns of categories.")
+@json_option
+def template(_settings: Settings, categories: bool, as_json: bool) -> int:
+    """Print a CSV file for `erp import`: every column, and a record."""
+    schema = ErpCategorySchema if categories else ErpProductSchema
+    record = ERP_RECORDS["categories" if categories else "products"]
+    if as_json:
+        write_json({"columns": list(schema().fields), "record": record})
+        return DONE
+    rows = csv.DictWriter(sys.stdout, list(schema().fields), lineterminator="\n")
+    rows.writeheader()
+    rows.writerow({name: _to_csv(value) for name, value in record.items()})
+    return DONE
+
+
+def _to_csv(value: Any) -> Any:
+    if isinstance(value, dict):
+        return "|".join(f"{name}={option}" for name, option in value.items())
+    return "|".join(value) if isinstance(value, list) else value
 
 
 @erp.command("event-secret", needs_key=False, changes="event_secret.show")

@@ -136,6 +136,22 @@ def list_(settings: Settings, as_json: bool) -> int:
     return DONE
 
 
+@stores.command("set-timezone", changes="timezone.set", example="stores set-timezone STORE Europe/Bucharest")
+@store_argument
+@click.argument("zone")
+@json_option
+def set_timezone(settings: Settings, store_id: UUID, zone: str, as_json: bool) -> int:
+    """Set the shop's time zone, in which sales are counted by day."""
+    with connected(resolve(settings).database_url) as conn:
+        done = tenants.set_timezone(conn, store_id, zone)
+    if done is None:
+        raise no_such_store(store_id)
+    if not done:
+        raise CommandError(f"{zone} is no time zone; a name such as Europe/Bucharest is expected")
+    tell({"storeId": str(store_id), "timezone": zone}, f"days of {store_id} are counted in {zone}", as_json=as_json)
+    return DONE
+
+
 @stores.command(
     "set-credentials", changes="credentials.set", example="stores set-credentials STORE --credentials @keys.json"
 )

@@ -28,13 +28,13 @@ from app.usecases.stores import connected
 from db.core.tenancy import tenant
 from db.outbound.batches import get_batch, get_open_hold, list_batches
 from db.outbound.brakes import set_brakes
-from db.outbound.discontinued import set_policy
 from db.outbound.drift import get_check, get_drift_settings, page_findings, request_check, set_drift_settings
 from db.outbound.erp_products import count_erp_products
 from db.outbound.item_views import count_breaches, count_items
 from db.outbound.mappings import count_mappings, list_mappings, list_out_of_sync
+from db.outbound.policies import set_policy
 from db.outbound.push_leases import set_calls_limit
-from schemas.records.erp import DISCONTINUED_POLICIES
+from schemas.records.erp import DISCONTINUED_POLICIES, TRASHED_POLICIES
 from workers.core.queues import WakeUp, connect
 from workers.outbound.intake.listener import refused_counts
 from workers.outbound.planning.drift import POLICIES, read_drift_settings
@@ -340,6 +340,22 @@ def drift_policy(settings: Settings, store: UUID, every: float | None, as_json: 
 def discontinued(settings: Settings, store: UUID, policy: str, as_json: bool) -> int:
     """Choose what becomes of discontinued products in the shop."""
     with _inside(store, resolve(settings).database_url) as conn:
-        set_policy(conn, store, policy)
+        set_policy(conn, store, "discontinued", policy)
     tell({"policy": policy}, f"discontinued products: {policy}", as_json=as_json)
+    return DONE
+
+
+@woo.command("trashed", changes="trashed.set", example="woo trashed --store STORE --policy restore")
+@store_option
+@click.option("--policy", required=True, type=click.Choice(TRASHED_POLICIES), help="Hold is the default.")
+@json_option
+def trashed(settings: Settings, store: UUID, policy: str, as_json: bool) -> int:
+    """Choose what becomes of products that lie in the shop's trash.
+
+    When the ERP states one of them, `hold` fails the item, `restore` publishes the product, and `recreate` deletes it for good
+    and creates it anew.
+    """
+    with _inside(store, resolve(settings).database_url) as conn:
+        set_policy(conn, store, "trashed", policy)
+    tell({"policy": policy}, f"products in the trash: {policy}", as_json=as_json)
     return DONE

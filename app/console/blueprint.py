@@ -8,7 +8,7 @@ from pathlib import Path
 from flask import Blueprint, Flask, Response, g, redirect, render_template, request, url_for
 
 from app.console.notices import notice
-from app.console.pages import audit, failures, history, login, outbound, overview, starts, stores, system
+from app.console.pages import audit, books, failures, history, login, outbound, overview, starts, stores, system
 from app.console.pages import explain as explaining
 from app.console.pages.login import ATTEMPTS
 from app.console.sessions import PATH, csrf_token, may_administer
@@ -45,7 +45,7 @@ VERSION = hashlib.sha256(b"".join(path.read_bytes() for path in sorted(STATIC.rg
 
 def make_blueprint() -> Blueprint:
     blueprint = Blueprint("console", __name__, url_prefix=PATH, static_folder="static", template_folder="templates")
-    for group in (login, overview, failures, history, starts, explaining, outbound, stores, audit, system):
+    for group in (login, overview, failures, history, starts, explaining, books, outbound, stores, audit, system):
         group.add_pages(blueprint)
     blueprint.before_request(_limit_form)
     blueprint.app_context_processor(_template_context)

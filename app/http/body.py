@@ -31,8 +31,9 @@ T = TypeVar("T")
 PIECE_BYTES = 1024 * 1024  # most batches are one piece
 GZIP_WINDOW = 16 + zlib.MAX_WBITS
 
-CONTAINERS_A_RECORD = 32  # the record, its list, and 30 lines: a batch may have as many on average, one order has more
-VALUES_A_RECORD = 200  # an order's 14 fields and 30 lines of 6
+# On average over a batch: an order with 30 lines, its coupons, and refunds of half of them. One order may have more.
+CONTAINERS_A_RECORD = 56  # the record, its three lists, 30 lines, 5 coupons, and 2 refunds with 15 lines
+VALUES_A_RECORD = 560  # 36 fields, 12 of a line, 3 of a coupon, 5 of a refund and of each of its lines
 CONTAINERS_BESIDE = 4096  # one order of 1,000 lines fits, however few records a batch may have
 VALUES_BESIDE = 64 * 1024
 

@@ -42,6 +42,7 @@ class Facts:
     pace: list[metrics.PaceGroup]
     breaches: list[tuple[str, str, int]]
     drift: list[tuple[str, int]]
+    findings: list[tuple[str, int]]
     alerts: list[tuple[str, int, int]]
     marks: dict[str, tuple[float | None, float]]
     connections: list[tuple[str, str, int]]
@@ -82,6 +83,7 @@ def read_facts(database_url: str) -> Facts | None:
                 pace=metrics.measure_shop_pace(conn),
                 breaches=metrics.measure_breaches(conn, BREACH_SECONDS),
                 drift=metrics.measure_drift(conn),
+                findings=metrics.measure_findings(conn),
                 alerts=metrics.measure_alerts(conn),
                 marks=metrics.measure_marks(conn),
                 connections=metrics.count_connections(conn),
@@ -117,6 +119,8 @@ def families(facts: Facts) -> Iterator[Family]:
     differing: list[Row] = [([field], products) for field, products in facts.drift]
     about = "Products in which a shop was last seen to differ from the ERP."
     yield _gauge("sluice_outbound_differing", about, ("field",), differing)
+    broken: list[Row] = [([kind], orders) for kind, orders in facts.findings]
+    yield _gauge("sluice_order_findings", "Orders that do not add up.", ("kind",), broken)
     yield from _of_dispatcher(facts.marks)
     kinds: list[Row] = [([kind], opened) for kind, opened, _ in facts.alerts]
     yield _gauge("sluice_alerts_open", "Alerts that were raised and have not recovered.", ("kind",), kinds)

@@ -16,6 +16,7 @@ from app.api import (
     coverage,
     customers,
     erp,
+    findings,
     health,
     ingest,
     jobs,
@@ -58,7 +59,7 @@ from workers.core.queues import WakeUp, connect
 REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 OUTBOUND = (erp, woocommerce, woocommerce_intake, woocommerce_settings, woocommerce_views)
 ROUTES = (
-    *(ingest, customers, jobs, status, pulls, shopify, tiktok, coverage, schedules),
+    *(ingest, customers, jobs, status, pulls, shopify, tiktok, coverage, findings, schedules),
     *(*OUTBOUND, audit),
     *(health, metrics, contract, security_txt),
 )

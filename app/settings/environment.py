@@ -89,6 +89,7 @@ class Settings:
     alert_running_seconds: int
     alert_zero_runs: int
     alert_skipped_percent: int
+    alert_imbalance_percent: int
     alert_watermark_seconds: int
     allow_http_shops: bool
     allowed_shop_ports: frozenset[int]
@@ -230,6 +231,7 @@ def _watching(read: _Reader) -> partial[Settings]:
         alert_running_seconds=read("ALERT_RUNNING_SECONDS", whole(1, 604_800), 900),
         alert_zero_runs=read("ALERT_ZERO_RUNS", whole(0, 10), 3),
         alert_skipped_percent=read("ALERT_SKIPPED_PERCENT", whole(0, 100), 20),
+        alert_imbalance_percent=read("ALERT_IMBALANCE_PERCENT", whole(0, 100), 5),
         alert_watermark_seconds=read("ALERT_WATERMARK_SECONDS", whole(1, 31_536_000), 3600),
         security_contact=read("SECURITY_CONTACT", url("mailto", "https", "tel"), None),
         security_expires=read("SECURITY_EXPIRES", moment, None),

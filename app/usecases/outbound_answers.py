@@ -111,6 +111,7 @@ def mapping_answer(mapping: MappingView) -> answers.Mapping:
         internal_product_id=mapping.internal_product_id,
         sku=mapping.sku,
         woo_commerce_product_id=mapping.wc_product_id,
+        woo_commerce_parent_id=mapping.wc_parent_id,
         last_synced=utc(mapping.last_synced),
         sync_status=mapping.sync_status,
         in_sync=mapping.in_sync,

@@ -95,6 +95,14 @@ def set_credentials(conn: Connection, secret_key: str, store_id: UUID, credentia
         return stores.set_credentials(conn, store_id, encrypt_credentials(secret_key, store_id, credentials))
 
 
+def set_timezone(conn: Connection, store_id: UUID, timezone: str) -> bool | None:
+    """Set the shop's time zone. False for an unknown zone, None for an unknown store."""
+    with tenant(conn, store_id):
+        if stores.get_store(conn, store_id) is None:
+            return None
+        return stores.set_timezone(conn, store_id, timezone)
+
+
 def rotate_token(
     conn: Connection, store_id: UUID, role: str, grace: timedelta, *, created_by: str = "app"
 ) -> str | None:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
-from itertools import repeat
+from itertools import chain, repeat
 from operator import attrgetter
 from typing import Any, Generic, TypeVar
 from uuid import UUID
@@ -16,9 +16,9 @@ from msgspec import Struct
 from psycopg import Connection
 
 from db.catalogue.copy_lines import BRACKET, copy_lines
-from db.catalogue.statements import Row, Stage, TableStatements, statements_of
+from db.catalogue.statements import LineStatements, Row, Stage, statements_of
 from db.core.sql import queries
-from schemas.records.entities import ENTITY_RECORDS, EntityRecord, Lines, Reference
+from schemas.records.entities import ENTITY_RECORDS, EntityRecord, Reference
 
 SQL = queries(__file__)
 
@@ -89,11 +89,16 @@ def upsert(
     _lock(conn, store_id, entity, adds_rows=bool(new))
     records = [write.versioned.record for write in writes]
     ids = [_get_ids(conn, store_id, reference, records) for reference in entity.references]
-    _copy(conn, table.stage, _rows(table.stage, entity.references, ids, writes, accepted_seq))
-    if conn.execute(table.stage.write, {"store_id": store_id}).rowcount != len(writes):
+    stage = table.stages.fitting(records)
+    _copy(conn, stage, _rows(stage, entity.references, ids, writes, accepted_seq))
+    if conn.execute(stage.write, {"store_id": store_id}).rowcount != len(writes):
         raise ConcurrentChange
-    if entity.lines:
-        _replace_lines(conn, store_id, table, entity.lines, writes)
+    known = [write.id for write in writes if not write.is_new]
+    for lines in table.lines:
+        if known:
+            conn.execute(lines.delete, {"store_id": store_id, "owners": known})
+        if stage is table.stages.whole or not lines.lines.is_optional:
+            _insert_lines(conn, store_id, lines, writes)
     if new:
         arrived = {
             "store_id": store_id,
@@ -107,7 +112,7 @@ def upsert(
 def _lock(conn: Connection, store_id: UUID, entity: EntityRecord, *, adds_rows: bool) -> None:
     # A transaction that adds rows of an entity excludes those that refer to it: they have committed and are linked, or wait and
     # see the new rows. All transactions take the locks in the order of ENTITY_RECORDS, so they can't deadlock.
-    references = (*entity.references, *(entity.lines.references if entity.lines else ()))
+    references = (*entity.references, *chain.from_iterable(lines.references for lines in entity.lines))
     referred = {reference.entity for reference in references}
     for name in ENTITY_RECORDS:
         if name == entity.name and adds_rows and statements_of(entity).links:
@@ -154,24 +159,18 @@ def _copy(conn: Connection, stage: Stage, rows: Iterable[Row]) -> None:
         stream.write(copy_lines(rows))
 
 
-def _replace_lines(
-    conn: Connection, store_id: UUID, table: TableStatements, lines: Lines, writes: Sequence[Write[Any]]
-) -> None:
-    if table.lines is None or table.delete_lines is None:
-        raise TypeError(f"{lines.table} has no statements")
-    known = [write.id for write in writes if not write.is_new]
-    if known:
-        conn.execute(table.delete_lines, {"store_id": store_id, "owners": known})
-    of_record = attrgetter(lines.field)
-    placed = [(write.id, *place) for write in writes for place in enumerate(of_record(write.versioned.record))]
+def _insert_lines(conn: Connection, store_id: UUID, table: LineStatements, writes: Sequence[Write[Any]]) -> None:
+    lines = table.lines
+    placed = [(write.id, *place) for write in writes for place in enumerate(lines.rows(write.versioned.record))]
+    if not placed:
+        return
     all_lines = [line for _, _, line in placed]
     ids = [_get_ids(conn, store_id, reference, all_lines) for reference in lines.references]
     resolved = _resolved(lines.references, ids, all_lines)
+    stage = table.stages.fitting(all_lines)
     rows = (
         (BRACKET, owner, position, *values, *found, BRACKET)
-        for (owner, position, _), values, found in zip(
-            placed, map(table.lines.values, all_lines), resolved, strict=True
-        )
+        for (owner, position, _), values, found in zip(placed, map(stage.values, all_lines), resolved, strict=True)
     )
-    _copy(conn, table.lines, rows)
-    conn.execute(table.lines.write, {"store_id": store_id})
+    _copy(conn, stage, rows)
+    conn.execute(stage.write, {"store_id": store_id})

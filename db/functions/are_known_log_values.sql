@@ -7,7 +7,7 @@ CREATE OR REPLACE FUNCTION are_known_log_values(entity text, source text, queue 
     LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE
 AS $$
 BEGIN
-    RETURN entity IN ('orders', 'products', 'customers', 'categories')
+    RETURN entity IN ('orders', 'products', 'variations', 'customers', 'categories', 'refunds')
        AND source IN ('plugin', 'shopify', 'tiktok', 'woocommerce')
        AND queue IN ('ingest', 'pull')
        AND mode IN ('upsert', 'populate', 'update', 'incremental', 'full', 'fill')

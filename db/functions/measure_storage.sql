@@ -23,7 +23,8 @@ BEGIN
          WHERE c.relnamespace = 'public'::regnamespace
            -- Entities have their tables' names. The others are listed, because most tables hold a few rows of a store.
            AND (c.relname IN (SELECT name FROM public.entities)
-                OR c.relname IN ('order_items', 'sync_logs', 'sync_payloads', 'sync_record_errors', 'pull_runs', 'pull_pages',
+                OR c.relname IN ('order_items', 'order_coupons', 'order_refunds', 'order_refund_items', 'order_findings',
+                                 'variation_attributes', 'refund_items', 'sync_logs', 'sync_payloads', 'sync_record_errors', 'pull_runs', 'pull_pages',
                                  'stale_arrivals', 'sync_coverage', 'erp_products', 'erp_categories', 'wc_sync_items',
                                  'wc_sync_batches', 'wc_product_sync_mappings', 'wc_order_events'))
          GROUP BY c.oid, c.relname

@@ -59,6 +59,15 @@ class Drifted:
 
 
 @dataclass(frozen=True, slots=True)
+class Imbalanced:
+    """A store that lately wrote so many orders, `found` of which do not add up."""
+
+    store_id: UUID
+    found: int
+    written: int
+
+
+@dataclass(frozen=True, slots=True)
 class OldWatermark:
     """A scheduled pull that lags behind its schedule."""
 
@@ -110,6 +119,11 @@ def claim_watch(conn: Connection, pause: float) -> bool:
 def watch_drift(conn: Connection, seconds: float) -> list[Drifted]:
     with conn.cursor(row_factory=class_row(Drifted)) as cursor:
         return cursor.execute(SQL["watch_drift"], {"seconds": seconds}).fetchall()
+
+
+def watch_findings(conn: Connection, seconds: float) -> list[Imbalanced]:
+    with conn.cursor(row_factory=class_row(Imbalanced)) as cursor:
+        return cursor.execute(SQL["watch_findings"], {"seconds": seconds}).fetchall()
 
 
 def watch_failures(conn: Connection, quiet: float) -> list[Failures]:

@@ -17,6 +17,10 @@ RETURNING due.name
 -- Stores whose shop has differed from the ERP for so many seconds, the stock aside.
 SELECT store_id, differing FROM watch_drift(make_interval(secs => %(seconds)s))
 
+-- name: watch_findings
+-- Stores that wrote orders which do not add up within so many seconds.
+SELECT store_id, found, written FROM watch_findings(make_interval(secs => %(seconds)s))
+
 -- name: watch_failures
 -- Ids and counts only.
 SELECT store_id, entity, source, failed, log_id FROM watch_failures(make_interval(secs => %(quiet)s))

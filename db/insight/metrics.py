@@ -112,6 +112,11 @@ def measure_drift(conn: Connection) -> list[tuple[str, int]]:
     return [(row[0], row[1]) for row in conn.execute(SQL["measure_drift"]).fetchall()]
 
 
+def measure_findings(conn: Connection) -> list[tuple[str, int]]:
+    """(kind, orders) that do not add up."""
+    return [(row[0], row[1]) for row in conn.execute(SQL["measure_findings"]).fetchall()]
+
+
 def measure_alerts(conn: Connection) -> list[tuple[str, int, int]]:
     """(kind, open alerts, notices to send)."""
     return [(row[0], row[1], row[2]) for row in conn.execute(SQL["measure_alerts"]).fetchall()]

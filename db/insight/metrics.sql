@@ -30,6 +30,10 @@ SELECT sync_type, breach, items FROM measure_breaches(make_interval(secs => %(se
 -- By field, over all stores.
 SELECT field, differing FROM measure_drift()
 
+-- name: measure_findings
+-- One row a kind.
+SELECT kind, found FROM measure_findings()
+
 -- name: measure_alerts
 -- Counts by kind.
 SELECT kind, opened, waiting FROM measure_alerts()

@@ -24,7 +24,10 @@ WITH open AS (
                AND m.seen_sale_price IS DISTINCT FROM m.sent_sale_price
                AND m.seen_sale_price IS DISTINCT FROM e.sale_price AS keeps_offer,
            (i.sync_type = 'price' OR (i.sync_type = 'product' AND NOT i.payload ? 'fields')) AND e.discontinued_at IS NULL
-               AND m.rejected_hashes -> 'price' IS DISTINCT FROM e.group_hashes -> 'price' AS sends_price,
+               AND m.rejected_hashes -> 'price' IS DISTINCT FROM e.group_hashes -> 'price'
+               -- The price of a variable product is that of its variations.
+               AND NOT EXISTS (SELECT FROM erp_products v WHERE v.store_id = e.store_id AND v.parent_id = e.product_id)
+               AS sends_price,
            -- Stock that is counted from now on, without a quantity, begins at zero.
            (i.sync_type = 'stock' OR (i.sync_type = 'product' AND NOT i.payload ? 'fields')) AND e.discontinued_at IS NULL
                AND e.manage_stock AND 'manage_stock' = ANY (e.stated_fields)
@@ -53,7 +56,7 @@ WITH open AS (
            is_adopted AND (has_new_values OR differences ?| ARRAY(SELECT jsonb_array_elements_text(%(fields)s::jsonb -> sync_type)))
                AS changes_adopted,
            is_adopted AND NOT takes_off_sale AND sync_type NOT IN ('price', 'stock')
-               AND (has_new_values OR differences ?| ARRAY['name', 'description', 'categories', 'images']) AS changes_texts,
+               AND (has_new_values OR differences ?| ARRAY['name', 'description', 'categories', 'images', 'image']) AS changes_texts,
            must_be_held
       FROM open
 ), weighed AS (

@@ -1,4 +1,4 @@
-"""Discontinued products: which they are, what the shop had of them before, and each store's policy."""
+"""Discontinued products: which they are and what the shop had of them before."""
 
 from __future__ import annotations
 
@@ -10,7 +10,6 @@ from psycopg import Connection
 from psycopg.types.json import Jsonb
 
 from db.core.sql import queries
-from schemas.records.erp import DISCONTINUED_POLICIES
 
 SQL = queries(__file__)
 
@@ -33,14 +32,3 @@ def save_taken_off(conn: Connection, store_id: UUID, befores: Mapping[UUID, Mapp
 
 def forget_taken_off(conn: Connection, store_id: UUID, product_ids: Sequence[UUID]) -> None:
     conn.execute(SQL["forget_taken_off"], {"store_id": store_id, "product_ids": list(product_ids)})
-
-
-def get_policy(conn: Connection, store_id: UUID) -> str:
-    """What becomes of a discontinued product in the shop: one of DISCONTINUED_POLICIES."""
-    row = conn.execute(SQL["get_policy"], {"store_id": store_id}).fetchone()
-    return (row and row[0]) or DISCONTINUED_POLICIES[0]
-
-
-def set_policy(conn: Connection, store_id: UUID, policy: str) -> bool:
-    """False if there is no such store."""
-    return conn.execute(SQL["set_policy"], {"store_id": store_id, "policy": policy}).rowcount == 1

@@ -26,11 +26,3 @@ UPDATE wc_product_sync_mappings m
    AND NOT m.differences ?| ARRAY(SELECT jsonb_object_keys(m.taken_off))
    AND EXISTS (SELECT FROM erp_products e
                 WHERE e.store_id = m.store_id AND e.product_id = m.internal_product_id AND e.discontinued_at IS NULL)
-
--- name: get_policy
--- NULL if the store has set none.
-SELECT settings ->> 'discontinued' FROM stores WHERE id = %(store_id)s
-
--- name: set_policy
--- Keeps the store's other settings.
-UPDATE stores SET settings = settings || jsonb_build_object('discontinued', %(policy)s::text) WHERE id = %(store_id)s

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any
 from uuid import UUID
 
@@ -15,7 +15,7 @@ from schemas.records.erp import DISCONTINUED_POLICIES, ErpProduct
 
 SQL = queries(__file__)
 GroupHashes = Mapping[str, str]
-IMAGES, CATEGORIES, STATED, HASHES = 10, 11, 14, 15  # places in a row of get_products
+IMAGES, CATEGORIES, STATED, ATTRIBUTES, HASHES = 10, 11, 14, 16, 17  # places in a row of get_products
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,13 +31,16 @@ class ProductState:
 class StoredProduct:
     """A product with a hash per field group. `create_begun`: a call may have created it in the shop.
 
-    `discontinued` is the store's policy for it if the ERP has discontinued it.
+    `discontinued` is the store's policy for it if the ERP has discontinued it. `wc_parent_id` is the shop's product of its
+    parent, None if that is not mapped. `options` are those of its variations, by attribute: with them it is a variable product.
     """
 
     product: ErpProduct
     group_hashes: GroupHashes
     create_begun: bool
     discontinued: str | None = None
+    wc_parent_id: int | None = None
+    options: Mapping[str, Sequence[str]] = field(default_factory=dict)
 
 
 def lock_catalogue(conn: Connection, store_id: UUID) -> None:
@@ -63,6 +66,7 @@ def _parameters(store_id: UUID, product: ErpProduct, hashes: GroupHashes) -> dic
         "image_urls": list(product.image_urls),
         "category_ids": list(product.category_ids),
         "stated_fields": list(product.stated_fields),
+        "attributes": Jsonb(dict(product.attributes)),
     }
     return {**asdict(product), **lists, "store_id": store_id, "group_hashes": Jsonb(dict(hashes))}
 
@@ -76,7 +80,8 @@ def get_products(conn: Connection, store_id: UUID, product_ids: Sequence[UUID]) 
 def _stored(row: tuple[Any, ...]) -> StoredProduct:
     # The query has the columns in the order of the record; arrays come as lists.
     lists = tuple(row[IMAGES]), tuple(row[CATEGORIES])
-    values = (*row[:IMAGES], *lists, *row[CATEGORIES + 1 : STATED], tuple(row[STATED]))
+    attributes = tuple(sorted(row[ATTRIBUTES].items()))
+    values = (*row[:IMAGES], *lists, *row[CATEGORIES + 1 : STATED], tuple(row[STATED]), row[STATED + 1], attributes)
     return StoredProduct(ErpProduct(*values), row[HASHES], *row[HASHES + 1 :])
 
 
@@ -100,6 +105,11 @@ def page_products(conn: Connection, store_id: UUID, after: UUID | None, most: in
 def list_products_in(conn: Connection, store_id: UUID, category_ids: Sequence[UUID]) -> list[UUID]:
     parameters = {"store_id": store_id, "category_ids": list(category_ids)}
     return [row[0] for row in conn.execute(SQL["list_products_in"], parameters).fetchall()]
+
+
+def list_unmapped_variations(conn: Connection, store_id: UUID, parent_ids: Sequence[UUID]) -> list[UUID]:
+    parameters = {"store_id": store_id, "parent_ids": list(parent_ids)}
+    return [row[0] for row in conn.execute(SQL["list_unmapped_variations"], parameters).fetchall()]
 
 
 def count_erp_products(conn: Connection, store_id: UUID) -> int:

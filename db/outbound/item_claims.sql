@@ -10,7 +10,8 @@ SELECT i.category_id IS NOT NULL
  LIMIT 1
 
 -- name: claim_product_items
--- The first products by priority, then age, each with all its due items; never a product that another claim holds.
+-- The first products by priority, then age, each with all its due items; never a product that another claim holds, nor a variation of
+-- one, which may not be there yet.
 -- Materialised, because a join may run a subquery with LIMIT and SKIP LOCKED twice and pick other rows the second time.
 -- Arrays instead of joins, because a join's plan relies on statistics from before ten thousand items came in.
 WITH first AS MATERIALIZED (
@@ -20,6 +21,11 @@ WITH first AS MATERIALIZED (
        AND i.next_attempt_at <= clock_timestamp()
        AND i.product_id <> ALL (ARRAY(SELECT s.product_id FROM wc_sync_items s
                                        WHERE s.store_id = %(store_id)s AND s.status = 'syncing' AND s.product_id IS NOT NULL))
+       AND i.product_id <> ALL (ARRAY(SELECT v.product_id FROM erp_products v
+                                       WHERE v.store_id = %(store_id)s
+                                         AND v.parent_id = ANY (ARRAY(SELECT s.product_id FROM wc_sync_items s
+                                                                       WHERE s.store_id = %(store_id)s AND s.status = 'syncing'
+                                                                         AND s.product_id IS NOT NULL))))
      ORDER BY i.priority, i.created_at, i.id
      LIMIT %(looked_at)s
 ), placed AS (

@@ -56,7 +56,8 @@ class Mapped:
 
     `status` is adopted until all fields of a product that the shop had before were sent or agree. `sent_sale_price` is the
     sale price that we last set, which tells a merchant's own offer. `rejected_hashes`: values that a person rejected.
-    `taken_off` is what the shop had, by field, before we took a discontinued product off sale.
+    `taken_off` is what the shop had, by field, before we took a discontinued product off sale. `wc_parent_id` is the product
+    whose variation it is, None for a product.
     """
 
     wc_product_id: int
@@ -69,6 +70,7 @@ class Mapped:
     differences: Differences = field(default_factory=dict)
     looked_at: datetime | None = None
     taken_off: Mapping[str, Any] | None = None
+    wc_parent_id: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +82,7 @@ class Look:
     """
 
     wc_product_id: int
+    wc_parent_id: int | None
     status: str
     figures: Figures
     sent_sale_price: Decimal | None
@@ -89,6 +92,7 @@ class Look:
     seen_hashes: GroupHashes
     differences: Differences
     is_whole: bool
+    is_gone: bool = False  # in the trash, or deleted
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,12 +108,14 @@ class ProductLook:
 class MappingView:
     """One mapping as its tenant may see it; without WooCommerce's id if the shop never got the product.
 
-    `in_sync`: each field group was last seen to be as the ERP states it now. `seen_at`: when all were last compared.
+    `wc_parent_id` is the product whose variation it is. `in_sync`: each field group was last seen to be as the ERP states it
+    now. `seen_at`: when all were last compared.
     """
 
     internal_product_id: UUID
     sku: str | None
     wc_product_id: int | None
+    wc_parent_id: int | None
     last_synced: datetime | None
     sync_status: str
     error_message: str | None
@@ -141,6 +147,7 @@ def save_looks(conn: Connection, store_id: UUID, looks: Sequence[ProductLook]) -
         "ids": [one.id for one in looks],
         "product_ids": [one.product_id for one in looks],
         "wc_ids": [look.wc_product_id for look in found],
+        "wc_parent_ids": [look.wc_parent_id for look in found],
         "statuses": [look.status for look in found],
         "regular_prices": [look.figures.regular_price for look in found],
         "sale_prices": [look.figures.sale_price for look in found],
@@ -166,6 +173,12 @@ def forget_seen_groups(conn: Connection, store_id: UUID, groups: Sequence[tuple[
 def get_owners(conn: Connection, store_id: UUID, wc_ids: Sequence[int]) -> dict[int, UUID]:
     rows = conn.execute(SQL["get_owners"], {"store_id": store_id, "wc_ids": list(wc_ids)}).fetchall()
     return {row[0]: row[1] for row in rows}
+
+
+def list_mapped_variations(conn: Connection, store_id: UUID, wc_parent_ids: Sequence[int]) -> dict[int, int]:
+    """The mapped variations of these products of the shop, each with its product."""
+    parameters = {"store_id": store_id, "wc_parent_ids": list(wc_parent_ids)}
+    return dict(conn.execute(SQL["list_mapped_variations"], parameters).fetchall())
 
 
 def mark_mappings_failed(conn: Connection, store_id: UUID, failures: Sequence[tuple[UUID, str]]) -> None:

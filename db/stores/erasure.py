@@ -78,6 +78,8 @@ def replace_rest(conn: Connection, store_id: UUID, entity: str, page: bytes) -> 
 
 def delete_customer(conn: Connection, store_id: UUID, external_id: int) -> Traces:
     parameters = {"store_id": store_id, "external_id": external_id}
+    conn.execute(SQL["forget_refund_reasons"], parameters)
+    conn.execute(SQL["forget_separate_reasons"], parameters)
     orders = conn.execute(SQL["forget_customer_of_orders"], parameters).rowcount
     customers = conn.execute(SQL["delete_customer"], parameters).rowcount
     errors = conn.execute(SQL["delete_customer_errors"], parameters).rowcount

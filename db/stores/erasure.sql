@@ -51,10 +51,28 @@ SELECT sync_type, rest_page
 -- The same page without the customer.
 UPDATE sync_metadata SET rest_page = %(rest_page)b WHERE store_id = %(store_id)s AND sync_type = %(entity)s
 
+-- name: forget_refund_reasons
+-- What was written to the customer's refunds, which may name them. Before the orders lose their customer.
+UPDATE order_refunds r
+   SET reason = NULL
+  FROM orders o
+ WHERE r.store_id = %(store_id)s AND r.reason IS NOT NULL AND o.store_id = r.store_id AND o.id = r.order_id
+   AND (o.customer_id = (SELECT c.id FROM customers c WHERE c.store_id = %(store_id)s AND c.external_id = %(external_id)s)
+        OR (o.customer_id IS NULL AND o.customer_external_id = %(external_id)s))
+
+-- name: forget_separate_reasons
+-- The same for refunds that came apart from their orders.
+UPDATE refunds r
+   SET reason = NULL
+  FROM orders o
+ WHERE r.store_id = %(store_id)s AND r.reason IS NOT NULL AND o.store_id = r.store_id AND o.id = r.order_id
+   AND (o.customer_id = (SELECT c.id FROM customers c WHERE c.store_id = %(store_id)s AND c.external_id = %(external_id)s)
+        OR (o.customer_id IS NULL AND o.customer_external_id = %(external_id)s))
+
 -- name: forget_customer_of_orders
 -- Orders stay without a customer. Their content_hash stays, so that the same order sent again changes nothing.
 UPDATE orders
-   SET customer_external_id = NULL, customer_id = NULL
+   SET customer_external_id = NULL, customer_id = NULL, cancel_reason = NULL
  WHERE store_id = %(store_id)s
    AND (customer_id = (SELECT c.id FROM customers c WHERE c.store_id = %(store_id)s AND c.external_id = %(external_id)s)
         OR (customer_id IS NULL AND customer_external_id = %(external_id)s))

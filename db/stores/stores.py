@@ -18,8 +18,7 @@ SQL = queries(__file__)
 
 def _tables_of_records() -> Iterator[str]:
     for entity in reversed(ENTITY_RECORDS.values()):
-        if entity.lines:
-            yield entity.lines.table
+        yield from (lines.table for lines in entity.lines)
         yield entity.name
 
 
@@ -65,6 +64,11 @@ def has_key_in_query(conn: Connection, store_id: UUID) -> bool:
 
 def set_key_in_query(conn: Connection, store_id: UUID, *, is_in_query: bool) -> None:
     conn.execute(SQL["set_key_in_query"], {"store_id": store_id, "is_in_query": is_in_query})
+
+
+def set_timezone(conn: Connection, store_id: UUID, timezone: str) -> bool:
+    """The zone in which the views of `analytics` count days. False for an unknown zone or store."""
+    return conn.execute(SQL["set_timezone"], {"store_id": store_id, "timezone": timezone}).rowcount == 1
 
 
 def list_store_ids(conn: Connection) -> list[UUID]:

@@ -16,6 +16,12 @@ SELECT coalesce((settings ->> 'key_in_query')::boolean, false) FROM stores WHERE
 -- Leaves the store's other settings alone.
 UPDATE stores SET settings = settings || jsonb_build_object('key_in_query', %(is_in_query)s::boolean) WHERE id = %(store_id)s
 
+-- name: set_timezone
+-- Only a zone that PostgreSQL knows, because views compute days with it. Leaves the store's other settings alone.
+UPDATE stores
+   SET settings = settings || jsonb_build_object('timezone', %(timezone)s::text)
+ WHERE id = %(store_id)s AND EXISTS (SELECT FROM pg_timezone_names WHERE name = %(timezone)s)
+
 -- name: list_store_ids
 -- Ids only, oldest first.
 SELECT store_id FROM list_store_ids()

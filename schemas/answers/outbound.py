@@ -9,7 +9,7 @@ from msgspec import UNSET, Meta, UnsetType
 
 from schemas.answers.fields import AnswerData, Count, Moment, Rate, about, one_of
 from schemas.answers.jobs import Code, ErrorsNotListed
-from schemas.records.erp import DISCONTINUED_POLICIES
+from schemas.records.erp import DISCONTINUED_POLICIES, TRASHED_POLICIES
 
 EXAMPLE_PRODUCT = "5d1e0c0e-6c1f-4b86-9a53-0f3b7c3c1a11"
 EXAMPLE_ITEM = "01a1fc05-4b10-7a01-8f21-1c2d3e4f5a6b"
@@ -209,6 +209,9 @@ class Mapping(AnswerData):
     internal_product_id: ProductId
     sku: Sku
     woo_commerce_product_id: WooId | None
+    woo_commerce_parent_id: Annotated[
+        int | None, about("the variable product whose variation it is; null for a product", example=None)
+    ]
     last_synced: Moment | None
     sync_status: Annotated[str | None, about(example="synced")]
     in_sync: Annotated[
@@ -289,6 +292,14 @@ class DiscontinuedPolicy(AnswerData):
     """What becomes of discontinued products in the shop."""
 
     policy: Annotated[str, one_of(*DISCONTINUED_POLICIES), about(example="draft")]
+
+
+class TrashedPolicy(AnswerData):
+    """What becomes of products in the shop's trash."""
+
+    policy: Annotated[
+        str, one_of(*TRASHED_POLICIES), about("what becomes of a product that the ERP states", example="hold")
+    ]
 
 
 class Retried(AnswerData):

@@ -21,6 +21,7 @@ REASONS = {
     "not_a_sku": "must not contain a comma, <, a tab, two blanks or an escape as %41, nor start or end with a blank",
     "empty_in_shop": 'is empty or 0 once markup is removed, and the shop would call the product "Product"',
     "not_a_flag": "must be true or false",
+    "not_a_known_word": "is none of the words that are allowed",
     "not_a_url": "must be an address that starts with http:// or https://",
     "holds_an_address": "must not contain an e-mail address",
     "not_below_regular_price": "must be lower than the regular price",

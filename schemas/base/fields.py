@@ -7,13 +7,15 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
+from copy import copy
 from datetime import UTC, datetime
 from decimal import ROUND_HALF_UP, Decimal, InvalidOperation
 from itertools import chain, islice
-from typing import Annotated, Any, ClassVar
+from typing import Annotated, Any, ClassVar, Literal
 
 from marshmallow import EXCLUDE, Schema, ValidationError, fields, post_load
 from msgspec import Meta
+from msgspec.structs import fields as struct_fields
 
 from schemas.base.contract_field import ContractField, JsonSchema, Unsure
 from schemas.base.error_codes import further_entries
@@ -65,7 +67,26 @@ class RecordSchema(Schema):
 
 
 def reader_of(schema: RecordSchema) -> FastReader:
-    return FastReader(schema, schema.record, schema.record.__struct_fields__, known_only=schema.known_only)
+    """Of a schema without some fields at the end of its record, the others get their defaults."""
+    names = [name for name in schema.record.__struct_fields__ if name in schema.fields]
+    core = _core_of(schema) if schema.known_only else None
+    reader = reader_of(core) if core else None
+    return FastReader(schema, schema.record, names, known_only=schema.known_only, core=reader)
+
+
+def _core_of(schema: RecordSchema) -> RecordSchema | None:
+    """The schema without the fields that have a default in its record, also in its lists; None if there are none."""
+    names = [field.name for field in struct_fields(schema.record) if field.required and field.name in schema.fields]
+    lists = {name: field for name in names if isinstance(field := schema.fields[name], Records)}
+    entries = {name: _core_of(field.entry_schema) for name, field in lists.items()}
+    if len(names) == len(schema.fields) and not any(entries.values()):
+        return None
+    core = type(schema)(only=names)
+    core.fields = {name: core.fields[name] for name in names}
+    for name, field in lists.items():
+        core.fields[name] = copied = copy(field)
+        copied.entry_schema = entries[name] or field.entry_schema
+    return core
 
 
 class StrictField(ContractField, fields.Field[Any]):
@@ -329,6 +350,43 @@ def moment_of(text: str) -> datetime | None:
     except (ValueError, OverflowError):
         return None
     return moment if moment.year >= 1000 else None
+
+
+class Flag(StrictField):
+    """`true` or `false`, as JSON or as text in a CSV file."""
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> bool:
+        word = value.strip().lower() if isinstance(value, str) else value
+        if word is True or word == "true":
+            return True
+        if word is False or word == "false":
+            return False
+        raise refuse("not_a_flag")
+
+    def fast_type(self) -> Any:
+        return bool
+
+    def json_schema(self) -> JsonSchema:
+        return {"type": "boolean"}
+
+
+class OneOf(Text):
+    """One of a few words."""
+
+    def __init__(self, words: Sequence[str], **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.words = frozenset(words)
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> str:
+        if not isinstance(value, str) or value not in self.words:
+            raise refuse("not_a_known_word")
+        return value
+
+    def fast_type(self) -> Any:
+        return Literal[tuple(sorted(self.words))]
+
+    def json_schema(self) -> JsonSchema:
+        return {"type": "string", "enum": sorted(self.words)}
 
 
 class EmailHash(StrictField):

@@ -18,6 +18,7 @@ from schemas.base.contract_field import ContractField, JsonSchema, Unsure
 from schemas.base.fields import (
     BLANK,
     Count,
+    Flag,
     MaskedText,
     Money,
     RecordSchema,
@@ -37,6 +38,8 @@ LONGEST_DESCRIPTION = 200_000
 MOST_PIECES = 2**31 - 1
 MOST_IMAGES = 50
 MOST_CATEGORIES = 100
+MOST_ATTRIBUTES = 10
+LONGEST_OPTION = 100
 ALTERED_IN_SKU = re.compile(r"[,<\t\n\r\f\v]|  |%[0-9A-Fa-f]{2}")
 SIGNED = re.compile(r"-?[0-9]{1,10}")
 WEB_ADDRESS = re.compile(r"https?://[^\s/?#@]+(?:[/?#]\S*)?", re.IGNORECASE)
@@ -130,24 +133,6 @@ class Pieces(StrictField):
         return number_schema(-MOST_PIECES, MOST_PIECES, "^-?[0-9]{1,9}$")
 
 
-class Flag(StrictField):
-    """`true` or `false`, as JSON or as text in a CSV file."""
-
-    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> bool:
-        word = value.strip().lower() if isinstance(value, str) else value
-        if word is True or word == "true":
-            return True
-        if word is False or word == "false":
-            return False
-        raise refuse("not_a_flag")
-
-    def fast_type(self) -> Any:
-        return bool
-
-    def json_schema(self) -> JsonSchema:
-        return {"type": "boolean"}
-
-
 class ImageUrl(Text):
     """An address from which the shop downloads a picture."""
 
@@ -199,6 +184,27 @@ class Several(ContractField, fields.List[Any]):
         return {"maxItems": self.most}
 
 
+class Options(StrictField):
+    """An option by attribute, as {"Size": "M"}, for a variation."""
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> tuple[tuple[str, str], ...]:
+        if not isinstance(value, dict):
+            raise refuse("not_an_object")
+        if len(value) > MOST_ATTRIBUTES:
+            raise refuse("too_many")
+        text = MaskedText(blank=False, longest=LONGEST_OPTION)
+        return tuple((text.deserialize(name), text.deserialize(option)) for name, option in sorted(value.items()))
+
+    def json_schema(self) -> JsonSchema:
+        option = MaskedText(blank=False, longest=LONGEST_OPTION).json_schema()
+        return {
+            "type": "object",
+            "maxProperties": MOST_ATTRIBUTES,
+            "propertyNames": option,
+            "additionalProperties": option,
+        }
+
+
 class ErpProductSchema(RecordSchema):
     """A product of the ERP. A field that is left out is never sent, one that is null is cleared.
 
@@ -219,9 +225,18 @@ class ErpProductSchema(RecordSchema):
     category_ids = Several(Id(), most=MOST_CATEGORIES, load_default=(), allow_none=True)
     allow_manual_woocommerce_offers = Flag(load_default=False)
     version = Count(load_default=None, allow_none=True)
+    parent_id = Id(load_default=None, allow_none=True)
+    attributes = Options(load_default=(), allow_none=True)
 
     @post_load(pass_original=True)
     def make(self, data: dict[str, Any], original: dict[str, Any], **_kwargs: Any) -> ErpProduct:
+        if data["parent_id"] == data["product_id"]:
+            raise ValidationError({"parent_id": ["out_of_range"]})
+        # A variation without an attribute would stand for any option, and an attribute belongs to a variation.
+        if data["parent_id"] is not None and not data["attributes"]:
+            raise ValidationError({"attributes": ["required"]})
+        if data["parent_id"] is None and data["attributes"]:
+            raise ValidationError({"parent_id": ["required"]})
         sale, regular = data["sale_price"], data["regular_price"]
         # WooCommerce silently drops a sale price that is not below the regular one.
         if sale is not None and (regular is None or sale >= regular):
@@ -231,6 +246,7 @@ class ErpProductSchema(RecordSchema):
             raise ValidationError({"sale_to": ["before_its_begin"]})
         data["image_urls"] = tuple(data["image_urls"] or ())
         data["category_ids"] = tuple(dict.fromkeys(data["category_ids"] or ()))
+        data["attributes"] = data["attributes"] or ()
         stated = set(original)
         if data["manage_stock"] is None:
             data["manage_stock"] = data["stock_quantity"] is not None

@@ -11,8 +11,17 @@ from marshmallow import Schema, ValidationError, fields
 from schemas.base.error_codes import Problem, problems_of
 from schemas.base.fast_records import FastReader, shape_of
 from schemas.base.fields import Records, RecordSchema, reader_of
-from schemas.plugin import categories, customers, orders, products
+from schemas.plugin import categories, customers, orders, products, refunds, variations
 from schemas.records.shop import Record
+
+
+@dataclass(frozen=True, slots=True)
+class KnownFields:
+    """The names of a record's fields, and for each list those of its entries. `attributes` name the lists in our structs."""
+
+    names: frozenset[str]
+    lists: dict[str, KnownFields]
+    attributes: dict[str, str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,14 +35,26 @@ class Entity:
     id_field: str
     schema: RecordSchema
     example: dict[str, Any]
-    known_fields: frozenset[str]
-    lists: dict[str, frozenset[str]]  # by name of a list field, the known fields of its entries
+    fields: KnownFields
     reader: FastReader
     unread: type[msgspec.Struct]  # the known fields, unread: msgspec drops all others
 
+    @property
+    def known_fields(self) -> frozenset[str]:
+        return self.fields.names
 
-def _names(schema: Schema) -> frozenset[str]:
-    return frozenset(field.data_key or name for name, field in schema.fields.items())
+    @property
+    def lists(self) -> dict[str, KnownFields]:
+        return self.fields.lists
+
+
+def _known(schema: Schema) -> KnownFields:
+    lists = {name: field for name, field in schema.fields.items() if isinstance(field, Records)}
+    return KnownFields(
+        names=frozenset(field.data_key or name for name, field in schema.fields.items()),
+        lists={field.data_key or name: _known(field.entry_schema) for name, field in lists.items()},
+        attributes={field.data_key or name: name for name, field in lists.items()},
+    )
 
 
 def _unread(field: fields.Field[Any]) -> tuple[Any, Any]:
@@ -44,14 +65,12 @@ def _unread(field: fields.Field[Any]) -> tuple[Any, Any]:
 
 
 def _entity(name: str, schema: RecordSchema, example: dict[str, Any]) -> Entity:
-    lists = [(key, field) for key, field in schema.fields.items() if isinstance(field, Records)]
     return Entity(
         name=name,
         id_field=str(schema.fields["external_id"].data_key),
         schema=schema,
         example=example,
-        known_fields=_names(schema),
-        lists={field.data_key or key: _names(field.entry_schema) for key, field in lists},
+        fields=_known(schema),
         reader=reader_of(schema),
         unread=shape_of(schema, _unread),
     )
@@ -61,7 +80,9 @@ ORDERS = _entity("orders", orders.OrderSchema(), orders.EXAMPLE)
 PRODUCTS = _entity("products", products.ProductSchema(), products.EXAMPLE)
 CUSTOMERS = _entity("customers", customers.CustomerSchema(), customers.EXAMPLE)
 CATEGORIES = _entity("categories", categories.CategorySchema(), categories.EXAMPLE)
-ENTITIES = {entity.name: entity for entity in (ORDERS, PRODUCTS, CUSTOMERS, CATEGORIES)}
+VARIATIONS = _entity("variations", variations.VariationSchema(), variations.EXAMPLE)
+REFUNDS = _entity("refunds", refunds.OrderRefundSchema(), refunds.EXAMPLE)
+ENTITIES = {entity.name: entity for entity in (ORDERS, REFUNDS, PRODUCTS, VARIATIONS, CUSTOMERS, CATEGORIES)}
 
 
 def load_record(entity: Entity, payload: Any) -> Record | list[Problem]:

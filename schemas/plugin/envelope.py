@@ -13,7 +13,7 @@ from schemas.base.json_bounds import TooMuch
 from schemas.base.json_records import NoRecords, read_records
 from schemas.base.privacy import Hasher, hash_email, mask_value
 from schemas.base.strict_json import NotJson, dumps
-from schemas.plugin.entities import Entity
+from schemas.plugin.entities import Entity, KnownFields
 from schemas.plugin.fast_envelope import read_known_fields, read_unchanged
 
 MODES = ("upsert", "populate")
@@ -81,21 +81,20 @@ def _mode(value: Any) -> str:
 
 
 def _sanitised(entity: Entity, record: Any, hasher: Hasher) -> dict[str, Any] | None:
-    if not isinstance(record, dict):
-        return None  # the worker counts it as a skipped record
-    clean: dict[str, Any] = {}
-    for name in entity.known_fields & record.keys():
-        value = record[name]
-        if name in entity.lists and isinstance(value, list):
-            clean[name] = [_sanitised_entry(entry, entity.lists[name]) for entry in value]
-        elif name == "email":
-            clean[name] = hash_email(value, hasher)
-        else:
-            clean[name] = mask_value(value)
+    clean = _known_only(entity.fields, record)
+    if clean is not None and "email" in clean:
+        clean["email"] = hash_email(record["email"], hasher)
     return clean
 
 
-def _sanitised_entry(entry: Any, known: frozenset[str]) -> dict[str, Any] | None:
-    if not isinstance(entry, dict):
-        return None
-    return {name: mask_value(entry[name]) for name in known & entry.keys()}
+def _known_only(known: KnownFields, record: Any) -> dict[str, Any] | None:
+    if not isinstance(record, dict):
+        return None  # the worker counts it as a skipped record
+    clean: dict[str, Any] = {}
+    for name in known.names & record.keys():
+        value = record[name]
+        if name in known.lists and isinstance(value, list):
+            clean[name] = [_known_only(known.lists[name], entry) for entry in value]
+        else:
+            clean[name] = mask_value(value)
+    return clean

@@ -13,10 +13,9 @@ from typing import Any
 
 import msgspec
 
-from schemas.base.fields import Records
 from schemas.base.privacy import Hasher, hash_email, may_hold_address
 from schemas.base.strict_json import NotJson, loads
-from schemas.plugin.entities import CUSTOMERS, ENTITIES, Entity
+from schemas.plugin.entities import CUSTOMERS, ENTITIES, Entity, KnownFields
 
 HUGE_NUMBER = b"0" * 4000  # this many digits in a row may be a number that is too long to parse
 DIGITS_ALIKE = bytes.maketrans(b"123456789", b"0" * 9)
@@ -41,7 +40,6 @@ class _Readers:
     start: re.Pattern[bytes]
     known_only: msgspec.json.Decoder[Any]
     dropping: msgspec.json.Decoder[Any]
-    lists: tuple[str, ...]  # the attributes with nested records
 
 
 def _readers(entity: Entity) -> _Readers:
@@ -53,7 +51,6 @@ def _readers(entity: Entity) -> _Readers:
         start=re.compile(SPACE.join((rb"", rb"\{", b'"' + entity.name.encode() + b'"', rb":", rb"(?=\[)"))),
         known_only=msgspec.json.Decoder(list[entity.reader.shape]),  # type: ignore[name-defined]  # made at run time
         dropping=msgspec.json.Decoder(msgspec.defstruct("Envelope", fields)),
-        lists=tuple(name for name, field in entity.schema.fields.items() if isinstance(field, Records)),
     )
 
 
@@ -92,8 +89,7 @@ def read_known_fields(entity: Entity, body: bytes, hasher: Hasher) -> UncheckedB
     if entity is CUSTOMERS and not _hash_addresses(records, hasher):
         return None
     encoded = _encode(records)
-    objects = len(records) + sum(len(getattr(record, name) or ()) for name in readers.lists for record in records)
-    if not _is_plain(entity, encoded, objects):
+    if not _is_plain(encoded, *_counted(entity.fields, records)):
         return None
     return UncheckedBatch(len(records), envelope.mode, encoded)
 
@@ -108,12 +104,27 @@ def _hash_addresses(records: list[Any], hasher: Hasher) -> bool:
     return True
 
 
-def _is_plain(entity: Entity, encoded: bytes, objects: int) -> bool:
+def _counted(known: KnownFields, records: list[Any]) -> tuple[int, int]:
+    """How many objects and how many lists the records are, with those in their lists."""
+    objects, lists = len(records), 1
+    for name, entries in known.lists.items():
+        attribute = known.attributes[name]
+        found = [each for record in records if (each := getattr(record, attribute))]
+        lists += sum(1 for record in records if type(getattr(record, attribute)) is list)
+        if entries.lists:
+            inner = [_counted(entries, each) for each in found]
+            objects += sum(count for count, _ in inner)
+            lists += sum(count - 1 for _, count in inner)
+        else:
+            objects += sum(map(len, found))
+    return objects, lists
+
+
+def _is_plain(encoded: bytes, objects: int, lists: int) -> bool:
     # A brace or bracket inside a text makes a count differ, too. Such a batch takes the slow path, with the same result.
-    known_lists = sum(encoded.count(b'"' + name.encode() + b'":[') for name in entity.lists)
     return (
         not may_hold_address(encoded)
         and encoded.count(b"{") == objects
         and HUGE_NUMBER not in encoded.translate(DIGITS_ALIKE)
-        and encoded.count(b"[") == 1 + known_lists
+        and encoded.count(b"[") == lists
     )

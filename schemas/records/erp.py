@@ -19,8 +19,9 @@ OPTIONAL_FIELDS = (
     "category_ids",
 )
 
-# What may become of a discontinued product in the shop; the first is the default.
+# What may become of a discontinued product in the shop, and of one that somebody put into its trash; the first is the default.
 DISCONTINUED_POLICIES = ("draft", "trash", "out_of_stock")
+TRASHED_POLICIES = ("hold", "restore", "recreate")
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +31,8 @@ class ErpProduct:
     `stock_quantity` counts only with `manage_stock`. `sale_from` is inclusive, `sale_to` the last second of the sale.
     The first of `image_urls` is the main picture. `category_ids` refer to ErpCategory records. A higher `version` replaces
     a lower one; None replaces any. `stated_fields` are those of OPTIONAL_FIELDS that the record has: the others are not the
-    ERP's, and are never sent. The dates of a sale belong to `sale_price`.
+    ERP's, and are never sent. The dates of a sale belong to `sale_price`. With `parent_id` it is a variation of that product,
+    and `attributes` are its option by attribute, as (("Size", "M"),).
     """
 
     product_id: UUID
@@ -48,6 +50,8 @@ class ErpProduct:
     allow_manual_woocommerce_offers: bool
     version: int | None
     stated_fields: tuple[str, ...] = OPTIONAL_FIELDS
+    parent_id: UUID | None = None
+    attributes: tuple[tuple[str, str], ...] = ()
 
     @property
     def key(self) -> UUID:

@@ -18,6 +18,7 @@ DEFAULT_PAGE = 50
 LARGEST_PAGE = 200
 ROW = "[0-9]{1,18}"  # within bigint
 ROW_AND_FIELD = ROW + r"\.[A-Za-z0-9_.*\[\]-]{1,200}"
+ORDER_AND_PLACE = r"[0-9]{1,19}\.[0-9]{1,9}"  # TikTok's ids have 19 digits
 STATUSES = ("running", "paused", "completed", "failed", "cancelled")
 SOURCES = ("plugin", *sorted(PLATFORMS))
 ALL_MODES = (*MODES, "update", "incremental", "full", "fill")
@@ -70,6 +71,12 @@ class RecordErrorsQuery(PageQuery):
     """A page of record errors."""
 
     cursor = Cursor(ROW_AND_FIELD, load_default=None)
+
+
+class FindingsQuery(PageQuery):
+    """A page of findings, listed by order and place."""
+
+    cursor = Cursor(ORDER_AND_PLACE, load_default=None)
 
 
 class ItemsQuery(PageQuery):

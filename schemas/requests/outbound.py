@@ -6,7 +6,7 @@ from typing import Any
 
 from schemas.base.contract_field import JsonSchema
 from schemas.base.fields import MOMENT_SCHEMA, moment_of
-from schemas.records.erp import DISCONTINUED_POLICIES
+from schemas.records.erp import DISCONTINUED_POLICIES, TRASHED_POLICIES
 from schemas.requests.fields import Choice, RequestField, RequestSchema, Truth
 
 MOST_EVENTS = 5000
@@ -59,6 +59,12 @@ class DiscontinuedSchema(RequestSchema):
     """What becomes of discontinued products in the shop."""
 
     policy = Choice(DISCONTINUED_POLICIES, required=True)
+
+
+class TrashedSchema(RequestSchema):
+    """What becomes of products in the shop's trash."""
+
+    policy = Choice(TRASHED_POLICIES, required=True)
 
 
 class EventsSchema(RequestSchema):

@@ -162,7 +162,7 @@ def measure(world: World, products: int, event_seconds: float) -> OutboundFigure
             put_products(world.runtime, store_id, catalogue[start : start + AT_ONCE])
         created = _sent(world, shop, store_id)
         changed = [one | {"regular_price": "20.10"} for one in catalogue]  # all of them: brakes are off
-        _without_brakes(world, store_id)
+        without_brakes(world, store_id)
         for start in range(0, products, AT_ONCE):
             put_products(world.runtime, store_id, changed[start : start + AT_ONCE])
         updated = _sent(world, shop, store_id)
@@ -178,7 +178,7 @@ def measure(world: World, products: int, event_seconds: float) -> OutboundFigure
     )
 
 
-def _without_brakes(world: World, store_id: UUID) -> None:
+def without_brakes(world: World, store_id: UUID) -> None:
     with world.runtime.pool.connection() as conn, tenant(conn, store_id):
         set_brakes(conn, store_id, {"enabled": False})
 

@@ -15,6 +15,7 @@ from tests.bench import (
     resident,
     scale,
     two_workers,
+    variations,
     worker_time,
 )
 from tests.bench.accept_rate import AcceptFigures
@@ -27,6 +28,7 @@ JOBS = 100
 LATENCY_BATCHES = 100
 SHOPIFY_ORDERS, TIKTOK_ORDERS = 60_000, 276_000
 PRODUCTS, EVENT_SECONDS = 10_000, 60.0
+VARIABLE_PRODUCTS = 2_000
 
 
 @dataclass(frozen=True)
@@ -44,8 +46,9 @@ class Options:
 def _worker(options: Options) -> list[Row]:
     with world() as bench:
         figures = worker_time.measure(bench, options.runs)
-    save("worker", asdict(figures))
-    return worker_time.rows(figures)
+        wide = worker_time.measure(bench, options.runs, wide=True)
+    save("worker", asdict(figures) | {"wide": asdict(wide)})
+    return worker_time.rows(figures, wide)
 
 
 def _job(_: Options) -> list[Row]:
@@ -108,6 +111,13 @@ def _outbound(options: Options) -> list[Row]:
     return outbound.rows(figures)
 
 
+def _variations(options: Options) -> list[Row]:
+    with world() as bench:
+        figures = variations.measure(bench, int(VARIABLE_PRODUCTS * options.share))
+    save("variations", asdict(figures))
+    return variations.rows(figures)
+
+
 def _peers(options: Options) -> list[Row]:
     with world() as bench:
         figures = compare.measure(bench, options.runs)
@@ -131,6 +141,7 @@ PARTS: dict[str, Callable[[Options], list[Row]]] = {
     "workers": _workers,
     "pulls": _pulls,
     "outbound": _outbound,
+    "variations": _variations,
     "peers": _peers,
     "scale": _scale,
 }

@@ -24,7 +24,7 @@ from db.core.installation import create_database, own_schema
 from db.core.migrate import migrate
 from db.core.pool import open_pool
 from tests.support.data_dirs import data_dir
-from tests.support.factories import make_item, make_order
+from tests.support.factories import make_item, make_order, make_refund, narrow_item, narrow_order
 from tests.support.paths import ROOT
 from workers.core.queues import WakeUp, connect
 from workers.core.runtime import Runtime
@@ -115,10 +115,14 @@ def world() -> Iterator[World]:
             postgres.stop()
 
 
-def orders(count: int, first: int = 1, version: int = 0, items: int = 3) -> list[dict[str, Any]]:
-    """Orders as a plugin posts them: amounts as numbers, every third customer new, names and codes that vary."""
+def orders(count: int, first: int = 1, version: int = 0, items: int = 3, *, wide: bool = False) -> list[dict[str, Any]]:
+    """Orders as a plugin posts them: amounts as numbers, every third customer new, names and codes that vary.
+
+    `wide`: with all that the contract knows of an order, and one in ten with a refund.
+    """
+    make, line = (make_order, make_item) if wide else (narrow_order, narrow_item)
     return [
-        make_order(
+        make(
             wc_order_id=number,
             date_modified=f"2026-01-15T10:{version:02d}:{number % 60:02d}Z",
             total=f"{number % 900 + version}.{number % 100:02d}",
@@ -126,14 +130,15 @@ def orders(count: int, first: int = 1, version: int = 0, items: int = 3) -> list
             customer_id=number % 300 + 1,
             status=("completed", "processing", "on-hold")[number % 3],
             items=[
-                make_item(
-                    product_name=f"Product {(number * 7 + line) % 500}",
-                    sku=f"SKU-{(number * 7 + line) % 500:04d}",
-                    quantity=line + 1,
-                    wc_product_id=(number * 7 + line) % 500 + 1,
+                line(
+                    product_name=f"Product {(number * 7 + place) % 500}",
+                    sku=f"SKU-{(number * 7 + place) % 500:04d}",
+                    quantity=place + 1,
+                    wc_product_id=(number * 7 + place) % 500 + 1,
                 )
-                for line in range(items)
+                for place in range(items)
             ],
+            **({"coupons": [], "refunds": [make_refund()] if number % 10 == 0 else []} if wide else {}),
         )
         for number in range(first, first + count)
     ]

@@ -22,7 +22,7 @@ NEW, LATE = 0.2, 0.05  # of the changes; a late order is shown after the time th
 MOST_LATE_SECONDS = 200  # the overlap begins with 300
 FAULTY = 0.05  # of the platform's answers
 END_SECONDS = 120.0
-ROWS = "SELECT external_id, status, extract(epoch FROM date_modified)::bigint FROM orders WHERE store_id = %s"
+ROWS = "SELECT external_id, platform_status, extract(epoch FROM date_modified)::bigint FROM orders WHERE store_id = %s"
 
 
 @dataclass

@@ -34,6 +34,7 @@ STORE_PAGES = (
     "/history",
     "/start",
     "/explain",
+    "/books",
     "/outbound",
     "/store",
     "/live",

@@ -13,6 +13,7 @@ from psycopg import Connection
 
 from app.usecases.stores import set_credentials
 from db.core.tenancy import tenant
+from db.outbound.drift import request_check
 from db.outbound.items import Origin
 from db.outbound.mappings import Figures, Look
 from db.outbound.takeover import decide_takeover
@@ -42,7 +43,7 @@ def make_erp_product(**overrides: Any) -> dict[str, Any]:
 
 def make_look(wc_product_id: int) -> Look:
     """A look at a product of the shop that agrees with the ERP in all of nothing."""
-    return Look(wc_product_id, "synced", Figures(), None, None, (), {}, {}, {}, is_whole=True)
+    return Look(wc_product_id, None, "synced", Figures(), None, None, (), {}, {}, {}, is_whole=True)
 
 
 def with_key(runtime: Runtime) -> Runtime:
@@ -69,6 +70,12 @@ def put_categories(runtime: Runtime, store_id: UUID, categories: list[Any]) -> I
 def ask(runtime: Runtime, store_id: UUID, product_id: str, sync_type: str, *, force: bool = False) -> None:
     with runtime.pool.connection() as conn, tenant(conn, store_id):
         request_products(conn, store_id, [(UUID(product_id), sync_type)], Origin({"source": "test"}, force))
+
+
+def check_drift_now(runtime: Runtime, store_id: UUID, *, whole: bool = False) -> None:
+    with runtime.pool.connection() as conn, tenant(conn, store_id):
+        request_check(conn, store_id, whole=whole)
+    push(runtime, store_id)
 
 
 def say_yes_to_takeover(runtime: Runtime, store_id: UUID) -> None:

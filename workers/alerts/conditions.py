@@ -8,7 +8,7 @@ from datetime import datetime
 from uuid import UUID
 
 from app.settings.environment import Settings
-from db.insight.alerts import Drifted, Failures, LongRunning, OldWatermark, OpenAlert, RecentRuns
+from db.insight.alerts import Drifted, Failures, Imbalanced, LongRunning, OldWatermark, OpenAlert, RecentRuns
 from db.outbound.push_leases import Backlog
 
 LOG_FAILED = "log_failed"
@@ -19,7 +19,11 @@ WATERMARK_OLD = "watermark_old"
 QUEUE_DEPTH = "queue_depth"
 SLA_LAG = "sla_lag"
 SHOP_DIFFERS = "shop_differs"
-KINDS = (LOG_FAILED, RUNNING_TOO_LONG, ZERO_ROWS, SKIPPED_SHARE, WATERMARK_OLD, QUEUE_DEPTH, SLA_LAG, SHOP_DIFFERS)
+ORDER_IMBALANCE = "order_imbalance"
+KINDS = (
+    *(LOG_FAILED, RUNNING_TOO_LONG, ZERO_ROWS, SKIPPED_SHARE, WATERMARK_OLD, QUEUE_DEPTH, SLA_LAG, SHOP_DIFFERS),
+    ORDER_IMBALANCE,
+)
 
 DEEPEST_QUEUE = 1000  # specification 3
 FEWEST_RECORDS = 20  # a share of fewer says nothing
@@ -55,6 +59,7 @@ class Facts:
     watermarks: Sequence[OldWatermark]
     backlog: Sequence[Backlog]
     drifted: Sequence[Drifted] = ()
+    imbalanced: Sequence[Imbalanced] = ()
 
 
 def key_of(alert: OpenAlert) -> Key:
@@ -84,6 +89,12 @@ def troubles_in(facts: Facts, opened: Iterable[OpenAlert], settings: Settings, n
     for old in facts.watermarks:
         allowed = round(old.step_seconds + settings.alert_watermark_seconds)
         found.append(Trouble(old.store_id, WATERMARK_OLD, old.entity, "", round(old.age_seconds), allowed))
+    for books in facts.imbalanced:
+        percent = round(100 * books.found / max(books.written, books.found), 1)
+        if books.written >= FEWEST_RECORDS and percent > settings.alert_imbalance_percent:
+            found.append(
+                Trouble(books.store_id, ORDER_IMBALANCE, "orders", "", percent, settings.alert_imbalance_percent)
+            )
     found += [Trouble(one.store_id, SHOP_DIFFERS, "", "", one.differing, 0) for one in facts.drifted]
     return found + _outbound(facts.backlog, now)
 

@@ -15,6 +15,7 @@ from db.insight.alerts import (
     recover_alert,
     watch_drift,
     watch_failures,
+    watch_findings,
     watch_running,
     watch_runs,
     watch_watermarks,
@@ -27,6 +28,7 @@ WATCH_SECONDS = 15.0
 DRIFTED_SECONDS = 3600.0  # repairs and their brakes have had their time
 QUIET_SECONDS = 900.0  # a failure alert recovers after this time without another failure, if a run completed since
 RECENT_RUNS = 10
+BOOKS_SECONDS = 86_400.0  # of orders that were written in a day, so many may not add up
 
 
 def watch(pool: Pool, settings: Settings, pause: float = WATCH_SECONDS) -> None:
@@ -45,6 +47,7 @@ def watch(pool: Pool, settings: Settings, pause: float = WATCH_SECONDS) -> None:
             watermarks=watch_watermarks(conn, settings.alert_watermark_seconds),
             backlog=list_backlog(conn),
             drifted=watch_drift(conn, DRIFTED_SECONDS),
+            imbalanced=watch_findings(conn, BOOKS_SECONDS),
         )
         troubles = troubles_in(facts, opened, settings, datetime.now(UTC))
         for trouble in new_troubles(troubles, opened):

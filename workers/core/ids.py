@@ -14,14 +14,15 @@ _RAND_B = (1 << 62) - 1
 
 
 def new_ids(count: int) -> list[UUID]:
+    """So many ids, in their own order."""
     milliseconds = (time.time_ns() // 1_000_000) << 80
     noise = os.urandom(10 * count)
-    ids = []
+    values = []
     for at in range(0, 10 * count, 10):
         bits = int.from_bytes(noise[at : at + 10])
         rand_a = (bits >> 62) & _RAND_A
-        ids.append(UUID(int=milliseconds | _VERSION | (rand_a << 64) | _VARIANT | (bits & _RAND_B)))
-    return ids
+        values.append(milliseconds | _VERSION | (rand_a << 64) | _VARIANT | (bits & _RAND_B))
+    return [UUID(int=value) for value in sorted(values)]
 
 
 def new_id() -> UUID:

@@ -16,8 +16,11 @@ AT_ONCE = 5000
 
 
 def request_products(conn: Connection, store_id: UUID, changes: Iterable[ProductChange], origin: Origin) -> list[UUID]:
-    """Returns the ids of the items; a change that is repeated, or waits already, is one item."""
-    distinct = sorted(set(changes))
+    """Returns the ids of the items; a change that is repeated, or waits already, is one item.
+
+    Changes of one type are sent in the order given.
+    """
+    distinct = list(dict.fromkeys(changes))
     ids: list[UUID] = []
     lock_items(conn, store_id)
     for start in range(0, len(distinct), AT_ONCE):

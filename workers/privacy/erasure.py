@@ -29,6 +29,7 @@ from db.stores.erasure import (
 )
 from schemas.base.fields import DIGITS, whole_number
 from schemas.base.strict_json import dumps, loads
+from schemas.records.shop import Order
 from workers.inbound.payload import pack, unpack
 from workers.inbound.validate import ERASED, erased_error
 from workers.pulls.page_codec import FetchedPage, decode_page, encode_page
@@ -85,7 +86,15 @@ def _clean_record(entity: str, record: Any, external_id: int) -> Any:
     field = "wc_customer_id" if entity == "customers" else "customer_id"
     if not isinstance(record, dict) or whole_number(record.get(field), DIGITS) != external_id:
         return record
-    return ERASED if entity == "customers" else {**record, field: None}
+    return ERASED if entity == "customers" else _without_reasons({**record, field: None})
+
+
+def _without_reasons(order: dict[str, Any]) -> dict[str, Any]:
+    # What a person wrote about a cancellation or a refund may name the customer.
+    refunds = order.get("refunds")
+    if isinstance(refunds, list):
+        order["refunds"] = [{**each, "reason": None} if isinstance(each, dict) else each for each in refunds]
+    return {**order, "cancel_reason": None} if "cancel_reason" in order else order
 
 
 def _from_pages(conn: Connection, store_id: UUID, external_id: int) -> int:
@@ -117,8 +126,9 @@ def _clean_kept(entity: str, body: bytes | None, external_id: int) -> bytes | No
 
 def clean_page(entity: str, page: FetchedPage[Any], external_id: int) -> FetchedPage[Any]:
     if entity == "orders":
-        orders = [(n, structs.replace(one, customer_external_id=None) if one.customer_external_id == external_id else one)
-                  for n, one in page.records]  # fmt: skip
+        orders = [
+            (n, _without_customer(one) if one.customer_external_id == external_id else one) for n, one in page.records
+        ]
         return replace(page, records=orders)
     kept = [(n, one) for n, one in page.records if one.external_id != external_id]
     places = [n for n, one in page.records if one.external_id == external_id]
@@ -127,3 +137,8 @@ def clean_page(entity: str, page: FetchedPage[Any], external_id: int) -> Fetched
         for error in page.errors
     ]
     return replace(page, records=kept, errors=[*named, *(erased_error(n) for n in places)])
+
+
+def _without_customer(order: Order) -> Order:
+    refunds = tuple(structs.replace(refund, reason=None) for refund in order.refunds)
+    return structs.replace(order, customer_external_id=None, cancel_reason=None, refunds=refunds)

@@ -39,6 +39,7 @@ ALERTS = {
     "queue_depth": "Many changes wait for the shop",
     "sla_lag": "Changes are late for the shop",
     "shop_differs": "The shop differs from the ERP",
+    "order_imbalance": "Orders do not add up",
 }
 LABELS = {"needs_approval": "waiting for approval", "fill": "fill gaps"}
 

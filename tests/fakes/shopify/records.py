@@ -35,7 +35,8 @@ def order(key: int, created: int, updated: int) -> Row:
         "currency": "EUR",
         "total_price": f"{subtotal + shipping:.2f}",
         "subtotal_price": f"{subtotal:.2f}",
-        "total_tax": f"{subtotal * 0.19:.2f}",
+        "total_tax": f"{subtotal * 0.19 / 1.19:.2f}",
+        "taxes_included": True,
         "total_discounts": "0.00",
         "total_shipping_price_set": {
             "shop_money": {"amount": f"{shipping:.2f}", "currency_code": "EUR"},
@@ -49,6 +50,11 @@ def order(key: int, created: int, updated: int) -> Row:
         "contact_email": f"buyer{buyer}@example.com",
         "tags": "",
         "test": False,
+        "source_name": "web",
+        "processed_at": iso(created),
+        "shipping_address": {"first_name": "Ann", "country_code": "DE", "province_code": "BE"},
+        "shipping_lines": [],
+        "refunds": [],
         "customer": None if key % 10 == 0 else {"id": buyer, "email": f"buyer{buyer}@example.com", "first_name": "Ann"},
         "line_items": lines,
     }

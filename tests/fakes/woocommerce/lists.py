@@ -15,6 +15,7 @@ from tests.fakes.woocommerce.state import NAIVE, JsonObject, ShopState
 DATE_TIME = re.compile(
     r"(\d{4}-\d{2}-\d{2})[T ](\d{2}:\d{2}:\d{2})(\.\d+)?(Z|[+-]\d{2}:?\d{2})?", re.IGNORECASE | re.ASCII
 )
+SHIPPING = "shipping."
 DATE_FILTERS = {
     "after": ("date_created", 1),
     "before": ("date_created", -1),
@@ -103,5 +104,12 @@ def _bound(shop: ShopState, name: str, value: str, loses_fractions: bool) -> str
 
 
 def only_fields(query: PhpQuery, row: JsonObject) -> JsonObject:
+    """The fields of `_fields`. Of an order's address, single ones may be asked for; a product loses such names."""
     wanted = {text.strip() for text in texts(query, "_fields")}
-    return {name: value for name, value in row.items() if name in wanted} if wanted else row
+    if not wanted:
+        return row
+    found = {name: value for name, value in row.items() if name in wanted}
+    inner = {name.removeprefix(SHIPPING) for name in wanted if name.startswith(SHIPPING)}
+    if inner and "shipping" in row:
+        found["shipping"] = {name: value for name, value in row["shipping"].items() if name in inner}
+    return found

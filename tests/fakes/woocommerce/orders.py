@@ -62,9 +62,17 @@ def add(shop: ShopState, created: datetime, modified: datetime | None = None, **
         "total": "29.50",
         "total_tax": "2.00",
         "customer_id": 0,
+        "created_via": "checkout",
         "billing": {"first_name": "Ana", "email": "a.fake0@example.test"},
+        "shipping": {"first_name": "Ana", "address_1": "3 Nowhere Street", "country": "RO", "state": "B"},
         "payment_method": "bacs",
+        "date_paid_gmt": None,
+        "date_completed_gmt": None,
         "line_items": [line(order_id)],
+        "shipping_lines": [
+            {"id": order_id + 500_000, "method_title": "Flat rate", "total": "7.50", "total_tax": "0.55"}
+        ],
+        "fee_lines": [],
         "coupon_lines": [],
         "refunds": [],
         **shop.dates("date_created", created),
@@ -85,6 +93,7 @@ def line(order_id: int) -> JsonObject:
         "quantity": 1,
         "subtotal": "20.00",
         "total": "20.00",
+        "total_tax": "1.45",
         "sku": "CAN-5",
         "price": 20,
     }

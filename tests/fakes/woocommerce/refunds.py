@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from tests.fakes.woocommerce.auth import PhpQuery
 from tests.fakes.woocommerce.errors import ApiError
-from tests.fakes.woocommerce.lists import Rows, ordered, within_dates
+from tests.fakes.woocommerce.lists import Rows, ordered, texts, within_dates
 from tests.fakes.woocommerce.orders import KEYS
 from tests.fakes.woocommerce.state import JsonObject, ShopState
 
@@ -39,6 +39,9 @@ def _listed(shop: ShopState, query: PhpQuery, rows: Rows) -> Rows:
         row | {name.replace("created", "modified"): row[name] for name in ("date_created", "date_created_gmt")}
         for row in rows
     ]
+    if texts(query, "include"):
+        ids = set(texts(query, "include"))
+        dated = [row for row in dated if str(row["id"]) in ids]
     return ordered(query, within_dates(shop, query, dated, loses_fractions=True), KEYS, "desc")
 
 

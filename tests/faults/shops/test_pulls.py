@@ -43,7 +43,7 @@ def shop(stack: Stack, fake: FakeTiktok) -> Shop:
 
 
 def stored(shop: Shop) -> dict[int, str]:
-    return dict(shop.stack.sql("SELECT external_id, status FROM orders WHERE store_id = %s", shop.id))
+    return dict(shop.stack.sql("SELECT external_id, platform_status FROM orders WHERE store_id = %s", shop.id))
 
 
 def wanted(fake: FakeTiktok) -> dict[int, str]:

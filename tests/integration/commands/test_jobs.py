@@ -185,6 +185,7 @@ def test_wrong_arguments_exit_with_two(shell: Callable[..., Said], words: tuple[
         ("stores", "rotate-token", NOBODY),
         ("stores", "delete", NOBODY, "--yes"),
         ("stores", "set-credentials", NOBODY, "--credentials", "{}"),
+        ("stores", "set-timezone", NOBODY, "UTC"),
     ],
     ids=lambda words: " ".join(words[:2]),
 )

@@ -104,8 +104,19 @@ def test_pages_without_data_say_what_to_do(world: World) -> None:
     assert "Post a first batch with the plugin" in said["/history"]
     assert "The shop is not connected yet" in said["/start"]
     assert "Enter the record's number in the shop" in said["/explain"]
+    assert "Every order that says how its amounts are taxed adds up" in said["/books"]
     assert "Nothing is waiting and nothing has failed" in said["/outbound"]
     assert "There is no schedule" in said["/store"]
+
+
+def test_the_books_list_orders_that_do_not_add_up(world: World, root_conn: Connection) -> None:
+    finding = """INSERT INTO order_findings (store_id, order_id, position, kind, stated, computed, difference)
+                 SELECT store_id, id, 0, 'order_imbalance', 14.75, 13.5, 1.25 FROM orders WHERE store_id = %s"""
+    root_conn.execute(finding, (world.full.store_id,))
+    books = visitor(world.app, world.full.token).read(place(world.full.store_id, "/books"))
+    assert "A-1001 1001" in books and "The lines do not sum up to the total" in books
+    assert "14.75 USD" in books and "13.50" in books and "1.25" in books
+    assert "adds up" in visitor(world.app, world.empty.token).read(place(world.empty.store_id, "/books"))
 
 
 def test_an_operator_sees_all_stores_and_totals(world: World) -> None:

@@ -61,6 +61,11 @@ def filled(runtime: Runtime, store: CreatedStore) -> CreatedStore:
     pull_once(runtime, store.store_id)
     fill_outbound(runtime, store.store_id)
     with runtime.pool.connection() as conn, tenant(conn, store.store_id):
+        conn.execute(
+            """INSERT INTO order_findings (store_id, order_id, position, kind, stated, computed, difference)
+               SELECT store_id, id, 0, 'order_imbalance', 1, 0, 1 FROM orders WHERE store_id = %s LIMIT 1""",
+            (store.store_id,),
+        )
         insert_alert(conn, store.store_id, new_id(), ("log_failed", "orders", "plugin"), None, 1.0, 0.0)
     with runtime.pool.connection() as conn:
         append(conn, command_event("store.create", store.store_id))
@@ -98,7 +103,8 @@ def pull_once(runtime: Runtime, store_id: UUID) -> None:
 
 
 def test_every_tenant_table_forces_row_level_security(root_conn: Connection) -> None:
-    query = "SELECT relname, relrowsecurity, relforcerowsecurity FROM pg_class WHERE relname = ANY (%s)"
+    query = """SELECT relname, relrowsecurity, relforcerowsecurity FROM pg_class
+                WHERE relname = ANY (%s) AND relnamespace = 'public'::regnamespace"""
     tables = tenant_tables(root_conn)
     assert len(tables) >= 11
     found = root_conn.execute(query, (tables,)).fetchall()

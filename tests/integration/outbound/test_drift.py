@@ -11,9 +11,9 @@ from psycopg import Connection
 
 from db.core.tenancy import tenant
 from db.outbound.batches import BatchView, list_batches
-from db.outbound.drift import get_check, page_findings, request_check, set_drift_settings
+from db.outbound.drift import get_check, page_findings, set_drift_settings
 from tests.fakes.woocommerce import FakeWooCommerce, Fault
-from tests.support.outbound import make_erp_product, push, put_products, statuses
+from tests.support.outbound import check_drift_now, make_erp_product, push, put_products, statuses
 from workers.core.runtime import Runtime
 from workers.outbound.runs import approve, reject
 from workers.outbound.scheduled_tasks import run_task
@@ -43,12 +43,6 @@ def edit(shop: FakeWooCommerce, product: dict[str, Any], *, moves_date: bool = T
         shop.state.products[found["id"]] = found | fields | dates
 
 
-def check(runtime: Runtime, store_id: UUID, *, whole: bool = False) -> None:
-    with runtime.pool.connection() as conn, tenant(conn, store_id):
-        request_check(conn, store_id, whole=whole)
-    push(runtime, store_id)
-
-
 def value(shop: FakeWooCommerce, product: dict[str, Any], field: str) -> Any:
     found = shop.product_of(product["sku"])
     assert found is not None
@@ -74,11 +68,11 @@ def holds(conn: Connection, store_id: UUID) -> list[BatchView]:
 def test_edits_by_hand_are_repaired_and_sales_reported(
     pushing: Runtime, conn: Connection, store_id: UUID, shop: FakeWooCommerce, products: list[dict[str, Any]]
 ) -> None:
-    check(pushing, store_id)
+    check_drift_now(pushing, store_id)
     edit(shop, products[0], regular_price="25", stock_quantity=27)
     edit(shop, products[1], name="By hand", description="Written by hand")
     edit(shop, products[2], images=[{"id": 1, "src": "https://shop.test/x.png"}])
-    check(pushing, store_id)
+    check_drift_now(pushing, store_id)
     assert value(shop, products[0], "regular_price") == "20"
     assert value(shop, products[0], "stock_quantity") == 27
     assert (value(shop, products[1], "name"), value(shop, products[1], "description")) == ("Blue Widget", "A widget.")
@@ -88,14 +82,14 @@ def test_edits_by_hand_are_repaired_and_sales_reported(
 def test_a_repair_passes_the_brakes(
     pushing: Runtime, conn: Connection, store_id: UUID, shop: FakeWooCommerce, products: list[dict[str, Any]]
 ) -> None:
-    check(pushing, store_id)
+    check_drift_now(pushing, store_id)
     edit(shop, products[0], regular_price="2000")
-    check(pushing, store_id)
+    check_drift_now(pushing, store_id)
     assert value(shop, products[0], "regular_price") == "2000"
     [hold] = holds(conn, store_id)
     assert hold.preview is not None and hold.preview["reasons"] == ["price_factor"]
     assert hold.preview["changes"][0]["regularPrice"] == ["2000", "20"]
-    check(pushing, store_id, whole=True)
+    check_drift_now(pushing, store_id, whole=True)
     [same] = holds(conn, store_id)
     assert (same.id, same.total_items) == (hold.id, 1)
 
@@ -104,10 +98,10 @@ def test_a_policy_of_hold_waits_for_a_person(
     pushing: Runtime, conn: Connection, store_id: UUID, shop: FakeWooCommerce, products: list[dict[str, Any]]
 ) -> None:
     set_policy(conn, store_id, name="hold", description="report", price="report", stock="repair")
-    check(pushing, store_id)
+    check_drift_now(pushing, store_id)
     for product in products[:2]:
         edit(shop, product, name="By hand", description="Written by hand", regular_price="21", stock_quantity=27)
-    check(pushing, store_id)
+    check_drift_now(pushing, store_id)
     assert {value(shop, product, "name") for product in products[:2]} == {"By hand"}
     assert {value(shop, product, "stock_quantity") for product in products[:2]} == {30}
     [hold] = holds(conn, store_id)
@@ -124,16 +118,16 @@ def test_a_rejected_repair_is_not_asked_for_again(
     pushing: Runtime, conn: Connection, store_id: UUID, shop: FakeWooCommerce, products: list[dict[str, Any]]
 ) -> None:
     set_policy(conn, store_id, name="hold")
-    check(pushing, store_id)
+    check_drift_now(pushing, store_id)
     edit(shop, products[0], name="By hand")
-    check(pushing, store_id)
+    check_drift_now(pushing, store_id)
     [hold] = holds(conn, store_id)
     with tenant(conn, store_id):
         assert reject(conn, store_id, hold.id) == 1
-    check(pushing, store_id, whole=True)
+    check_drift_now(pushing, store_id, whole=True)
     assert holds(conn, store_id) == []
     edit(shop, products[0], regular_price="21")
-    check(pushing, store_id)
+    check_drift_now(pushing, store_id)
     assert (value(shop, products[0], "name"), value(shop, products[0], "regular_price")) == ("By hand", "20")
 
 
@@ -171,26 +165,26 @@ def test_a_difference_that_no_date_shows_is_found_once_a_day(
 def test_the_watermark_never_passes_now(
     pushing: Runtime, conn: Connection, store_id: UUID, shop: FakeWooCommerce, products: list[dict[str, Any]]
 ) -> None:
-    check(pushing, store_id)
+    check_drift_now(pushing, store_id)
     future = shop.state.dates("date_modified", datetime(2035, 1, 1, tzinfo=UTC))
     edit(shop, products[0], moves_date=False, status="future", **future)
-    check(pushing, store_id)
+    check_drift_now(pushing, store_id)
     with tenant(conn, store_id):
         found = get_check(conn, store_id)
     assert found is not None and found.watermark is not None and found.due_at is None
     assert found.watermark <= datetime.now(UTC)
     edit(shop, products[1], regular_price="25")
-    check(pushing, store_id)
+    check_drift_now(pushing, store_id)
     assert value(shop, products[1], "regular_price") == "20"
 
 
 def test_only_what_changed_is_read_each_hour(
     pushing: Runtime, store_id: UUID, shop: FakeWooCommerce, products: list[dict[str, Any]]
 ) -> None:
-    check(pushing, store_id)
+    check_drift_now(pushing, store_id)
     before = shop.calls["GET /products"]
     edit(shop, products[0], stock_quantity=29)
-    check(pushing, store_id)
+    check_drift_now(pushing, store_id)
     assert shop.calls["GET /products"] == before + 2  # the living, and the trash
 
 
@@ -202,14 +196,14 @@ def test_trashed_and_deleted_products_are_findings(
     shop: FakeWooCommerce,
     products: list[Any],
 ) -> None:
-    check(pushing, store_id)
+    check_drift_now(pushing, store_id)
     for number, force in ((0, False), (1, True)):
         found = shop.product_of(products[number]["sku"])
         assert found is not None
         shop.trash_product(found["id"], force=force)
-    check(pushing, store_id)
+    check_drift_now(pushing, store_id)
     assert findings(conn, store_id) == {products[0]["sku"]: {"status": ("trash", "in the shop")}}
-    check(pushing, store_id, whole=True)
+    check_drift_now(pushing, store_id, whole=True)
     assert findings(conn, store_id) == {
         products[0]["sku"]: {"status": ("trash", "in the shop")},
         products[1]["sku"]: {"status": ("deleted", "in the shop")},
@@ -221,9 +215,9 @@ def test_a_manual_offer_is_no_drift(pushing: Runtime, conn: Connection, store_id
     product = make_erp_product(regular_price="20", allow_manual_woocommerce_offers=True, sale_price=None)
     put_products(pushing, store_id, [product])
     push(pushing, store_id)
-    check(pushing, store_id)
+    check_drift_now(pushing, store_id)
     edit(shop, product, sale_price="15")
-    check(pushing, store_id)
+    check_drift_now(pushing, store_id)
     assert (value(shop, product, "sale_price"), findings(conn, store_id)) == ("15", {})
 
 
@@ -235,10 +229,10 @@ def test_a_shop_that_fails_is_checked_later(
     shop: FakeWooCommerce,
     products: list[Any],
 ) -> None:
-    check(pushing, store_id)
+    check_drift_now(pushing, store_id)
     edit(shop, products[0], regular_price="25")
     shop.faults.add(Fault("database_down", "GET /products", times=1))
-    check(pushing, store_id)
+    check_drift_now(pushing, store_id)
     with tenant(conn, store_id):
         found = get_check(conn, store_id)
     assert found is not None and found.error_code is not None and found.due_at is not None
@@ -255,6 +249,6 @@ def test_products_that_wait_for_the_takeover_are_not_repaired(
     shop.add_product(sku=product["sku"], name="By hand", regular_price="19")
     put_products(pushing, store_id, [product])
     push(pushing, store_id)
-    check(pushing, store_id, whole=True)
+    check_drift_now(pushing, store_id, whole=True)
     assert value(shop, product, "name") == "By hand"
     assert statuses(root_conn, store_id) == {"needs_approval": 1}

@@ -15,6 +15,7 @@ from app.settings.logs import logging_dict
 from tests.fakes.common.server import Call, Reply
 from tests.fakes.common.tls import contexts
 from tests.fakes.woocommerce import ApiKey, FakeWooCommerce, Fault, Settings
+from tests.fakes.woocommerce.catalogue import variations
 from workers.platforms.common.address import ShopAddress, read_shop_url
 from workers.platforms.common.http import Clock
 from workers.platforms.common.interface import PlatformError
@@ -101,10 +102,30 @@ def test_skus_are_looked_up_by_the_hundred(world: World) -> None:
     assert world.shop.calls["GET /products"] == 3
 
 
-def test_variation_is_not_taken_for_a_product(world: World) -> None:
-    made = world.shop.add_product(name="M", sku="GLOVE-M")
-    made["type"] = "variation"
-    assert world.client.find_product_by_sku("GLOVE-M") is None
+def test_variation_is_found_by_its_own_sku(world: World) -> None:
+    parent = world.shop.add_product(name="Glove", type="variable", sku="GLOVE")
+    made = world.shop.add_variation(parent["id"], sku="GLOVE-M")
+    world.shop.add_variation(parent["id"])
+    found = world.client.find_products_by_sku(["GLOVE-M", "GLOVE"], ["sku", "images"])
+    assert (found["GLOVE-M"]["id"], found["GLOVE-M"]["image"]) == (made["id"], None)
+    assert found["GLOVE"]["id"] == parent["id"]
+
+
+@pytest.mark.parametrize("has_list_of_all", [True, False])
+def test_variations_are_read_by_id_in_any_shop(world: World, has_list_of_all: bool) -> None:
+    world.shop.configure(lists_variations=has_list_of_all)
+    parents = [world.shop.add_product(name=name, type="variable")["id"] for name in ("Glove", "Sock")]
+    made = {world.shop.add_variation(parent)["id"]: parent for parent in parents for _ in range(2)}
+    trashed, deleted, *_ = made
+    with world.shop.state.lock:
+        variations.delete(world.shop.state, made[trashed], trashed, force=False)
+        variations.delete(world.shop.state, made[deleted], deleted, force=True)
+    wanted: dict[int, int | None] = {**made, parents[0]: None}
+    found = world.client.read_products(wanted, ["status", "type", "parent_id"])
+    assert {wc_id: one["parent_id"] for wc_id, one in found.items() if one["type"] == "variation"} == {
+        wc_id: parent for wc_id, parent in made.items() if wc_id != deleted
+    }
+    assert (found[trashed]["status"], found[parents[0]]["type"]) == ("trash", "variable")
 
 
 def test_batch_has_a_result_for_each_item(world: World) -> None:
@@ -177,7 +198,7 @@ def test_duplicate_and_trashed_sku_are_distinguished(world: World) -> None:
     world.shop.trash_product(first["id"])
     found = failure(lambda: world.client.create_product(CAN))
     assert (found.code, found.retryable) == (errors.PRODUCT_NOT_CREATED, False)
-    assert world.client.find_sku_holders(["CAN-5"], trashed=True)["CAN-5"]["id"] == first["id"]
+    assert world.client.find_products_by_sku(["CAN-5"], trashed=True)["CAN-5"]["id"] == first["id"]
     assert world.client.find_product_by_sku("CAN-5") is None
     assert world.client.get_product(first["id"])["status"] == "trash"
 

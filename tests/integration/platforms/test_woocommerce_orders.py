@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 
 import pytest
 
 from schemas.base.privacy import email_hasher
 from schemas.platforms.registry import PLATFORMS
-from schemas.records.shop import Order
-from tests.fakes.woocommerce import FakeWooCommerce, Fault
+from schemas.records.shop import Order, RefundItem
+from tests.fakes.woocommerce import FakeWooCommerce, Fault, refunds
 from workers.platforms.common.http import Clock
 from workers.platforms.common.interface import Page, PlatformError, Source, Window
 from workers.platforms.woocommerce.client import open_client
@@ -168,3 +170,71 @@ def test_other_entities_are_not_pulled(pull: WooCommerceShop) -> None:
         pull.source("products", Window())
     assert caught.value.code == "ENTITY_NOT_AVAILABLE"
     assert pull.count("products", Window()) is None
+
+
+def refunded_line(item: int, total: str, **fields: object) -> dict[str, object]:
+    meta = [{"id": 1, "key": "_refunded_item_id", "value": str(item)}]
+    return {"id": item + 900, "quantity": 0, "total": f"-{total}", "total_tax": "0.00", "meta_data": meta, **fields}
+
+
+def record_of(payload: dict[str, object]) -> Order:
+    found = PLATFORMS["woocommerce"].payloads["orders"].read(payload, email_hasher(None))
+    assert isinstance(found, Order), found
+    return found
+
+
+def test_refunds_of_a_page_take_one_call(shop: FakeWooCommerce, pull: WooCommerceShop) -> None:
+    ids = fill(shop, 1000)
+    for order_id in ids[::10]:
+        refunds.add(shop.state, order_id, "5.00", line_items=[refunded_line(order_id, "5.00", quantity=-1)])
+    pages = walk(pull.source("orders", Window()))
+    assert (shop.calls["GET /orders"], shop.calls["GET /refunds"]) == (10, 10)
+    given = [record_of(row).refunds for page in pages for row in page.records if row["refunds"]]
+    assert len(given) == 100
+    (refund,) = given[0]
+    assert (refund.amount, refund.created_at) == (Decimal(5), BEGIN + timedelta(days=1))
+    assert refund.items == (RefundItem(ids[0], "product", Decimal(1), Decimal(5), Decimal(0)),)
+
+
+def test_refunds_give_back_shipping_fees_and_bare_amounts(shop: FakeWooCommerce, pull: WooCommerceShop) -> None:
+    (order_id,) = fill(shop, 1)
+    shipping, fee = refunded_line(7, "6.00", total_tax="-0.50"), refunded_line(8, "3.00")
+    del shipping["quantity"], fee["quantity"]
+    refunds.add(shop.state, order_id, "9.50", shipping_lines=[shipping], fee_lines=[fee])
+    refunds.add(shop.state, order_id, "0.50")
+    (page,) = walk(pull.source("orders", Window()))
+    found = record_of(page.records[0])
+    assert [refund.amount for refund in found.refunds] == [Decimal("9.5"), Decimal("0.5")]
+    assert found.refunded_total == 10
+    lines = [(item.kind, item.line_external_id, item.amount, item.tax_total) for item in found.refunds[0].items]
+    assert lines == [("shipping", 7, Decimal(6), Decimal("0.5")), ("fee", 8, Decimal(3), Decimal(0))]
+    assert found.refunds[1].items == ()
+
+
+def test_an_old_shop_is_asked_for_each_refunded_order(shop: FakeWooCommerce, pull: WooCommerceShop) -> None:
+    shop.state.settings = replace(shop.state.settings, lists_refunds=False)
+    ids = fill(shop, 150)
+    for order_id in (ids[0], ids[1], ids[120]):
+        refunds.add(shop.state, order_id, "5.00", line_items=[refunded_line(order_id, "5.00")])
+    pages = walk(pull.source("orders", Window()))
+    found = [record_of(row) for page in pages for row in page.records if row["refunds"]]
+    assert [order.refunds[0].items[0].line_external_id for order in found] == [ids[0], ids[1], ids[120]]
+    assert shop.calls["GET /refunds"] == 1
+    assert sum(count for call, count in shop.calls.items() if call.endswith("/refunds")) == 4
+
+
+def test_a_refund_without_details_keeps_its_amount(shop: FakeWooCommerce, pull: WooCommerceShop) -> None:
+    (order_id,) = fill(shop, 1)
+    refund = refunds.add(shop.state, order_id, "5.00")
+    del shop.state.refunds[refund["id"]]  # deleted between the two calls
+    (page,) = walk(pull.source("orders", Window()))
+    (found,) = record_of(page.records[0]).refunds
+    assert (found.external_id, found.amount, found.created_at, found.items) == (refund["id"], Decimal(5), None, ())
+
+
+def test_only_the_country_and_state_of_an_address_are_asked_for(shop: FakeWooCommerce, pull: WooCommerceShop) -> None:
+    fill(shop, 1)
+    (page,) = walk(pull.source("orders", Window()))
+    assert page.records[0]["shipping"] == {"country": "RO", "state": "B"}
+    found = record_of(page.records[0])
+    assert (found.ship_country, found.ship_region, found.channel) == ("RO", "B", "checkout")

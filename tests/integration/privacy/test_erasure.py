@@ -24,7 +24,7 @@ from schemas.base.strict_json import loads
 from schemas.plugin.entities import ENTITIES, load_record
 from schemas.records.shop import Customer, Order
 from tests.conftest import Database, Servers
-from tests.support.factories import MAKERS, make_customer, make_order
+from tests.support.factories import MAKERS, make_customer, make_order, make_refund
 from tests.support.outbound import make_erp_product, put_products
 from tests.support.pipeline import accept_batch, bearer, read_log, sync
 from tests.support.waiting import wait_until
@@ -42,7 +42,7 @@ KEPT = "Mohnzopf8823"  # the other store's, which must be found, or the search p
 TENANT_TABLES = """SELECT c.relname FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid AND a.attname = 'store_id'
                     WHERE c.relkind IN ('r', 'p') AND c.relnamespace = 'public'::regnamespace AND NOT a.attisdropped"""
 NAMES = {
-    "orders": ("payment_method", "coupon_used"),
+    "orders": ("payment_method", "coupon_used", "number", "cancel_reason", "channel", "ship_region"),
     "products": ("name", "sku", "category_name"),
     "customers": ("display_name",),
     "categories": ("name",),
@@ -50,7 +50,20 @@ NAMES = {
 
 
 FILLED = {
-    *("orders", "order_items", "products", "customers", "categories", "entity_stats", "sync_logs", "sync_payloads"),
+    *(
+        "orders",
+        "order_items",
+        "order_coupons",
+        "order_refunds",
+        "order_refund_items",
+        "order_findings",
+        "products",
+        "customers",
+        "categories",
+        "entity_stats",
+        "sync_logs",
+        "sync_payloads",
+    ),
     *("sync_record_errors", "pull_runs", "stale_arrivals", "sync_metadata", "schedules", "api_tokens"),
     *("erp_products", "wc_sync_items"),
 }
@@ -63,6 +76,8 @@ MORE = (
        VALUES (%(store)s, 'orders', 'full', 60, now() + interval '1 day')""",
     """INSERT INTO pull_runs (store_id, log_id, windows, options, cursor)
        SELECT store_id, id, '[]', '{}', %(word)s FROM sync_logs WHERE store_id = %(store)s LIMIT 1""",
+    """INSERT INTO order_findings (store_id, order_id, position, kind, stated, computed, difference)
+       SELECT store_id, id, 0, %(word)s, 1, 0, 1 FROM orders WHERE store_id = %(store)s LIMIT 1""",
     """INSERT INTO sync_record_errors (store_id, log_id, record_index, field, code, reason)
        SELECT store_id, id, 0, %(word)s, 'required', 'is missing' FROM sync_logs WHERE store_id = %(store)s LIMIT 1""",
 )
@@ -207,6 +222,21 @@ def test_erased_customer_is_gone_and_their_orders_stay(
     # The same order sent again is unchanged, and does not restore the customer.
     assert sync(runtime, store_id, "orders", [order]).unchanged == 1
     assert orders_of(root_conn, store_id)[1] == (None, False)
+
+
+def test_reasons_of_an_erased_customers_orders_are_gone(
+    client: FlaskClient, runtime: Runtime, shop: CreatedStore, root_conn: Connection
+) -> None:
+    told = {"cancel_reason": "Berta moved", "refunds": [make_refund(reason="Berta is ill")]}
+    orders = [make_order(wc_order_id=1, customer_id=42, **told), make_order(wc_order_id=2, customer_id=43, **told)]
+    sync(runtime, shop.store_id, "orders", orders)
+    waiting = accept_batch(runtime, shop.store_id, "orders", [make_order(wc_order_id=3, customer_id=42, **told)])
+    assert erase(client, shop).status_code == 204
+    assert process(runtime, shop.store_id, waiting) is Outcome.COMPLETED
+    query = """SELECT o.external_id, o.cancel_reason, r.reason, r.amount FROM orders o JOIN order_refunds r ON r.order_id = o.id
+                WHERE o.store_id = %s ORDER BY 1"""
+    found = root_conn.execute(query, (shop.store_id,)).fetchall()
+    assert found == [(1, None, None, 25), (2, "Berta moved", "Berta is ill", 25), (3, None, None, 25)]
 
 
 def test_erasing_again_finds_nothing(
@@ -369,8 +399,10 @@ def person(number: int, name: str) -> Customer:
     return Customer(number, "0" * 64, name, None, None, None, None, None)
 
 
-def test_pulled_order_loses_only_its_customer() -> None:
-    order = load_record(ENTITIES["orders"], loads(json.dumps(make_order(customer_id=42)).encode()))
+def test_pulled_order_loses_only_its_customer_and_reasons() -> None:
+    order = load_record(ENTITIES["orders"], loads(json.dumps(make_order(customer_id=42, cancel_reason="x")).encode()))
     assert isinstance(order, Order) and order.customer_external_id == 42
     cleaned = clean_page("orders", FetchedPage(7, WHEN, 1, [(0, order)], []), 42)
-    assert cleaned.records == [(0, structs.replace(order, customer_external_id=None))]
+    refunds = tuple(structs.replace(refund, reason=None) for refund in order.refunds)
+    wanted = structs.replace(order, customer_external_id=None, cancel_reason=None, refunds=refunds)
+    assert cleaned.records == [(0, wanted)] and order.refunds[0].reason is not None

@@ -6,6 +6,7 @@ import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from typing import Any
 from uuid import UUID
 
 import pytest
@@ -16,9 +17,9 @@ from app.settings.environment import Settings
 from db.core.tenancy import tenant
 from db.outbound.mappings import ProductLook, save_looks
 from tests.fakes.common.webhook import Webhook, running_webhook
-from tests.support.factories import make_order
+from tests.support.factories import make_item, make_order
 from tests.support.outbound import make_erp_product, make_look, put_products
-from tests.support.pipeline import accept_batch
+from tests.support.pipeline import accept_batch, sync
 from tests.support.waiting import wait_until
 from workers.alerts.notices import delay_after, send_notices
 from workers.alerts.watch import watch
@@ -261,6 +262,31 @@ def test_a_shop_that_differs_is_told_once(
     root_conn.execute("UPDATE wc_product_sync_mappings SET differences = '{}' WHERE store_id = %s", (store_id,))
     look()
     assert told(hook, store_id) == [("raised", "shop_differs"), ("recovered", "shop_differs")]
+
+
+def test_orders_that_do_not_add_up_are_told_by_share(
+    look: Look, runtime: Runtime, hook: Webhook, store_id: UUID
+) -> None:
+    def orders(wrong: int, count: int) -> list[dict[str, Any]]:
+        stated = {"amounts_include_tax": False, "discount_total": None, "tax_total": 0, "shipping_total": 0}
+        lines = [make_item(total=10)]
+        totals = [11 if number < wrong else 10 for number in range(count)]
+        return [
+            make_order(**stated, wc_order_id=number + 1, items=lines, total=total)
+            for number, total in enumerate(totals)
+        ]
+
+    sync(runtime, store_id, "orders", orders(10, 15))  # too few to tell
+    look()
+    sync(runtime, store_id, "orders", orders(1, 40))
+    look()
+    assert told(hook, store_id) == []
+    sync(runtime, store_id, "orders", orders(9, 40))
+    look()
+    assert told(hook, store_id) == [("raised", "order_imbalance")]
+    sync(runtime, store_id, "orders", orders(0, 40))
+    look()
+    assert told(hook, store_id) == [("raised", "order_imbalance"), ("recovered", "order_imbalance")]
 
 
 @pytest.mark.parametrize("refusal", [500, 404, 301])

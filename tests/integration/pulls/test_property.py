@@ -50,7 +50,7 @@ class Killed(BaseException):
 
 
 def stored(url: str, store_id: UUID) -> dict[int, tuple[str, int]]:
-    query = "SELECT external_id, status, extract(epoch FROM date_modified)::bigint FROM orders"
+    query = "SELECT external_id, platform_status, extract(epoch FROM date_modified)::bigint FROM orders"
     with psycopg.connect(url, autocommit=True) as conn, tenant(conn, store_id):
         return {row[0]: row[1:] for row in conn.execute(query)}
 

@@ -46,8 +46,8 @@ RUN = """SELECT l.status, r.epoch, l.received, r.fetched, r.page, l::text, r::te
                 l.records_synced + l.records_skipped
            FROM sync_logs l JOIN pull_runs r ON r.store_id = l.store_id AND r.log_id = l.id
           WHERE l.store_id = %s AND l.id = %s"""
-STORED = """SELECT external_id, status, extract(epoch FROM date_modified)::bigint, extract(epoch FROM source_updated_at),
-                   accepted_seq
+STORED = """SELECT external_id, platform_status, extract(epoch FROM date_modified)::bigint,
+                   extract(epoch FROM source_updated_at), accepted_seq
               FROM orders WHERE store_id = %s"""
 WATERMARK = "SELECT extract(epoch FROM last_sync_time) FROM sync_metadata WHERE store_id = %s AND sync_type = 'orders'"
 INSERTED = "SELECT coalesce(sum(inserted), 0) FROM sync_logs WHERE store_id = %s"

@@ -24,7 +24,7 @@ def shop() -> Iterator[FakeTiktok]:
 
 
 def stored(root_conn: Connection, keeper: Shopkeeper) -> dict[int, str]:
-    query = "SELECT external_id, status FROM orders WHERE store_id = %s"
+    query = "SELECT external_id, platform_status FROM orders WHERE store_id = %s"
     return dict(root_conn.execute(query, (keeper.store_id,)).fetchall())
 
 

@@ -199,6 +199,7 @@ def test_every_changing_command_leaves_an_event(command_line: Command, root_conn
     asked: dict[str, tuple[str, ...]] = {
         "stores create": ("--name", "Shop", "--platform", "woocommerce"),
         "stores set-credentials": (nothing, "--credentials", "{}"),
+        "stores set-timezone": (nothing, "UTC"),
         "stores rotate-token": (nothing,),
         "stores revoke-tokens": (nothing,),
         "stores delete": (nothing, "--yes"),
@@ -225,6 +226,7 @@ def test_every_changing_command_leaves_an_event(command_line: Command, root_conn
         "woo check-drift": store,
         "woo drift-policy": store,
         "woo discontinued": (*store, "--policy", "draft"),
+        "woo trashed": (*store, "--policy", "hold"),
         "migrate": (),
     }
     changing = {words: command.changes for words, command in all_commands().items() if command.changes is not None}

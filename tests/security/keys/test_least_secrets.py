@@ -27,7 +27,7 @@ def test_listener_and_dispatcher_of_up_get_no_key(tmp_path: Path) -> None:
 
 def test_own_servers_need_no_key_where_none_is_read() -> None:
     keyless = {words for words, command in all_commands().items() if not command.needs_key}
-    erp = {"erp import", "erp discontinue", "erp event-secret", "erp template"}
+    erp = {"erp import", "erp discontinue", "erp template", "erp event-secret"}
     assert keyless == {"dispatcher", "listener", "health", "backup", "restore"} | erp
     endpoints = resolve(load_settings(SERVERS, needs_key=False))
     assert endpoints.secret_key is None

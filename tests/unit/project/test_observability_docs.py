@@ -34,6 +34,7 @@ FULL = Facts(
     outbound=[ItemGroup("price", "pending", 1, 1, 1.0)],
     pace=[PaceGroup(False, 200, None, 1)],
     breaches=[("price", "queue", 1)],
+    findings=[("order_imbalance", 1)],
     drift=[("name", 1)],
     alerts=[("log_failed", 1, 0)],
     marks={"tick": (1.0, 0.1), "watch": (1.0, 0.0)},

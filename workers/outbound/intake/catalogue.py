@@ -75,14 +75,22 @@ def take_products(conn: Connection, store_id: UUID, payloads: Sequence[Any], ori
     records, refused, masked = _validate(load_erp_product, payloads)
     latest = _latest_of_each(records)
     lock_catalogue(conn, store_id)
+    # Products before their variations, and those of one product together.
+    latest.sort(key=lambda record: str(record.parent_id or ""))
     changes = compare_products(latest, get_product_states(conn, store_id, [record.product_id for record in latest]))
     changes.counts["stale"] += len(records) - len(latest)
     lock_items(conn, store_id)  # before any row: a claim marks rows of products while it holds this lock
     upsert_erp_products(conn, store_id, changes.writes)
-    items = request_products(conn, store_id, changes.to_send, origin)
+    items = request_products(conn, store_id, [*_parents_to_send(conn, store_id, changes), *changes.to_send], origin)
     # An approved item of another type would carry the new values, too, and so would one that a person is looking at.
     reweigh(conn, store_id, [product_id for product_id, _ in changes.to_send])
     return Intake(len(payloads), changes.counts, refused, len(items), masked)
+
+
+def _parents_to_send(conn: Connection, store_id: UUID, changes: CatalogueChanges) -> list[ProductChange]:
+    # A new option of a variation belongs into the list of its product.
+    parents = {record.parent_id for record, _ in changes.writes if record.parent_id is not None}
+    return [(parent, "product") for parent in get_product_states(conn, store_id, sorted(parents))]
 
 
 def compare_products(records: Iterable[ErpProduct], stored: Mapping[UUID, ProductState]) -> CatalogueChanges:

@@ -20,13 +20,15 @@ from typing import Any
 import msgspec
 
 from db.outbound.mappings import Figures
+from workers.outbound.planning.attributes import meaning_of_attributes, shown_attributes
 from workers.outbound.planning.mapper import SALE_FIELDS, Payload, number_of
 
 ShopObject = Mapping[str, Any]  # a product as the shop's API shows it
 
 COMPARED_FIELDS = ("id", "status", "type", "parent_id", "sku", "name", "regular_price", *SALE_FIELDS, "manage_stock",
                    "stock_quantity", "stock_status")  # fmt: skip
-HEAVY_FIELDS = ("description", "categories", "images")  # read only if they are asked for
+HEAVY_FIELDS = ("description", "categories", "images", "attributes")  # read only if they are asked for
+IMAGE_FIELDS = ("images", "image")  # of a product, of a variation
 PARAGRAPHS = re.compile(r"(?:\s|</?p>|<br>)+")  # what WordPress adds to split a text into paragraphs
 DEFAULT_CATEGORY = "uncategorized"  # the slug of the category in which WooCommerce puts a product without any
 LONGEST_SHOWN = 300
@@ -41,14 +43,18 @@ class Difference:
     ours: Any
 
 
+def is_variation(theirs: ShopObject) -> bool:
+    return theirs.get("type") == "variation"
+
+
 def differences(
     payload: Payload, theirs: ShopObject, now: datetime, *, new_images: bool = False, is_answer: bool = False
 ) -> list[Difference]:
     """The fields in which the shop's product differs from a payload, in the payload's order.
 
     "19.90" equals "19.9", an escaped name the plain one, a sale that has ended none, and categories have no order. Images are
-    compared by number; `new_images`: the ERP's are not those that were last sent. `is_answer`: `theirs` is the answer to
-    this payload, so that one category after none was sent is the shop's default.
+    compared by number, that of a variation by whether there is one; `new_images`: the ERP's are not those that were last sent.
+    `is_answer`: `theirs` is the answer to this payload, so that one category after none was sent is the shop's default.
     """
     ended = _sale_has_ended(payload, now) and _sale_has_ended(theirs, now, if_none=True)
     return [
@@ -56,7 +62,7 @@ def differences(
         for field, ours in payload.items()
         if not (ended and field in SALE_FIELDS)
         and (
-            (new_images and field == "images")
+            (new_images and field in IMAGE_FIELDS)
             or _differs(field, ours, theirs.get(field), is_answer=is_answer and ours == [])
         )
     ]
@@ -77,6 +83,12 @@ def meaning(field: str, value: Any, *, is_answer: bool = False) -> Any:
         return [] if is_default else sorted(entry["id"] for entry in entries)
     if field == "images":
         return len(value or [])
+    if field == "image":
+        return bool(value)
+    if field == "manage_stock":  # "parent" is a variation that counts none itself
+        return value is True
+    if field == "attributes":
+        return meaning_of_attributes(value or [])
     if field == "name":
         return " ".join(html.unescape(value or "").split())
     if field == "sku":  # the shop makes one blank of several, and what it escapes is another SKU
@@ -121,6 +133,10 @@ class _Canonical(HTMLParser):
 def shown(field: str, value: Any) -> Any:
     if field == "categories":
         return sorted(entry["id"] for entry in value or [])
+    if field == "attributes":
+        return shown_attributes(value or [])
+    if field == "image":
+        return value.get("src") if value else None
     return [entry["src"] for entry in value or []] if field == "images" else value
 
 
@@ -134,7 +150,7 @@ def shortened(value: Any) -> Any:
 
 def digest(field: str, value: Any) -> str:
     """Identifies a value of the shop by its meaning."""
-    found = meaning(field, value) if field != "images" else [entry.get("src") for entry in value or []]
+    found = shown(field, value) if field in IMAGE_FIELDS else meaning(field, value)
     encoded = msgspec.json.encode(str(found) if isinstance(found, Decimal) else found)
     return hashlib.blake2b(encoded, digest_size=12).hexdigest()
 
@@ -159,7 +175,7 @@ def moment_of(text: Any) -> datetime | None:
 
 
 def _stock_of(theirs: ShopObject) -> int | None:
-    if theirs.get("manage_stock") is not True:
+    if theirs.get("manage_stock") not in (True, "parent"):
         return 0 if theirs.get("stock_status") == "outofstock" else None
     pieces = number_of(theirs.get("stock_quantity"))
     return None if pieces is None else math.ceil(pieces)  # plugins sell half pieces; half a piece is not "sold out"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from workers.outbound.planning.comparison import ShopObject
+from workers.outbound.planning.comparison import ShopObject, is_variation
 from workers.outbound.planning.mapper import Payload
 
 TRASH = "trash"
@@ -14,8 +14,10 @@ STOCK_FIELDS = ("manage_stock", "stock_quantity", "stock_status")
 
 
 def off_sale_payload(policy: str, theirs: ShopObject) -> Payload:
-    """What takes the shop's product off sale; nothing if it is off sale, or in the trash, already."""
+    """What takes the shop's product off sale; nothing if it is off sale, or in the trash, already. A variation is disabled."""
     status = theirs.get("status")
+    if is_variation(theirs) and policy != "out_of_stock":
+        return {} if status in UNSEEN else {"status": "private"}  # as the shop's own box "Enabled" does
     if policy == TRASH:
         return {} if status == TRASH else {"status": TRASH}
     if status in UNSEEN:

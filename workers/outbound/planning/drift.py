@@ -7,10 +7,9 @@ from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
 
-from db.outbound.mappings import FieldDifference, Look, Mapped
-from workers.outbound.planning.field_groups import FIELD_GROUPS
+from db.outbound.mappings import Mapped
 from workers.outbound.planning.mapper import GROUP_FIELDS, GROUPS
-from workers.outbound.planning.product_plan import Comparison, ProductTask, ShopState
+from workers.outbound.planning.product_plan import Comparison
 
 POLICIES = ("repair", "hold", "report")
 # The ERP is right, except about stock: shops sell between two statements. Pictures are downloaded again whenever they are sent.
@@ -30,6 +29,7 @@ TOPICS = {
     "description": "description",
     "categories": "categories",
     "images": "images",
+    "image": "images",
 }
 ITEM_TYPES = {
     "price": "price",
@@ -39,9 +39,6 @@ ITEM_TYPES = {
     "categories": "category",
     "images": "image",
 }
-STATUS = "status"
-IN_SHOP = "in the shop"
-DELETED = "deleted"
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,23 +86,3 @@ def repairs_of(found: Comparison, mapped: Mapped, settings: DriftSettings) -> li
         Repair(found.task.product_id, sync_type, tuple(names) if sync_type == "product" else (), is_held)
         for (sync_type, is_held), names in wanted.items()
     ]
-
-
-def look_at_gone(task: ProductTask, status: str, shop: ShopState) -> Look:
-    """A look at a product that is in the trash, or that the shop has deleted."""
-    stored, mapped = task.stored, task.mapped
-    assert stored is not None and mapped is not None
-    before = mapped.differences.get(STATUS)
-    since = before.since if before is not None and before.digest == status else shop.now
-    return Look(
-        wc_product_id=mapped.wc_product_id,
-        status=mapped.status,
-        figures=mapped.figures,
-        sent_sale_price=mapped.sent_sale_price,
-        image_hash=mapped.image_hash,
-        fields=(STATUS,),
-        looked_hashes={group: stored.group_hashes[group] for group in FIELD_GROUPS},
-        seen_hashes={},
-        differences={STATUS: FieldDifference(IN_SHOP, status, status, since)},
-        is_whole=False,
-    )

@@ -35,6 +35,8 @@ def hash_groups(product: ErpProduct) -> dict[str, str]:
         "category": sorted(str(category_id) for category_id in product.category_ids),
         "image": product.image_urls,
     }
+    if product.parent_id is not None:
+        values["product"] += [str(product.parent_id), product.attributes]
     # A field that is left out differs from one that is cleared. What earlier versions could say has the hash it had then.
     for group, lists in CLEARABLE.items():
         if lists in product.stated_fields and not values[group]:

@@ -6,7 +6,7 @@ counts only together with `manage_stock`, and lists are replaced as a whole.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any, TypedDict
@@ -21,9 +21,10 @@ SALE_FIELDS = ("sale_price", "date_on_sale_from_gmt", "date_on_sale_to_gmt")
 GROUP_FIELDS = {
     "price": ("regular_price", *SALE_FIELDS),
     "stock": ("manage_stock", "stock_quantity"),
-    "product": ("name", "sku", "description", "status", "stock_status"),  # the last two if the ERP discontinued it
+    # A discontinued product has status or stock status, a variable one type and attributes.
+    "product": ("name", "sku", "description", "status", "stock_status", "type", "attributes"),
     "category": ("categories",),
-    "image": ("images",),
+    "image": ("images", "image"),  # the second of a variation
 }
 GROUPS = {name: group for group, names in GROUP_FIELDS.items() for name in names}
 # What an item of each type may send: one of type "product" all.
@@ -71,13 +72,24 @@ def to_woocommerce_product(product: ErpProduct, category_ids: Mapping[UUID, int]
     }
 
 
+def to_woocommerce_variation(product: ErpProduct) -> Payload:
+    """What the ERP states of the fields that a variation has of its own; name, texts and categories are its product's."""
+    return {
+        "sku": product.sku,
+        **to_woocommerce_price(product),
+        **to_woocommerce_stock(product),
+        **to_woocommerce_image(product),
+    }
+
+
+def to_woocommerce_parent(payload: Payload, attributes: list[dict[str, Any]]) -> Payload:
+    """The payload of a product that has variations: the shop drops a price of its own."""
+    own = {name: value for name, value in payload.items() if GROUPS[name] != "price"}
+    return {**own, "type": "variable", "attributes": attributes}
+
+
 def states(product: ErpProduct, field: str) -> bool:
     return field in product.stated_fields
-
-
-def to_woocommerce_groups(product: ErpProduct, groups: Collection[str], category_ids: Mapping[UUID, int]) -> Payload:
-    whole = to_woocommerce_product(product, category_ids)
-    return {name: whole[name] for group in groups for name in GROUP_FIELDS[group] if name in whole}
 
 
 def to_woocommerce_stock(product: ErpProduct) -> Payload:
@@ -112,6 +124,13 @@ def to_woocommerce_categories(product: ErpProduct, category_ids: Mapping[UUID, i
 def to_woocommerce_images(product: ErpProduct) -> Payload:
     """The images by address, the main one first. The shop downloads all of them again whenever they are sent."""
     return {"images": [{"src": url} for url in product.image_urls]} if states(product, "image_urls") else {}
+
+
+def to_woocommerce_image(product: ErpProduct) -> Payload:
+    """The main image, for a variation, which has only one; "" clears it."""
+    if not states(product, "image_urls"):
+        return {}
+    return {"image": {"src": product.image_urls[0]} if product.image_urls else ""}
 
 
 def keep_manual_offer(payload: Payload, answer: Mapping[str, Any], last_sent_sale_price: Decimal | None) -> Payload:

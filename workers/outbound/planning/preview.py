@@ -19,8 +19,8 @@ from schemas.records.erp import ErpProduct
 from workers.outbound.planning.category_tree import ids_by_path
 from workers.outbound.planning.comparison import COMPARED_FIELDS, HEAVY_FIELDS, Difference, ShopObject, differences
 from workers.outbound.planning.field_groups import requested_groups
-from workers.outbound.planning.mapper import Payload, PulledOrder, from_woocommerce_order, to_woocommerce_product
-from workers.outbound.planning.product_plan import ProductTask, ShopState, compare
+from workers.outbound.planning.mapper import Payload, PulledOrder, from_woocommerce_order
+from workers.outbound.planning.product_plan import ProductTask, ShopState, compare, payload_to_create
 from workers.outbound.planning.sanitize import Removed, clean_name, removed_parts
 from workers.platforms.common.interface import PlatformError
 from workers.platforms.woocommerce.client import WooCommerceClient
@@ -73,7 +73,8 @@ def preview_products(
 
 def _shop_state(client: WooCommerceClient, tasks: Sequence[ProductTask], ids: Mapping[UUID, int]) -> ShopState:
     fields = (*COMPARED_FIELDS, *HEAVY_FIELDS)
-    by_id = client.read_products([task.mapped.wc_product_id for task in tasks if task.mapped is not None], fields)
+    parents = {task.mapped.wc_product_id: task.mapped.wc_parent_id for task in tasks if task.mapped is not None}
+    by_id = client.read_products(parents, fields)
     by_sku = client.find_products_by_sku([task.product.sku for task in tasks if task.must_look_up], fields)
     return ShopState(by_id, by_sku, ids)
 
@@ -84,7 +85,8 @@ def _preview_product(task: ProductTask, shop: ShopState, sync_type: str) -> Prev
     if task.is_discontinued and (theirs is None or (task.mapped is None and not task.may_be_ours)):
         return Preview(task.product_id, product.sku, "none", None, [], [])
     if theirs is None:
-        payload = to_woocommerce_product(product, shop.category_ids)
+        assert task.stored is not None
+        payload = payload_to_create(task.stored, shop)
         found = differences(payload, {}, shop.now)
         return Preview(task.product_id, product.sku, "create", None, found, _removed(product, payload))
     # A product that is not mapped yet would be adopted, and then sent whole.

@@ -5,7 +5,7 @@ A write holds only fields in which the shop differs. A task that needs no write,
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -14,13 +14,16 @@ from uuid import UUID
 from db.outbound.erp_products import StoredProduct
 from db.outbound.item_claims import ClaimedItem
 from db.outbound.mappings import FieldDifference, Look, Mapped
-from schemas.records.erp import ErpProduct
+from schemas.records.erp import TRASHED_POLICIES, ErpProduct
+from workers.outbound.planning.attributes import attributes_of_product, attributes_of_variation, takes_variation
 from workers.outbound.planning.comparison import (
+    IMAGE_FIELDS,
     Difference,
     ShopObject,
     differences,
     digest,
     figures_of,
+    is_variation,
     shortened,
     weigh_alike,
 )
@@ -33,10 +36,11 @@ from workers.outbound.planning.mapper import (
     SALE_FIELDS,
     Payload,
     keep_manual_offer,
-    to_woocommerce_groups,
+    to_woocommerce_parent,
     to_woocommerce_product,
+    to_woocommerce_variation,
 )
-from workers.outbound.planning.results import Adopted, Changed, Done, Refused, Result
+from workers.outbound.planning.results import Adopted, Changed, Done, Refused, Result, Waiting
 from workers.platforms.common.interface import PlatformError
 from workers.platforms.woocommerce import errors
 from workers.platforms.woocommerce.errors import SyncError, WooCommerceApiError
@@ -46,8 +50,16 @@ REJECTED = "REJECTED"
 REJECTED_MESSAGE = "Brakes stopped this change, and a person rejected it."
 SHOP_CHANGED = "SHOP_CHANGED"
 SHOP_CHANGED_MESSAGE = "The shop changed this product each time before it could be sent."
+PARENT_NOT_READY = "PARENT_NOT_READY"
+PARENT_NOT_READY_MESSAGE = (
+    "The shop does not have the variable product of this variation yet, or not with this attribute and option. The variation "
+    "is sent as soon as it has."
+)
 DIFFERS = "SHOP_KEPT_OTHER_VALUE"
 LIGHT_GROUPS = ("price", "stock")
+STATUS = "status"
+IN_SHOP = "in the shop"
+DELETED = "deleted"
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +88,10 @@ class ProductTask:
     @property
     def is_discontinued(self) -> bool:
         return self.stored is not None and self.stored.discontinued is not None
+
+    @property
+    def has_variations(self) -> bool:
+        return self.stored is not None and bool(self.stored.options)
 
     @property
     def may_leave_trash(self) -> bool:
@@ -113,13 +129,18 @@ class ShopState:
     """What the plan needs to know of the shop at the moment `now`.
 
     `products` are the mapped ones by WooCommerce's id, also trashed ones, and `products_by_sku` those that were looked up and
-    found, all of them with the fields of `groups`. `category_ids` has WooCommerce's id per ERP category. `error`: the shop
-    could not be read to the end, and nothing is sent.
+    found; a mapped variation that was deleted is looked up, too. The first have the fields of `groups`, the others all.
+    `category_ids` has WooCommerce's id per ERP category, `attribute_ids` the shop's own attributes by name. `claimed` are the
+    products of this claim. `trashed_policy` is one of TRASHED_POLICIES. `error`: the shop could not be read to the end, and
+    nothing is sent.
     """
 
     products: Mapping[int, ShopObject] = field(default_factory=dict)
     products_by_sku: Mapping[str, ShopObject] = field(default_factory=dict)
     category_ids: Mapping[UUID, int] = field(default_factory=dict)
+    attribute_ids: Mapping[str, int] = field(default_factory=dict)
+    claimed: Collection[UUID] = ()
+    trashed_policy: str = TRASHED_POLICIES[0]
     groups: tuple[str, ...] = FIELD_GROUPS
     now: datetime = field(default_factory=lambda: datetime.now(UTC))
     error: PlatformError | None = None
@@ -129,6 +150,11 @@ class ShopState:
         if task.mapped is not None:
             return self.products.get(task.mapped.wc_product_id)
         return self.products_by_sku.get(task.product.sku)
+
+    def takes_variation(self, stored: StoredProduct) -> bool:
+        """Whether the shop's product of the parent was read, and is ready for this variation."""
+        parent = self.products.get(stored.wc_parent_id) if stored.wc_parent_id is not None else None
+        return parent is not None and takes_variation(parent, stored.product.attributes)
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,13 +190,14 @@ class Comparison:
             if not differing.intersection(GROUP_FIELDS[group]) and (group != "category" or self.is_placed)
         ]
         image_hash = mapped.image_hash
-        if ("image" in agreeing and not self.task.is_discontinued) or "images" in (sent or {}):
+        if ("image" in agreeing and not self.task.is_discontinued) or has_image(sent or {}):
             image_hash = stored.group_hashes["image"]
         fields = ["status", *(name for group in self.groups for name in GROUP_FIELDS[group])]
         found = {one.field: self._stored(one, mapped, sent or {}) for one in self.differences}
         others = {name: one for name, one in mapped.differences.items() if name not in fields}
         return Look(
             wc_product_id=self.theirs["id"],
+            wc_parent_id=self.theirs["parent_id"] if is_variation(self.theirs) else None,
             status=self._status(mapped, [*found.values(), *others.values()]),
             figures=figures_of(self.theirs),
             sent_sale_price=self._sale_of_ours(mapped, sent),
@@ -217,6 +244,13 @@ class ProductWrite:
     payload: Payload
     shop: ShopState
 
+    @property
+    def wc_parent_id(self) -> int | None:
+        """The shop's product whose variation is written, None for a product."""
+        if self.task.mapped is not None:
+            return self.task.mapped.wc_parent_id
+        return None if self.task.stored is None else self.task.stored.wc_parent_id
+
     def answered(self, answer: ShopObject) -> Result:
         """The result of a write by what the shop answered: values that it did not take make it a failure."""
         found = compare(self.task, answer, replace(self.shop, groups=FIELD_GROUPS), sent=self.payload)
@@ -230,11 +264,28 @@ class ProductWrite:
 
 
 @dataclass(frozen=True, slots=True)
+class ProductDelete:
+    """One product in the trash, or variation of `wc_parent_id`, to delete for good: the next attempt creates it anew."""
+
+    task: ProductTask
+    wc_product_id: int
+    wc_parent_id: int | None
+
+    def answered(self) -> Result:
+        deleted = WooCommerceApiError(errors.NOT_IN_SHOP, status=404, retryable=True)
+        return Refused(self.task.items, deleted, deleted_wc_id=self.wc_product_id)
+
+
+@dataclass(frozen=True, slots=True)
 class ProductPlan:
-    """The writes to send, and the results of the tasks without one."""
+    """The writes to send, what to delete, and the results of the tasks with neither."""
 
     writes: list[ProductWrite]
+    deletes: list[ProductDelete]
     results: list[Result]
+
+
+Step = ProductWrite | ProductDelete | Result
 
 
 def build_tasks(
@@ -248,11 +299,13 @@ def build_tasks(
 
 
 def plan_products(tasks: Sequence[ProductTask], shop: ShopState) -> ProductPlan:
-    plan = ProductPlan([], [])
+    plan = ProductPlan([], [], [])
     for task in tasks:
         step = _plan_product(task, shop)
         if isinstance(step, ProductWrite):
             plan.writes.append(step)
+        elif isinstance(step, ProductDelete):
+            plan.deletes.append(step)
         else:
             plan.results.append(step)
     return plan
@@ -266,10 +319,11 @@ def compare(task: ProductTask, theirs: ShopObject, shop: ShopState, *, sent: Pay
     if stored.product.allow_manual_woocommerce_offers and (sent is None or "sale_price" not in sent):
         payload = keep_manual_offer(payload, theirs, mapped.sent_sale_price if mapped else None)
     last_images = mapped.image_hash if mapped else None
-    new_images = "images" not in (sent or {}) and last_images not in (None, stored.group_hashes["image"])
+    new_images = not has_image(sent or {}) and last_images not in (None, stored.group_hashes["image"])
     found = differences(payload, theirs, shop.now, new_images=new_images, is_answer=sent is not None)
     # A product whose category the shop lacks is sent again once the category is there.
-    is_placed = all(category_id in shop.category_ids for category_id in stored.product.category_ids)
+    unplaced = [one for one in stored.product.category_ids if one not in shop.category_ids]
+    is_placed = is_variation(theirs) or not unplaced
     return Comparison(task, theirs, payload, found, shop.groups, is_placed, shop.now)
 
 
@@ -277,14 +331,34 @@ def _payload(task: ProductTask, stored: StoredProduct, theirs: ShopObject, shop:
     if stored.discontinued is not None:
         payload = off_sale_payload(stored.discontinued, theirs)
     else:
-        payload = to_woocommerce_groups(stored.product, shop.groups, shop.category_ids)
+        payload = _whole_payload(stored, theirs, shop)
         if task.mapped is not None and task.mapped.taken_off is not None:
             payload = back_on_sale(payload, dict(task.mapped.taken_off))
-    compared = {name for group in shop.groups for name in GROUP_FIELDS[group]}
-    return {name: value for name, value in payload.items() if name in compared}
+    compared = [name for group in shop.groups for name in GROUP_FIELDS[group]]
+    return {name: payload[name] for name in compared if name in payload}
 
 
-def _plan_product(task: ProductTask, shop: ShopState) -> ProductWrite | Result:
+def _whole_payload(stored: StoredProduct, theirs: ShopObject, shop: ShopState) -> Payload:
+    """All that the ERP states of a product, beside what the shop has of it; `theirs` is empty if that is nothing."""
+    if is_variation(theirs):
+        return to_woocommerce_variation(stored.product)
+    payload = to_woocommerce_product(stored.product, shop.category_ids)
+    if not stored.options or theirs.get("type") not in (None, "simple", "variable"):
+        return payload
+    held = theirs.get("attributes") or []
+    return to_woocommerce_parent(payload, attributes_of_product(stored.options, held, shop.attribute_ids))
+
+
+def payload_to_create(stored: StoredProduct, shop: ShopState) -> Payload:
+    """What creates a product in the shop, or a variation if the ERP says that it is one."""
+    product = stored.product
+    if product.parent_id is None:
+        return _whole_payload(stored, {}, shop)
+    attributes = attributes_of_variation(product.attributes, shop.attribute_ids)
+    return {**to_woocommerce_variation(product), "attributes": attributes}
+
+
+def _plan_product(task: ProductTask, shop: ShopState) -> Step:
     if task.stored is None:
         return Refused(task.items, _error(task, PRODUCT_UNKNOWN, "The ERP has not sent this product."))
     if shop.error is not None:
@@ -299,7 +373,11 @@ def _plan_unmapped(task: ProductTask, stored: StoredProduct, shop: ShopState) ->
     if task.is_discontinued and (theirs is None or not task.may_be_ours):
         return Done(task.items, None)  # the shop never got it from us
     if theirs is None:
-        return ProductWrite(task, to_woocommerce_product(stored.product, shop.category_ids), shop)
+        if stored.product.parent_id is not None and not shop.takes_variation(stored):
+            if stored.product.parent_id in shop.claimed:
+                return Waiting(task.items)
+            return Refused(task.items, _error(task, PARENT_NOT_READY, PARENT_NOT_READY_MESSAGE, retryable=True))
+        return ProductWrite(task, payload_to_create(stored, shop), shop)
     found = compare(task, theirs, replace(shop, groups=FIELD_GROUPS))
     if not found.differences:
         return Done(task.items, theirs["id"], found.look())
@@ -307,14 +385,16 @@ def _plan_unmapped(task: ProductTask, stored: StoredProduct, shop: ShopState) ->
     return Adopted(task.items, replace(found.look(), status="synced" if task.may_be_ours else "adopted"))
 
 
-def _plan_mapped(task: ProductTask, mapped: Mapped, shop: ShopState) -> ProductWrite | Result:
+def _plan_mapped(task: ProductTask, mapped: Mapped, shop: ShopState) -> Step:
     theirs = shop.theirs(task)
     if theirs is None:
-        # Deleted in the shop: without its mapping, the next attempt creates the product.
-        deleted = WooCommerceApiError(errors.NOT_IN_SHOP, status=404, retryable=True)
-        return Refused(task.items, deleted, deleted_wc_id=mapped.wc_product_id)
-    if theirs.get("status") == TRASH and not task.may_leave_trash:
-        return Refused(task.items, WooCommerceApiError(errors.PRODUCT_IN_TRASH, status=200, retryable=False))
+        return _plan_deleted(task, mapped, shop)
+    is_trashed = theirs.get("status") == TRASH and not task.may_leave_trash
+    if is_trashed and shop.trashed_policy == "hold":
+        trashed = WooCommerceApiError(errors.PRODUCT_IN_TRASH, status=200, retryable=False)
+        return Refused(task.items, trashed, look=look_at_gone(task, TRASH, shop))
+    if is_trashed and shop.trashed_policy == "recreate":
+        return ProductDelete(task, mapped.wc_product_id, mapped.wc_parent_id)
     found = compare(task, theirs, shop)
     groups = task.groups_to_send
     if not groups:
@@ -327,9 +407,49 @@ def _plan_mapped(task: ProductTask, mapped: Mapped, shop: ShopState) -> ProductW
     if task.is_forced:
         wanted = {name for group in groups for name in GROUP_FIELDS[group]}
         payload = {name: value for name, value in found.payload.items() if name in wanted}
+    if is_trashed:
+        payload = {**payload, "status": "publish"}
     if not payload:
         return Done(task.items, mapped.wc_product_id, found.look())
     return ProductWrite(task, payload, shop)
+
+
+def _plan_deleted(task: ProductTask, mapped: Mapped, shop: ShopState) -> Step:
+    if mapped.wc_parent_id is None or task.product.parent_id is not None:
+        # Without its mapping, the next attempt creates the product, or the variation that the ERP names.
+        deleted = WooCommerceApiError(errors.NOT_IN_SHOP, status=404, retryable=True)
+        return Refused(task.items, deleted, deleted_wc_id=mapped.wc_product_id)
+    if task.product.sku in shop.products_by_sku:  # made anew by hand
+        return _plan_product(replace(task, mapped=None), shop)
+    # Nothing says which variation of the product it was, and a product of its own would be another thing.
+    lost = WooCommerceApiError(errors.VARIATION_NOT_IN_SHOP, status=404, retryable=False)
+    return Refused(task.items, lost, look=look_at_gone(task, DELETED, shop))
+
+
+def look_at_gone(task: ProductTask, status: str, shop: ShopState) -> Look:
+    """A look at a product that is in the trash, or that the shop has deleted."""
+    stored, mapped = task.stored, task.mapped
+    assert stored is not None and mapped is not None
+    before = mapped.differences.get(STATUS)
+    since = before.since if before is not None and before.digest == status else shop.now
+    return Look(
+        wc_product_id=mapped.wc_product_id,
+        wc_parent_id=mapped.wc_parent_id,
+        status=mapped.status,
+        figures=mapped.figures,
+        sent_sale_price=mapped.sent_sale_price,
+        image_hash=mapped.image_hash,
+        fields=(STATUS,),
+        looked_hashes={group: stored.group_hashes[group] for group in FIELD_GROUPS},
+        seen_hashes={},
+        differences={STATUS: FieldDifference(IN_SHOP, status, status, since)},
+        is_whole=False,
+        is_gone=True,
+    )
+
+
+def has_image(payload: Payload) -> bool:
+    return any(name in payload for name in IMAGE_FIELDS)
 
 
 def weighs_otherwise(mapped: Mapped | None, look: Look) -> bool:
@@ -355,8 +475,8 @@ def _was_weighed(mapped: Mapped, found: Comparison, payload: Payload) -> bool:
     return all(seen.get(name) == digest(name, found.theirs.get(name)) for name in differing)
 
 
-def _error(task: ProductTask, code: str, message: str) -> SyncError:
-    return SyncError(task.product_id, task.items[0].sync_type, code, message, retryable=False)
+def _error(task: ProductTask, code: str, message: str, *, retryable: bool = False) -> SyncError:
+    return SyncError(task.product_id, task.items[0].sync_type, code, message, retryable=retryable)
 
 
 def _kept_other_value(task: ProductTask, fields: Sequence[str]) -> SyncError:

@@ -52,7 +52,15 @@ class Refused:
     is_not_ours: bool = False
 
 
-Result = Done | Adopted | Changed | Refused
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """Another product of the same claim must get its result first. No attempt is spent."""
+
+    items: Sequence[ClaimedItem]
+    look: Look | None = None
+
+
+Result = Done | Adopted | Changed | Refused | Waiting
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ from uuid import UUID
 
 from db.outbound.item_claims import ClaimedItem, Completed, Failed, Returned, Spent
 from workers.outbound.planning.priorities import Life, breach_of, delay_after
-from workers.outbound.planning.results import Adopted, Changed, Done, Result
+from workers.outbound.planning.results import Adopted, Changed, Done, Result, Waiting
 from workers.platforms.common.interface import PlatformError
 from workers.platforms.woocommerce.errors import RateLimitError, concerns_whole_shop
 
@@ -43,7 +43,7 @@ def decide_items(
         for item in result.items:
             if isinstance(result, Done):
                 verdicts.completed.append(Completed(item.id, result.wc_id, _breach(item, spent, now)))
-            elif isinstance(result, Adopted):
+            elif isinstance(result, Adopted | Waiting):
                 verdicts.returned.append(Returned(item.id, claim_id, None, None, 0.0, spent=False))
             elif isinstance(result, Changed) and not result.is_repeated:
                 error = result.error

@@ -11,10 +11,10 @@ from uuid import UUID
 from redis.exceptions import RedisError
 
 from workers.core.queues import WakeUp
-from workers.outbound.planning.results import Adopted, Changed, ClaimResult, Done, Refused
+from workers.outbound.planning.results import Adopted, Changed, ClaimResult, Done, Refused, Waiting
 from workers.outbound.sending.claim import ItemClaim
 
-STATUSES = {Done: "completed", Adopted: "pending", Changed: "pending", Refused: "failed"}
+STATUSES = {Done: "completed", Adopted: "pending", Changed: "pending", Refused: "failed", Waiting: "pending"}
 
 
 def cache_results(wake_up: WakeUp, store_id: UUID, claim: ItemClaim, result: ClaimResult, seconds: int) -> None:

@@ -29,12 +29,19 @@ from db.outbound.drift import (
 from db.outbound.erp_categories import list_erp_categories
 from db.outbound.erp_products import get_products
 from db.outbound.items import Origin, lock_items
-from db.outbound.mappings import ProductLook, get_mappings, get_owners, save_looks
+from db.outbound.mappings import ProductLook, get_mappings, get_owners, list_mapped_variations, save_looks
 from workers.core.ids import new_id
 from workers.outbound.planning.comparison import COMPARED_FIELDS, HEAVY_FIELDS, ShopObject
 from workers.outbound.planning.discontinued import TRASH
-from workers.outbound.planning.drift import DELETED, Repair, look_at_gone, read_drift_settings, repairs_of
-from workers.outbound.planning.product_plan import ProductTask, ShopState, compare, weighs_otherwise
+from workers.outbound.planning.drift import Repair, read_drift_settings, repairs_of
+from workers.outbound.planning.product_plan import (
+    DELETED,
+    ProductTask,
+    ShopState,
+    compare,
+    look_at_gone,
+    weighs_otherwise,
+)
 from workers.outbound.requests import request_products
 from workers.outbound.sending.holds import reweigh
 from workers.outbound.sending.shop_connection import ShopCalls, ShopConnection
@@ -84,12 +91,15 @@ def _check_all(pool: Pool, store_id: UUID, calls: ShopCalls, check: DriftCheck, 
             end_check(conn, store_id, began_at, whole=True)
             log.info("drift_check_ended", whole=True)
             return
-    wc_ids = [one.wc_product_id for one in mapped.values()]
-    found = calls.read(lambda shop: shop.read_products(wc_ids, FIELDS))
-    gone = {wc_id: {"id": wc_id, "status": DELETED} for wc_id in wc_ids if wc_id not in found}
+    found = _read_all(calls, {one.wc_product_id: one.wc_parent_id for one in mapped.values()})
     with pool.connection() as conn, tenant(conn, store_id):
-        _save(conn, store_id, found | gone, began)
+        _save(conn, store_id, found, began)
         move_check(conn, store_id, product_ids[-1], began_at)
+
+
+def _read_all(calls: ShopCalls, parents: Mapping[int, int | None]) -> dict[int, ShopObject]:
+    found = calls.read(lambda shop: shop.read_products(parents, FIELDS))
+    return {wc_id: found.get(wc_id, {"id": wc_id, "status": DELETED}) for wc_id in parents}
 
 
 def _check_changed(pool: Pool, store_id: UUID, calls: ShopCalls, watermark: datetime, began: datetime) -> None:
@@ -104,6 +114,12 @@ def _check_changed(pool: Pool, store_id: UUID, calls: ShopCalls, watermark: date
         products, read_at = walked
         found |= products
         server_time = server_time or read_at
+    # A change of a variation moves its product's date.
+    variable = [wc_id for wc_id, product in found.items() if product.get("type") == "variable"]
+    with pool.connection() as conn, tenant(conn, store_id):
+        parents = list_mapped_variations(conn, store_id, variable)
+    if parents:
+        found |= _read_all(calls, parents)
     for start in range(0, len(found), PAGE_SIZE):
         page = dict(list(found.items())[start : start + PAGE_SIZE])
         with pool.connection() as conn, tenant(conn, store_id):

@@ -13,7 +13,9 @@ from db.outbound.erp_products import get_products
 from db.outbound.item_claims import ClaimedItem, claim_category_items, claim_product_items, next_is_category
 from db.outbound.items import lock_items
 from db.outbound.mappings import get_mappings
+from db.outbound.policies import get_policy
 from db.outbound.push_leases import hold_lease
+from schemas.records.erp import TRASHED_POLICIES
 from workers.core.ids import new_id
 from workers.outbound.planning.pacing import PRODUCTS_A_CALL as PRODUCTS_A_CALL
 from workers.outbound.planning.product_plan import ProductTask, build_tasks
@@ -24,12 +26,16 @@ CATEGORIES_A_CLAIM = 20
 
 @dataclass(frozen=True, slots=True)
 class ItemClaim:
-    """The items of one call: tasks of products, or categories alone. `categories` are all of the store's."""
+    """The items of one call: tasks of products, or categories alone. `categories` are all of the store's.
+
+    `trashed_policy` is what becomes of products in the shop's trash.
+    """
 
     id: UUID
     tasks: list[ProductTask]
     category_items: list[ClaimedItem]
     categories: dict[UUID, StoredCategory]
+    trashed_policy: str = TRASHED_POLICIES[0]
 
 
 def claim_next(conn: Connection, store_id: UUID, holder: UUID, most: int) -> ItemClaim | None:
@@ -48,7 +54,8 @@ def claim_next(conn: Connection, store_id: UUID, holder: UUID, most: int) -> Ite
         items = claim_category_items(conn, store_id, claim_id, holder, CATEGORIES_A_CLAIM)
         return ItemClaim(claim_id, [], items, categories)
     items = claim_product_items(conn, store_id, claim_id, holder, most)
-    return ItemClaim(claim_id, _load_tasks(conn, store_id, items), [], categories)
+    tasks = _load_tasks(conn, store_id, items)
+    return ItemClaim(claim_id, tasks, [], categories, get_policy(conn, store_id, "trashed"))
 
 
 def _load_tasks(conn: Connection, store_id: UUID, items: list[ClaimedItem]) -> list[ProductTask]:

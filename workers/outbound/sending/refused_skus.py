@@ -34,13 +34,13 @@ def explain_refused_skus(calls: ShopCalls, refused: Sequence[RefusedCreate]) -> 
 
 def _find_holders(calls: ShopCalls, refused: Sequence[RefusedCreate]) -> Mapping[str, ShopObject]:
     skus = [task.product.sku for task, _ in refused]
-    found = dict(calls.read(lambda shop: shop.find_sku_holders(skus)))
+    found = dict(calls.read(lambda shop: shop.find_products_by_sku(skus)))
     for task, error in refused:
         named = error.resource_id
         if named is not None and task.product.sku not in found:
             found[task.product.sku] = calls.read(lambda shop, named=named: shop.get_product(named))  # type: ignore[misc]
     others = [sku for sku in skus if sku not in found]
-    return found | (calls.read(lambda shop: shop.find_sku_holders(others, trashed=True)) if others else {})
+    return found | (calls.read(lambda shop: shop.find_products_by_sku(others, trashed=True)) if others else {})
 
 
 def decide_refused_sku(task: ProductTask, error: WooCommerceApiError, holder: ShopObject | None) -> Refused:
@@ -48,8 +48,6 @@ def decide_refused_sku(task: ProductTask, error: WooCommerceApiError, holder: Sh
     code, is_passing = error.code, False
     if holder is not None and holder.get("status") == TRASH:
         code = errors.SKU_IN_TRASH
-    elif holder is not None and holder.get("type") == "variation":
-        code = errors.SKU_OF_VARIATION
     elif holder is not None:
         # The look before the write did not show it: it was made since, by somebody else or by a call that we had given up. The
         # next attempt adopts it; after the last attempt it is someone else's.

@@ -14,7 +14,7 @@ from db.core.pool import Pool
 from db.core.tenancy import tenant
 from db.outbound.batches import count_ended_items
 from db.outbound.discontinued import forget_taken_off
-from db.outbound.erp_products import forget_create_begun
+from db.outbound.erp_products import forget_create_begun, list_unmapped_variations
 from db.outbound.item_claims import complete_items, fail_items, holds_claim, return_items
 from db.outbound.items import Origin, lock_items
 from db.outbound.mappings import ProductLook, delete_mappings, get_owners, mark_mappings_failed, save_looks
@@ -99,15 +99,24 @@ def _save_mappings(conn: Connection, store_id: UUID, claim: ItemClaim, result: C
         # A rate-limited call changed nothing in the shop; any other failed one may have.
         unconfirmed = [one for one in result.refused if not isinstance(one.error, RateLimitError)]
         forget_unconfirmed(conn, store_id, [item for one in unconfirmed for item in one.items])
+    _request_variations(conn, store_id, claim, result)
     looks = [ProductLook(new_id(), _product_id(one), one.look) for one in result.results if one.look is not None]
     save_looks(conn, store_id, sorted(looks, key=lambda look: look.product_id))
     weighed = {task.product_id: task.mapped for task in claim.tasks}
     reweigh(
         conn, store_id, [one.product_id for one in looks if weighs_otherwise(weighed.get(one.product_id), one.look)]
     )
-    unseen = [one for one in result.refused if one.look is None]
+    unseen = [one for one in result.refused if one.look is None or one.look.is_gone]
     failed = {item.product_id: one.error.message for one in unseen for item in one.items if item.product_id}
     mark_mappings_failed(conn, store_id, sorted(failed.items()))
+
+
+def _request_variations(conn: Connection, store_id: UUID, claim: ItemClaim, result: ClaimResult) -> None:
+    # Those that came before their product, or failed for the lack of it, can be sent now.
+    written = {_product_id(one) for one in result.results if isinstance(one, Done) and one.look is not None}
+    parents = [task.product_id for task in claim.tasks if task.product_id in written and task.has_variations]
+    children = list_unmapped_variations(conn, store_id, parents) if parents else []
+    request_products(conn, store_id, [(child, "product") for child in children], Origin({"source": "variable product"}))
 
 
 def _back_on_sale(claim: ItemClaim, result: ClaimResult) -> list[UUID]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 from uuid import UUID
 
@@ -13,7 +14,7 @@ from workers.outbound.planning.product_plan import plan_products
 from workers.outbound.planning.results import ClaimResult
 from workers.outbound.sending.claim import ItemClaim
 from workers.outbound.sending.send_categories import CategorySender, SaveCategory
-from workers.outbound.sending.send_products import send_products
+from workers.outbound.sending.send_products import delete_products, send_products
 from workers.outbound.sending.shop_connection import ShopCalls, ShopConnection
 from workers.outbound.sending.shop_state import read_shop_state
 
@@ -40,7 +41,7 @@ def send_claim(
         return ClaimResult(results, calls.count, Spent(calls.seconds, 0.0))
     state = read_shop_state(calls, claim.tasks, categories)
     began = time.monotonic()
-    plan = plan_products(claim.tasks, state)
+    plan = plan_products(claim.tasks, replace(state, trashed_policy=claim.trashed_policy))
     planning_seconds = time.monotonic() - began
     created = [write.task.product_id for write in plan.writes if write.task.must_look_up and not write.task.may_be_ours]
     if created:
@@ -52,5 +53,5 @@ def send_claim(
     }
     if befores:
         begin_taking_off(befores)
-    results = [*plan.results, *send_products(calls, plan.writes)]
+    results = [*plan.results, *delete_products(calls, plan.deletes), *send_products(calls, plan.writes)]
     return ClaimResult(results, calls.count, Spent(calls.seconds, planning_seconds))

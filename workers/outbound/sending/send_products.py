@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Sequence
 
 from app.settings.logs import get_logger
-from workers.outbound.planning.product_plan import ProductWrite
+from workers.outbound.planning.product_plan import ProductDelete, ProductWrite
 from workers.outbound.planning.results import Refused, Result
 from workers.outbound.sending.refused_skus import explain_refused_skus
 from workers.outbound.sending.shop_connection import ShopCalls
@@ -21,23 +22,45 @@ SPLIT_AFTER = (errors.SHOP_CRASHED, errors.BATCH_TOO_LARGE, errors.SHOP_REFUSED_
 
 
 def send_products(calls: ShopCalls, writes: Sequence[ProductWrite]) -> list[Result]:
-    """Create and update products in one call; if one product may have failed it, send two halves instead.
+    """Create and update products in one call, and the variations of each product in one of their own.
 
-    Raises LeaseLost; a failure of the shop is a result.
+    If one product may have failed a call, its two halves are sent instead. Raises LeaseLost; a failure of the shop is a result.
     """
-    if not writes:
-        return []
+    by_parent: dict[int | None, list[ProductWrite]] = defaultdict(list)
+    for write in writes:
+        by_parent[write.wc_parent_id].append(write)
+    return [result for parent, several in by_parent.items() for result in _send(calls, parent, several)]
+
+
+def delete_products(calls: ShopCalls, deletes: Sequence[ProductDelete]) -> list[Result]:
+    """Delete for good, one call each, for there are few. Raises LeaseLost; a failure of the shop is a result."""
+    return [_delete(calls, one) for one in deletes]
+
+
+def _delete(calls: ShopCalls, one: ProductDelete) -> Result:
+    try:
+        calls.call(lambda shop: shop.delete_product(one.wc_product_id, one.wc_parent_id))
+    except PlatformError as error:
+        if error.code != errors.NOT_IN_SHOP:
+            return Refused(one.task.items, error)
+    return one.answered()
+
+
+def _send(calls: ShopCalls, wc_parent_id: int | None, writes: Sequence[ProductWrite]) -> list[Result]:
     creates = [write for write in writes if write.task.mapped is None]
     updates = [write for write in writes if write.task.mapped is not None]
     created = [write.payload for write in creates]
     updated = [{"id": write.task.mapped.wc_product_id, **write.payload} for write in updates if write.task.mapped]
     try:
-        answer = calls.call(lambda shop: shop.batch_update_products(created, updated))
+        if wc_parent_id is None:
+            answer = calls.call(lambda shop: shop.batch_update_products(created, updated))
+        else:
+            answer = calls.call(lambda shop: shop.batch_update_variations(wc_parent_id, created, updated))
     except PlatformError as error:
         if error.code not in SPLIT_AFTER or len(writes) == 1:
             return [Refused(write.task.items, error) for write in writes]
         log.warning("call_split", code=error.code, products=len(writes))
-        return [*send_products(calls, writes[::2]), *send_products(calls, writes[1::2])]
+        return [*_send(calls, wc_parent_id, writes[::2]), *_send(calls, wc_parent_id, writes[1::2])]
     answers = list(zip([*creates, *updates], [*answer.created, *answer.updated], strict=True))
     refused = [(write.task, item.error) for write, item in answers if item.error and _is_about_sku(write, item.error)]
     verdicts = explain_refused_skus(calls, refused)
@@ -55,9 +78,7 @@ def _result(write: ProductWrite, answer: BatchItem) -> Result:
     task = write.task
     if task.mapped is None:
         return Refused(task.items, error, is_not_ours=not task.may_be_ours)
-    if error.code == errors.NOT_IN_SHOP:
-        # Deleted in the shop: without its mapping, the next attempt creates the product.
+    if error.code == errors.NOT_IN_SHOP:  # deleted since it was read: the next attempt sees that
         status = error.status if isinstance(error, WooCommerceApiError) else 0
-        deleted = WooCommerceApiError(errors.NOT_IN_SHOP, status=status, retryable=True)
-        return Refused(task.items, deleted, deleted_wc_id=task.mapped.wc_product_id)
+        return Refused(task.items, WooCommerceApiError(errors.NOT_IN_SHOP, status=status, retryable=True))
     return Refused(task.items, error)

@@ -25,6 +25,7 @@ PERMANENT = {
     "term_exists": errors.TERM_EXISTS,
     "woocommerce_rest_product_invalid_id": errors.NOT_IN_SHOP,
     "woocommerce_rest_invalid_product_id": errors.NOT_IN_SHOP,
+    "woocommerce_rest_product_variation_invalid_id": errors.NOT_IN_SHOP,
     "woocommerce_rest_shop_order_invalid_id": errors.NOT_IN_SHOP,
     "woocommerce_rest_term_invalid": errors.NOT_IN_SHOP,
     "woocommerce_product_invalid_image_id": errors.IMAGE_REFUSED,

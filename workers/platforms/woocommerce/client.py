@@ -39,6 +39,9 @@ from workers.platforms.woocommerce.calls import WooCommerceCalls
 from workers.platforms.woocommerce.errors import WooCommerceApiError
 
 PAGE_SIZE = 100
+PRODUCTS, VARIATIONS = "/products", "/variations"
+VARIATION = "variation"
+NO_ROUTE = "rest_no_route"
 PERCENT_ESCAPE = re.compile(r"%[0-9a-fA-F]{2}")
 LONGEST_SKU_LIST = 5000  # bytes as they are sent: servers refuse URLs of more than about 8,000
 
@@ -85,6 +88,8 @@ class WooCommerceClient:
 
     def __init__(self, calls: WooCommerceCalls) -> None:
         self._calls = calls
+        self._attributes: list[ShopObject] | None = None
+        self._lists_variations = True  # in one list for all products, until the shop says that it has no such list
 
     def close(self) -> None:
         self._calls.close()
@@ -104,65 +109,97 @@ class WooCommerceClient:
 
         "any" lists all but the trash, "trash" only that.
         """
+        return self._include("/products", wc_product_ids, fields, status)
+
+    def _include(self, path: str, wc_ids: Collection[int], fields: Sequence[str], status: str) -> dict[int, ShopObject]:
         found: list[ShopObject] = []
         only = _as_stored(fields) | {"status": status}
-        ids = [str(checked_id(wc_id)) for wc_id in wc_product_ids]
+        ids = [str(checked_id(wc_id)) for wc_id in wc_ids]
         for start in range(0, len(ids), PAGE_SIZE):
             include = ",".join(ids[start : start + PAGE_SIZE])
-            found += self._list("/products", {"include": include, "per_page": PAGE_SIZE, **only}).records
+            found += self._list(path, {"include": include, "per_page": PAGE_SIZE, **only}).records
         return {product["id"]: product for product in found}
 
     def list_products(self, params: Mapping[str, Param], fields: Sequence[str]) -> Listing:
         """One page of products as they are stored, by WooCommerce's own parameters."""
         return self._list("/products", {**params, **_as_stored(fields)})
 
-    def read_products(self, wc_product_ids: Collection[int], fields: Sequence[str]) -> dict[int, ShopObject]:
-        """Products by id as they are stored, trashed ones too (`status` "trash"); what is missing, the shop has deleted."""
-        found = self.get_products(wc_product_ids, fields)
-        missing = [wc_id for wc_id in wc_product_ids if wc_id not in found]
-        if missing:
-            found |= self.get_products(missing, fields, status="trash")
-        for wc_id in missing:  # with a status of a plugin no list shows it
-            if wc_id not in found and (product := self._product_or_none(wc_id)) is not None:
-                found[wc_id] = product
+    def read_products(self, parents: Mapping[int, int | None], fields: Sequence[str]) -> dict[int, ShopObject]:
+        """Products and variations by id as they are stored, trashed ones too (`status` "trash").
+
+        `parents`: the id of each with that of its parent, None for a product. What is missing, the shop has deleted. A
+        variation has `image` instead of `images`, and always `type` and `parent_id`.
+        """
+        products = {wc_id: PRODUCTS for wc_id, parent in parents.items() if parent is None}
+        variations = {wc_id: _variations_of(parent) for wc_id, parent in parents.items() if parent is not None}
+        found = self._read(PRODUCTS, products, fields)
+        only = ["image" if name == "images" else name for name in fields]
+        for wc_id, variation in self._read_variations(variations, only).items():
+            found[wc_id] = {**variation, "type": VARIATION, "parent_id": parents[wc_id]}
         return found
 
-    def _product_or_none(self, wc_product_id: int) -> ShopObject | None:
+    def _read_variations(self, homes: Mapping[int, str], fields: Sequence[str]) -> dict[int, ShopObject]:
+        if homes and self._lists_variations:
+            try:
+                return self._read(VARIATIONS, homes, fields)
+            except WooCommerceApiError as error:
+                if error.wc_code != NO_ROUTE:
+                    raise
+                self._lists_variations = False  # before 10.3 each product has to be asked for its own
+        found: dict[int, ShopObject] = {}
+        for home in sorted(set(homes.values())):
+            found |= self._read(home, {wc_id: home for wc_id in homes if homes[wc_id] == home}, fields)
+        return found
+
+    def _read(self, path: str, homes: Mapping[int, str], fields: Sequence[str]) -> dict[int, ShopObject]:
+        """The objects of a list by id; `homes` has the path below which each can be asked for by itself."""
+        found = self._include(path, homes, fields, "any")
+        missing = [wc_id for wc_id in homes if wc_id not in found]
+        found |= self._include(path, missing, fields, "trash")
+        for wc_id in missing:  # with a status of a plugin no list shows it
+            if wc_id not in found and (one := self._object_or_none(f"{homes[wc_id]}/{wc_id}")) is not None:
+                found[wc_id] = one
+        return found
+
+    def _object_or_none(self, path: str) -> ShopObject | None:
         try:
-            return self.get_product(wc_product_id)
+            return self._object("GET", path, params=_as_stored(()))
         except WooCommerceApiError as error:
             if error.code != errors.NOT_IN_SHOP:
                 raise
             return None
 
     def find_product_by_sku(self, sku: str) -> ShopObject | None:
-        """The product with this SKU, regardless of case and accents; None for a trashed one or a variation's."""
+        """The product or variation with this SKU of its own, regardless of case and accents; None for a trashed one."""
         return self.find_products_by_sku([sku]).get(sku)
 
-    def find_products_by_sku(self, skus: Collection[str], fields: Sequence[str] = ()) -> dict[str, ShopObject]:
-        """Products by SKU as they are stored, about one call per 100. The lowest id if a shop has a SKU twice."""
-        holders = self.find_sku_holders(skus, fields)
-        return {sku: product for sku, product in holders.items() if product.get("type") != "variation"}
-
-    def find_sku_holders(
+    def find_products_by_sku(
         self, skus: Collection[str], fields: Sequence[str] = (), *, trashed: bool = False
     ) -> dict[str, ShopObject]:
-        """The products and variations that have these SKUs, or those of them in the trash; as `find_products_by_sku`."""
+        """Products and variations by their own SKU as they are stored, or those of them in the trash; about a call per 100.
+
+        A variation without a SKU of its own shows its parent's, and is not found by it. The lowest id if a shop has a SKU
+        twice.
+        """
         found: dict[str, ShopObject] = {}
+        wide = (*fields, "type", "parent_id") if fields else ()
         for several in _sku_lists(skus):
             wanted: dict[str, list[str]] = {}
             for sku in several:
                 wanted.setdefault(_folded(sku), []).append(sku)
             listed: dict[str, Param] = {"sku": _sku_filter(several), "status": "trash" if trashed else "any"}
             paging: dict[str, Param] = {"orderby": "id", "order": "desc", "per_page": PAGE_SIZE}
-            for product in self._list("/products", listed | paging | _as_stored(fields)).records:
+            for product in self._list(PRODUCTS, listed | paging | _as_stored(wide)).records:
                 for sku in wanted.get(_folded(product.get("sku")), ()):
                     found[sku] = product
-        return found
+        # In this list a variation shows its parent's picture and name.
+        variations = {one["id"]: one["parent_id"] for one in found.values() if one.get("type") == VARIATION}
+        as_stored = self.read_products(variations, fields)
+        return {sku: as_stored.get(one["id"], one) for sku, one in found.items()}
 
     def create_product(self, payload: Payload) -> ShopObject:
         """Create a product. Raises DUPLICATE_SKU with `resource_id` (product or variation), SHOP_REFUSED_VALUE, and
-        PRODUCT_NOT_CREATED, for which `find_sku_holders` tells why: a trashed product has the SKU, or one with quotes in it.
+        PRODUCT_NOT_CREATED, for which `find_products_by_sku` tells why: a trashed product has the SKU, or it has quotes in it.
 
         There is no idempotency key: after a NetworkError, look the SKU up before repeating the call.
         """
@@ -180,16 +217,38 @@ class WooCommerceClient:
 
         Raises only for the call as a whole. After SHOP_CRASHED, PLATFORM_TIMED_OUT and NetworkError any item may be done.
         """
-        body = batch_body(create, update)
-        document, _ = self._calls.call("POST", "/products/batch", {}, body)
+        return self._batch(PRODUCTS, create, update)
+
+    def batch_update_variations(
+        self, wc_parent_id: int, create: Sequence[Payload] = (), update: Sequence[Payload] = ()
+    ) -> BatchAnswer:
+        """As `batch_update_products`, for up to 100 variations of one product. Those of another one are NOT_IN_SHOP."""
+        answer = self._batch(_variations_of(wc_parent_id), create, update)
+        for item in (*answer.created, *answer.updated):
+            if item.product is not None:
+                item.product.update(type=VARIATION, parent_id=wc_parent_id)
+        return answer
+
+    def _batch(self, path: str, create: Sequence[Payload], update: Sequence[Payload]) -> BatchAnswer:
+        document, _ = self._calls.call("POST", f"{path}/batch", {}, batch_body(create, update))
         answers = document if isinstance(document, dict) else {}
         return BatchAnswer(
             batch_items(answers.get("create"), len(create)), batch_items(answers.get("update"), len(update))
         )
 
+    def delete_product(self, wc_product_id: int, wc_parent_id: int | None = None) -> ShopObject:
+        """Delete a product, or a variation of that parent, for good. Raises NOT_IN_SHOP."""
+        home = PRODUCTS if wc_parent_id is None else _variations_of(wc_parent_id)
+        return self._object("DELETE", f"{home}/{checked_id(wc_product_id)}", params={"force": True})
+
     def get_orders(self, params: Mapping[str, Param]) -> Listing:
         """One page of orders, by WooCommerce's own parameters; lists are sent as `name[0]`, booleans as words."""
         return self._list("/orders", params)
+
+    def get_refunds(self, params: Mapping[str, Param], order_id: int | None = None) -> list[ShopObject]:
+        """Refunds of one order or, in WooCommerce 9.0 and later, of all; a refund's order is its `parent_id`."""
+        path = "/refunds" if order_id is None else f"/orders/{checked_id(order_id)}/refunds"
+        return self._list(path, params).records
 
     def get_categories(self) -> list[ShopObject]:
         found: list[ShopObject] = []
@@ -201,6 +260,12 @@ class WooCommerceClient:
             if len(listing.records) < PAGE_SIZE:
                 return found
         raise unreadable()
+
+    def get_attributes(self) -> list[ShopObject]:
+        """The attributes that products of the shop share, each with id, name and slug; read once by a client."""
+        if self._attributes is None:
+            self._attributes = self._list("/products/attributes", {}).records
+        return self._attributes
 
     def create_category(self, payload: Payload) -> ShopObject:
         """Create a category, or return the one with this name at this place."""
@@ -233,6 +298,10 @@ class WooCommerceClient:
 def listing_of(records: list[ShopObject], answer: Answer) -> Listing:
     total, pages = count_of(answer, "x-wp-total"), count_of(answer, "x-wp-totalpages")
     return Listing(records, total, pages, answer.server_time)
+
+
+def _variations_of(wc_parent_id: int) -> str:
+    return f"{PRODUCTS}/{checked_id(wc_parent_id)}/variations"
 
 
 def _as_stored(fields: Sequence[str]) -> dict[str, Param]:

@@ -26,9 +26,9 @@ SHOP_REFUSED_VALUE = "SHOP_REFUSED_VALUE"
 PLAIN_PERMALINKS = "PLAIN_PERMALINKS"
 WOOCOMMERCE_MISSING = "WOOCOMMERCE_MISSING"
 NOT_IN_SHOP = "NOT_IN_SHOP"
+VARIATION_NOT_IN_SHOP = "VARIATION_NOT_IN_SHOP"
 DUPLICATE_SKU = "DUPLICATE_SKU"
 SKU_IN_TRASH = "SKU_IN_TRASH"
-SKU_OF_VARIATION = "SKU_OF_VARIATION"
 PRODUCT_NOT_CREATED = "PRODUCT_NOT_CREATED"
 PRODUCT_IN_TRASH = "PRODUCT_IN_TRASH"
 TERM_EXISTS = "TERM_EXISTS"
@@ -56,9 +56,12 @@ MESSAGES = {
     ),
     WOOCOMMERCE_MISSING: "The address answers as WordPress, but WooCommerce is not active there.",
     NOT_IN_SHOP: "The shop no longer has this object.",
+    VARIATION_NOT_IN_SHOP: (
+        "The shop has deleted this variation, and no other one has its SKU. Create it in the shop again, with this SKU, or "
+        "discontinue the product in the ERP."
+    ),
     DUPLICATE_SKU: "Another product of the shop has this SKU.",
     SKU_IN_TRASH: "A product in the shop's trash holds this SKU. Restore it, or delete it permanently.",
-    SKU_OF_VARIATION: "A variation of another product in the shop has this SKU.",
     PRODUCT_NOT_CREATED: "The shop did not create the product, and no product there has its SKU, not in the trash either.",
     PRODUCT_IN_TRASH: "The product is in the shop's trash. Restore it, or delete it permanently: then it is created again.",
     TERM_EXISTS: "The shop already has a category with this name at this place.",

@@ -18,11 +18,14 @@ from workers.platforms.common.failures import no_such_entity
 from workers.platforms.common.interface import Page, Window
 from workers.platforms.woocommerce.auth import Param
 from workers.platforms.woocommerce.client import PAGE_SIZE, Listing, WooCommerceClient
+from workers.platforms.woocommerce.refunds import RefundReader
 
 log = get_logger(__name__)
 
 ANY_STATUS = ("any",)  # all but trash and checkout drafts
-FIELDS = ",".join(WOOCOMMERCE.payloads["orders"].fields)
+# Of the address only these two, which tell no person.
+ADDRESS = ("shipping.country", "shipping.state")
+FIELDS = ",".join((*(name for name in WOOCOMMERCE.payloads["orders"].fields if name != "shipping"), *ADDRESS))
 SECOND = timedelta(seconds=1)
 
 
@@ -83,6 +86,7 @@ class OrderSource:
 
     def __init__(self, client: WooCommerceClient, window: Window, statuses: tuple[str, ...] = ANY_STATUS) -> None:
         self._client = client
+        self._refunds = RefundReader(client)
         self._after_id = window.after_id or 0
         self._filters = filters(window, statuses)
 
@@ -98,7 +102,7 @@ class OrderSource:
             listing = self._read(position)
         onward = following(position, listing)
         return Page(
-            records=[record for record in listing.records if not self._is_before(record)],
+            records=self._refunds.complete([record for record in listing.records if not self._is_before(record)]),
             cursor=None if onward is None else encode_cursor(onward),
             total=listing.total if position.page == 1 else None,
             server_time=listing.server_time,

@@ -10,9 +10,9 @@ from psycopg import Connection, OperationalError
 
 from db.core.tenancy import tenant
 from db.outbound.batches import list_batches
-from db.outbound.discontinued import set_policy
 from db.outbound.items import Origin
 from db.outbound.mappings import count_mappings, list_out_of_sync
+from db.outbound.policies import set_policy
 from tests.fakes.woocommerce import FakeWooCommerce
 from tests.support.outbound import make_erp_product, push, put_products, statuses
 from workers.core.runtime import Runtime
@@ -32,7 +32,7 @@ def discontinue(runtime: Runtime, store_id: UUID, *products: Product) -> int:
 
 def choose(runtime: Runtime, store_id: UUID, policy: str) -> None:
     with runtime.pool.connection() as conn, tenant(conn, store_id):
-        assert set_policy(conn, store_id, policy)
+        assert set_policy(conn, store_id, "discontinued", policy)
 
 
 def in_shop(shop: FakeWooCommerce, product: Product) -> dict[str, Any]:

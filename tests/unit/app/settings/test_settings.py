@@ -64,6 +64,7 @@ WRONG = [
     ("ALERT_RUNNING_SECONDS", "0"),
     ("ALERT_ZERO_RUNS", "11"),
     ("ALERT_SKIPPED_PERCENT", "101"),
+    ("ALERT_IMBALANCE_PERCENT", "101"),
     ("ALERT_WATERMARK_SECONDS", "0"),
     ("BACKUP_DATABASE_URL", "mysql://h/db"),
     ("RESTORE_DATABASE_URL", "mysql://h/db"),

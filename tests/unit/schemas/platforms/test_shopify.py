@@ -60,7 +60,9 @@ def test_an_orders_discount_is_shared_by_its_lines() -> None:
         ("IPOD2008GREEN", 1, 199, Decimal("195.66"), 632910392),
         ("IPOD2008RED", 1, 199, Decimal("195.67"), 632910392),
         ("IPOD2008BLACK", 1, 199, Decimal("195.67"), 632910392),
+        (None, 1, 0, 0, None),
     ]
+    assert [line.kind for line in found.items] == ["product", "product", "product", "shipping"]
 
 
 def test_every_documented_order_is_read() -> None:

@@ -40,9 +40,11 @@ def test_an_order_is_read_as_tiktok_documents_it() -> None:
     payload = loads((FOLDER / "orders.json").read_bytes())["data"]["orders"][0]
     found = read("orders", payload)
     assert isinstance(found, Order)
-    assert (found.external_id, found.status, found.currency) == (576461413038785752, "AWAITING_SHIPMENT", "GBP")
+    assert (found.external_id, found.status, found.currency) == (576461413038785752, "processing", "GBP")
+    assert found.platform_status == "AWAITING_SHIPMENT"
     assert (found.total, found.subtotal, found.shipping_total) == (Decimal("28.49"), Decimal("25.5"), Decimal("2.99"))
-    assert (found.discount_total, found.tax_total) == (Decimal("4.5"), Decimal(0))
+    assert (found.discount_total, found.platform_discount_total) == (Decimal(3), Decimal("1.5"))
+    assert found.tax_total == Decimal(0)
     assert found.customer_external_id == 7021436810468230477
     assert found.date_created == datetime.fromtimestamp(1717991000, UTC)
     assert found.date_modified == datetime.fromtimestamp(1717993333, UTC)

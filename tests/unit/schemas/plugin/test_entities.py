@@ -14,8 +14,8 @@ from msgspec.structs import asdict
 from schemas.base.error_codes import REASONS, Problem, problems_of
 from schemas.base.strict_json import loads
 from schemas.plugin.entities import ENTITIES, Entity, external_id, load_record
-from schemas.records.shop import Category, Customer, Order, OrderItem, Product
-from tests.support.factories import ID_FIELDS, MAKERS, make_category, make_item, make_order, make_product
+from schemas.records.shop import Category, Customer, Order, OrderCoupon, OrderItem, Product, RefundItem
+from tests.support.factories import ID_FIELDS, MAKERS, make_category, make_item, make_order, make_product, narrow_order
 
 
 def required_fields(entity: Entity) -> set[str]:
@@ -41,12 +41,38 @@ def load(entity: str, record: Any) -> Any:
 
 
 def test_an_order_with_all_fields_is_read() -> None:
-    item = OrderItem("Blue Widget", "BW-001", Decimal(2), Decimal("44.99"), Decimal("49.99"), 501)
+    item = OrderItem(
+        *("Blue Widget", "BW-001", Decimal(2), Decimal("44.99"), Decimal("49.99"), 501),
+        *("product", 7, 502, Decimal(1), Decimal(5), Decimal(5)),
+    )
     order = load("orders", make_order())
     assert isinstance(order, Order)
     assert order.items == (item,)
     assert (order.external_id, order.customer_external_id, order.total) == (1001, 42, Decimal("99.99"))
     assert order.date_modified == datetime(2026, 1, 15, 10, 30, tzinfo=UTC)
+    (refund,) = order.refunds
+    assert (refund.external_id, refund.amount, refund.reason) == (31, Decimal(25), "too small")
+    assert refund.items == (RefundItem(7, "product", Decimal(1), Decimal("22.5"), Decimal("2.5")),)
+    assert order.coupons == (OrderCoupon("SPRING", Decimal(5), Decimal(0)),)
+    assert (order.number, order.is_test, order.ship_country, order.refunded_total) == (
+        "A-1001",
+        False,
+        "DE",
+        Decimal(25),
+    )
+    assert (order.prices_include_tax, order.amounts_include_tax, order.cancelled_at) == (True, None, None)
+
+
+def test_an_order_of_an_old_plugin_is_read() -> None:
+    order = load("orders", narrow_order())
+    assert isinstance(order, Order)
+    assert (order.number, order.refunds, order.coupons, order.refunded_total) == (None, (), (), None)
+    assert [(item.kind, item.line_external_id) for item in order.items] == [("product", None)]
+
+
+def test_a_line_of_an_unknown_kind_is_refused() -> None:
+    found = load("orders", make_order(items=[make_item(kind="present")]))
+    assert found == [Problem("items[0].kind", "not_a_known_word")]
 
 
 def test_a_product_with_all_fields_is_read() -> None:

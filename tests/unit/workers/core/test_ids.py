@@ -19,6 +19,11 @@ def test_ids_have_version_7_and_are_unique() -> None:
     assert len(set(ids)) == 1000
 
 
+def test_ids_of_one_call_are_in_order() -> None:
+    ids = new_ids(500)
+    assert ids == sorted(ids)
+
+
 def test_ids_contain_the_time() -> None:
     before = time.time_ns() // 1_000_000
     found = milliseconds_of(new_id().int)

@@ -18,7 +18,15 @@ from tests.support.recorded import recording
 from workers.outbound.planning.mapper import from_woocommerce_order
 from workers.platforms.common.interface import Window
 from workers.platforms.woocommerce.client import Listing
-from workers.platforms.woocommerce.orders import Position, decode_cursor, encode_cursor, filters, following, missing
+from workers.platforms.woocommerce.orders import (
+    FIELDS,
+    Position,
+    decode_cursor,
+    encode_cursor,
+    filters,
+    following,
+    missing,
+)
 
 ORDERS = PLATFORMS["woocommerce"].payloads["orders"]
 
@@ -45,14 +53,17 @@ def test_recorded_order_is_read() -> None:
     assert [(item.sku, item.quantity, item.total, item.product_external_id) for item in order.items] == [
         ("CAN-5", Decimal(2), Decimal("50.20"), 11),
         ("HOSE-50", Decimal(1), Decimal("59.50"), 13),
+        (None, Decimal(1), Decimal("7.50"), None),
     ]
+    assert [item.kind for item in order.items] == ["product", "product", "shipping"]
 
 
 def test_no_data_of_the_buyer_is_requested_or_read() -> None:
     payload = recorded_order(173)
     assert payload["billing"]["email"]
     assert "@" not in str(read(payload))
-    assert not {"billing", "shipping", "customer_ip_address", "customer_note"} & set(ORDERS.fields)
+    assert not {"billing", "shipping", "customer_ip_address", "customer_note"} & set(FIELDS.split(","))
+    assert {"shipping.country", "shipping.state"} <= set(FIELDS.split(","))
 
 
 def test_an_order_without_lines_sums_up_to_zero() -> None:
