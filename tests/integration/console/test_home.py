@@ -24,6 +24,7 @@ OPEN_ALERT = """INSERT INTO alerts (store_id, id, kind, entity, source, log_id, 
 FAILED = """INSERT INTO sync_logs (store_id, id, entity, source, mode, status, received, next_attempt_at, error_code,
     finished_at) VALUES (%s, %s, 'orders', 'plugin', 'upsert', 'failed', 1, now(), 'INTERNAL', now())"""
 ACKNOWLEDGED = "SELECT store_id FROM audit_events WHERE action = 'alert.acknowledge' AND result = 'ok'"
+OPEN_AGAIN = "UPDATE alerts SET acknowledged_at = NULL, acknowledged_by = NULL, recovered_at = NULL"
 LONG = "A very long name of a shop without any end" * 2
 
 
@@ -50,6 +51,8 @@ def stores(database: Database) -> dict[str, UUID]:
 @pytest.fixture
 def operator(app: Flask, database: Database, stores: dict[str, UUID]) -> Visitor:
     assert stores
+    with psycopg.connect(database.superuser_url, autocommit=True) as root:
+        root.execute(OPEN_AGAIN)  # whatever another test did
     with psycopg.connect(database.owner_url, autocommit=True) as owner:
         return visitor(app, create_operator(owner, Origin("test")))
 
