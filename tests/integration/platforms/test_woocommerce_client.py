@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import threading
 import traceback
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -16,6 +18,8 @@ from tests.fakes.common.server import Call, Reply
 from tests.fakes.common.tls import contexts
 from tests.fakes.woocommerce import ApiKey, FakeWooCommerce, Fault, Settings
 from tests.fakes.woocommerce.catalogue import variations
+from workers.outbound.planning.pacing import MOST_CALLS_AT_ONCE
+from workers.outbound.sending.call_gate import CallKind
 from workers.platforms.common.address import ShopAddress, read_shop_url
 from workers.platforms.common.http import Clock
 from workers.platforms.common.interface import PlatformError
@@ -126,6 +130,15 @@ def test_variations_are_read_by_id_in_any_shop(world: World, has_list_of_all: bo
         wc_id: parent for wc_id, parent in made.items() if wc_id != deleted
     }
     assert (found[trashed]["status"], found[parents[0]]["type"]) == ("trash", "variable")
+
+
+def test_all_calls_that_pacing_allows_are_on_their_way_at_once(world: World) -> None:
+    calls_at_once = len(CallKind) * MOST_CALLS_AT_ONCE
+    together = threading.Barrier(calls_at_once)
+    world.shop.before = lambda endpoint: together.wait(20)
+    with ThreadPoolExecutor(calls_at_once) as threads:
+        asked = [threads.submit(world.client.get_products, [1], ["sku"]) for _ in range(calls_at_once)]
+        assert [one.result() for one in asked] == [{}] * calls_at_once
 
 
 def test_batch_has_a_result_for_each_item(world: World) -> None:

@@ -25,6 +25,7 @@ from app.settings.values import Network
 from workers.platforms.common.answer_body import ACCEPT_ENCODING
 from workers.platforms.common.interface import PlatformError
 
+MOST_CONNECTIONS = 20  # to one shop at once; the callers pace their calls, and here none should wait
 REFUSED = "SHOP_ADDRESS_REFUSED"
 DEFAULT_PORTS = {"http": 80, "https": 443}
 HOST = re.compile(r"[\w.:-]+")  # names may be international
@@ -221,7 +222,7 @@ class GuardedTransport(httpx.HTTPTransport):
         # httpx has no public way to set a network backend. Its version is pinned, and a test checks this.
         self._pool = httpcore.ConnectionPool(
             ssl_context=_ssl_context(),
-            max_connections=4,
+            max_connections=MOST_CONNECTIONS,
             keepalive_expiry=30.0,
             network_backend=GuardedBackend(loopback=address.loopback, networks=address.networks),
         )
