@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
@@ -76,8 +76,14 @@ def replace_rest(conn: Connection, store_id: UUID, entity: str, page: bytes) -> 
     conn.execute(SQL["replace_rest"], {"store_id": store_id, "entity": entity, "rest_page": page})
 
 
-def delete_customer(conn: Connection, store_id: UUID, external_id: int) -> Traces:
-    parameters = {"store_id": store_id, "external_id": external_id}
+def list_orders_of(conn: Connection, store_id: UUID, external_id: int) -> set[int]:
+    rows = conn.execute(SQL["list_orders_of"], {"store_id": store_id, "external_id": external_id}).fetchall()
+    return {row[0] for row in rows}
+
+
+def delete_customer(conn: Connection, store_id: UUID, external_id: int, orders_of: Collection[int]) -> Traces:
+    """`orders_of`: the platform's ids of the customer's orders, also of those that have not come yet."""
+    parameters = {"store_id": store_id, "external_id": external_id, "orders": list(orders_of)}
     conn.execute(SQL["forget_refund_reasons"], parameters)
     conn.execute(SQL["forget_separate_reasons"], parameters)
     orders = conn.execute(SQL["forget_customer_of_orders"], parameters).rowcount

@@ -3,7 +3,7 @@
 SELECT l.accepted_seq, l.id, l.entity, p.body
   FROM sync_logs l
   JOIN sync_payloads p ON p.store_id = l.store_id AND p.log_id = l.id
- WHERE l.store_id = %(store_id)s AND l.entity IN ('orders', 'customers') AND l.status IN ('running', 'failed')
+ WHERE l.store_id = %(store_id)s AND l.entity IN ('orders', 'customers', 'refunds') AND l.status IN ('running', 'failed')
    AND l.accepted_seq > %(after)s
  ORDER BY l.accepted_seq
  LIMIT %(most)s
@@ -19,7 +19,7 @@ UPDATE pull_runs r
    SET epoch = r.epoch + 1
   FROM (SELECT l.id
           FROM sync_logs l
-         WHERE l.store_id = %(store_id)s AND l.entity IN ('orders', 'customers') AND l.queue = 'pull'
+         WHERE l.store_id = %(store_id)s AND l.entity IN ('orders', 'customers', 'refunds') AND l.queue = 'pull'
            AND l.status IN ('running', 'paused')
          ORDER BY l.id
            FOR UPDATE) open
@@ -30,7 +30,7 @@ UPDATE pull_runs r
 SELECT r.log_id, l.entity, r.page, r.rest_page
   FROM pull_runs r
   JOIN sync_logs l ON l.store_id = r.store_id AND l.id = r.log_id
- WHERE r.store_id = %(store_id)s AND l.entity IN ('orders', 'customers')
+ WHERE r.store_id = %(store_id)s AND l.entity IN ('orders', 'customers', 'refunds')
    AND (r.page IS NOT NULL OR r.rest_page IS NOT NULL)
  ORDER BY r.log_id
    FOR UPDATE OF r
@@ -43,7 +43,7 @@ UPDATE pull_runs SET page = %(page)b, rest_page = %(rest_page)b WHERE store_id =
 -- What the last run of an entity left for the next one.
 SELECT sync_type, rest_page
   FROM sync_metadata
- WHERE store_id = %(store_id)s AND sync_type IN ('orders', 'customers') AND rest_page IS NOT NULL
+ WHERE store_id = %(store_id)s AND sync_type IN ('orders', 'customers', 'refunds') AND rest_page IS NOT NULL
  ORDER BY sync_type
    FOR UPDATE
 
@@ -60,14 +60,18 @@ UPDATE order_refunds r
    AND (o.customer_id = (SELECT c.id FROM customers c WHERE c.store_id = %(store_id)s AND c.external_id = %(external_id)s)
         OR (o.customer_id IS NULL AND o.customer_external_id = %(external_id)s))
 
+-- name: list_orders_of
+-- The platform's ids of the customer's orders.
+SELECT external_id
+  FROM orders
+ WHERE store_id = %(store_id)s
+   AND (customer_id = (SELECT c.id FROM customers c WHERE c.store_id = %(store_id)s AND c.external_id = %(external_id)s)
+        OR (customer_id IS NULL AND customer_external_id = %(external_id)s))
+
 -- name: forget_separate_reasons
--- The same for refunds that came apart from their orders.
-UPDATE refunds r
-   SET reason = NULL
-  FROM orders o
- WHERE r.store_id = %(store_id)s AND r.reason IS NOT NULL AND o.store_id = r.store_id AND o.id = r.order_id
-   AND (o.customer_id = (SELECT c.id FROM customers c WHERE c.store_id = %(store_id)s AND c.external_id = %(external_id)s)
-        OR (o.customer_id IS NULL AND o.customer_external_id = %(external_id)s))
+-- The same for refunds that came apart from these orders, also of an order that has not come yet.
+UPDATE refunds SET reason = NULL
+ WHERE store_id = %(store_id)s AND reason IS NOT NULL AND order_external_id = ANY (%(orders)s::bigint[])
 
 -- name: forget_customer_of_orders
 -- Orders stay without a customer. Their content_hash stays, so that the same order sent again changes nothing.

@@ -109,7 +109,7 @@ LOOKS: dict[str, Ask] = {
     "a record never skipped": lambda conn, store: get_last_skip(conn, store, "orders", 999_999),
     "a late arrival": lambda conn, store: get_stale_arrival(conn, store, "orders", 777),
     "failed items": lambda conn, store: list_failed_items(conn, store, PAGE),
-    "one person to erase": lambda conn, store: delete_customer(conn, store, 4995),
+    "one person to erase": lambda conn, store: delete_customer(conn, store, 4995, []),
     "runs": lambda conn, store: list_batches(conn, store, 20),
 }
 ACROSS: dict[str, Ask] = {

@@ -31,7 +31,7 @@ from tests.support.waiting import wait_until
 from workers.core.runtime import Runtime
 from workers.inbound.payload import unpack
 from workers.inbound.process import Outcome, process
-from workers.privacy.erasure import clean_page, erase_customer
+from workers.privacy.erasure import Person, clean_page, erase_customer
 from workers.pulls.page_codec import FetchedPage, decode_page, encode_page
 from workers.pulls.start import Wanted, start_pull
 
@@ -239,6 +239,23 @@ def test_reasons_of_an_erased_customers_orders_are_gone(
     assert found == [(1, None, None, 25), (2, "Berta moved", "Berta is ill", 25), (3, None, None, 25)]
 
 
+def test_reasons_of_refunds_that_come_apart_are_gone(
+    client: FlaskClient, runtime: Runtime, shop: CreatedStore, root_conn: Connection
+) -> None:
+    def refund(number: int, order: int) -> dict[str, Any]:
+        return MAKERS["refunds"](wc_refund_id=number, wc_order_id=order, reason="Berta is ill", status="completed")
+
+    sync(runtime, shop.store_id, "orders", [make_order(wc_order_id=key, customer_id=41 + key) for key in (1, 2)])
+    sync(runtime, shop.store_id, "refunds", [refund(11, 1), refund(12, 2), refund(13, 3)])
+    late = accept_batch(runtime, shop.store_id, "refunds", [refund(21, 1), refund(22, 2), refund(23, 3)])
+    waiting = accept_batch(runtime, shop.store_id, "orders", [make_order(wc_order_id=3, customer_id=42)])
+    assert erase(client, shop).status_code == 204
+    for log_id in (late, waiting):
+        assert process(runtime, shop.store_id, log_id) is Outcome.COMPLETED
+    query = "SELECT external_id FROM refunds WHERE store_id = %s AND reason IS NOT NULL ORDER BY 1"
+    assert root_conn.execute(query, (shop.store_id,)).fetchall() == [(12,), (22,)]
+
+
 def test_erasing_again_finds_nothing(
     client: FlaskClient, runtime: Runtime, shop: CreatedStore, root_conn: Connection
 ) -> None:
@@ -402,7 +419,7 @@ def person(number: int, name: str) -> Customer:
 def test_pulled_order_loses_only_its_customer_and_reasons() -> None:
     order = load_record(ENTITIES["orders"], loads(json.dumps(make_order(customer_id=42, cancel_reason="x")).encode()))
     assert isinstance(order, Order) and order.customer_external_id == 42
-    cleaned = clean_page("orders", FetchedPage(7, WHEN, 1, [(0, order)], []), 42)
+    cleaned = clean_page("orders", FetchedPage(7, WHEN, 1, [(0, order)], []), Person(42))
     refunds = tuple(structs.replace(refund, reason=None) for refund in order.refunds)
     wanted = structs.replace(order, customer_external_id=None, cancel_reason=None, refunds=refunds)
     assert cleaned.records == [(0, wanted)] and order.refunds[0].reason is not None

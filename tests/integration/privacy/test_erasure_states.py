@@ -180,8 +180,8 @@ def add_people(place: Place) -> None:
 def test_customer_is_deleted_from_each_table_alone(place: Place) -> None:
     add_people(place)
     gone = ["customers", "entity_stats", "orders", "orders", "stale_arrivals", "sync_record_errors"]
-    assert place.changed_by(lambda: delete_customer(place.conn, place.store_id, 42)) == gone
-    traces = delete_customer(place.conn, place.store_id, 42)
+    assert place.changed_by(lambda: delete_customer(place.conn, place.store_id, 42, [])) == gone
+    traces = delete_customer(place.conn, place.store_id, 42, [])
     assert (traces.orders, traces.customers, traces.remarks) == (2, 1, 2)
     orders = "SELECT external_id FROM orders WHERE store_id = %s AND customer_external_id IS NULL ORDER BY 1"
     assert place.conn.execute(orders, (place.store_id,)).fetchall() == [(42,), (142,)]
@@ -196,8 +196,8 @@ def test_customer_is_deleted_from_each_table_alone(place: Place) -> None:
 
 def test_unknown_customer_changes_nothing(place: Place) -> None:
     add_people(place)
-    assert place.changed_by(lambda: delete_customer(place.conn, place.store_id, 44)) == []
-    traces = delete_customer(place.conn, place.store_id, 44)
+    assert place.changed_by(lambda: delete_customer(place.conn, place.store_id, 44, [])) == []
+    traces = delete_customer(place.conn, place.store_id, 44, [])
     assert (traces.orders, traces.customers, traces.remarks) == (0, 0, 0)
 
 

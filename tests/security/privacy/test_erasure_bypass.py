@@ -22,7 +22,7 @@ from schemas.records.shop import Customer, Order
 from tests.support.pipeline import bearer
 from workers.core.runtime import Runtime
 from workers.inbound.process import Outcome, process
-from workers.privacy.erasure import clean_batch, clean_page
+from workers.privacy.erasure import Person, clean_batch, clean_page
 from workers.pulls.page_codec import FetchedPage, decode_page, encode_page
 
 WHO = 4217
@@ -69,7 +69,7 @@ def names_the_person(entity: str, records: list[Any]) -> bool:
 def test_no_spelling_of_an_id_survives_in_a_batch(entity: str, spelling: str) -> None:
     array = body_of(entity, spelling).partition(b":")[2].removesuffix(b"}")
     assert names_the_person(entity, loads(array))
-    cleaned = clean_batch(entity, array, WHO)
+    cleaned = clean_batch(entity, array, Person(WHO))
     assert cleaned is not None
     assert not names_the_person(entity, loads(cleaned))
 
@@ -80,13 +80,13 @@ def test_no_mix_of_escapes_and_zeros_survives(forms: list[str], zeros: str) -> N
     text = zeros + "".join(one if form == "plain" else rf"\u{ord(one):04X}" for one, form in digits)
     array = f'[{{"wc_customer_id":"{text}"}}]'.encode()
     assert names_the_person("customers", loads(array))
-    cleaned = clean_batch("customers", array, WHO)
+    cleaned = clean_batch("customers", array, Person(WHO))
     assert cleaned is not None and not names_the_person("customers", loads(cleaned))
 
 
 def test_a_batch_about_others_is_left_as_it_came() -> None:
-    assert clean_batch("customers", rb'[{"wc_customer_id":43,"display_name":"\u0034\u0032"}]', WHO) is None
-    assert clean_batch("orders", rb'[{"customer_id":"\u0034\u0033"}]', WHO) is None
+    assert clean_batch("customers", rb'[{"wc_customer_id":43,"display_name":"\u0034\u0032"}]', Person(WHO)) is None
+    assert clean_batch("orders", rb'[{"customer_id":"\u0034\u0033"}]', Person(WHO)) is None
 
 
 def test_a_retry_brings_no_escaped_person_back(
@@ -114,7 +114,7 @@ def test_a_refused_record_of_a_page_forgets_the_id(told: str) -> None:
     error = RecordError(0, told, "email", "not_text", "must be text")
     page: FetchedPage[Customer] = FetchedPage(1, WHEN, 1, [], [error])
     kept = decode_page("customers", encode_page(page))
-    assert clean_page("customers", kept, WHO).errors == [replace(error, external_id=None)]
+    assert clean_page("customers", kept, Person(WHO)).errors == [replace(error, external_id=None)]
 
 
 def test_a_refused_records_padded_id_is_erased(client: FlaskClient, runtime: Runtime, conn: Connection) -> None:
