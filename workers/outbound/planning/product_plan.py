@@ -393,8 +393,6 @@ def _plan_mapped(task: ProductTask, mapped: Mapped, shop: ShopState) -> Step:
     if is_trashed and shop.trashed_policy == "hold":
         trashed = WooCommerceApiError(errors.PRODUCT_IN_TRASH, status=200, retryable=False)
         return Refused(task.items, trashed, look=look_at_gone(task, TRASH, shop))
-    if is_trashed and shop.trashed_policy == "recreate":
-        return ProductDelete(task, mapped.wc_product_id, mapped.wc_parent_id)
     found = compare(task, theirs, shop)
     groups = task.groups_to_send
     if not groups:
@@ -404,6 +402,8 @@ def _plan_mapped(task: ProductTask, mapped: Mapped, shop: ShopState) -> Step:
         is_repeated = any(item.error_code == SHOP_CHANGED for item in task.items)
         error = SyncError(task.product_id, task.items[0].sync_type, SHOP_CHANGED, SHOP_CHANGED_MESSAGE, retryable=True)
         return Changed(task.items, found.look(), error, is_repeated)
+    if is_trashed and shop.trashed_policy == "recreate":
+        return ProductDelete(task, mapped.wc_product_id, mapped.wc_parent_id)
     if task.is_forced:
         wanted = {name for group in groups for name in GROUP_FIELDS[group]}
         payload = {name: value for name, value in found.payload.items() if name in wanted}

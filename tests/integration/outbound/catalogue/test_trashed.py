@@ -9,12 +9,22 @@ import pytest
 from psycopg import Connection
 
 from db.core.tenancy import tenant
+from db.outbound.batches import list_batches
 from db.outbound.mappings import count_mappings
 from db.outbound.policies import set_policy
 from tests.fakes.woocommerce import FakeWooCommerce
 from tests.fakes.woocommerce.catalogue import variations
-from tests.support.outbound import check_drift_now, make_erp_product, push, put_products, say_yes_to_takeover, statuses
+from tests.support.outbound import (
+    ask,
+    check_drift_now,
+    make_erp_product,
+    push,
+    put_products,
+    say_yes_to_takeover,
+    statuses,
+)
 from workers.core.runtime import Runtime
+from workers.outbound.runs import reject
 
 FAILED = "SELECT DISTINCT error_code FROM wc_sync_items WHERE store_id = %s AND status = 'failed'"
 
@@ -68,6 +78,29 @@ def test_a_trashed_product_is_deleted_and_created_anew(
     assert set(statuses(root_conn, store_id)) == {"completed"}
     with tenant(conn, store_id):
         assert count_mappings(conn, store_id) == (1, 0)
+
+
+@pytest.mark.parametrize("policy", ["restore", "recreate"])
+def test_a_rejected_product_stays_in_the_trash(
+    pushing: Runtime,
+    root_conn: Connection,
+    conn: Connection,
+    store_id: UUID,
+    connected_shop: FakeWooCommerce,
+    policy: str,
+) -> None:
+    choose(pushing, store_id, policy)
+    product, wc_id = trashed(pushing, store_id, connected_shop)
+    put_products(pushing, store_id, [product | {"regular_price": "1990"}])
+    push(pushing, store_id)
+    with tenant(conn, store_id):
+        [hold] = [one for one in list_batches(conn, store_id, 5) if one.status == "needs_approval"]
+        reject(conn, store_id, hold.id)
+    ask(pushing, store_id, product["product_id"], "product")
+    push(pushing, store_id)
+    left = connected_shop.state.products[wc_id]
+    assert (left["status"], left["regular_price"]) == ("trash", "19.9")
+    assert set(statuses(root_conn, store_id)) == {"completed", "failed"}
 
 
 @pytest.mark.parametrize("policy", ["restore", "recreate"])
