@@ -113,7 +113,8 @@ def _save_mappings(conn: Connection, store_id: UUID, claim: ItemClaim, result: C
 
 def _request_variations(conn: Connection, store_id: UUID, claim: ItemClaim, result: ClaimResult) -> None:
     # Those that came before their product, or failed for the lack of it, can be sent now.
-    written = {_product_id(one) for one in result.results if isinstance(one, Done) and one.look is not None}
+    seen = [one for one in result.results if isinstance(one, Done | Refused) and one.look and not one.look.is_gone]
+    written = {_product_id(one) for one in seen}
     parents = [task.product_id for task in claim.tasks if task.product_id in written and task.has_variations]
     children = list_unmapped_variations(conn, store_id, parents) if parents else []
     request_products(conn, store_id, [(child, "product") for child in children], Origin({"source": "variable product"}))

@@ -133,6 +133,18 @@ def test_variations_of_a_product_that_waits_for_approval_wait_too(
     assert chosen(connected_shop, "SHIRT-S") == {"Size": "S", "Colour": "Blue"}
 
 
+def test_variations_follow_a_product_whose_name_the_shop_altered(
+    pushing: Runtime, root_conn: Connection, store_id: UUID, connected_shop: FakeWooCommerce
+) -> None:
+    shirt = make_shirt(name="back\\slash")
+    put_products(pushing, store_id, [make_size(shirt, "S")])
+    push_all_attempts(pushing, root_conn, store_id)
+    put_products(pushing, store_id, [shirt])
+    push(pushing, store_id)
+    assert ("SHOP_KEPT_OTHER_VALUE", "failed") in root_conn.execute(ERRORS, (store_id,)).fetchall()
+    assert chosen(connected_shop, "SHIRT-S") == {"Size": "S", "Colour": "Blue"}
+
+
 def test_a_created_variation_is_ours_after_a_lost_answer(
     pushing: Runtime, root_conn: Connection, store_id: UUID, connected_shop: FakeWooCommerce
 ) -> None:
