@@ -98,7 +98,7 @@ def _check_all(pool: Pool, store_id: UUID, calls: ShopCalls, check: DriftCheck, 
 
 
 def _read_all(calls: ShopCalls, parents: Mapping[int, int | None]) -> dict[int, ShopObject]:
-    found = calls.read(lambda shop: shop.read_products(parents, FIELDS))
+    found = calls.read_products(parents, FIELDS)
     return {wc_id: found.get(wc_id, {"id": wc_id, "status": DELETED}) for wc_id in parents}
 
 

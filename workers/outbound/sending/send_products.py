@@ -13,7 +13,7 @@ from workers.outbound.sending.shop_connection import ShopCalls
 from workers.platforms.common.interface import PlatformError
 from workers.platforms.woocommerce import errors
 from workers.platforms.woocommerce.client import BatchItem
-from workers.platforms.woocommerce.errors import ValidationError, WooCommerceApiError
+from workers.platforms.woocommerce.errors import ValidationError, WooCommerceApiError, concerns_whole_shop
 
 log = get_logger(__name__)
 
@@ -29,12 +29,34 @@ def send_products(calls: ShopCalls, writes: Sequence[ProductWrite]) -> list[Resu
     by_parent: dict[int | None, list[ProductWrite]] = defaultdict(list)
     for write in writes:
         by_parent[write.wc_parent_id].append(write)
-    return [result for parent, several in by_parent.items() for result in _send(calls, parent, several)]
+    results: list[Result] = []
+    failure: PlatformError | None = None
+    for parent, several in by_parent.items():
+        sent = [_refused(write, failure) for write in several] if failure else _send(calls, parent, several)
+        failure = failure or _failure_of_shop(sent)
+        results += sent
+    return results
 
 
 def delete_products(calls: ShopCalls, deletes: Sequence[ProductDelete]) -> list[Result]:
     """Delete for good, one call each, for there are few. Raises LeaseLost; a failure of the shop is a result."""
-    return [_delete(calls, one) for one in deletes]
+    results: list[Result] = []
+    failure: PlatformError | None = None
+    for one in deletes:
+        result = Refused(one.task.items, failure) if failure else _delete(calls, one)
+        failure = failure or _failure_of_shop([result])
+        results.append(result)
+    return results
+
+
+def _failure_of_shop(results: Sequence[Result]) -> PlatformError | None:
+    """The error that says that other calls would fail as well."""
+    refused = (one.error for one in results if isinstance(one, Refused))
+    return next((error for error in refused if concerns_whole_shop(error)), None)
+
+
+def _refused(write: ProductWrite, error: PlatformError) -> Result:
+    return Refused(write.task.items, error)
 
 
 def _delete(calls: ShopCalls, one: ProductDelete) -> Result:
@@ -58,7 +80,7 @@ def _send(calls: ShopCalls, wc_parent_id: int | None, writes: Sequence[ProductWr
             answer = calls.call(lambda shop: shop.batch_update_variations(wc_parent_id, created, updated))
     except PlatformError as error:
         if error.code not in SPLIT_AFTER or len(writes) == 1:
-            return [Refused(write.task.items, error) for write in writes]
+            return [_refused(write, error) for write in writes]
         log.warning("call_split", code=error.code, products=len(writes))
         return [*_send(calls, wc_parent_id, writes[::2]), *_send(calls, wc_parent_id, writes[1::2])]
     answers = list(zip([*creates, *updates], [*answer.created, *answer.updated], strict=True))

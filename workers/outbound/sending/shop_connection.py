@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TypeVar
 
 from workers.outbound.sending.call_gate import CallGate, CallKind
 from workers.platforms.common.interface import PlatformError
+from workers.platforms.woocommerce.batch import ShopObject
 from workers.platforms.woocommerce.client import WooCommerceClient
 
 T = TypeVar("T")
@@ -50,10 +51,22 @@ class ShopCalls:
         """As `call`, for one that changes nothing in the shop; these are not in `count`."""
         return self._call(ask, CallKind.READ)
 
+    def read_products(self, parents: Mapping[int, int | None], fields: Sequence[str]) -> dict[int, ShopObject]:
+        """As the client's; each list is a call of its own here, so that pacing sees how long each takes."""
+        shop, found = self._shop(), dict[int, ShopObject]()
+        if shop.must_ask_for_lists(parents):
+            self.read(lambda shop: shop.ask_for_lists())
+        for listed in shop.lists_of(parents):
+            found |= self.read(lambda shop, listed=listed: shop.read_products(listed, fields))  # type: ignore[misc]
+        return found
+
+    def _shop(self) -> WooCommerceClient:
+        if isinstance(self.connection.shop, PlatformError):
+            raise self.connection.shop
+        return self.connection.shop
+
     def _call(self, ask: Callable[[WooCommerceClient], T], kind: CallKind) -> T:
-        shop = self.connection.shop
-        if isinstance(shop, PlatformError):
-            raise shop
+        shop = self._shop()
         gate, failure = self.connection.gate, None
         began = gate.enter(kind)
         try:

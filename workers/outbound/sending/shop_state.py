@@ -30,8 +30,7 @@ def read_shop_state(calls: ShopCalls, tasks: Sequence[ProductTask], categories: 
         parents = {task.mapped.wc_product_id: task.mapped.wc_parent_id for task in known if task.mapped is not None}
         lookups = [task.stored for task in known if task.mapped is None and task.stored is not None]
         parents |= {one.wc_parent_id: None for one in lookups if one.wc_parent_id is not None}
-        if parents:
-            state = replace(state, products=calls.read(lambda shop: shop.read_products(parents, fields)))
+        state = replace(state, products=calls.read_products(parents, fields))
         skus = [task.product.sku for task in known if task.must_look_up or _has_lost_variation(task, state)]
         if skus:
             state = replace(state, products_by_sku=calls.read(lambda shop: shop.find_products_by_sku(skus, whole)))

@@ -89,7 +89,7 @@ class WooCommerceClient:
     def __init__(self, calls: WooCommerceCalls) -> None:
         self._calls = calls
         self._attributes: list[ShopObject] | None = None
-        self._lists_variations = True  # in one list for all products, until the shop says that it has no such list
+        self._lists_variations: bool | None = None  # of all products in one list; None: not asked yet
 
     def close(self) -> None:
         self._calls.close()
@@ -124,31 +124,48 @@ class WooCommerceClient:
         """One page of products as they are stored, by WooCommerce's own parameters."""
         return self._list("/products", {**params, **_as_stored(fields)})
 
+    def must_ask_for_lists(self, parents: Mapping[int, int | None]) -> bool:
+        """Whether `lists_of` makes a call first: once, if there are variations."""
+        return self._lists_variations is None and any(parent is not None for parent in parents.values())
+
+    def ask_for_lists(self) -> bool:
+        """Whether the shop lists the variations of all products at once, as WooCommerce does since 10.3."""
+        # The index of routes would say so, too, in more than a megabyte.
+        try:
+            self._list(VARIATIONS, {"per_page": 1, "_fields": "id"})
+            self._lists_variations = True
+        except WooCommerceApiError as error:
+            if error.wc_code != NO_ROUTE:
+                raise
+            self._lists_variations = False
+        return self._lists_variations
+
+    def lists_of(self, parents: Mapping[int, int | None]) -> list[dict[int, int | None]]:
+        """Split what `read_products` is asked for by the lists that show it: one call each for up to 100 that are there."""
+        if self.must_ask_for_lists(parents):
+            self.ask_for_lists()
+        lists: dict[int | None, dict[int, int | None]] = {}
+        for wc_id, parent in parents.items():
+            shown_by = 0 if parent is not None and self._lists_variations else parent
+            lists.setdefault(shown_by, {})[wc_id] = parent
+        return list(lists.values())
+
     def read_products(self, parents: Mapping[int, int | None], fields: Sequence[str]) -> dict[int, ShopObject]:
-        """Products and variations by id as they are stored, trashed ones too (`status` "trash").
+        """Products by id as they are stored, trashed ones too (`status` "trash").
 
         `parents`: the id of each with that of its parent, None for a product. What is missing, the shop has deleted. A
         variation has `image` instead of `images`, and always `type` and `parent_id`.
         """
-        products = {wc_id: PRODUCTS for wc_id, parent in parents.items() if parent is None}
-        variations = {wc_id: _variations_of(parent) for wc_id, parent in parents.items() if parent is not None}
-        found = self._read(PRODUCTS, products, fields)
-        only = ["image" if name == "images" else name for name in fields]
-        for wc_id, variation in self._read_variations(variations, only).items():
-            found[wc_id] = {**variation, "type": VARIATION, "parent_id": parents[wc_id]}
-        return found
-
-    def _read_variations(self, homes: Mapping[int, str], fields: Sequence[str]) -> dict[int, ShopObject]:
-        if homes and self._lists_variations:
-            try:
-                return self._read(VARIATIONS, homes, fields)
-            except WooCommerceApiError as error:
-                if error.wc_code != NO_ROUTE:
-                    raise
-                self._lists_variations = False  # before 10.3 each product has to be asked for its own
         found: dict[int, ShopObject] = {}
-        for home in sorted(set(homes.values())):
-            found |= self._read(home, {wc_id: home for wc_id in homes if homes[wc_id] == home}, fields)
+        for listed in self.lists_of(parents):
+            homes = {wc_id: PRODUCTS if parent is None else _variations_of(parent) for wc_id, parent in listed.items()}
+            if None in listed.values():
+                found |= self._read(PRODUCTS, homes, fields)
+                continue
+            path = VARIATIONS if self._lists_variations else next(iter(homes.values()))
+            only = ["image" if name == "images" else name for name in fields]
+            for wc_id, variation in self._read(path, homes, only).items():
+                found[wc_id] = {**variation, "type": VARIATION, "parent_id": listed[wc_id]}
         return found
 
     def _read(self, path: str, homes: Mapping[int, str], fields: Sequence[str]) -> dict[int, ShopObject]:

@@ -12,7 +12,7 @@ from db.core.tenancy import tenant
 from db.outbound.batches import list_batches
 from db.outbound.items import Origin
 from db.outbound.mappings import count_mappings, get_mapping
-from tests.fakes.woocommerce import FakeWooCommerce
+from tests.fakes.woocommerce import FakeWooCommerce, Fault
 from tests.fakes.woocommerce.catalogue import variations
 from tests.support.outbound import (
     ask,
@@ -27,6 +27,7 @@ from workers.core.runtime import Runtime
 from workers.outbound.intake.discontinue import discontinue_products
 from workers.outbound.planning.preview import preview_products
 from workers.outbound.runs import approve
+from workers.outbound.sending.call_gate import CallGate, CallKind
 
 Variation = dict[str, Any]
 SIZES = ("S", "M", "L")
@@ -120,22 +121,67 @@ def test_what_the_shop_sells_is_put_right_by_the_next_statement(
     assert set(statuses(root_conn, store_id)) == {"completed"}
 
 
+def of_three_products(shop: FakeWooCommerce) -> list[dict[str, Any]]:
+    """The ERP's records of 60 variations in the shop, whose stock differs."""
+    products = []
+    for name in ("A", "B", "C"):
+        parent = shop.add_product(name=name, type="variable", sku=name)
+        for number in range(20):
+            shop.add_variation(parent["id"], sku=f"{name}-{number}", regular_price="19.90")
+            products.append(make_erp_product(sku=f"{name}-{number}", stock_quantity=number + 1))
+    return products
+
+
 def test_variations_of_one_product_go_in_one_call(
     pushing: Runtime, root_conn: Connection, store_id: UUID, connected_shop: FakeWooCommerce
 ) -> None:
     say_yes_to_takeover(pushing, store_id)
-    products = []
-    for name in ("A", "B", "C"):
-        parent = connected_shop.add_product(name=name, type="variable", sku=name)
-        for number in range(20):
-            connected_shop.add_variation(parent["id"], sku=f"{name}-{number}", regular_price="19.90")
-            products.append(make_erp_product(sku=f"{name}-{number}", stock_quantity=number + 1))
-    put_products(pushing, store_id, products)
+    put_products(pushing, store_id, of_three_products(connected_shop))
     push(pushing, store_id)
     assert statuses(root_conn, store_id) == {"completed": 60}
     assert connected_shop.calls["POST /products/{id}/variations/batch"] == 3
     stock = [one["stock_quantity"] for one in connected_shop.state.products.values() if one["type"] == "variation"]
     assert sorted(stock) == sorted(list(range(1, 21)) * 3)
+
+
+def test_a_shop_that_fails_is_not_called_for_each_product(
+    pushing: Runtime, root_conn: Connection, store_id: UUID, connected_shop: FakeWooCommerce
+) -> None:
+    say_yes_to_takeover(pushing, store_id)
+    put_products(pushing, store_id, of_three_products(connected_shop))
+    connected_shop.faults.add(Fault("gateway_timeout", "^POST"))
+    push(pushing, store_id)
+    assert connected_shop.calls["POST /products/{id}/variations/batch"] == 1
+    assert statuses(root_conn, store_id) == {"pending": 60}
+
+
+def test_lists_of_an_older_shop_count_as_calls_of_their_own(
+    pushing: Runtime,
+    root_conn: Connection,
+    store_id: UUID,
+    connected_shop: FakeWooCommerce,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Pacing must not take three quick answers for a slow one."""
+    kinds: list[CallKind] = []
+    enter = CallGate.enter
+
+    def note(gate: CallGate, kind: CallKind) -> float:
+        kinds.append(kind)
+        return enter(gate, kind)
+
+    monkeypatch.setattr(CallGate, "enter", note)
+    connected_shop.configure(lists_variations=False)
+    say_yes_to_takeover(pushing, store_id)
+    products = of_three_products(connected_shop)
+    put_products(pushing, store_id, products)
+    push(pushing, store_id)
+    kinds.clear()
+    connected_shop.calls.clear()
+    put_products(pushing, store_id, products)
+    push(pushing, store_id)
+    assert connected_shop.calls["GET /products/{id}/variations"] == 3
+    assert len(kinds) == connected_shop.calls.total()
 
 
 def test_a_product_is_not_taken_for_its_variation_without_a_sku(
