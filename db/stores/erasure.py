@@ -43,9 +43,11 @@ class Traces:
     remarks: int
 
 
-def lock_kept_batches(conn: Connection, store_id: UUID, after: int, most: int) -> list[KeptBatch]:
-    """The next batches after `after` that may name a customer. Raises LockNotAvailable if a worker takes too long."""
-    parameters = {"store_id": store_id, "after": after, "most": most}
+def lock_kept_batches(
+    conn: Connection, store_id: UUID, entities: Collection[str], after: int, most: int
+) -> list[KeptBatch]:
+    """The next batches of these entities after `after`. Raises LockNotAvailable if a worker takes too long."""
+    parameters = {"store_id": store_id, "entities": list(entities), "after": after, "most": most}
     with conn.cursor(binary=True) as cursor:
         return [KeptBatch(*row) for row in cursor.execute(SQL["lock_kept_batches"], parameters).fetchall()]
 

@@ -1,9 +1,9 @@
 -- name: lock_kept_batches
--- Batches that may still be applied and may name a customer, oldest first. Waits for workers that are applying one.
+-- Batches of these entities that may still be applied, oldest first. Waits for workers that are applying one.
 SELECT l.accepted_seq, l.id, l.entity, p.body
   FROM sync_logs l
   JOIN sync_payloads p ON p.store_id = l.store_id AND p.log_id = l.id
- WHERE l.store_id = %(store_id)s AND l.entity IN ('orders', 'customers', 'refunds') AND l.status IN ('running', 'failed')
+ WHERE l.store_id = %(store_id)s AND l.entity = ANY (%(entities)s::text[]) AND l.status IN ('running', 'failed')
    AND l.accepted_seq > %(after)s
  ORDER BY l.accepted_seq
  LIMIT %(most)s

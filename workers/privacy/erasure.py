@@ -81,9 +81,9 @@ def _from_batches(pool: Pool, store_id: UUID, person: Person, entities: Collecti
     found, orders, after = 0, set[int](), 0
     while True:
         with pool.connection() as conn, tenant(conn, store_id):
-            batches = lock_kept_batches(conn, store_id, after, BATCHES_AT_ONCE)
+            batches = lock_kept_batches(conn, store_id, entities, after, BATCHES_AT_ONCE)
             for batch in batches:
-                body = unpack(batch.body) if batch.entity in entities else b"[]"
+                body = unpack(batch.body)
                 cleaned = clean_batch(batch.entity, body, person)
                 if cleaned is not None:
                     found += 1

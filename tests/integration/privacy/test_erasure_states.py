@@ -107,10 +107,10 @@ def test_batches_that_may_name_a_customer_are_found_in_order(place: Place) -> No
         for kind, (log_id, seq) in place.logs.items()
         if kind[0] == "ingest" and kind[1] in NAMED and kind[2] in ("running", "failed")
     ]
-    found = lock_kept_batches(place.conn, place.store_id, 0, 100)
+    found = lock_kept_batches(place.conn, place.store_id, NAMED, 0, 100)
     assert [(batch.accepted_seq, batch.log_id, batch.entity) for batch in found] == sorted(expected)
-    assert lock_kept_batches(place.conn, place.store_id, 0, 2) == found[:2]
-    assert lock_kept_batches(place.conn, place.store_id, found[0].accepted_seq, 100) == found[1:]
+    assert lock_kept_batches(place.conn, place.store_id, NAMED, 0, 2) == found[:2]
+    assert lock_kept_batches(place.conn, place.store_id, NAMED, found[0].accepted_seq, 100) == found[1:]
 
 
 def test_batch_is_replaced_alone(place: Place) -> None:
@@ -203,7 +203,7 @@ def test_unknown_customer_changes_nothing(place: Place) -> None:
 
 LOCKS: dict[str, tuple[Callable[[Connection, UUID], object], str]] = {
     "batches": (
-        lambda conn, store_id: lock_kept_batches(conn, store_id, 0, 10),
+        lambda conn, store_id: lock_kept_batches(conn, store_id, NAMED, 0, 10),
         "sync_logs WHERE queue = 'ingest' AND",
     ),
     "pulls": (take_over_pulls, "sync_logs WHERE queue = 'pull' AND"),
