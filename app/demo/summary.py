@@ -65,7 +65,7 @@ def _table(left: Sequence[str], right: Sequence[str]) -> Table:
     for name in left:
         table.add_column(name, no_wrap=True)
     for name in right:
-        table.add_column(name, justify="right")
+        table.add_column(name, justify="right", no_wrap=True)
     return table
 
 
@@ -89,5 +89,5 @@ def _by_code(delivery: Delivery) -> Table:
         table.add_row(Text(code), Text(examples[code]), str(count))
     rest = sum(count for _, count in found[CODES_SHOWN:])
     if rest:
-        table.add_row("other codes", "`python -m app demo --show-skipped` lists all", str(rest))
+        table.add_row("other codes", "`.venv/bin/python -m app demo --show-skipped` lists all", str(rest))
     return table
