@@ -102,6 +102,13 @@ def hurried(root_conn: Connection, store_id: UUID) -> Iterator[None]:
     root_conn.execute("UPDATE wc_push_leases SET resume_at = NULL WHERE store_id = %s", (store_id,))
 
 
+def push_all_attempts(runtime: Runtime, root_conn: Connection, store_id: UUID) -> None:
+    """Push until each item has had its attempts, without waiting for their delays."""
+    for _ in range(4):
+        with hurried(root_conn, store_id):
+            push(runtime, store_id)
+
+
 @pytest.fixture
 def connected_shop(conn: Connection, root_conn: Connection, store_id: UUID) -> Iterator[FakeWooCommerce]:
     """A shop that the test's store is connected to."""

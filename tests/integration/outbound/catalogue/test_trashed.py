@@ -19,6 +19,7 @@ from tests.support.outbound import (
     check_drift_now,
     make_erp_product,
     push,
+    push_all_attempts,
     put_products,
     say_yes_to_takeover,
     statuses,
@@ -43,12 +44,6 @@ def trashed(runtime: Runtime, store_id: UUID, shop: FakeWooCommerce) -> tuple[di
     assert found is not None
     shop.trash_product(found["id"])
     return product, found["id"]
-
-
-def push_all_attempts(runtime: Runtime, root_conn: Connection, store_id: UUID) -> None:
-    for _ in range(4):
-        push(runtime, store_id)
-        root_conn.execute("UPDATE wc_sync_items SET next_attempt_at = now() WHERE store_id = %s", (store_id,))
 
 
 def test_a_trashed_product_is_restored_with_what_the_erp_states(

@@ -13,7 +13,14 @@ from db.outbound.batches import list_batches
 from db.outbound.mappings import count_mappings
 from tests.fakes.woocommerce import FakeWooCommerce
 from tests.fakes.woocommerce.catalogue import variations
-from tests.support.outbound import make_erp_product, push, put_products, say_yes_to_takeover, statuses
+from tests.support.outbound import (
+    make_erp_product,
+    push,
+    push_all_attempts,
+    put_products,
+    say_yes_to_takeover,
+    statuses,
+)
 from workers.core.runtime import Runtime
 from workers.outbound.planning.preview import preview_products
 from workers.outbound.runs import approve
@@ -43,12 +50,6 @@ def chosen(shop: FakeWooCommerce, sku: str) -> dict[str, str]:
     variation = shop.product_of(sku)
     assert variation is not None and variation["type"] == "variation"
     return {one["name"]: one["option"] for one in variation["attributes"]}
-
-
-def push_all_attempts(runtime: Runtime, root_conn: Connection, store_id: UUID) -> None:
-    for _ in range(4):
-        push(runtime, store_id)
-        root_conn.execute("UPDATE wc_sync_items SET next_attempt_at = now() WHERE store_id = %s", (store_id,))
 
 
 @pytest.mark.parametrize("is_child_first", [False, True])
