@@ -154,7 +154,7 @@ $$;
 
 
 -- Views for analysts ------------------------------------------------------------------------------------------------------------------
--- Each reads with the rights of whoever asks, so row-level security holds: an analyst sees the store that is set, or none.
+-- Each view runs with the rights of the role that queries it, so row-level security applies: an analyst sees the store that is set.
 -- Amounts are in the currency of the order, and never summed over two. Days are those of the store's zone (`timezone` in its settings).
 CREATE SCHEMA analytics;
 GRANT USAGE ON SCHEMA analytics TO sluice_app;

@@ -12,6 +12,6 @@ SELECT token_id, store_id, role, scopes FROM find_console_session(%(session)b)
 SELECT close_console_session(%(session)b)
 
 -- name: use_link
--- No row for a link that was used, is over, or whose token is. It works once, whoever else tries at the same time.
+-- No row for a link that was used or has expired, or whose token was revoked. A link works once, also if two requests use it at once.
 SELECT token_id, store_id, role, scopes
   FROM use_sign_in_link(%(link)b, %(session)b, make_interval(secs => %(lifetime)s))
