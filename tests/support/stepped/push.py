@@ -13,6 +13,7 @@ from workers.outbound.sending import call_gate, push_store, shop_connection
 from workers.shops.opener import open_store_woocommerce
 
 JOIN, CALL, ANSWER = "join", "call", "answer"
+WITHOUT_CALL = ("must_ask_for_lists", "lists_of")  # of a client that was asked for its lists
 
 
 class SteppedThread:
@@ -52,7 +53,9 @@ class SteppedShop:
         self._client.close()
 
     def __getattr__(self, name: str) -> Callable[..., Any]:
-        made = getattr(self._client, name)
+        made: Callable[..., Any] = getattr(self._client, name)
+        if name in WITHOUT_CALL:
+            return made
 
         def call(*arguments: Any, **named: Any) -> Any:
             stop(CALL)
