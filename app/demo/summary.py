@@ -13,6 +13,7 @@ from rich.text import Text
 from app.demo.checks import Tables
 from app.demo.delivery import Delivery, Log
 
+EXAMPLE_WIDTH = 49  # leaves room for the other columns of a terminal of 80
 CODES_SHOWN = 3
 # The counts of jobs, as people name them.
 OUTCOMES = {"new": ("inserted",), "changed": ("updated",), "same or older": ("unchanged", "stale")}
@@ -63,9 +64,9 @@ def _line(console: Console, text: str) -> None:
 def _table(left: Sequence[str], right: Sequence[str]) -> Table:
     table = Table(box=None, pad_edge=False, padding=(0, 3, 0, 0), header_style="bold")
     for name in left:
-        table.add_column(name, no_wrap=True, min_width=len(name))
+        table.add_column(name, no_wrap=True)
     for name in right:
-        table.add_column(name, justify="right", no_wrap=True, min_width=len(name))
+        table.add_column(name, justify="right")
     return table
 
 
@@ -82,6 +83,7 @@ def _by_entity(delivery: Delivery, rows: dict[str, int]) -> Table:
 def _by_code(delivery: Delivery) -> Table:
     # Only the first problem of each record counts, so that the numbers add up to the skipped records.
     table = _table(("skipped because", "for example"), ("records",))
+    table.columns[1].max_width = EXAMPLE_WIDTH
     first = {(log.log_id, error["index"]): error for log in delivery.logs for error in reversed(log.errors)}
     found = Counter(error["code"] for error in first.values()).most_common()
     examples = {error["code"]: f"{error['field']}: {error['reason']}" for error in first.values()}
@@ -89,5 +91,5 @@ def _by_code(delivery: Delivery) -> Table:
         table.add_row(Text(code), Text(examples[code]), str(count))
     rest = sum(count for _, count in found[CODES_SHOWN:])
     if rest:
-        table.add_row("other codes", "`.venv/bin/python -m app demo --show-skipped` lists all", str(rest))
+        table.add_row("other codes", "`.venv/bin/python -m app demo --show-skipped`", str(rest))
     return table
